@@ -1,0 +1,38 @@
+# Everything runs inside .venv; each target does the set-up it needs.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint check-types unit clean
+.DELETE_ON_ERROR:
+
+demo: .venv/.demo-ready
+	$(BIN)/python pipelines/demo.py
+
+test: lint check-types unit
+
+lint: .venv/.dev-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+check-types: .venv/.dev-ready
+	$(BIN)/mypy
+
+unit: .venv/.dev-ready
+	$(BIN)/pytest
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.demo-ready: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install -q -c constraints.txt -e '.[sandbox]'
+	@touch $@
+
+.venv/.dev-ready: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/.demo-ready
+
+clean:
+	rm -rf .venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Captain Data as a dlt source."""
