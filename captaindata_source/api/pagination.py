@@ -1,0 +1,78 @@
+"""Loops over pages. They know no entity; each ends or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from captaindata_source.errors import NotFoundError, PaginationError
+
+__all__ = ["follow_links", "read_until_known"]
+
+T = TypeVar("T")
+
+
+def read_until_known(
+    fetch: Callable[[int], list[T]], key: Callable[[T], str | None]
+) -> Iterator[T]:
+    """Reads numbered pages of a list whose end is not documented.
+
+    Page 0 is always read; then pages until one is empty, or brings no key that is new (an API that
+    repeats its last page, or ignores `page`), or answers 404.
+
+    Args:
+        fetch: Page number, from 0, to items.
+        key: An item's identity; None for an item that has none.
+
+    Yields:
+        Each item whose key is new, and each item without a key on a page that has a new one.
+    """
+    seen: set[str] = set()
+    page = 0
+    while True:
+        try:
+            items = fetch(page)
+        except NotFoundError:
+            if page == 0:
+                raise
+            return
+        before = len(seen)
+        for item in items:
+            uid = key(item)
+            if uid is None:
+                if page == 0:
+                    yield item
+            elif uid not in seen:
+                seen.add(uid)
+                yield item
+        if len(seen) == before:
+            return
+        page += 1
+
+
+def follow_links(
+    fetch: Callable[[str | None], tuple[T, str | None]], *, path: str, what: str
+) -> Iterator[T]:
+    """Follows `next` links or cursors until there is none.
+
+    Args:
+        fetch: Link (None for the first page) to the page and the next link.
+        path: For the error.
+        what: For the error: what is being read, such as "results of job X".
+
+    Raises:
+        PaginationError: A link came back that was followed before.
+    """
+    seen: set[str] = set()
+    link: str | None = None
+    while True:
+        page, link = fetch(link)
+        yield page
+        if link is None:
+            return
+        if link in seen:
+            raise PaginationError(
+                f"The pages of the {what} loop: a link came back that was followed before",
+                path=path,
+            )
+        seen.add(link)

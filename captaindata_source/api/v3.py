@@ -1,0 +1,205 @@
+"""API v3: workflows, jobs (the API's word for runs) and results.
+
+Facts from the vendor's documentation and from public clients of the API; where those are silent the
+code works whichever way it turns out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from captaindata_source.api.base import Probe, Record
+from captaindata_source.api.pagination import follow_links, read_until_known
+from captaindata_source.errors import NotFoundError, PaginationError
+from captaindata_source.http import HttpClient
+
+__all__ = ["DEFAULT_BASE_URL", "KEY_HEADER", "V3Api", "key_value"]
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_BASE_URL = "https://api.captaindata.co/v3"
+KEY_HEADER = "authorization"
+
+_Fields = dict[str, msgspec.Raw]
+
+
+def key_value(key: str) -> str:
+    """The value of `KEY_HEADER`, in the documented form."""
+    return f"x-api-key {key}"
+
+
+class _Paging(msgspec.Struct):
+    next: str | int | None = None
+    have_next_page: bool | None = None
+
+
+class _ResultsPage(msgspec.Struct):
+    results: list[msgspec.Raw]
+    paging: _Paging | None = None
+
+
+class _UsersPage(msgspec.Struct):
+    users: list[msgspec.Raw]
+    pages: int | None = None
+    paging: _Paging | None = None
+
+
+class _User(msgspec.Struct):
+    uid: str | int | None = None
+
+
+_decode_object = msgspec.json.Decoder(_Fields).decode
+_decode_list = msgspec.json.Decoder(list[_Fields]).decode
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
+_decode_results = msgspec.json.Decoder(_ResultsPage).decode
+_decode_users = msgspec.json.Decoder(_UsersPage).decode
+_decode_user = msgspec.json.Decoder(_User).decode
+_decode_any = msgspec.json.Decoder(Any).decode
+
+
+class V3Api:
+    """One workspace through API v3. See `captaindata_source.api.base.Api`."""
+
+    version = "v3"
+    success_statuses = frozenset({"finished", "completed"})
+    final_statuses = frozenset({"finished", "completed", "stopped", "shutdown", "warning"})
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    def close(self) -> None:
+        self._client.close()
+
+    def workspace(self) -> Record:
+        return _record(self._client.get("workspace", decode=_decode_object).data)
+
+    def members(self) -> list[msgspec.Raw]:
+        def fetch(page: int) -> list[msgspec.Raw]:
+            return self._client.get("users", decode=_decode_users, params={"page": page}).data.users
+
+        def key(user: msgspec.Raw) -> str | None:
+            uid = _decode_user(user).uid
+            return None if uid is None else str(uid)
+
+        return [user.copy() for user in read_until_known(fetch, key)]
+
+    def workflows(self) -> list[Record]:
+        return self._with_uid(self._client.get("workflows", decode=_decode_list).data, "workflow")
+
+    def workflow_details(self, uid: str) -> msgspec.Raw | None:
+        try:
+            path = f"workflows/{_segment(uid)}/details"
+            return self._client.get(path, decode=_decode_raw).data.copy()
+        except NotFoundError:
+            return None
+
+    def jobs(self, workflow_uid: str) -> list[Record]:
+        path = f"workflows/{_segment(workflow_uid)}/jobs"
+
+        def fetch(page: int) -> list[Record]:
+            fields = self._client.get(path, decode=_decode_list, params={"page": page}).data
+            return self._with_uid(fields, "job")
+
+        try:
+            return list(read_until_known(fetch, lambda job: str(job["uid"])))
+        except NotFoundError:
+            logger.warning("Workflow %s is gone since it was listed", workflow_uid)
+            return []
+
+    def job(self, uid: str) -> Record | None:
+        try:
+            fields = self._client.get(f"jobs/{_segment(uid)}", decode=_decode_object).data
+        except NotFoundError:
+            return None
+        return _record(fields)
+
+    def result_pages(self, job_uid: str) -> Iterator[list[bytes]]:
+        path = f"jobs/{_segment(job_uid)}/results"
+
+        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
+            if link is None or _is_link(link):
+                page = self._client.get(link or path, decode=_decode_results).data
+            else:
+                page = self._client.get(path, decode=_decode_results, params={"cursor": link}).data
+            return [bytes(result) for result in page.results], _next_link(page.paging, path)
+
+        return follow_links(fetch, path=path, what=f"results of job {job_uid}")
+
+    def probes(self) -> Iterator[Probe]:
+        workflows: list[Record] = []
+        jobs: list[Record] = []
+        yield Probe("workspace", self.workspace)
+        yield Probe(
+            "users", partial(self._client.get, "users", decode=_decode_users, params={"page": 0})
+        )
+        yield Probe("workflows", lambda: workflows.extend(self.workflows()))
+        for workflow in workflows[:1]:
+            path = f"workflows/{_segment(workflow['uid'])}"
+            details = partial(self._client.get, f"{path}/details", decode=_decode_raw)
+            yield Probe("workflow details", details)
+            yield Probe("jobs", partial(self._first_jobs, f"{path}/jobs", jobs))
+        for job in jobs[:1]:
+            path = f"jobs/{_segment(job['uid'])}"
+            yield Probe("job", partial(self._client.get, path, decode=_decode_object))
+        for job in [job for job in jobs if job.get("status") in self.success_statuses][:1]:
+            path = f"jobs/{_segment(job['uid'])}/results"
+            yield Probe("job results", partial(self._client.get, path, decode=_decode_results))
+
+    def _first_jobs(self, path: str, jobs: list[Record]) -> None:
+        page = self._client.get(path, decode=_decode_list, params={"page": 0}).data
+        jobs.extend(self._with_uid(page, "job"))
+
+    def _with_uid(self, items: list[_Fields], what: str) -> list[Record]:
+        records = []
+        for item in items:
+            record = _record(item)
+            if record.get("uid") in (None, ""):
+                logger.warning("A %s without a uid was set aside", what)
+                continue
+            record["uid"] = str(record["uid"])
+            records.append(record)
+        return records
+
+
+def _record(fields: _Fields) -> Record:
+    """Parses scalars; leaves objects and arrays as the JSON text that came."""
+    record: Record = {}
+    for name, raw in fields.items():
+        first = bytes(memoryview(raw)[:1])
+        record[name] = raw.copy() if first in (b"{", b"[") else _scalar(raw)
+    return record
+
+
+def _scalar(raw: msgspec.Raw) -> Any:
+    try:
+        return _decode_any(raw)
+    except msgspec.DecodeError:  # a number that no float holds: its text is kept
+        return bytes(raw).decode()
+
+
+def _segment(uid: str) -> str:
+    return quote(uid, safe="")
+
+
+def _is_link(value: str) -> bool:
+    return value.startswith(("http://", "https://", "/", "?", "jobs/"))
+
+
+def _next_link(paging: _Paging | None, path: str) -> str | None:
+    if paging is None or paging.have_next_page is False:
+        return None
+    if paging.next in (None, ""):
+        if paging.have_next_page:
+            raise PaginationError("More pages are announced, but no link to them", path=path)
+        return None
+    return str(paging.next)

@@ -1,0 +1,116 @@
+"""`captaindata check`: does each key, each endpoint and the destination work? Loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dlt.common.exceptions import DltException
+
+from captaindata_source.errors import ApiError, AuthError
+from captaindata_source.runner import SyncOptions, make_pipeline
+from captaindata_source.settings import Settings
+from captaindata_source.source import connect
+
+__all__ = ["Verdict", "as_text", "check"]
+
+OK = "ok"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was tried and how it went.
+
+    Args:
+        workspace: Name of the workspace.
+        what: What was tried.
+        is_ok: Whether it works.
+        remedy: What to do where it does not.
+    """
+
+    workspace: str
+    what: str
+    is_ok: bool
+    remedy: str = ""
+
+
+def check(workspaces: Sequence[Settings], options: SyncOptions) -> Iterator[Verdict]:
+    """Tries everything that a sync needs, with one call each.
+
+    Args:
+        workspaces: Options of each workspace.
+        options: Gives destination and dataset.
+
+    Yields:
+        A verdict for each thing tried.
+    """
+    for settings in workspaces:
+        yield from _check_api(settings)
+        yield _check_destination(settings, options)
+
+
+def _check_api(settings: Settings) -> Iterator[Verdict]:
+    api = connect(settings)
+    try:
+        for number, probe in enumerate(api.probes()):
+            try:
+                probe.call()
+            except AuthError as error:
+                is_key = error.status == 401
+                yield Verdict(
+                    workspace=settings.name,
+                    what="key accepted" if is_key else "project known",
+                    is_ok=False,
+                    remedy=str(error),
+                )
+                if is_key or number == 0:
+                    return
+            except ApiError as error:
+                yield Verdict(
+                    workspace=settings.name,
+                    what=f"endpoint {probe.name}",
+                    is_ok=False,
+                    remedy=str(error),
+                )
+                if number == 0:
+                    return
+            else:
+                if number == 0:
+                    yield Verdict(workspace=settings.name, what="key accepted", is_ok=True)
+                    yield Verdict(workspace=settings.name, what="project known", is_ok=True)
+                yield Verdict(workspace=settings.name, what=f"endpoint {probe.name}", is_ok=True)
+    finally:
+        api.close()
+
+
+def _check_destination(settings: Settings, options: SyncOptions) -> Verdict:
+    what = f"destination {options.destination}"
+    try:
+        with make_pipeline(settings, options).destination_client() as client:
+            client.is_storage_initialized()
+    except (DltException, OSError) as error:
+        first = next(iter(str(error).splitlines()), "")
+        return Verdict(
+            workspace=settings.name,
+            what=what,
+            is_ok=False,
+            remedy=f"Check destination.{options.destination}.credentials: "
+            f"{type(error).__name__}: {first}",
+        )
+    return Verdict(workspace=settings.name, what=what, is_ok=True)
+
+
+def as_text(verdicts: Sequence[Verdict]) -> str:
+    """A table of verdicts."""
+    lines = [
+        ("workspace", "checked", "verdict", "what to do"),
+        *((v.workspace, v.what, OK if v.is_ok else FAILED, v.remedy) for v in verdicts),
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return "\n".join(
+        "  ".join(
+            [cell.ljust(width) for cell, width in zip(line[:3], widths, strict=True)] + [line[3]]
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,199 @@
+"""The command `captaindata`. dlt, and all that is slow to import, is imported by what needs it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from captaindata_source import __version__
+from captaindata_source.errors import ConfigError
+from captaindata_source.tables import TABLES
+
+if TYPE_CHECKING:
+    from dlt.common.runtime.collector_base import Collector
+
+__all__ = ["build_parser", "main"]
+
+OK, NOT_ALL_LOADED, USAGE = 0, 1, 2
+TELEMETRY = "RUNTIME__DLTHUB_TELEMETRY"
+COLLECTORS = ("auto", "log", "tqdm", "enlighten", "alive_progress")
+DEFAULT_PORT = 8474
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: Without the program's name; None: those of the process.
+
+    Returns:
+        0: all loaded; 1: a workspace or the load failed; 2: wrong usage or configuration.
+    """
+    options = build_parser().parse_args(arguments)
+    os.environ[TELEMETRY] = "false"
+    logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except ConfigError as error:
+        sys.stderr.write(f"captaindata: {error}\n")
+        return USAGE
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands and options."""
+    parser = argparse.ArgumentParser(
+        prog="captaindata",
+        description="Sync Captain Data into DuckDB, Postgres or any other dlt destination.",
+    )
+    parser.add_argument("--version", action="version", version=f"captaindata {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    sync = commands.add_parser("sync", help="load what is new", description="Load what is new.")
+    _add_destination(sync)
+    sync.add_argument(
+        "--table",
+        action="append",
+        default=[],
+        choices=[table.name for table in TABLES],
+        help="load this table only (repeatable)",
+    )
+    sync.add_argument(
+        "--full-refresh",
+        action="store_true",
+        help="fetch everything again, keep what the API no longer lists",
+    )
+    sync.add_argument(
+        "--progress",
+        nargs="?",
+        const="auto",
+        choices=COLLECTORS,
+        help="show progress with one of dlt's collectors (auto: a bar on a terminal, else lines)",
+    )
+    sync.add_argument(
+        "--json", action="store_true", help="print a machine-readable summary on stdout"
+    )
+    sync.set_defaults(run=_sync)
+
+    check = commands.add_parser(
+        "check",
+        help="try keys, endpoints and destination; load nothing",
+        description="Try keys, endpoints and destination; load nothing.",
+    )
+    _add_destination(check)
+    check.set_defaults(run=_check)
+
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="serve a fake Captain Data with seeded data on localhost",
+        description="Serve a fake Captain Data with seeded data on localhost.",
+    )
+    sandbox.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"port to serve on (default {DEFAULT_PORT})"
+    )
+    sandbox.add_argument(
+        "--days-per-minute",
+        type=float,
+        default=0.0,
+        help="simulated days that pass in a minute (default 0: the clock stands)",
+    )
+    sandbox.add_argument("--seed", type=int, default=0, help="seed of the data (default 0)")
+    sandbox.set_defaults(run=_sandbox)
+    return parser
+
+
+def _add_destination(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--destination",
+        default="duckdb",
+        help="a dlt destination: duckdb (default), postgres, filesystem, …",
+    )
+    parser.add_argument(
+        "--dataset", default="captaindata", help="dataset (schema) of the tables (captaindata)"
+    )
+    parser.add_argument(
+        "--workspace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this configured workspace only (repeatable)",
+    )
+
+
+def _sync(options: argparse.Namespace) -> int:
+    from captaindata_source import config, report, runner
+
+    loaded = config.load_config(full_refresh=options.full_refresh)
+    workspaces = config.select(loaded.workspaces, options.workspace)
+    reports = runner.sync(
+        workspaces,
+        runner.SyncOptions(
+            destination=options.destination,
+            dataset=options.dataset,
+            tables=options.table,
+            package_max_results=loaded.package_max_results,
+            package_max_minutes=loaded.package_max_minutes,
+            progress=_collector(options.progress),
+        ),
+    )
+    if options.json:
+        text = report.as_json(reports, destination=options.destination, dataset=options.dataset)
+    else:
+        tables = options.table or [table.name for table in TABLES]
+        text = report.as_text(reports, tables=tables)
+    sys.stdout.write(f"{text}\n")
+    is_loaded = all(each.outcome == report.LOADED for each in reports)
+    return OK if is_loaded else NOT_ALL_LOADED
+
+
+def _check(options: argparse.Namespace) -> int:
+    from captaindata_source import check, config, runner
+
+    workspaces = config.select(config.load_config().workspaces, options.workspace)
+    verdicts = list(
+        check.check(
+            workspaces,
+            runner.SyncOptions(destination=options.destination, dataset=options.dataset),
+        )
+    )
+    sys.stdout.write(f"{check.as_text(verdicts)}\n")
+    return OK if all(verdict.is_ok for verdict in verdicts) else NOT_ALL_LOADED
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigError(
+            "The sandbox needs the extra 'sandbox': pip install 'captaindata-source[sandbox]'"
+        ) from None
+    from captaindata_source import sandbox
+
+    sandbox.serve(port=options.port, days_per_minute=options.days_per_minute, seed=options.seed)
+    return OK
+
+
+def _collector(name: str | None) -> Callable[[], Collector] | None:
+    if name is None:
+        return None
+    from dlt.pipeline import progress
+
+    if name == "auto":
+        name = "tqdm" if sys.stderr.isatty() else "log"
+    kind = getattr(progress, name)
+    make: Callable[[], Collector] = partial(kind, logger=sys.stderr) if name == "log" else kind
+    try:
+        make()
+    except ImportError as error:
+        raise ConfigError(f"--progress {name}: {next(iter(str(error).splitlines()))}") from None
+    return make
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Reads the options of all workspaces from dlt's configuration and checks them before any call."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dlt.common.configuration import configspec, resolve_configuration
+from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.typing import TSecretStrValue, TSecretValue
+
+from captaindata_source.errors import ConfigError
+from captaindata_source.http import Secret
+from captaindata_source.settings import DEFAULT_NAME, Settings
+
+__all__ = ["RunnerConfig", "load_config", "select"]
+
+SECTIONS = ("sources", "captaindata")
+WORKSPACE_OPTIONS = frozenset(field.name for field in dataclasses.fields(Settings)) - {
+    "full_refresh"
+}
+NO_WORKSPACE = (
+    "No workspace is configured. Set sources.captaindata.api_key and .project_uid, or one "
+    "[[sources.captaindata.workspaces]] table each, in .dlt/secrets.toml "
+    "(.dlt/secrets.toml.example shows both) or in the environment"
+)
+
+
+@configspec
+class _Options(BaseConfiguration):
+    """`sources.captaindata` as dlt resolves it; None: not set."""
+
+    api_key: TSecretStrValue | None = None
+    project_uid: str | None = None
+    workspace_name: str | None = None
+    base_url: str | None = None
+    result_statuses: list[str] | None = None
+    max_parallel_requests: int | None = None
+    requests_per_minute: int | None = None
+    details_max_age_days: float | None = None
+    package_max_results: int = 50_000
+    package_max_minutes: float = 5.0
+    workspaces: TSecretValue | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerConfig:
+    """What `sources.captaindata` says.
+
+    Args:
+        workspaces: Options of each workspace.
+        package_max_results: Results after which a load package is closed.
+        package_max_minutes: Minutes after which a load package is closed.
+    """
+
+    workspaces: Sequence[Settings]
+    package_max_results: int
+    package_max_minutes: float
+
+
+def load_config(*, full_refresh: bool = False) -> RunnerConfig:
+    """Reads and checks `sources.captaindata`.
+
+    Args:
+        full_refresh: Goes into the settings of every workspace.
+
+    Raises:
+        ConfigError: An option is missing, wrong or contradicts another; says which and what to do.
+    """
+    try:
+        options = resolve_configuration(_Options(), sections=SECTIONS)
+    except ConfigurationException as error:
+        raise ConfigError(_first_line(error)) from None
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"sources.captaindata can't be read: {type(error).__name__}") from None
+    for name in ("package_max_results", "package_max_minutes"):
+        if not options[name] > 0:
+            raise ConfigError(f"sources.captaindata.{name} must be above 0")
+    common = {
+        name: options[name]
+        for name in WORKSPACE_OPTIONS
+        if name in options and name not in ("api_key", "project_uid") and options[name] is not None
+    }
+    tables = _workspace_tables(options)
+    workspaces = [_settings({**common, **table}, full_refresh=full_refresh) for table in tables]
+    _refuse_twins(workspaces)
+    return RunnerConfig(
+        workspaces=workspaces,
+        package_max_results=options.package_max_results,
+        package_max_minutes=options.package_max_minutes,
+    )
+
+
+def select(workspaces: Iterable[Settings], names: Sequence[str]) -> list[Settings]:
+    """The workspaces of those names; all where no name is given.
+
+    Raises:
+        ConfigError: A name is not configured.
+    """
+    by_name = {settings.name: settings for settings in workspaces}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise ConfigError(
+            f"Unknown workspace {', '.join(map(repr, unknown))}; "
+            f"configured are {', '.join(map(repr, by_name))}"
+        )
+    return [by_name[name] for name in dict.fromkeys(names)] or list(by_name.values())
+
+
+def _workspace_tables(options: _Options) -> list[dict[str, Any]]:
+    if options.workspaces is None:
+        if options.api_key is None and options.project_uid is None:
+            raise ConfigError(NO_WORKSPACE)
+        return [
+            {
+                "name": options.workspace_name or DEFAULT_NAME,
+                "api_key": options.api_key,
+                "project_uid": options.project_uid,
+            }
+        ]
+    if options.api_key is not None or options.project_uid is not None:
+        raise ConfigError(
+            "Both sources.captaindata.workspaces and sources.captaindata.api_key or .project_uid "
+            "are set; keep one of the two forms"
+        )
+    tables = _parsed(options.workspaces)
+    if not tables:
+        raise ConfigError(NO_WORKSPACE)
+    for number, table in enumerate(tables, start=1):
+        unknown = sorted(set(table) - WORKSPACE_OPTIONS)
+        if unknown:
+            raise ConfigError(
+                f"Workspace number {number}: unknown option {', '.join(map(repr, unknown))}; "
+                f"known are {', '.join(sorted(WORKSPACE_OPTIONS))}"
+            )
+        if not isinstance(table.get("name"), str) or not table["name"]:
+            raise ConfigError(f"Workspace number {number}: name is missing or empty")
+    return tables
+
+
+def _parsed(value: object) -> list[dict[str, Any]]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ConfigError(
+                "SOURCES__CAPTAINDATA__WORKSPACES must be JSON: a list of objects"
+            ) from None
+    unwrap = getattr(value, "unwrap", None)
+    value = unwrap() if callable(unwrap) else value
+    if not isinstance(value, Sequence) or not all(isinstance(item, Mapping) for item in value):
+        raise ConfigError("sources.captaindata.workspaces must be a list of tables")
+    return [dict(item) for item in value]
+
+
+def _settings(options: Mapping[str, Any], *, full_refresh: bool) -> Settings:
+    key = options.get("api_key")
+    return Settings(
+        **{
+            **options,
+            "api_key": Secret(key if isinstance(key, str) else ""),
+            "project_uid": options.get("project_uid") or "",
+            "full_refresh": full_refresh,
+        }
+    )
+
+
+def _refuse_twins(workspaces: Sequence[Settings]) -> None:
+    for what in ("name", "project_uid"):
+        values = [getattr(settings, what) for settings in workspaces]
+        twins = sorted({value for value in values if values.count(value) > 1})
+        if twins:
+            raise ConfigError(
+                f"{what} {', '.join(map(repr, twins))} is configured for more than one workspace"
+            )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,88 @@
+"""Everything this package raises.
+
+    CaptainDataError
+    ├── ConfigError            wrong or missing configuration; nothing was sent yet
+    ├── DestinationError       the warehouse can't be reached, read or written
+    └── ApiError               the API, or what stands before it, said no
+        ├── AuthError          401 or 403: fatal for the workspace
+        ├── NotFoundError      404: fatal for the object
+        ├── RefusedError       any other 4xx: fatal for the call
+        ├── UnavailableError   still failing after all retries
+        └── ContractError      an answer that the API's contract does not allow
+            ├── PaginationError    a list of pages that does not end, or can't be followed
+            └── ForeignHostError   a link or redirect that leaves the configured host
+
+Messages say what happened, where, and what to do about it. They never hold a
+key, a header or a body.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ApiError",
+    "AuthError",
+    "CaptainDataError",
+    "ConfigError",
+    "ContractError",
+    "DestinationError",
+    "ForeignHostError",
+    "NotFoundError",
+    "PaginationError",
+    "RefusedError",
+    "UnavailableError",
+]
+
+
+class CaptainDataError(Exception):
+    """Base of all errors of this package."""
+
+
+class ConfigError(CaptainDataError):
+    """Configuration that can't work; raised before the first call."""
+
+
+class DestinationError(CaptainDataError):
+    """The warehouse can't be reached, read or written."""
+
+
+class ApiError(CaptainDataError):
+    """A call to the API failed.
+
+    Args:
+        message: What happened and what to do about it.
+        path: Path of the request, without host and query.
+        status: HTTP status, None where no answer came.
+    """
+
+    def __init__(self, message: str, *, path: str, status: int | None = None) -> None:
+        super().__init__(f"{message} [GET {path}{f', HTTP {status}' if status else ''}]")
+        self.path = path
+        self.status = status
+
+
+class AuthError(ApiError):
+    """The key is not accepted (401) or may not see this (403)."""
+
+
+class NotFoundError(ApiError):
+    """The object does not exist, or no longer (404)."""
+
+
+class RefusedError(ApiError):
+    """A 4xx that a repeated call would not change."""
+
+
+class UnavailableError(ApiError):
+    """No usable answer within the retry deadline."""
+
+
+class ContractError(ApiError):
+    """The answer is not what the API promises."""
+
+
+class PaginationError(ContractError):
+    """A list whose pages loop or can't be followed."""
+
+
+class ForeignHostError(ContractError):
+    """A link or redirect to a host that is not the configured one; nothing was sent there."""

@@ -1,0 +1,16 @@
+"""HTTP: transport, retry, throttle and redaction. Knows nothing of entities, pages or dlt."""
+
+from captaindata_source.http.client import HttpClient, Reply
+from captaindata_source.http.retry import RetryPolicy
+from captaindata_source.http.secret import Secret
+from captaindata_source.http.throttle import AdaptiveThrottle, RequestBudget, Throttle
+
+__all__ = [
+    "AdaptiveThrottle",
+    "HttpClient",
+    "Reply",
+    "RequestBudget",
+    "RetryPolicy",
+    "Secret",
+    "Throttle",
+]

@@ -1,0 +1,277 @@
+"""The HTTP client of one workspace: GETs that are throttled, retried and kept on one host."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import httpx
+import msgspec
+
+from captaindata_source.errors import (
+    ApiError,
+    AuthError,
+    ConfigError,
+    ContractError,
+    ForeignHostError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
+from captaindata_source.http.retry import (
+    RETRIED_STATUSES,
+    RetryPolicy,
+    TransientError,
+    parse_retry_after,
+)
+from captaindata_source.http.secret import Secret
+from captaindata_source.http.throttle import Clock, Throttle
+
+__all__ = ["HttpClient", "Reply", "check_base_url"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+MAX_REDIRECTS = 5
+MAX_BODY_BYTES = 512 * 1024 * 1024
+RESPONSE_DEADLINE_SECONDS = 300.0
+"""For one whole answer; httpx's own timeout is per read, so a slow drip would never end."""
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+
+REMEDIES = {
+    401: "The API key is not accepted: copy it again from My Account > General",
+    403: "The key may not see this: check that project_uid is the workspace the key belongs to",
+    404: "Captain Data does not know this object, or no longer",
+    429: "The rate limit did not clear: set requests_per_minute to what your plan allows",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """A decoded answer and its headers."""
+
+    data: T
+    headers: Mapping[str, str]
+
+
+class HttpClient:
+    """Sends GET requests below one base URL; safe to share between threads.
+
+    Args:
+        base_url: Root of the API, https unless the host is local.
+        headers: Sent with every request, beside the key.
+        key_header: Name of the header that carries the key.
+        key: The header's value.
+        throttle: Asked before every request.
+        max_connections: Kept-alive connections.
+        retry: What to do about failures that may pass.
+        transport: Replaces the network, for tests.
+        clock: Replaces time, for tests.
+
+    Raises:
+        ConfigError: The base URL is not https (and not local), or not a URL.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        headers: Mapping[str, str],
+        key_header: str,
+        key: Secret,
+        throttle: Throttle,
+        max_connections: int,
+        retry: RetryPolicy | None = None,
+        transport: httpx.BaseTransport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._base = check_base_url(base_url)
+        self._key_header = key_header
+        self._key = key
+        self._throttle = throttle
+        self._retry = retry or RetryPolicy()
+        self._clock = clock or Clock()
+        self.calls = 0
+        """Requests sent so far, retries and redirects included."""
+        self._client = httpx.Client(
+            headers={"accept": "application/json", **headers},
+            timeout=TIMEOUT,
+            transport=transport,
+            follow_redirects=False,
+            limits=httpx.Limits(
+                max_connections=max_connections, max_keepalive_connections=max_connections
+            ),
+        )
+
+    def get(
+        self,
+        link: str,
+        *,
+        decode: Callable[[bytes], T],
+        params: Mapping[str, str | int] | None = None,
+    ) -> Reply[T]:
+        """Fetches and decodes one document.
+
+        Args:
+            link: A path below the base URL, or a link as the API gave it.
+            decode: Turns the body into data; `msgspec.DecodeError` means that it can't.
+            params: Query parameters to set.
+
+        Raises:
+            ApiError: See the subclasses in `captaindata_source.errors`.
+        """
+        url = self._resolve(link, self._base)
+        if params:
+            url = url.copy_merge_params({name: str(value) for name, value in params.items()})
+        try:
+            for attempt in self._retry.attempts(clock=self._clock):
+                with attempt:
+                    return self._get_once(url, decode)
+        except TransientError as error:
+            remedy = REMEDIES.get(error.status or 0, "Try again later; what was loaded is kept")
+            raise UnavailableError(
+                f"{error}, also after retries. {remedy}", path=url.path, status=error.status
+            ) from error.__cause__
+        raise AssertionError("tenacity yields until it returns or raises")
+
+    def close(self) -> None:
+        """Closes the kept-alive connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _get_once(self, url: httpx.URL, decode: Callable[[bytes], T]) -> Reply[T]:
+        for _ in range(MAX_REDIRECTS + 1):
+            status, headers, body = self._send(url)
+            if 300 <= status < 400 and "location" in headers:
+                url = self._resolve(headers["location"], url)
+                continue
+            if status != 200:
+                raise self._failure(status, headers, url.path)
+            return Reply(_decode(body, decode, headers, url.path), headers)
+        raise ContractError(f"More than {MAX_REDIRECTS} redirects", path=url.path)
+
+    def _send(self, url: httpx.URL) -> tuple[int, Mapping[str, str], bytes]:
+        self._throttle.acquire()
+        headers: Mapping[str, str] | None = None
+        try:
+            self.calls += 1
+            with self._client.stream(
+                "GET", url, headers={self._key_header: self._key.reveal()}
+            ) as response:
+                headers = response.headers
+                return response.status_code, headers, self._read(response)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise TransientError(f"The connection failed ({type(error).__name__})") from error
+        finally:
+            self._throttle.release(headers)
+
+    def _read(self, response: httpx.Response) -> bytes:
+        ends = self._clock.monotonic() + RESPONSE_DEADLINE_SECONDS
+        chunks = []
+        size = 0
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise ContractError(
+                    f"The answer is larger than {MAX_BODY_BYTES} bytes", path=response.url.path
+                )
+            if self._clock.monotonic() > ends:
+                raise TransientError(f"The answer took over {RESPONSE_DEADLINE_SECONDS:.0f} s")
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _failure(self, status: int, headers: Mapping[str, str], path: str) -> Exception:
+        if status in RETRIED_STATUSES:
+            retry_after = parse_retry_after(headers.get("retry-after"), now=self._clock.wall())
+            if status == 429:
+                self._throttle.pause(retry_after or self._retry.first_wait)
+            logger.info("HTTP %d for %s, will be retried", status, path)
+            return TransientError(
+                f"The API answered {status}", status=status, retry_after=retry_after
+            )
+        kinds: dict[int, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFoundError}
+        kind = kinds.get(status, RefusedError if 400 <= status < 500 else ContractError)
+        return kind(
+            REMEDIES.get(status, "The API refused the call"),
+            path=path,
+            status=status,
+        )
+
+    def _resolve(self, link: str, current: httpx.URL) -> httpx.URL:
+        """A link as an absolute URL on the configured host, or an error before anything is sent.
+
+        A link that names our host with plain http is sent with the base URL's scheme.
+        """
+        if link.startswith(("http://", "https://")):
+            url = httpx.URL(link)
+            if url.host != self._base.host or (
+                url.port != self._base.port and url.port is not None
+            ):
+                raise ForeignHostError(
+                    f"A link leads to another host ({url.host}); it was not followed",
+                    path=current.path,
+                )
+            return url.copy_with(scheme=self._base.scheme, port=self._base.port)
+        if link.startswith("//") or "://" in link.split("?", 1)[0]:
+            raise ForeignHostError(
+                "A link leads to another host; it was not followed", path=current.path
+            )
+        if link.startswith("?"):
+            return current.copy_with(raw_path=current.path.encode() + link.encode())
+        root = self._base.path.rstrip("/")
+        path = link if link.startswith(f"{root}/") else f"{root}/{link.lstrip('/')}"
+        return self._base.copy_with(raw_path=path.encode("ascii", "ignore"))
+
+
+def check_base_url(base_url: str) -> httpx.URL:
+    """Parses a base URL and refuses one over which a key would travel in clear.
+
+    Raises:
+        ConfigError: Not a URL, or plain http to a host that is not this machine.
+    """
+    try:
+        url = httpx.URL(base_url)
+    except (httpx.InvalidURL, TypeError) as error:
+        raise ConfigError(f"base_url {base_url!r} is not a URL") from error
+    if url.userinfo or url.query or url.fragment:
+        raise ConfigError("base_url takes scheme, host and path only")
+    if not url.host or (
+        url.scheme != "https" and not (url.scheme == "http" and url.host in LOCAL_HOSTS)
+    ):
+        raise ConfigError(
+            f"base_url {base_url!r} must start with https:// "
+            "(plain http is taken for localhost only), so that the key never travels in clear"
+        )
+    return url
+
+
+def _decode(body: bytes, decode: Callable[[bytes], T], headers: Mapping[str, str], path: str) -> T:
+    try:
+        return decode(body)
+    except msgspec.ValidationError as error:
+        raise ContractError(
+            f"The answer has another shape than expected: {error}", path=path
+        ) from None
+    except msgspec.DecodeError as error:
+        start = body[:64].lstrip()[:1]
+        if start in (b"{", b"[") and "truncated" in str(error):
+            raise TransientError("The answer breaks off") from None
+        kind = headers.get("content-type", "no content type").split(";")[0]
+        raise ContractError(
+            f"The answer is not JSON ({kind}, {len(body)} bytes): is base_url right?", path=path
+        ) from None

@@ -1,0 +1,104 @@
+"""Retry policy as data and pure functions: what is tried again, when, and for how long."""
+
+from __future__ import annotations
+
+import email.utils
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import tenacity
+
+from captaindata_source.http.throttle import Clock
+
+__all__ = ["RETRIED_STATUSES", "RetryPolicy", "TransientError", "parse_retry_after"]
+
+RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+"""The only statuses that are tried again; every other 4xx and 5xx is an answer."""
+
+
+class TransientError(Exception):
+    """A failure that may pass; stays inside this package.
+
+    Args:
+        message: What happened, without secrets.
+        status: HTTP status where there was one.
+        retry_after: Seconds that the API asked for.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How long to keep trying.
+
+    Args:
+        first_wait: Seconds before the first retry; doubles with each, with full jitter above half.
+        max_wait: Cap for one wait that we choose, in seconds.
+        deadline: Seconds from the first try to the last. A `Retry-After` that does not fit in what
+            is left ends the retries at once.
+        jitter: Source of randomness in [0, 1).
+    """
+
+    first_wait: float = 0.5
+    max_wait: float = 60.0
+    deadline: float = 900.0
+    jitter: Callable[[], float] = random.random
+
+    def wait_seconds(self, *, attempt: int, retry_after: float | None) -> float:
+        """Seconds to wait after the failed try number `attempt` (from 1)."""
+        if retry_after is not None:
+            return retry_after + self.jitter() * min(1.0, self.max_wait)
+        backoff = min(self.max_wait, self.first_wait * 2.0 ** min(attempt - 1, 30))
+        return backoff * (0.5 + self.jitter() / 2)
+
+    def attempts(self, *, clock: Clock) -> Iterator[tenacity.AttemptManager]:
+        """Yields tries until one does not raise `TransientError`, or the deadline ends them."""
+        started = clock.monotonic()
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            retry_after = error.retry_after if isinstance(error, TransientError) else None
+            return self.wait_seconds(attempt=state.attempt_number, retry_after=retry_after)
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            return clock.monotonic() - started + state.upcoming_sleep > self.deadline
+
+        return iter(
+            tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(TransientError),
+                wait=wait,
+                stop=stop,
+                sleep=clock.sleep,
+                reraise=True,
+            )
+        )
+
+
+def parse_retry_after(value: str | None, *, now: float) -> float | None:
+    """Seconds that a `Retry-After` header asks for.
+
+    Args:
+        value: A number of seconds or an HTTP date (RFC 9110, section 10.2.3).
+        now: Epoch seconds.
+
+    Returns:
+        Seconds from now, not below 0; None where the header is missing or makes no sense.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
+        except ValueError:
+            return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

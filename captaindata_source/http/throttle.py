@@ -1,0 +1,180 @@
+"""Client-side throttles: how many calls may leave, and when.
+
+A throttle guards one workspace, because the vendor's limits are per workspace (documented). Its
+`acquire` blocks the calling thread until a call may leave; `release` tells it what came back.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["AdaptiveThrottle", "Clock", "RequestBudget", "Throttle", "parse_reset"]
+
+WINDOW_SECONDS = 60.0
+ARRIVAL_MARGIN_SECONDS = 1.5
+"""A call may take this much longer to arrive than one a window later, and the limit still holds."""
+EPOCH_THRESHOLD = 1_000_000_000
+"""`X-RateLimit-Reset` above this is a point in time, below it a number of seconds."""
+MAX_RESET_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time as the throttles and the retries see it; tests put in their own."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Throttle(Protocol):
+    """What the client asks before a call and tells after it."""
+
+    def acquire(self) -> None:
+        """Blocks until a call may leave."""
+
+    def release(self, headers: Mapping[str, str] | None) -> None:
+        """Takes the answer's headers; None where no answer came."""
+
+    def pause(self, seconds: float) -> None:
+        """Lets no call leave for that long (the API said 429)."""
+
+
+class RequestBudget:
+    """A fixed budget: at most `per_minute` calls arrive in any rolling minute.
+
+    Every call reserves its start when it asks: the first `per_minute` at once, each later one a
+    window after the call that many places before it. With the margin for uneven travel times the
+    budget is used to 97.5% and never exceeded by this process.
+    """
+
+    def __init__(self, *, per_minute: int, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._per_minute = per_minute
+        self._starts: deque[float] = deque(maxlen=per_minute)
+        self._paused_until = -math.inf
+        self._lock = threading.Lock()
+
+    def acquire(self) -> None:
+        with self._lock:
+            now = self._clock.monotonic()
+            start = max(now, self._paused_until)
+            if len(self._starts) == self._per_minute:
+                start = max(start, self._starts[0] + WINDOW_SECONDS + ARRIVAL_MARGIN_SECONDS)
+            self._starts.append(start)
+        if start > now:
+            self._clock.sleep(start - now)
+
+    def release(self, headers: Mapping[str, str] | None) -> None:
+        """A budget does not learn."""
+
+    def pause(self, seconds: float) -> None:
+        with self._lock:
+            self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
+
+class AdaptiveThrottle:
+    """No budget known: starts gently and learns from the rate limit headers.
+
+    The number of calls in flight starts at `FIRST_PARALLEL` and grows by one with every answer, up
+    to `max_parallel`. Where answers carry `X-RateLimit-Remaining` and `-Reset` (documented for all
+    generations of the API), `reserve` of what was seen remaining is left to the customer's own
+    calls: once only that is left, nothing leaves until the reset.
+    """
+
+    FIRST_PARALLEL = 2
+
+    def __init__(
+        self, *, max_parallel: int, reserve: float = 0.1, clock: Clock | None = None
+    ) -> None:
+        self._clock = clock or Clock()
+        self._max_parallel = max_parallel
+        self._reserve = reserve
+        self._allowed = min(self.FIRST_PARALLEL, max_parallel)
+        self._in_flight = 0
+        self._remaining: int | None = None
+        self._seen_limit = 0
+        self._resets_at = -math.inf
+        self._paused_until = -math.inf
+        self._condition = threading.Condition()
+
+    def acquire(self) -> None:
+        while True:
+            with self._condition:
+                while self._in_flight >= self._allowed:
+                    self._condition.wait()
+                wait = self._wait_seconds()
+                if wait <= 0:
+                    self._in_flight += 1
+                    if self._remaining is not None:
+                        self._remaining -= 1
+                    return
+            self._clock.sleep(wait)
+
+    def release(self, headers: Mapping[str, str] | None) -> None:
+        with self._condition:
+            self._in_flight -= 1
+            if headers is not None:
+                self._allowed = min(self._allowed + 1, self._max_parallel)
+                self._learn(headers)
+            self._condition.notify_all()
+
+    def pause(self, seconds: float) -> None:
+        with self._condition:
+            self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+            self._start_gently()
+
+    def _wait_seconds(self) -> float:
+        now = self._clock.monotonic()
+        if self._remaining is not None:
+            if now >= self._resets_at:
+                self._remaining = None
+                self._start_gently()
+            elif self._remaining <= math.ceil(self._seen_limit * self._reserve):
+                return max(self._resets_at, self._paused_until) - now
+        return self._paused_until - now
+
+    def _start_gently(self) -> None:
+        self._allowed = min(self.FIRST_PARALLEL, self._max_parallel)
+
+    def _learn(self, headers: Mapping[str, str]) -> None:
+        remaining = _whole(headers.get("x-ratelimit-remaining"))
+        reset = parse_reset(headers.get("x-ratelimit-reset"), now=self._clock.wall())
+        if remaining is None or reset is None:
+            return
+        self._seen_limit = max(self._seen_limit, remaining + 1)
+        self._remaining = remaining - self._in_flight
+        self._resets_at = self._clock.monotonic() + reset
+
+
+def parse_reset(value: str | None, *, now: float) -> float | None:
+    """Seconds until a rate limit resets; the header is a number of seconds or a point in time.
+
+    Args:
+        value: Header `X-RateLimit-Reset`; seconds, epoch seconds or epoch milliseconds.
+        now: Epoch seconds.
+
+    Returns:
+        Seconds from now, between 0 and `MAX_RESET_SECONDS`; None where the header says nothing.
+    """
+    try:
+        seconds = float(value) if value is not None else math.nan
+    except ValueError:
+        return None
+    if not math.isfinite(seconds):
+        return None
+    if seconds >= EPOCH_THRESHOLD * 1000:
+        seconds /= 1000
+    if seconds >= EPOCH_THRESHOLD:
+        seconds -= now
+    return min(max(seconds, 0.0), MAX_RESET_SECONDS)
+
+
+def _whole(value: str | None) -> int | None:
+    return int(value) if value is not None and value.strip().isdigit() else None

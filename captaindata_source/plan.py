@@ -1,0 +1,339 @@
+"""What one sync of one workspace has to do: one listing, compared with what the warehouse holds.
+
+There is no high-water mark: every listed job is compared with what is loaded, so that none is
+missed that finished late, out of order, or in a workflow of tomorrow. Each listing is read once, by
+whichever threads have time, and serves all tables.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from captaindata_source.api import Api, Record
+from captaindata_source.queue import ResultJob, ResultQueue
+from captaindata_source.records import Row, digest, row_hash, shape
+from captaindata_source.settings import Settings
+from captaindata_source.tables import (
+    DELETE_MARK,
+    JOB_RESULTS,
+    JOBS,
+    SUCCESSFUL_JOBS,
+    WORKFLOWS,
+    WORKSPACES,
+    Table,
+)
+from captaindata_source.warehouse import KnownJob, Memory
+
+__all__ = ["SyncPlan"]
+
+logger = logging.getLogger(__name__)
+
+RowReader = Callable[[Table, Sequence[str]], Iterator[Row]]
+
+
+class SyncPlan:
+    """The work of one sync of one workspace; safe to share between threads.
+
+    Args:
+        api: The workspace.
+        settings: Its options.
+        memory: What the destination holds.
+        read_rows: Reads whole rows back from the destination.
+        wanted: Tables that are loaded; rows of others are not kept.
+        now: Goes into `loaded_at`.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        settings: Settings,
+        memory: Memory,
+        read_rows: RowReader,
+        wanted: Collection[str],
+        now: datetime | None = None,
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._memory = memory
+        self._read_rows = read_rows
+        self._wanted = wanted
+        self.now = now or datetime.now(UTC)
+        self.queue = ResultQueue()
+        self.job_rows: deque[Row] = deque()
+        self.successful_job_rows: deque[Row] = deque()
+        self.rows: Counter[str] = Counter()
+        """Rows that go to each table, but for results; marks that only remove are not counted."""
+        self._lock = threading.RLock()
+        self._workflows: list[Record] | None = None
+        self._seen: set[str] = set()
+        self._tasks: deque[Callable[[], None]] = deque()
+        self._unfinished = 0
+        self._helpers = 0
+        self._stage = 0
+
+    # -- workspaces ---------------------------------------------------------------------------
+
+    def workspace_row(self) -> Row | None:
+        """The workspace's row; None where it did not change."""
+        record = self._api.workspace()
+        members = b"[" + b",".join(bytes(member) for member in self._api.members()) + b"]"
+        content = row_hash(record, members.decode("utf-8", "replace"), self._settings.name)
+        if content == self._memory.workspace_hash and not self._settings.full_refresh:
+            return None
+        return self._row(
+            WORKSPACES,
+            {**record, "uid": self._settings.project_uid},
+            configured_name=self._settings.name,
+            members=members.decode("utf-8", "replace"),
+            row_hash=content,
+        )
+
+    # -- workflows ----------------------------------------------------------------------------
+
+    def workflows(self) -> list[Record]:
+        """The listing of workflows, read once."""
+        with self._lock:
+            if self._workflows is None:
+                self._workflows = self._api.workflows()
+            return self._workflows
+
+    def changed_workflows(self) -> Iterator[Callable[[], Row]]:
+        """For each workflow to load a call that fetches its details and returns its row."""
+        for record in self.workflows():
+            content = row_hash(record)
+            known = self._memory.workflows.get(record["uid"])
+            if (
+                self._settings.full_refresh
+                or known is None
+                or known.is_deleted
+                or known.row_hash != content
+                or self._is_old(known.details_fetched_at)
+            ):
+                yield partial(self._workflow_row, record, content)
+
+    def vanished_workflows(self) -> list[Row]:
+        """Rows of the workflows that are no longer listed, marked so."""
+        listed = {record["uid"] for record in self.workflows()}
+        gone = [
+            uid
+            for uid, known in self._memory.workflows.items()
+            if uid not in listed and not known.is_deleted
+        ]
+        rows = [
+            {**row, "is_deleted": True, "loaded_at": self.now}
+            for row in self._read_rows(WORKFLOWS, gone)
+        ]
+        self.rows[WORKFLOWS.name] += len(rows)
+        return rows
+
+    @property
+    def knows_workflows(self) -> bool:
+        """Whether the warehouse holds workflows that are not marked as deleted."""
+        return any(not known.is_deleted for known in self._memory.workflows.values())
+
+    def _is_old(self, fetched_at: datetime | None) -> bool:
+        if fetched_at is None:
+            return True
+        age = self.now - (fetched_at if fetched_at.tzinfo else fetched_at.replace(tzinfo=UTC))
+        return age > timedelta(days=self._settings.details_max_age_days)
+
+    def _workflow_row(self, record: Record, content: str) -> Row:
+        details = self._api.workflow_details(record["uid"])
+        return self._row(
+            WORKFLOWS,
+            {**record, **({} if details is None else {"details": details})},
+            details_fetched_at=self.now,
+            is_deleted=False,
+            row_hash=content,
+        )
+
+    # -- jobs ---------------------------------------------------------------------------------
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether all jobs were listed and compared."""
+        return self._stage == len(self._stages) and self._unfinished == 0
+
+    def take_help(self, *, limit: int) -> Callable[[], None] | None:
+        """A call that lists jobs until there is nothing left to list; None where none is needed.
+
+        Args:
+            limit: Calls that may be under way at once.
+        """
+        with self._lock:
+            while not self._unfinished and self._stage < len(self._stages):
+                self._tasks.extend(self._stages[self._stage]())
+                self._stage += 1
+                self._unfinished = len(self._tasks)
+            if not self._tasks or self._helpers >= limit:
+                return None
+            self._helpers += 1
+            return self._help
+
+    @property
+    def _stages(self) -> tuple[Callable[[], list[Callable[[], None]]], ...]:
+        return self._listing_tasks, self._unlisted_tasks, self._sort_queue
+
+    def _help(self) -> None:
+        try:
+            while self._tasks:
+                try:
+                    task = self._tasks.popleft()
+                except IndexError:
+                    return
+                task()
+                with self._lock:
+                    self._unfinished -= 1
+        finally:
+            with self._lock:
+                self._helpers -= 1
+
+    def _listing_tasks(self) -> list[Callable[[], None]]:
+        return [partial(self._list_jobs, record["uid"]) for record in self.workflows()]
+
+    def _list_jobs(self, workflow_uid: str) -> None:
+        records = self._api.jobs(workflow_uid)
+        with self._lock:
+            for record in records:
+                self._compare(record)
+
+    def _unlisted_tasks(self) -> list[Callable[[], None]]:
+        """Jobs that the API no longer lists: those not final are read one by one."""
+        tasks: list[Callable[[], None]] = []
+        for uid, known in self._memory.jobs.items():
+            if uid in self._seen or known.is_deleted:
+                continue
+            if known.status not in self._api.final_statuses:
+                tasks.append(partial(self._read_unlisted, uid))
+            elif self._memory.results.get(uid) != known.results_version:
+                self._want_results(uid, known, is_missing=True)
+        return tasks
+
+    def _read_unlisted(self, uid: str) -> None:
+        record = self._api.job(uid)
+        with self._lock:
+            if record is not None:
+                self._compare({**record, "uid": uid})
+                return
+            logger.warning("Job %s is gone: it keeps the last status that was seen", uid)
+            for row in self._read_rows(JOBS, [uid]):
+                self._keep(JOBS, self.job_rows, {**row, "is_deleted": True, "loaded_at": self.now})
+
+    def _sort_queue(self) -> list[Callable[[], None]]:
+        self.queue.sort()
+        return []
+
+    def _compare(self, record: Record) -> None:
+        uid = record["uid"]
+        if uid in self._seen:
+            return
+        self._seen.add(uid)
+        content = row_hash(record)
+        known = self._memory.jobs.get(uid)
+        row: Row | None = None
+        if (
+            known is None
+            or known.row_hash != content
+            or known.is_deleted
+            or self._settings.full_refresh
+        ):
+            row = self._job_row(record, content)
+            self._keep(JOBS, self.job_rows, row)
+            known = _as_known(row)
+        self._compare_success(record, content, row, known)
+        self._want_results(
+            uid,
+            known,
+            is_missing=self._settings.full_refresh
+            or self._memory.results.get(uid) != known.results_version,
+        )
+
+    def _compare_success(
+        self, record: Record, content: str, row: Row | None, known: KnownJob
+    ) -> None:
+        uid = record["uid"]
+        loaded = self._memory.successful_jobs.get(uid)
+        if known.status in self._api.success_statuses:
+            if loaded != content or self._settings.full_refresh:
+                row = row or self._job_row(record, content)
+                own = {name: value for name, value in row.items() if name not in _JOBS_ONLY}
+                self._keep(SUCCESSFUL_JOBS, self.successful_job_rows, own)
+        elif loaded is not None:
+            mark = {
+                "workspace_uid": self._settings.project_uid,
+                "uid": uid,
+                "loaded_at": self.now,
+                DELETE_MARK: True,
+            }
+            self._keep(SUCCESSFUL_JOBS, self.successful_job_rows, mark)
+
+    def _want_results(self, uid: str, known: KnownJob, *, is_missing: bool) -> None:
+        if JOB_RESULTS.name not in self._wanted:
+            return
+        if known.status not in self._settings.result_statuses:
+            return
+        if not is_missing:
+            self.queue.skipped += 1
+            return
+        self.queue.add(
+            ResultJob(
+                uid=uid,
+                workflow_uid=known.workflow_uid,
+                version=known.results_version,
+                finish_time=known.finish_time,
+            )
+        )
+
+    def _job_row(self, record: Record, content: str) -> Row:
+        main = record.get("main_job_uid")
+        row = self._row(
+            JOBS,
+            record,
+            is_sub_job=main not in (None, "") and str(main) != record["uid"],
+            is_deleted=False,
+            row_hash=content,
+        )
+        row["results_version"] = digest(
+            repr([row.get("status"), _iso(row.get("finish_time")), *map(row.get, _COUNTS)])
+        )
+        return row
+
+    def _row(self, table: Table, record: Mapping[str, Any], **added: Any) -> Row:
+        self.rows[table.name] += table is not JOBS
+        return {
+            **shape(table, record),
+            **added,
+            "workspace_uid": self._settings.project_uid,
+            "loaded_at": self.now,
+        }
+
+    def _keep(self, table: Table, rows: deque[Row], row: Row) -> None:
+        if table.name in self._wanted:
+            rows.append(row)
+            self.rows[table.name] += DELETE_MARK not in row
+
+
+_COUNTS = ("row_count", "total_row_count")
+_JOBS_ONLY = frozenset(JOBS.columns) - frozenset(SUCCESSFUL_JOBS.columns)
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def _as_known(row: Row) -> KnownJob:
+    return KnownJob(
+        row_hash=row["row_hash"],
+        workflow_uid=row.get("workflow_uid"),
+        status=row.get("status"),
+        results_version=row["results_version"],
+        finish_time=row.get("finish_time"),
+        is_deleted=False,
+    )

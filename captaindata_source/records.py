@@ -1,0 +1,174 @@
+"""Turns records of the API into rows of the warehouse: fixed types for known columns, hashes.
+
+A value that does not fit its column becomes null, and a log line names it. Fields that no column
+is known for pass as they are, so that dlt makes a column of them; nested ones stay JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from captaindata_source.tables import ColumnType, Table
+
+__all__ = ["Row", "UnfitError", "digest", "parse_time", "row_hash", "shape"]
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+HASH_VERSION = 1
+"""Raise it when rows must be written again although the API's records did not change."""
+MAX_BIGINT = 2**63
+MAX_EPOCH_SECONDS = 253_402_300_800
+"""Year 10000; a larger number is taken for milliseconds."""
+RESERVED_PREFIX = "_dlt_"
+
+
+class UnfitError(ValueError):
+    """A value that its column can't hold."""
+
+
+def shape(table: Table, record: Mapping[str, Any]) -> Row:
+    """A row of `table` from a record of the API.
+
+    Args:
+        table: Gives columns and types.
+        record: Field name to value; nested values as `msgspec.Raw`.
+
+    Returns:
+        All of the record's fields, known ones with the column's type. A field that would overwrite
+        one of dlt's own columns is prefixed with `api`.
+    """
+    row: Row = {}
+    for name, value in record.items():
+        kind = table.columns.get(name)
+        if kind is None:
+            safe = f"api{name}" if name.startswith(RESERVED_PREFIX) else name
+            row[safe] = _unknown(value)
+            continue
+        try:
+            row[name] = None if value is None else _CONVERT[kind](value)
+        except UnfitError:
+            row[name] = None
+            logger.warning(
+                "%s %s: the value of %r is not a %s (%s); loaded as null",
+                table.name,
+                record.get("uid"),
+                name,
+                kind,
+                type(value).__name__,
+            )
+    return row
+
+
+def row_hash(record: Mapping[str, Any], *more: object) -> str:
+    """Identifies the content of a record: same fields and values, same hash, in whatever order."""
+    plain = {name: _plain(value) for name, value in record.items()}
+    return digest(json.dumps([HASH_VERSION, plain, *more], sort_keys=True, default=str))
+
+
+def digest(text: str) -> str:
+    """128 bits of BLAKE2b as 32 hexadecimal digits."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def parse_time(value: object) -> datetime:
+    """A point in time from what the API sends.
+
+    Args:
+        value: ISO 8601 text with or without an offset (none: UTC), or epoch seconds or
+            milliseconds.
+
+    Raises:
+        UnfitError: Not a time.
+    """
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        if isinstance(value, str):
+            parsed = datetime.fromisoformat(value.strip())
+            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return datetime.fromtimestamp(
+                value / 1000 if abs(value) >= MAX_EPOCH_SECONDS else value, UTC
+            )
+    except (ValueError, OverflowError, OSError) as error:
+        raise UnfitError from error
+    raise UnfitError
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode("utf-8", "replace")
+    return str(value)
+
+
+def _bigint(value: object) -> int:
+    number: float | int
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str):
+        try:
+            number = int(value)
+        except ValueError as error:
+            raise UnfitError from error
+    else:
+        raise UnfitError
+    if not math.isfinite(number) or number != int(number) or not -MAX_BIGINT <= number < MAX_BIGINT:
+        raise UnfitError
+    return int(number)
+
+
+def _double(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnfitError from error
+
+
+def _bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise UnfitError
+
+
+def _json(value: object) -> str:
+    if isinstance(value, msgspec.Raw):
+        return bytes(value).decode("utf-8", "replace")
+    raise UnfitError
+
+
+def _unknown(value: object) -> object:
+    if isinstance(value, msgspec.Raw):
+        return json.loads(bytes(value).decode("utf-8", "replace"))
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, int) and not -MAX_BIGINT <= value < MAX_BIGINT:
+        return str(value)
+    return value
+
+
+def _plain(value: object) -> object:
+    return bytes(value).decode("utf-8", "replace") if isinstance(value, msgspec.Raw) else value
+
+
+_CONVERT: Mapping[ColumnType, Callable[[object], Any]] = {
+    "text": _text,
+    "bigint": _bigint,
+    "double": _double,
+    "bool": _bool,
+    "timestamp": parse_time,
+    "json": _json,
+}

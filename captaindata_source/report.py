@@ -1,0 +1,149 @@
+"""What a sync did, for people, for machines, and for the table `sync_runs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+__all__ = ["LOADED", "WorkspaceReport", "as_json", "as_text"]
+
+LOADED = "loaded"
+PARTLY_LOADED = "partly_loaded"
+FAILED = "failed"
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkspaceReport:
+    """One sync of one workspace.
+
+    Args:
+        name: Configured name of the workspace.
+        workspace_uid: Its UID.
+        is_full_refresh: Whether everything was fetched again.
+        uid: Identifies the sync.
+        started_at: When it began.
+        finished_at: When the last call was answered; None while it runs.
+        error: Why it failed.
+        api_calls: Requests sent, retries included.
+        rows: Rows committed, by table.
+        results_fetched: Jobs whose results were fetched.
+        results_skipped: Listed jobs whose results were loaded before.
+        set_aside: Jobs whose results could not be fetched, with the reason; tried again next time.
+        load_packages: Packages committed.
+        api_version: Version of the API that was read.
+    """
+
+    name: str
+    workspace_uid: str
+    is_full_refresh: bool = False
+    uid: str = field(default_factory=lambda: uuid4().hex)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    finished_at: datetime | None = None
+    error: str | None = None
+    api_calls: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    results_fetched: int = 0
+    results_skipped: int = 0
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
+    load_packages: int = 0
+    api_version: str = ""
+
+    @property
+    def outcome(self) -> str:
+        if self.error is not None:
+            return FAILED
+        return PARTLY_LOADED if self.set_aside else LOADED
+
+    @property
+    def seconds(self) -> float:
+        end = self.finished_at or datetime.now(UTC)
+        return (end - self.started_at).total_seconds()
+
+    def as_row(self, *, versions: Mapping[str, str]) -> dict[str, Any]:
+        """The row of `sync_runs`."""
+        reasons = [f"{uid}: {reason}" for uid, reason in self.set_aside]
+        return {
+            "workspace_uid": self.workspace_uid,
+            "uid": self.uid,
+            "workspace_name": self.name,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "outcome": self.outcome,
+            "error": self.error or "; ".join(reasons[:10]) or None,
+            "is_full_refresh": self.is_full_refresh,
+            "api_calls": self.api_calls,
+            "rows_by_table": json.dumps(self.rows),
+            "results_fetched": self.results_fetched,
+            "results_skipped": self.results_skipped,
+            "results_set_aside": len(self.set_aside),
+            "load_packages": self.load_packages,
+            "api_version": self.api_version,
+            **versions,
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for `--json`."""
+        return {
+            "name": self.name,
+            "workspace_uid": self.workspace_uid,
+            "sync_uid": self.uid,
+            "outcome": self.outcome,
+            "error": self.error,
+            "seconds": round(self.seconds, 3),
+            "api_calls": self.api_calls,
+            "rows": self.rows,
+            "results_fetched": self.results_fetched,
+            "results_skipped": self.results_skipped,
+            "set_aside": [{"job_uid": uid, "reason": reason} for uid, reason in self.set_aside],
+            "load_packages": self.load_packages,
+        }
+
+
+def as_json(reports: Sequence[WorkspaceReport], *, destination: str, dataset: str) -> str:
+    """The machine-readable summary of a sync: one JSON object."""
+    return json.dumps(
+        {
+            "ok": all(report.outcome == LOADED for report in reports),
+            "destination": destination,
+            "dataset": dataset,
+            "workspaces": [report.as_dict() for report in reports],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def as_text(reports: Sequence[WorkspaceReport], *, tables: Sequence[str]) -> str:
+    """The summary for people: rows by table, one column a workspace."""
+    lines = [
+        ("", *(report.name for report in reports)),
+        *(
+            (f"rows in {table}", *(f"{report.rows.get(table, 0):,}" for report in reports))
+            for table in tables
+        ),
+        ("API calls", *(f"{report.api_calls:,}" for report in reports)),
+        ("results fetched (jobs)", *(f"{report.results_fetched:,}" for report in reports)),
+        ("results skipped (jobs)", *(f"{report.results_skipped:,}" for report in reports)),
+        ("seconds", *(f"{report.seconds:.1f}" for report in reports)),
+        ("outcome", *(report.outcome for report in reports)),
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(
+            [line[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        ).rstrip()
+        for line in lines
+    ]
+    for report in reports:
+        if report.error:
+            text.append(f"{report.name}: FAILED: {report.error}")
+        text.extend(
+            f"{report.name}: job {uid} set aside, next sync tries again: {reason}"
+            for uid, reason in report.set_aside
+        )
+    return "\n".join(text)

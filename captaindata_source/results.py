@@ -1,0 +1,311 @@
+"""The path of the results: pages of JSON to parquet files, no result parsed, memory flat.
+
+A page is split into the JSON texts of its results; they become Arrow columns and, a few megabytes
+at a time, row groups of a parquet file. A job's rows join a file only once all its pages arrived,
+so that a job that fails halfway leaves nothing; a job too large to wait has files of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from captaindata_source.api import Api
+from captaindata_source.errors import ContractError, NotFoundError, RefusedError
+from captaindata_source.queue import Package, ResultJob
+from captaindata_source.records import Row, UnfitError, parse_time
+from captaindata_source.tables import DELETE_MARK, JOB_RESULTS
+
+__all__ = ["ResultFile", "ResultReader", "result_uids"]
+
+logger = logging.getLogger(__name__)
+
+ROW_GROUP_BYTES = 4 * 1024 * 1024
+"""Results are written out once they are this large; bounds the memory of one thread."""
+JOB_IN_MEMORY_BYTES = 8 * 1024 * 1024
+"""A job larger than this streams into files of its own."""
+FILE_BYTES = 128 * 1024 * 1024
+"""A file larger than this is closed and the next one begun."""
+
+_TIME = pa.timestamp("us", tz="UTC")
+_ARROW_TYPES = {"text": pa.string(), "json": pa.string(), "bigint": pa.int64(), "timestamp": _TIME}
+SCHEMA = pa.schema(
+    [
+        pa.field(name, _ARROW_TYPES[kind], nullable=name not in JOB_RESULTS.required)
+        for name, kind in JOB_RESULTS.columns.items()
+    ]
+    + [pa.field(DELETE_MARK, pa.bool_())]
+)
+_REPEATED = ["workspace_uid", "job_uid", "workflow_uid", "created_at", "loaded_at", "_dlt_load_id"]
+
+
+class _Extracted(msgspec.Struct):
+    extracted_at: str | int | float | None = None
+
+
+_decode_extracted = msgspec.json.Decoder(_Extracted).decode
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """A finished parquet file of results."""
+
+    path: Path
+    rows: int
+
+
+@dataclass(slots=True)
+class _File:
+    """A parquet file that is being written."""
+
+    path: Path
+    writer: pq.ParquetWriter
+    rows: int = 0
+
+    def write(self, batches: Sequence[pa.RecordBatch]) -> None:
+        table = pa.Table.from_batches(batches)
+        self.writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self.rows += table.num_rows
+
+    def close(self) -> ResultFile:
+        self.writer.close()
+        return ResultFile(self.path, self.rows)
+
+
+@dataclass(slots=True)
+class _Batches:
+    """Record batches that wait for a file."""
+
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, batches: Sequence[pa.RecordBatch]) -> None:
+        self.batches.extend(batches)
+        self.size += sum(batch.nbytes for batch in batches)
+
+    def take(self) -> list[pa.RecordBatch]:
+        batches, self.batches, self.size = self.batches, [], 0
+        return batches
+
+
+class ResultReader:
+    """Fetches results of whole jobs in one thread, while others do the same beside it.
+
+    Args:
+        api: The workspace.
+        package: Gives the jobs.
+        workspace_uid: Goes into every row.
+        load_id: The load package that the rows belong to.
+        loaded_at: Goes into every row.
+        folder: Where files are written.
+        on_error: Decides about a job that the API does not give as promised: raises, or returns
+            where the job is to be set aside.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        package: Package,
+        workspace_uid: str,
+        load_id: str,
+        loaded_at: datetime,
+        folder: Path,
+        on_error: Callable[[ResultJob, Exception], None],
+    ) -> None:
+        self._api = api
+        self._package = package
+        self._workspace_uid = workspace_uid
+        self._load_id = load_id
+        self._loaded_at = loaded_at
+        self._folder = folder
+        self._on_error = on_error
+        self._small = _Batches()
+        self._open: list[_File] = []
+        self._finished: list[ResultFile] = []
+        self.ledger: list[Row] = []
+        """A row for each job that is complete."""
+
+    def run(self) -> Iterator[ResultFile]:
+        """Fetches jobs until the package is full. Yields files as they are finished."""
+        shared: _File | None = None
+        try:
+            while (job := self._package.take()) is not None:
+                if not self._read(job):
+                    continue
+                if self._small.size >= ROW_GROUP_BYTES:
+                    shared = shared or self._new_file()
+                    shared.write(self._small.take())
+                    if self._is_large(shared):
+                        self._finish(shared)
+                        shared = None
+                while self._finished:
+                    yield self._finished.pop()
+            if self._small.batches:
+                shared = shared or self._new_file()
+                shared.write(self._small.take())
+            if shared is not None:
+                self._finish(shared)
+            while self._finished:
+                yield self._finished.pop()
+        except BaseException:
+            self._package.cancel()
+            for file in self._open:
+                file.writer.close()
+            raise
+
+    def _read(self, job: ResultJob) -> bool:
+        waiting = _Batches()
+        own: list[_File] = []
+        rows = 0
+        uids = result_uids(self._workspace_uid, job.uid)
+        try:
+            for page in self._api.result_pages(job.uid):
+                if self._package.is_cancelled:
+                    return False
+                if not page:
+                    continue
+                waiting.add([self._batch(job, page, uids(page), first=rows)])
+                rows += len(page)
+                self._package.count(len(page))
+                if waiting.size >= JOB_IN_MEMORY_BYTES:
+                    if not own or self._is_large(own[-1]):
+                        own.append(self._new_file())
+                    own[-1].write(waiting.take())
+        except (ContractError, NotFoundError, RefusedError) as error:
+            for file in own:
+                self._drop(file)
+            self._on_error(job, error)
+            self._package.set_aside(job, error)
+            return False
+        for file in own:
+            self._finish(file)
+        self._small.add(waiting.take() if rows else [self._empty_mark(job)])
+        self.ledger.append(self._ledger_row(job, rows))
+        self._package.done(rows)
+        return True
+
+    def _batch(
+        self, job: ResultJob, page: list[bytes], uids: list[str], *, first: int
+    ) -> pa.RecordBatch:
+        size = len(page)
+        try:
+            data = pa.array(page, pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:
+            raise ContractError(
+                f"Results of job {job.uid} are not UTF-8", path=f"jobs/{job.uid}/results"
+            ) from None
+        columns = {
+            "workspace_uid": pa.repeat(self._workspace_uid, size),
+            "job_uid": pa.repeat(job.uid, size),
+            "workflow_uid": pa.repeat(pa.scalar(job.workflow_uid, pa.string()), size),
+            "result_uid": pa.array(uids, pa.string()),
+            "position": pa.array(range(first, first + size), pa.int64()),
+            "data": data,
+            "created_at": _created_at(job, page),
+            "loaded_at": pa.repeat(pa.scalar(self._loaded_at, _TIME), size),
+            "_dlt_load_id": pa.repeat(self._load_id, size),
+            DELETE_MARK: pa.nulls(size, pa.bool_()),
+        }
+        return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+    def _empty_mark(self, job: ResultJob) -> pa.RecordBatch:
+        """A row that only removes: nothing else would replace results by none."""
+        row = {
+            "workspace_uid": self._workspace_uid,
+            "job_uid": job.uid,
+            "loaded_at": self._loaded_at,
+            "_dlt_load_id": self._load_id,
+            DELETE_MARK: True,
+        }
+        return pa.RecordBatch.from_pylist([row], schema=SCHEMA)
+
+    def _ledger_row(self, job: ResultJob, rows: int) -> Row:
+        return {
+            "workspace_uid": self._workspace_uid,
+            "job_uid": job.uid,
+            "fingerprint": job.version,
+            "result_rows": rows,
+            "loaded_at": self._loaded_at,
+        }
+
+    def _new_file(self) -> _File:
+        path = self._folder / f"{JOB_RESULTS.name}.{uuid4().hex}.parquet"
+        writer = pq.ParquetWriter(
+            path, SCHEMA, use_dictionary=_REPEATED, write_statistics=False, compression="snappy"
+        )
+        file = _File(path, writer)
+        self._open.append(file)
+        return file
+
+    def _finish(self, file: _File) -> None:
+        self._open.remove(file)
+        self._finished.append(file.close())
+
+    def _drop(self, file: _File) -> None:
+        self._open.remove(file)
+        file.close().path.unlink()
+
+    @staticmethod
+    def _is_large(file: _File) -> bool:
+        return file.path.stat().st_size >= FILE_BYTES
+
+
+def result_uids(workspace_uid: str, job_uid: str) -> Callable[[Sequence[bytes]], list[str]]:
+    """Makes the function that names the results of one job, page by page.
+
+    A result has no uid in the API. Ours hashes workspace, job, the result's JSON text and the
+    how-manieth equal text of the job it is: it stays when rows shift, and equal rows stay two.
+
+    Returns:
+        Page to uids, 32 hexadecimal digits each; call it for the pages in their order. It holds
+        about 100 bytes for each result of the job.
+    """
+    job = hashlib.blake2b(f"{workspace_uid}\n{job_uid}\n".encode(), digest_size=16)
+    seen: set[str] = set()
+    repeats: Counter[str] = Counter()
+
+    def name(data: bytes) -> str:
+        result = job.copy()
+        result.update(data)
+        return result.hexdigest()
+
+    def uids(page: Sequence[bytes]) -> list[str]:
+        names = [name(data) for data in page]
+        distinct = set(names)
+        if len(distinct) == len(names) and seen.isdisjoint(distinct):
+            seen.update(distinct)
+            return names
+        for index, uid in enumerate(names):
+            if uid in seen:
+                repeats[uid] += 1
+                names[index] = name(page[index] + b"\n%d" % repeats[uid])
+            else:
+                seen.add(uid)
+        return names
+
+    return uids
+
+
+def _created_at(job: ResultJob, page: list[bytes]) -> pa.Array:
+    if not any(b'"extracted_at"' in data for data in page):
+        return pa.repeat(pa.scalar(job.finish_time, _TIME), len(page))
+    return pa.array([_extracted_at(data) or job.finish_time for data in page], _TIME)
+
+
+def _extracted_at(data: bytes) -> datetime | None:
+    try:
+        value = _decode_extracted(data).extracted_at
+        return None if value is None else parse_time(value)
+    except (msgspec.DecodeError, UnfitError):
+        return None

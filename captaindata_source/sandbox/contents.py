@@ -1,0 +1,64 @@
+"""Workspaces, and what each is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from captaindata_source.sandbox.people import Member, make_members
+from captaindata_source.sandbox.rng import stream, uid
+from captaindata_source.sandbox.schedule import Schedule
+from captaindata_source.sandbox.workflows import Workflow, make_workflows
+
+WORKSPACE_NAMES = ("Acme Growth", "Northwind Agency", "Contoso Leads", "Tailspin Recruiting")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace: its uid is the project UID that clients send, its key is never in its repr."""
+
+    index: int
+    uid: str
+    name: str
+    api_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is in a workspace."""
+
+    workflows: tuple[Workflow, ...]
+    members: tuple[Member, ...]
+    schedule: Schedule
+
+
+def make_workspace(seed: int, index: int) -> Workspace:
+    """Return the workspace of an index."""
+    rng = stream(seed, "workspace", index)
+    name = WORKSPACE_NAMES[index % len(WORKSPACE_NAMES)]
+    if index >= len(WORKSPACE_NAMES):
+        name = f"{name} {index // len(WORKSPACE_NAMES) + 1}"
+    return Workspace(index, uid(rng), name, f"sandbox-{rng.getrandbits(160):040x}")
+
+
+def make_content(
+    seed: int,
+    workspace: Workspace,
+    *,
+    workflows: int,
+    days: int,
+    jobs_per_day: float,
+    mean_results: int,
+) -> Content:
+    """Return what is in a workspace; the options are those of `World`."""
+    made = make_workflows(seed, workspace.index, count=workflows, days=days)
+    members = make_members(seed, workspace.index, workspace.uid)
+    schedule = Schedule(
+        seed=seed,
+        workspace=workspace.index,
+        workflows=made,
+        accounts=[account for member in members for account in member.data["accounts"]],
+        days=days,
+        jobs_per_day=jobs_per_day,
+        mean_results=mean_results,
+    )
+    return Content(made, members, schedule)

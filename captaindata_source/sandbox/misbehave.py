@@ -1,0 +1,166 @@
+"""The middleware that carries out faults, down to the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from captaindata_source.sandbox.errors import error_response, html_page
+from captaindata_source.sandbox.faults import Fault, FaultKind, Faults
+from captaindata_source.sandbox.paging import ResultsLinks, encode_cursor
+from captaindata_source.sandbox.results import dumps
+from captaindata_source.sandbox.world import World
+
+FOREIGN_URL = "https://elsewhere.invalid/v3/jobs/stolen/results?cursor=1"
+# Kinds whose answer is ready-made: default status and media type.
+CANNED: dict[FaultKind, tuple[int, str | None]] = {
+    "status": (503, "text/plain"),
+    "html": (200, "text/html"),
+    "empty": (200, "application/json"),
+    "replace": (200, "application/json"),
+    "redirect": (307, None),
+}
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class _Answer:
+    start: Message
+    body: bytes
+
+    async def send_with(self, send: Send, body: bytes, *, length: int) -> None:
+        """Send the head with a Content-Length, and so much of the body, leaving it open."""
+        MutableHeaders(raw=self.start["headers"])["content-length"] = str(length)
+        await send(self.start)
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+class FaultMiddleware:
+    """Answers wrongly where a rule says so.
+
+    Args:
+        app: The application that answers rightly.
+        world: The world, for its dialect.
+        faults: The rules.
+    """
+
+    def __init__(self, app: ASGIApp, *, world: World, faults: Faults) -> None:
+        self._app = app
+        self._world = world
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        fault = self._faults.take(scope["path"]) if scope["type"] == "http" else None
+        if fault is None:
+            await self._app(scope, receive, send)
+        elif fault.kind == "reset":
+            await _abort(scope, receive)
+        elif (instead := self._instead(fault)) is not None:
+            await instead(scope, receive, send)
+        else:
+            answer = await self._answer(scope, receive)
+            answer.start["headers"] = list(answer.start["headers"])
+            MutableHeaders(raw=answer.start["headers"]).update(fault.headers)
+            await self._spoil(fault, answer, scope, receive, send)
+
+    def _instead(self, fault: Fault) -> Response | None:
+        """Return the answer of a fault that does not need the right one."""
+        if fault.kind not in CANNED:
+            return None
+        default_status, media_type = CANNED[fault.kind]
+        status = fault.status or default_status
+        headers = dict(fault.headers)
+        body = fault.body
+        if fault.kind == "status" and body is None:
+            return error_response(self._world.dialect, status, f"Fault {status}", headers=headers)
+        if fault.kind == "html" and body is None:
+            body = html_page("Welcome")
+        if fault.kind == "redirect":
+            headers.setdefault("location", _text(body))
+        if fault.kind in {"redirect", "empty"}:
+            body = b""
+        if any(name.lower() == "content-type" for name in headers):
+            media_type = None
+        return Response(body, status, headers, media_type)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+        messages: list[Message] = []
+
+        async def collect(message: Message) -> None:
+            messages.append(message)
+
+        await self._app(scope, receive, collect)
+        return _Answer(messages[0], b"".join(part.get("body", b"") for part in messages[1:]))
+
+    async def _spoil(
+        self, fault: Fault, answer: _Answer, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        body = answer.body
+        half = body[: len(body) // 2]
+        if fault.kind == "reset_body":
+            await answer.send_with(send, half, length=len(body))
+            await _abort(scope, receive)
+        elif fault.kind == "cut":
+            await answer.send_with(send, half, length=len(body))
+            scope["state"]["transport"].close()
+            await _disconnected(receive)
+        elif fault.kind == "drip":
+            await answer.send_with(send, b"", length=len(body))
+            for first in range(0, len(body), fault.size):
+                await asyncio.sleep(fault.seconds)
+                piece = body[first : first + fault.size]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            body = half if fault.kind == "truncate" else self._relinked(fault, scope, body)
+            await answer.send_with(send, body, length=len(body))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _relinked(self, fault: Fault, scope: Scope, body: bytes) -> bytes:
+        """Return a page of results whose `next` leads astray; other bodies stay."""
+        try:
+            page = json.loads(body)
+        except ValueError:
+            return body
+        if not isinstance(page, dict) or "results" not in page:
+            return body
+        link = _text(fault.body) if fault.kind == "foreign_next" else self._own_link(scope)
+        page["paging"] = {**page.get("paging", {}), "next": link, "have_next_page": True}
+        return dumps(page, ascii_json=self._world.dialect.ascii_json)
+
+    def _own_link(self, scope: Scope) -> str:
+        path: str = scope["path"]
+        job_uid = path.split("/")[-2]
+        cursors = parse_qs(scope["query_string"].decode()).get("cursor")
+        cursor = cursors[0] if cursors else encode_cursor(job_uid, 0)
+        host = dict(scope["headers"]).get(b"host", b"").decode()
+        links = ResultsLinks(self._world.dialect, job_uid, f"{scope['scheme']}://{host}", path)
+        return links.link(cursor)
+
+
+def _text(url: str | bytes | None) -> str:
+    text = url.decode() if isinstance(url, bytes) else url
+    return text or FOREIGN_URL
+
+
+async def _abort(scope: Scope, receive: Receive) -> None:
+    transport: asyncio.Transport = scope["state"]["transport"]
+    transport.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE
+    )
+    transport.abort()
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,215 @@
+"""The dlt source of one workspace."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import dlt
+import httpx
+from dlt.extract import DltSource
+
+from captaindata_source.api import Api, v3
+from captaindata_source.http import AdaptiveThrottle, HttpClient, RequestBudget, Secret, Throttle
+from captaindata_source.plan import SyncPlan
+from captaindata_source.queue import Package, ResultJob
+from captaindata_source.resources import build_resources
+from captaindata_source.results import ResultReader
+from captaindata_source.settings import (
+    DEFAULT_DETAILS_MAX_AGE_DAYS,
+    DEFAULT_MAX_PARALLEL_REQUESTS,
+    DEFAULT_NAME,
+    DEFAULT_RESULT_STATUSES,
+    Settings,
+)
+from captaindata_source.tables import TABLES
+from captaindata_source.warehouse import Warehouse
+
+__all__ = ["Extraction", "captaindata", "connect", "source_of"]
+
+SOURCE_NAME = "captaindata"
+FILES_FOLDER = "result_files"
+
+
+class Extraction:
+    """The work of one load package, shared by the resources that fill it.
+
+    Args:
+        plan: What is to be done.
+        api: Where it is fetched.
+        settings: Options of the workspace.
+        package: Which results belong to this load package.
+        on_error: See `ResultReader`.
+    """
+
+    def __init__(
+        self,
+        *,
+        plan: SyncPlan,
+        api: Api,
+        settings: Settings,
+        package: Package,
+        on_error: Callable[[ResultJob, Exception], None],
+    ) -> None:
+        self.plan = plan
+        self.max_parallel = settings.max_parallel_requests
+        self._api = api
+        self._settings = settings
+        self._package = package
+        self._on_error = on_error
+        self._load_id = dlt.current.load_package_state()["load_id"]
+        self._folder = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(mode=0o700, parents=True)
+
+    def reader(self) -> ResultReader:
+        """A reader of results for one thread."""
+        return ResultReader(
+            api=self._api,
+            package=self._package,
+            workspace_uid=self._settings.project_uid,
+            load_id=self._load_id,
+            loaded_at=self.plan.now,
+            folder=self._folder,
+            on_error=self._on_error,
+        )
+
+
+def connect(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> Api:
+    """Opens the API of a workspace. Sends nothing yet.
+
+    Args:
+        settings: Options of the workspace.
+        transport: Replaces the network, for tests.
+    """
+    throttle: Throttle
+    if settings.requests_per_minute is None:
+        throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests)
+    else:
+        throttle = RequestBudget(per_minute=settings.requests_per_minute)
+    client = HttpClient(
+        base_url=settings.base_url,
+        headers={"x-project-id": settings.project_uid},
+        key_header=v3.KEY_HEADER,
+        key=Secret(v3.key_value(settings.api_key.reveal())),
+        throttle=throttle,
+        max_connections=settings.max_parallel_requests,
+        transport=transport,
+    )
+    return v3.V3Api(client)
+
+
+def remember_and_plan(
+    settings: Settings,
+    api: Api,
+    pipeline: dlt.Pipeline,
+    *,
+    wanted: Collection[str],
+    fresh: Collection[str],
+) -> SyncPlan:
+    """Reads what the pipeline's destination holds and makes a plan."""
+    warehouse = Warehouse(pipeline, workspace_uid=settings.project_uid)
+    return SyncPlan(
+        api=api,
+        settings=settings,
+        memory=warehouse.remember(fresh=fresh),
+        read_rows=warehouse.rows,
+        wanted=wanted,
+    )
+
+
+def source_of(begin: Callable[[], Extraction]) -> DltSource:
+    """The source whose resources do the work that `begin` gives. Does no I/O."""
+
+    @dlt.source(name=SOURCE_NAME, section=SOURCE_NAME, max_table_nesting=0)
+    def workspace_source() -> object:
+        return build_resources(begin)
+
+    return workspace_source()
+
+
+@dlt.source(name=SOURCE_NAME, section=SOURCE_NAME, max_table_nesting=0)
+def captaindata(
+    *,
+    api_key: str = dlt.secrets.value,
+    project_uid: str = dlt.config.value,
+    workspace_name: str = DEFAULT_NAME,
+    base_url: str = v3.DEFAULT_BASE_URL,
+    result_statuses: Sequence[str] = DEFAULT_RESULT_STATUSES,
+    max_parallel_requests: int = DEFAULT_MAX_PARALLEL_REQUESTS,
+    requests_per_minute: int | None = None,
+    details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS,
+    full_refresh: bool = False,
+) -> object:
+    """One Captain Data workspace: workspaces, workflows, jobs, successful_jobs, job_results.
+
+    Loads what changed since the last load, compared with what the pipeline's destination holds.
+    Building the source does no I/O. Everything of one `pipeline.run` is one load package; the
+    command line cuts a sync into several. The first error ends the run.
+
+    Args:
+        api_key: The workspace's API key.
+        project_uid: The workspace's UID.
+        workspace_name: Goes into `workspaces.configured_name`.
+        base_url: Root of the API; https unless local.
+        result_statuses: Job statuses whose results are loaded.
+        max_parallel_requests: Requests in flight at once; dlt's `extract.workers` bounds it too.
+        requests_per_minute: Budget; None: learn from the API's rate limit headers.
+        details_max_age_days: Age at which a workflow's details are fetched again.
+        full_refresh: Fetch everything again, whatever is loaded already; removes nothing.
+
+    Returns:
+        A dlt source with one resource for each table.
+
+    Raises:
+        ConfigError: An option can't work.
+    """
+    settings = Settings(
+        api_key=Secret(api_key if isinstance(api_key, str) else ""),
+        project_uid=project_uid,
+        name=workspace_name,
+        base_url=base_url,
+        result_statuses=result_statuses,
+        max_parallel_requests=max_parallel_requests,
+        requests_per_minute=requests_per_minute,
+        details_max_age_days=details_max_age_days,
+        full_refresh=full_refresh,
+    )
+    current: list[tuple[str, Extraction]] = []
+
+    def begin() -> Extraction:
+        load_id = dlt.current.load_package_state()["load_id"]
+        if not current or current[0][0] != load_id:
+            current[:] = [(load_id, _begin_all(settings))]
+        return current[0][1]
+
+    return build_resources(begin)
+
+
+def _begin_all(settings: Settings) -> Extraction:
+    """Everything there is to do, as one load package; errors are raised."""
+    wanted, fresh = _selected_tables()
+    api = connect(settings)
+    plan = remember_and_plan(settings, api, dlt.current.pipeline(), wanted=wanted, fresh=fresh)
+    return Extraction(
+        plan=plan, api=api, settings=settings, package=Package(plan.queue), on_error=_raise
+    )
+
+
+def _selected_tables() -> tuple[set[str], set[str]]:
+    """The tables that the current extraction loads, and those of them that start empty."""
+    selected = dlt.current.source().selected_resources
+    state = dlt.current.load_package_state()["state"]
+    emptied = {
+        table["name"]
+        for table in (*state.get("dropped_tables", ()), *state.get("truncated_tables", ()))
+    }
+    names = {table.name for table in TABLES}
+    wanted = names & set(selected)
+    replaced = {name for name in wanted if selected[name].write_disposition == "replace"}
+    return wanted, emptied | replaced
+
+
+def _raise(_job: ResultJob, error: Exception) -> None:
+    raise error

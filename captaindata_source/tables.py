@@ -1,0 +1,218 @@
+"""The warehouse's tables: names, columns, types and keys.
+
+Columns carry the API's names. What the connector adds: `workspace_uid`, `is_…` flags, `row_hash`,
+`loaded_at`, and what the tables' own comments say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # the command line reads the names without dlt
+    from dlt.common.schema.typing import TColumnSchema, TWriteDispositionConfig
+
+__all__ = [
+    "JOBS",
+    "JOB_RESULTS",
+    "LEDGER",
+    "SUCCESSFUL_JOBS",
+    "SYNC_RUNS",
+    "TABLES",
+    "WORKFLOWS",
+    "WORKSPACES",
+    "ColumnType",
+    "Table",
+]
+
+ColumnType = Literal["text", "bigint", "double", "bool", "timestamp", "json"]
+
+MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
+DELETE_MARK = "_deleted"
+"""True on a row that only removes others and is not stored itself; on destinations that can't merge
+it is stored. Null in every row of DuckDB and Postgres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the warehouse.
+
+    Args:
+        name: Its name, also that of the resource.
+        columns: Column to dlt data type.
+        key: Columns that identify a row, or with `replaces_by_key` a group of rows.
+        replaces_by_key: All rows with the key of a new row are replaced.
+        has_delete_mark: Rows may be removed by a row that is marked.
+    """
+
+    name: str
+    columns: Mapping[str, ColumnType]
+    key: tuple[str, ...] = ("workspace_uid", "uid")
+    replaces_by_key: bool = False
+    has_delete_mark: bool = False
+    not_null: frozenset[str] = field(default=frozenset())
+
+    def hints(self) -> dict[str, Any]:
+        """The table as arguments of `dlt.resource` and `dlt.mark.make_hints`."""
+        return {
+            "table_name": self.name,
+            "write_disposition": MERGE,
+            "merge_key" if self.replaces_by_key else "primary_key": self.key,
+            "columns": self.dlt_columns(),
+            "file_format": "parquet",
+        }
+
+    def dlt_columns(self) -> dict[str, TColumnSchema]:
+        columns: dict[str, TColumnSchema] = {
+            name: {"name": name, "data_type": kind, "nullable": name not in self.required}
+            for name, kind in self.columns.items()
+        }
+        if self.has_delete_mark:
+            columns[DELETE_MARK] = {
+                "name": DELETE_MARK,
+                "data_type": "bool",
+                "nullable": True,
+                "hard_delete": True,
+            }
+        return columns
+
+    @property
+    def required(self) -> frozenset[str]:
+        return self.not_null | frozenset(self.key)
+
+
+WORKSPACES = Table(
+    "workspaces",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "configured_name": "text",
+        "name": "text",
+        "email": "text",
+        "plan_name": "text",
+        "current_month_start": "timestamp",
+        "current_month_end": "timestamp",
+        "tasks_left": "bigint",
+        "tasks_max": "bigint",
+        "tasks_used": "bigint",
+        "members": "json",
+        "row_hash": "text",
+        "loaded_at": "timestamp",
+    },
+)
+
+WORKFLOWS = Table(
+    "workflows",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "name": "text",
+        "created_at": "timestamp",
+        "project_id": "bigint",
+        "template_uid": "text",
+        "steps": "json",
+        "details": "json",
+        "details_fetched_at": "timestamp",
+        "is_deleted": "bool",
+        "row_hash": "text",
+        "loaded_at": "timestamp",
+    },
+)
+
+_JOB_COLUMNS: dict[str, ColumnType] = {
+    "workspace_uid": "text",
+    "uid": "text",
+    "name": "text",
+    "workflow_uid": "text",
+    "workflow_name": "text",
+    "main_job_uid": "text",
+    "main_job_name": "text",
+    "is_sub_job": "bool",
+    "step_uid": "text",
+    "status": "text",
+    "scheduled_time": "timestamp",
+    "start_time": "timestamp",
+    "finish_time": "timestamp",
+    "number_inputs": "bigint",
+    "row_count": "bigint",
+    "total_row_count": "bigint",
+    "error_message": "text",
+    "accounts": "json",
+    "configuration": "json",
+}
+
+JOBS = Table(
+    "jobs",
+    {
+        **_JOB_COLUMNS,
+        "is_deleted": "bool",
+        "results_version": "text",
+        "row_hash": "text",
+        "loaded_at": "timestamp",
+    },
+)
+
+SUCCESSFUL_JOBS = Table(
+    "successful_jobs",
+    {**_JOB_COLUMNS, "row_hash": "text", "loaded_at": "timestamp"},
+    has_delete_mark=True,
+)
+
+JOB_RESULTS = Table(
+    "job_results",
+    {
+        "workspace_uid": "text",
+        "job_uid": "text",
+        "workflow_uid": "text",
+        "result_uid": "text",
+        "position": "bigint",
+        "data": "json",
+        "created_at": "timestamp",
+        "loaded_at": "timestamp",
+        "_dlt_load_id": "text",
+    },
+    key=("workspace_uid", "job_uid"),
+    replaces_by_key=True,
+    has_delete_mark=True,
+)
+
+LEDGER = Table(
+    "job_results_ledger",
+    {
+        "workspace_uid": "text",
+        "job_uid": "text",
+        "fingerprint": "text",
+        "result_rows": "bigint",
+        "loaded_at": "timestamp",
+    },
+    key=("workspace_uid", "job_uid"),
+)
+"""Which jobs' results are completely loaded, in which state of the job. A row counts only where its
+`_dlt_load_id` is in `_dlt_loads`: the load that brought the results was committed as a whole."""
+
+SYNC_RUNS = Table(
+    "sync_runs",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "workspace_name": "text",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "outcome": "text",
+        "error": "text",
+        "is_full_refresh": "bool",
+        "api_calls": "bigint",
+        "rows_by_table": "json",
+        "results_fetched": "bigint",
+        "results_skipped": "bigint",
+        "results_set_aside": "bigint",
+        "load_packages": "bigint",
+        "api_version": "text",
+        "connector_version": "text",
+        "dlt_version": "text",
+    },
+)
+
+TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, JOB_RESULTS)
+"""The tables that a user selects; each is a resource of the source."""

@@ -1,0 +1,194 @@
+"""Reads what the destination already holds.
+
+The warehouse itself is the connector's memory: a load that was lost is a load that is made again,
+and losing dlt's working folder or its state loses nothing. Rows count only where their load is
+recorded in `_dlt_loads`, that is, where it was committed as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import dlt
+from dlt.common.destination.exceptions import SqlClientNotAvailable
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+
+from captaindata_source.errors import DestinationError
+from captaindata_source.records import Row
+from captaindata_source.tables import (
+    DELETE_MARK,
+    JOB_RESULTS,
+    JOBS,
+    LEDGER,
+    SUCCESSFUL_JOBS,
+    WORKFLOWS,
+    WORKSPACES,
+    Table,
+)
+
+__all__ = ["KnownJob", "KnownWorkflow", "Memory", "Warehouse"]
+
+logger = logging.getLogger(__name__)
+
+LOADS = "_dlt_loads"
+LOADED = 0
+"""Status in `_dlt_loads` of a load that was committed."""
+DLT_PREFIX = "_dlt_"
+
+
+class KnownWorkflow(NamedTuple):
+    """A row of `workflows`, as far as it decides what to do next."""
+
+    row_hash: str
+    details_fetched_at: datetime | None
+    is_deleted: bool
+
+
+class KnownJob(NamedTuple):
+    """A row of `jobs`, as far as it decides what to do next."""
+
+    row_hash: str
+    workflow_uid: str | None
+    status: str | None
+    results_version: str
+    finish_time: datetime | None
+    is_deleted: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What the destination holds of one workspace; empty on a first load.
+
+    Args:
+        workspace_hash: `row_hash` of its row in `workspaces`.
+        workflows: By uid.
+        jobs: By uid; every job ever seen.
+        successful_jobs: uid to `row_hash`.
+        results: Job uid to the `results_version` whose results are completely loaded.
+    """
+
+    workspace_hash: str | None = None
+    workflows: dict[str, KnownWorkflow] = field(default_factory=dict)
+    jobs: dict[str, KnownJob] = field(default_factory=dict)
+    successful_jobs: dict[str, str] = field(default_factory=dict)
+    results: dict[str, str] = field(default_factory=dict)
+
+
+class Warehouse:
+    """One workspace's rows in the dataset of a pipeline.
+
+    Args:
+        pipeline: Gives destination and dataset.
+        workspace_uid: The workspace.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline, *, workspace_uid: str) -> None:
+        self._pipeline = pipeline
+        self._workspace_uid = workspace_uid
+
+    def remember(self, *, fresh: Collection[str] = ()) -> Memory:
+        """Reads what is needed to compare a listing with.
+
+        Args:
+            fresh: Tables that are about to be emptied; what they hold does not count.
+
+        Raises:
+            DestinationError: The destination can't be read.
+        """
+        memory = Memory()
+        for (memory.workspace_hash,) in self._known(WORKSPACES, ["row_hash"], fresh):
+            pass
+        columns = ["uid", "row_hash", "details_fetched_at", "is_deleted"]
+        for uid, row_hash, fetched_at, is_deleted in self._known(WORKFLOWS, columns, fresh):
+            memory.workflows[uid] = KnownWorkflow(row_hash, fetched_at, bool(is_deleted))
+        columns = ["uid", *KnownJob._fields]
+        for uid, *values in self._known(JOBS, columns, fresh):
+            memory.jobs[uid] = KnownJob(*values)
+        for uid, row_hash in self._known(SUCCESSFUL_JOBS, ["uid", "row_hash"], fresh):
+            memory.successful_jobs[uid] = row_hash
+        if JOB_RESULTS.name not in fresh:
+            self._remember_results(memory)
+        return memory
+
+    def rows(self, table: Table, uids: Sequence[str]) -> Iterator[Row]:
+        """Whole rows of `table`, ready to be loaded again; JSON columns as text."""
+        if not uids:
+            return
+        names = [
+            name
+            for name in self._pipeline.default_schema.get_table_columns(table.name)
+            if not name.startswith(DLT_PREFIX) and name != DELETE_MARK
+        ]
+        marks = ", ".join(["%s"] * len(uids))
+        for values in self._query(table, names, f"uid in ({marks})", uids):
+            yield {
+                name: value for name, value in zip(names, values, strict=True) if value is not None
+            }
+
+    def _remember_results(self, memory: Memory) -> None:
+        has_rows = False
+        for uid, version, rows in self._known(
+            LEDGER, ["job_uid", "fingerprint", "result_rows"], ()
+        ):
+            memory.results[uid] = version
+            has_rows = has_rows or bool(rows)
+        if (
+            has_rows
+            and next(self._query(JOB_RESULTS, ["job_uid"], "1 = 1", (), limit=1), None) is None
+        ):
+            logger.warning("%s was emptied: all results are fetched again", JOB_RESULTS.name)
+            memory.results.clear()
+
+    def _known(
+        self, table: Table, columns: Sequence[str], fresh: Collection[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        if table.name in fresh:
+            return iter(())
+        valid = (
+            f"exists (select 1 from {{{LOADS}}} as l "
+            f"where l.load_id = t._dlt_load_id and l.status = {LOADED})"
+        )
+        return self._query(table, columns, valid, (), order_by="loaded_at")
+
+    def _query(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        condition: str,
+        parameters: Sequence[object],
+        *,
+        order_by: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        try:
+            with self._pipeline.sql_client() as client:
+                name = client.make_qualified_table_name
+                condition = condition.replace(f"{{{LOADS}}}", name(LOADS))
+                column = client.escape_column_name
+                sql = (
+                    f"select {', '.join('t.' + column(c) for c in columns)} "
+                    f"from {name(table.name)} as t where t.{column('workspace_uid')} = %s "
+                    f"and {condition}"
+                )
+                if order_by:
+                    sql += f" order by t.{column(order_by)}"
+                if limit:
+                    sql += f" limit {limit}"
+                with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
+                    yield from cursor.fetchall()
+        except DatabaseUndefinedRelation:
+            return
+        except SqlClientNotAvailable:
+            logger.warning(
+                "%s can't be queried: nothing is known of earlier loads",
+                self._pipeline.destination.destination_name,
+            )
+        except DatabaseException as error:
+            raise DestinationError(
+                f"What was loaded before could not be read from {table.name}: "
+                f"{type(error).__name__}"
+            ) from error
