@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, repeat
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -29,6 +31,8 @@ from captaindata_source.tables import DELETE_MARK, JOB_RESULTS
 __all__ = ["ResultFile", "ResultReader", "result_uids"]
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ROW_GROUP_BYTES = 4 * 1024 * 1024
 """Results are written out once they are this large; bounds the memory of one thread."""
@@ -72,8 +76,7 @@ class _File:
     writer: pq.ParquetWriter
     rows: int = 0
 
-    def write(self, batches: Sequence[pa.RecordBatch]) -> None:
-        table = pa.Table.from_batches(batches)
+    def write(self, table: pa.Table) -> None:
         self.writer.write_table(table, row_group_size=max(1, table.num_rows))
         self.rows += table.num_rows
 
@@ -82,20 +85,32 @@ class _File:
         return ResultFile(self.path, self.rows)
 
 
-@dataclass(slots=True)
-class _Batches:
-    """Record batches that wait for a file."""
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Results of one page; without any: a mark that the job has none."""
 
-    batches: list[pa.RecordBatch] = field(default_factory=list)
+    job: ResultJob
+    data: pa.Array
+    uids: Sequence[str | None]
+    created_at: Sequence[datetime | None]
+    first: int
+    size: int
+
+
+@dataclass(slots=True)
+class _Pages:
+    """Pages that wait for a file."""
+
+    pages: list[_Page] = field(default_factory=list)
     size: int = 0
 
-    def add(self, batches: Sequence[pa.RecordBatch]) -> None:
-        self.batches.extend(batches)
-        self.size += sum(batch.nbytes for batch in batches)
+    def add(self, pages: Sequence[_Page]) -> None:
+        self.pages.extend(pages)
+        self.size += sum(page.size for page in pages)
 
-    def take(self) -> list[pa.RecordBatch]:
-        batches, self.batches, self.size = self.batches, [], 0
-        return batches
+    def take(self) -> list[_Page]:
+        pages, self.pages, self.size = self.pages, [], 0
+        return pages
 
 
 class ResultReader:
@@ -130,7 +145,7 @@ class ResultReader:
         self._loaded_at = loaded_at
         self._folder = folder
         self._on_error = on_error
-        self._small = _Batches()
+        self._small = _Pages()
         self._open: list[_File] = []
         self._finished: list[ResultFile] = []
         self.ledger: list[Row] = []
@@ -145,15 +160,15 @@ class ResultReader:
                     continue
                 if self._small.size >= ROW_GROUP_BYTES:
                     shared = shared or self._new_file()
-                    shared.write(self._small.take())
+                    shared.write(self._table(self._small.take()))
                     if self._is_large(shared):
                         self._finish(shared)
                         shared = None
                 while self._finished:
                     yield self._finished.pop()
-            if self._small.batches:
+            if self._small.pages:
                 shared = shared or self._new_file()
-                shared.write(self._small.take())
+                shared.write(self._table(self._small.take()))
             if shared is not None:
                 self._finish(shared)
             while self._finished:
@@ -165,7 +180,7 @@ class ResultReader:
             raise
 
     def _read(self, job: ResultJob) -> bool:
-        waiting = _Batches()
+        waiting = _Pages()
         own: list[_File] = []
         rows = 0
         uids = result_uids(self._workspace_uid, job.uid)
@@ -175,13 +190,13 @@ class ResultReader:
                     return False
                 if not page:
                     continue
-                waiting.add([self._batch(job, page, uids(page), first=rows)])
+                waiting.add([_page(job, page, uids(page), first=rows)])
                 rows += len(page)
                 self._package.count(len(page))
                 if waiting.size >= JOB_IN_MEMORY_BYTES:
                     if not own or self._is_large(own[-1]):
                         own.append(self._new_file())
-                    own[-1].write(waiting.take())
+                    own[-1].write(self._table(waiting.take()))
         except (ContractError, NotFoundError, RefusedError) as error:
             for file in own:
                 self._drop(file)
@@ -190,45 +205,34 @@ class ResultReader:
             return False
         for file in own:
             self._finish(file)
-        self._small.add(waiting.take() if rows else [self._empty_mark(job)])
+        self._small.add(waiting.take() if rows else [_empty_mark(job)])
         self.ledger.append(self._ledger_row(job, rows))
         self._package.done(rows)
         return True
 
-    def _batch(
-        self, job: ResultJob, page: list[bytes], uids: list[str], *, first: int
-    ) -> pa.RecordBatch:
-        size = len(page)
-        try:
-            data = pa.array(page, pa.binary()).cast(pa.string())
-        except pa.ArrowInvalid:
-            raise ContractError(
-                f"Results of job {job.uid} are not UTF-8", path=f"jobs/{job.uid}/results"
-            ) from None
+    def _table(self, pages: Sequence[_Page]) -> pa.Table:
+        counts = [(page, len(page.uids)) for page in pages]
+        size = sum(count for _, count in counts)
         columns = {
             "workspace_uid": pa.repeat(self._workspace_uid, size),
-            "job_uid": pa.repeat(job.uid, size),
-            "workflow_uid": pa.repeat(pa.scalar(job.workflow_uid, pa.string()), size),
-            "result_uid": pa.array(uids, pa.string()),
-            "position": pa.array(range(first, first + size), pa.int64()),
-            "data": data,
-            "created_at": _created_at(job, page),
+            "job_uid": pa.array(_repeated((page.job.uid, n) for page, n in counts), pa.string()),
+            "workflow_uid": pa.array(
+                _repeated((page.job.workflow_uid, n) for page, n in counts), pa.string()
+            ),
+            "result_uid": pa.array(chain.from_iterable(page.uids for page in pages), pa.string()),
+            "position": pa.array(
+                chain.from_iterable(range(page.first, page.first + n) for page, n in counts),
+                pa.int64(),
+            ),
+            "data": pa.chunked_array([page.data for page in pages], pa.string()),
+            "created_at": pa.array(chain.from_iterable(page.created_at for page in pages), _TIME),
             "loaded_at": pa.repeat(pa.scalar(self._loaded_at, _TIME), size),
             "_dlt_load_id": pa.repeat(self._load_id, size),
-            DELETE_MARK: pa.nulls(size, pa.bool_()),
+            DELETE_MARK: pa.array(
+                _repeated((None if page.size else True, n) for page, n in counts), pa.bool_()
+            ),
         }
-        return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
-
-    def _empty_mark(self, job: ResultJob) -> pa.RecordBatch:
-        """A row that only removes: nothing else would replace results by none."""
-        row = {
-            "workspace_uid": self._workspace_uid,
-            "job_uid": job.uid,
-            "loaded_at": self._loaded_at,
-            "_dlt_load_id": self._load_id,
-            DELETE_MARK: True,
-        }
-        return pa.RecordBatch.from_pylist([row], schema=SCHEMA)
+        return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
     def _ledger_row(self, job: ResultJob, rows: int) -> Row:
         return {
@@ -297,10 +301,26 @@ def result_uids(workspace_uid: str, job_uid: str) -> Callable[[Sequence[bytes]],
     return uids
 
 
-def _created_at(job: ResultJob, page: list[bytes]) -> pa.Array:
-    if not any(b'"extracted_at"' in data for data in page):
-        return pa.repeat(pa.scalar(job.finish_time, _TIME), len(page))
-    return pa.array([_extracted_at(data) or job.finish_time for data in page], _TIME)
+def _page(job: ResultJob, page: list[bytes], uids: list[str], *, first: int) -> _Page:
+    try:
+        data = pa.array(page, pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        raise ContractError(
+            f"Results of job {job.uid} are not UTF-8", path=f"jobs/{job.uid}/results"
+        ) from None
+    created_at: list[datetime | None] = [job.finish_time] * len(page)
+    if any(b'"extracted_at"' in result for result in page):
+        created_at = [_extracted_at(result) or job.finish_time for result in page]
+    return _Page(job, data, uids, created_at, first, sum(map(len, page)))
+
+
+def _empty_mark(job: ResultJob) -> _Page:
+    """A row that only removes: nothing else would replace results by none."""
+    return _Page(job, pa.nulls(1, pa.string()), [None], [None], 0, 0)
+
+
+def _repeated(runs: Iterable[tuple[T, int]]) -> Iterator[T]:
+    return chain.from_iterable(repeat(value, count) for value, count in runs)
 
 
 def _extracted_at(data: bytes) -> datetime | None:

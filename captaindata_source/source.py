@@ -94,7 +94,6 @@ def connect(settings: Settings, *, transport: httpx.BaseTransport | None = None)
         key_header=v3.KEY_HEADER,
         key=Secret(v3.key_value(settings.api_key.reveal())),
         throttle=throttle,
-        max_connections=settings.max_parallel_requests,
         transport=transport,
     )
     return v3.V3Api(client)

@@ -17,6 +17,7 @@ import pytest
 from captaindata_source.sandbox import (
     Dialect,
     Fault,
+    Faults,
     RateLimit,
     Sandbox,
     Workspace,
@@ -512,6 +513,29 @@ def test_serve_until_stopped() -> None:
     assert url.startswith("http://127.0.0.1:")
     assert (now.hour, now.minute, now.second, now.tzinfo) == (0, 0, 0, UTC)
     assert status == 200
+
+
+def test_stopping_breaks_off_slow_answers(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(days=10, workflows=1, dialect=PLAIN)
+    faults = Faults([Fault(match="/users$", kind="drip", seconds=60)])
+    errors = []
+
+    def read(sandbox: Sandbox, begun: threading.Event) -> None:
+        with Client(sandbox) as client, client.stream("GET", "/users") as response:
+            begun.set()
+            try:
+                response.read()
+            except httpx.TransportError as error:
+                errors.append(error)
+
+    with Sandbox(world, faults=faults) as sandbox:
+        begun = threading.Event()
+        reader = threading.Thread(target=read, args=(sandbox, begun))
+        reader.start()
+        assert begun.wait(5)
+    reader.join()
+    assert len(errors) == 1
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_a_taken_port_is_an_error(sandbox: Sandbox) -> None:

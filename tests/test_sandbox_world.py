@@ -363,7 +363,7 @@ def test_dialect_of_words_and_times() -> None:
         words[word] = {job["status"] for job in world.all_jobs(workspace)} & SUCCESS
     assert words == {"finished": {"finished"}, "completed": {"completed"}, "mixed": SUCCESS}
     for style, end in (("naive", ""), ("offset", "+00:00"), ("zulu", "Z")):
-        world.dialect = Dialect(time_style=style)
+        world.dialect = Dialect(time_style=style)  # type: ignore[arg-type]
         time = world.all_jobs(workspace)[0]["scheduled_time"]
         assert time.endswith(end)
         assert (datetime.fromisoformat(time).tzinfo is None) == (style == "naive")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -62,13 +63,14 @@ class Reply(Generic[T]):
 class HttpClient:
     """Sends GET requests below one base URL; safe to share between threads.
 
+    Each thread keeps a connection alive of its own.
+
     Args:
         base_url: Root of the API, https unless the host is local.
         headers: Sent with every request, beside the key.
         key_header: Name of the header that carries the key.
         key: The header's value.
         throttle: Asked before every request.
-        max_connections: Kept-alive connections.
         retry: What to do about failures that may pass.
         transport: Replaces the network, for tests.
         clock: Replaces time, for tests.
@@ -85,7 +87,6 @@ class HttpClient:
         key_header: str,
         key: Secret,
         throttle: Throttle,
-        max_connections: int,
         retry: RetryPolicy | None = None,
         transport: httpx.BaseTransport | None = None,
         clock: Clock | None = None,
@@ -98,15 +99,11 @@ class HttpClient:
         self._clock = clock or Clock()
         self.calls = 0
         """Requests sent so far, retries and redirects included."""
-        self._client = httpx.Client(
-            headers={"accept": "application/json", **headers},
-            timeout=TIMEOUT,
-            transport=transport,
-            follow_redirects=False,
-            limits=httpx.Limits(
-                max_connections=max_connections, max_keepalive_connections=max_connections
-            ),
-        )
+        self._headers = {"accept": "application/json", **headers}
+        self._transport = transport
+        self._tls = httpx.create_ssl_context()
+        self._local = threading.local()
+        self._clients: list[httpx.Client] = []
 
     def get(
         self,
@@ -141,7 +138,8 @@ class HttpClient:
 
     def close(self) -> None:
         """Closes the kept-alive connections."""
-        self._client.close()
+        while self._clients:
+            self._clients.pop().close()
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +168,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None
         try:
             self.calls += 1
-            with self._client.stream(
+            with self._own_client().stream(
                 "GET", url, headers={self._key_header: self._key.reveal()}
             ) as response:
                 headers = response.headers
@@ -179,6 +177,21 @@ class HttpClient:
             raise TransientError(f"The connection failed ({type(error).__name__})") from error
         finally:
             self._throttle.release(headers)
+
+    def _own_client(self) -> httpx.Client:
+        """The calling thread's client: threads that share one mostly wait for its pool's lock."""
+        client: httpx.Client | None = getattr(self._local, "client", None)
+        if client is None or client.is_closed:
+            client = httpx.Client(
+                headers=self._headers,
+                timeout=TIMEOUT,
+                transport=self._transport,
+                follow_redirects=False,
+                verify=self._tls,
+            )
+            self._local.client = client
+            self._clients.append(client)
+        return client
 
     def _read(self, response: httpx.Response) -> bytes:
         ends = self._clock.monotonic() + RESPONSE_DEADLINE_SECONDS

@@ -116,7 +116,8 @@ class FaultMiddleware:
         elif fault.kind == "drip":
             await answer.send_with(send, b"", length=len(body))
             for first in range(0, len(body), fault.size):
-                await asyncio.sleep(fault.seconds)
+                if await _disconnected_within(receive, fault.seconds):
+                    return
                 piece = body[first : first + fault.size]
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -159,6 +160,14 @@ async def _abort(scope: Scope, receive: Receive) -> None:
     )
     transport.abort()
     await _disconnected(receive)
+
+
+async def _disconnected_within(receive: Receive, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(_disconnected(receive), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _disconnected(receive: Receive) -> None:

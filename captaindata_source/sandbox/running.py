@@ -39,6 +39,7 @@ class ThreadedServer(uvicorn.Server):
                 lifespan="off",
                 interface="asgi3",
                 access_log=False,
+                proxy_headers=False,
                 log_config=None,
                 timeout_keep_alive=60,
                 timeout_graceful_shutdown=1,
@@ -51,6 +52,12 @@ class ThreadedServer(uvicorn.Server):
         """Start listening."""
         await super().startup(sockets=sockets)
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening and break off what is still going on."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets=sockets)
 
     def stop(self) -> None:
         """Ask the server to end, without waiting for its clients."""
