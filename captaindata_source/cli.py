@@ -17,12 +17,15 @@ from captaindata_source.tables import TABLES
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
 
+    from captaindata_source.sandbox import Sandbox
+
 __all__ = ["build_parser", "main"]
 
 OK, NOT_ALL_LOADED, USAGE = 0, 1, 2
 TELEMETRY = "RUNTIME__DLTHUB_TELEMETRY"
+TRUNCATE_STAGING = "LOAD__TRUNCATE_STAGING_DATASET"
 COLLECTORS = ("auto", "log", "tqdm", "enlighten", "alive_progress")
-DEFAULT_PORT = 8474
+DEFAULT_PORT = 8765
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     os.environ[TELEMETRY] = "false"
+    os.environ.setdefault(TRUNCATE_STAGING, "true")
     logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -103,6 +107,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="simulated days that pass in a minute (default 0: the clock stands)",
     )
     sandbox.add_argument("--seed", type=int, default=0, help="seed of the data (default 0)")
+    sandbox.add_argument(
+        "--rate-limit",
+        type=int,
+        metavar="N",
+        help="answer 429 beyond N requests a minute and workspace (default: no limit)",
+    )
     sandbox.set_defaults(run=_sandbox)
     return parser
 
@@ -175,8 +185,32 @@ def _sandbox(options: argparse.Namespace) -> int:
         ) from None
     from captaindata_source import sandbox
 
-    sandbox.serve(port=options.port, days_per_minute=options.days_per_minute, seed=options.seed)
+    try:
+        sandbox.serve(
+            port=options.port,
+            days_per_minute=options.days_per_minute,
+            seed=options.seed,
+            rate_limit=options.rate_limit,
+            announce=_announce,
+        )
+    except OSError as error:
+        raise ConfigError(f"Port {options.port} can't be served on: {error.strerror}") from None
     return OK
+
+
+def _announce(server: Sandbox) -> None:
+    from captaindata_source.sandbox import example_secrets
+
+    first = server.world.workspaces[0]
+    sys.stdout.write(
+        f"The sandbox serves {server.base_url} until Ctrl-C. For `captaindata sync`, put this into "
+        f".dlt/secrets.toml:\n\n{example_secrets(server.world, server.base_url)}\n"
+        "For the scripts in pipelines/ that load one workspace, set this in the shell:\n\n"
+        f"export SOURCES__CAPTAINDATA__API_KEY={first.api_key}\n"
+        f"export SOURCES__CAPTAINDATA__PROJECT_UID={first.uid}\n"
+        f"export SOURCES__CAPTAINDATA__BASE_URL={server.base_url}\n"
+    )
+    sys.stdout.flush()
 
 
 def _collector(name: str | None) -> Callable[[], Collector] | None:

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -223,9 +224,16 @@ class _WorkspaceSync:
             workers=self._settings.max_parallel_requests,
         )
         self._pipeline.normalize()
-        with self._load_lock:
-            self._pipeline.load()
+        self._load()
         self._report = extracted[0]
+
+    def _load(self) -> None:
+        with self._load_lock, ExitStack() as stack:
+            if self._pipeline.destination.destination_type == DUCKDB:
+                # held open, or each of dlt's load jobs would open and checkpoint the file
+                client = self._pipeline.sql_client()
+                stack.enter_context(cast("AbstractContextManager[object]", client))
+            self._pipeline.load()
 
     def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
         """The report as it will be once the package at hand is committed."""

@@ -21,7 +21,7 @@ def example_secrets(world: World, base_url: str) -> str:
     """Return the TOML for `.dlt/secrets.toml` that lets the connector read a sandbox."""
     return "\n".join(
         f"""[[sources.captaindata.workspaces]]
-name = "{workspace.name}"
+name = "{workspace.name.split()[0].lower()}"
 api_key = "{workspace.api_key}"
 project_uid = "{workspace.uid}"
 base_url = "{base_url}"

@@ -1,0 +1,75 @@
+"""`make demo`: a sandbox, two workspaces, a first sync, a simulated day, a second sync."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import duckdb
+
+from captaindata_source.sandbox import Sandbox, World
+
+WAREHOUSE = Path("warehouse.duckdb").resolve()
+
+
+def main() -> int:
+    """Runs the demo in the current folder."""
+    world = World(seed=7)
+    if WAREHOUSE.exists() and not _is_ours(world):
+        print(
+            f"{WAREHOUSE.name} holds other data than this demo's. Move it away, then run it again."
+        )
+        return 1
+    WAREHOUSE.unlink(missing_ok=True)
+    with Sandbox(world) as sandbox, tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | _config(world, sandbox.base_url) | {"DLT_DATA_DIR": folder}
+        sync = partial(_sync, environment, folder)
+        print(f"A sandbox of Captain Data serves {sandbox.base_url}\n\nFirst sync:\n", flush=True)
+        code = sync()
+        world.advance(days=1)
+        print("\nA day passes in the sandbox. Second sync:\n", flush=True)
+        code = sync() or code
+    if code == 0:
+        print(f"\nThe rows are in {WAREHOUSE.name}, dataset captaindata. Look at them with:\n")
+        print(f"  .venv/bin/python -c \"import duckdb; duckdb.connect('{WAREHOUSE.name}').sql(")
+        print("  'select name, status, row_count from captaindata.jobs limit 5').show()\"")
+    return code
+
+
+def _sync(environment: dict[str, str], folder: str) -> int:
+    """Runs the command away from this folder's own configuration."""
+    command = [sys.executable, "-m", "captaindata_source.cli", "sync"]
+    return subprocess.run(command, env=environment, cwd=folder, check=False).returncode
+
+
+def _config(world: World, base_url: str) -> dict[str, str]:
+    workspaces = [
+        {
+            "name": workspace.name.split()[0].lower(),
+            "api_key": workspace.api_key,
+            "project_uid": workspace.uid,
+            "base_url": base_url,
+        }
+        for workspace in world.workspaces
+    ]
+    return {
+        "SOURCES__CAPTAINDATA__WORKSPACES": json.dumps(workspaces),
+        "DESTINATION__DUCKDB__CREDENTIALS": str(WAREHOUSE),
+    }
+
+
+def _is_ours(world: World) -> bool:
+    """Whether the warehouse holds the demo's workspaces alone, so that it may be made anew."""
+    with duckdb.connect(str(WAREHOUSE), read_only=True) as connection:
+        schemas = connection.execute("select schema_name from duckdb_schemas()").fetchall()
+        if ("captaindata",) not in schemas:
+            return False
+        rows = connection.execute("select uid from captaindata.workspaces").fetchall()
+    return {uid for (uid,) in rows} <= {workspace.uid for workspace in world.workspaces}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
