@@ -179,4 +179,6 @@ def _refuse_twins(workspaces: Sequence[Settings]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    """What is wrong; a line that ends with a colon goes on in the next, with line and column."""
+    first, second, *_ = [*str(error).splitlines(), "", ""]
+    return (f"{first} {second}" if first.endswith(":") else first).strip() or type(error).__name__

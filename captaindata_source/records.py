@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from captaindata_source.tables import ColumnType, Table
+from captaindata_source.tables import DELETE_MARK, ColumnType, Table
 
 __all__ = ["Row", "UnfitError", "digest", "parse_time", "row_hash", "shape"]
 
@@ -45,13 +45,14 @@ def shape(table: Table, record: Mapping[str, Any]) -> Row:
 
     Returns:
         All of the record's fields, known ones with the column's type. A field that would overwrite
-        one of dlt's own columns is prefixed with `api`.
+        one of dlt's own columns, or remove rows, is prefixed with `api`.
     """
     row: Row = {}
     for name, value in record.items():
         kind = table.columns.get(name)
         if kind is None:
-            safe = f"api{name}" if name.startswith(RESERVED_PREFIX) else name
+            is_reserved = name.startswith(RESERVED_PREFIX) or name == DELETE_MARK
+            safe = f"api{name}" if is_reserved else name
             row[safe] = _unknown(value)
             continue
         try:
@@ -126,16 +127,20 @@ def _bigint(value: object) -> int:
             raise UnfitError from error
     else:
         raise UnfitError
-    if not math.isfinite(number) or number != int(number) or not -MAX_BIGINT <= number < MAX_BIGINT:
+    if not -MAX_BIGINT <= number < MAX_BIGINT or number != int(number):
         raise UnfitError
     return int(number)
 
 
 def _double(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise UnfitError from error
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError) as error:
+            raise UnfitError from error
+        if math.isfinite(number):
+            return number
+    raise UnfitError
 
 
 def _bool(value: object) -> bool:
@@ -152,7 +157,11 @@ def _json(value: object) -> str:
 
 def _unknown(value: object) -> object:
     if isinstance(value, msgspec.Raw):
-        return json.loads(bytes(value).decode("utf-8", "replace"))
+        text = bytes(value).decode("utf-8", "replace")
+        try:
+            return json.loads(text, parse_int=_storable_int, parse_float=_storable_float)
+        except (ValueError, RecursionError):
+            return text
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd")
     if isinstance(value, int) and not -MAX_BIGINT <= value < MAX_BIGINT:
@@ -160,8 +169,19 @@ def _unknown(value: object) -> object:
     return value
 
 
+def _storable_int(text: str) -> int | str:
+    number = int(text)
+    return number if -MAX_BIGINT <= number < MAX_BIGINT else text
+
+
+def _storable_float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
 def _plain(value: object) -> object:
-    return bytes(value).decode("utf-8", "replace") if isinstance(value, msgspec.Raw) else value
+    """In a list, so that no text equals the JSON text of a nested value."""
+    return [bytes(value).decode("utf-8", "replace")] if isinstance(value, msgspec.Raw) else value
 
 
 _CONVERT: Mapping[ColumnType, Callable[[object], Any]] = {

@@ -71,7 +71,8 @@ class Settings:
         )
         check_base_url(self.base_url)
         self._need(
-            not isinstance(self.result_statuses, str)
+            isinstance(self.result_statuses, Sequence)
+            and not isinstance(self.result_statuses, str)
             and all(isinstance(status, str) and status for status in self.result_statuses),
             "result_statuses",
             'must be a list of statuses, such as ["finished", "completed"]',

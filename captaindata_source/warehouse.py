@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import dlt
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import DestinationError
 from captaindata_source.records import Row
@@ -89,6 +91,7 @@ class Warehouse:
     def __init__(self, pipeline: dlt.Pipeline, *, workspace_uid: str) -> None:
         self._pipeline = pipeline
         self._workspace_uid = workspace_uid
+        self._client: SqlClientBase[Any] | None = None
 
     def remember(self, *, fresh: Collection[str] = ()) -> Memory:
         """Reads what is needed to compare a listing with.
@@ -100,6 +103,11 @@ class Warehouse:
             DestinationError: The destination can't be read.
         """
         memory = Memory()
+        with self._connection():
+            self._remember(memory, fresh)
+        return memory
+
+    def _remember(self, memory: Memory, fresh: Collection[str]) -> None:
         for (memory.workspace_hash,) in self._known(WORKSPACES, ["row_hash"], fresh):
             pass
         columns = ["uid", "row_hash", "details_fetched_at", "is_deleted"]
@@ -112,7 +120,6 @@ class Warehouse:
             memory.successful_jobs[uid] = row_hash
         if JOB_RESULTS.name not in fresh:
             self._remember_results(memory)
-        return memory
 
     def rows(self, table: Table, uids: Sequence[str]) -> Iterator[Row]:
         """Whole rows of `table`, ready to be loaded again; JSON columns as text."""
@@ -124,10 +131,10 @@ class Warehouse:
             if not name.startswith(DLT_PREFIX) and name != DELETE_MARK
         ]
         marks = ", ".join(["%s"] * len(uids))
-        for values in self._query(table, names, f"uid in ({marks})", uids):
-            yield {
-                name: value for name, value in zip(names, values, strict=True) if value is not None
-            }
+        with self._connection():
+            for values in self._query(table, names, f"uid in ({marks})", uids):
+                row = dict(zip(names, values, strict=True))
+                yield {name: value for name, value in row.items() if value is not None}
 
     def _remember_results(self, memory: Memory) -> None:
         has_rows = False
@@ -164,31 +171,42 @@ class Warehouse:
         order_by: str | None = None,
         limit: int | None = None,
     ) -> Iterator[tuple[Any, ...]]:
+        client = self._client
+        if client is None:
+            return
+        name, column = client.make_qualified_table_name, client.escape_column_name
+        condition = condition.replace(f"{{{LOADS}}}", name(LOADS))
+        sql = (
+            f"select {', '.join('t.' + column(c) for c in columns)} "
+            f"from {name(table.name)} as t where t.{column('workspace_uid')} = %s and {condition}"
+        )
+        if order_by:
+            sql += f" order by t.{column(order_by)}"
+        if limit:
+            sql += f" limit {limit}"
         try:
-            with self._pipeline.sql_client() as client:
-                name = client.make_qualified_table_name
-                condition = condition.replace(f"{{{LOADS}}}", name(LOADS))
-                column = client.escape_column_name
-                sql = (
-                    f"select {', '.join('t.' + column(c) for c in columns)} "
-                    f"from {name(table.name)} as t where t.{column('workspace_uid')} = %s "
-                    f"and {condition}"
-                )
-                if order_by:
-                    sql += f" order by t.{column(order_by)}"
-                if limit:
-                    sql += f" limit {limit}"
-                with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
-                    yield from cursor.fetchall()
+            with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
+                yield from cursor.fetchall()
         except DatabaseUndefinedRelation:
             return
-        except SqlClientNotAvailable:
-            logger.warning(
-                "%s can't be queried: nothing is known of earlier loads",
-                self._pipeline.destination.destination_name,
-            )
         except DatabaseException as error:
             raise DestinationError(
                 f"What was loaded before could not be read from {table.name}: "
                 f"{type(error).__name__}"
             ) from error
+
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        """Opens the destination; what can't be queried is taken for empty."""
+        try:
+            client = self._pipeline.sql_client()
+        except SqlClientNotAvailable:
+            logger.warning(
+                "%s can't be queried: nothing is known of earlier loads",
+                self._pipeline.destination.destination_name,
+            )
+            yield
+            return
+        with client as self._client:
+            yield
+        self._client = None

@@ -25,7 +25,8 @@ def read_until_known(
         key: An item's identity; None for an item that has none.
 
     Yields:
-        Each item whose key is new, and each item without a key on a page that has a new one.
+        Each item whose key is new, and each item without a key on page 0 or on a page that has a
+        new key.
     """
     seen: set[str] = set()
     page = 0
@@ -36,16 +37,16 @@ def read_until_known(
             if page == 0:
                 raise
             return
-        before = len(seen)
-        for item in items:
-            uid = key(item)
+        keys = [key(item) for item in items]
+        has_new = any(uid is not None and uid not in seen for uid in keys)
+        for item, uid in zip(items, keys, strict=True):
             if uid is None:
-                if page == 0:
+                if has_new or page == 0:
                     yield item
             elif uid not in seen:
                 seen.add(uid)
                 yield item
-        if len(seen) == before:
+        if not has_new:
             return
         page += 1
 

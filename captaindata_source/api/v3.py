@@ -7,15 +7,16 @@ code works whichever way it turns out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from captaindata_source.api.base import Probe, Record
 from captaindata_source.api.pagination import follow_links, read_until_known
+from captaindata_source.api.surrogates import mend_surrogates
 from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.http import HttpClient
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_BASE_URL = "https://api.captaindata.co/v3"
 KEY_HEADER = "authorization"
 
+T = TypeVar("T")
 _Fields = dict[str, msgspec.Raw]
 
 
@@ -54,11 +56,28 @@ class _User(msgspec.Struct):
     uid: str | int | None = None
 
 
-_decode_object = msgspec.json.Decoder(_Fields).decode
-_decode_list = msgspec.json.Decoder(list[_Fields]).decode
-_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
-_decode_results = msgspec.json.Decoder(_ResultsPage).decode
-_decode_users = msgspec.json.Decoder(_UsersPage).decode
+def _decoder(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes], T]:
+    def decode(body: bytes) -> T:
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            mended = mend_surrogates(body)
+            if mended == body:
+                raise
+            data = decoder.decode(mended)
+            logger.warning("Half a surrogate pair in a text of the API was replaced by U+FFFD")
+            return data
+
+    return decode
+
+
+_decode_object = _decoder(msgspec.json.Decoder(_Fields))
+_decode_list = _decoder(msgspec.json.Decoder(list[_Fields]))
+_decode_raw = _decoder(msgspec.json.Decoder(msgspec.Raw))
+_decode_results = _decoder(msgspec.json.Decoder(_ResultsPage))
+_decode_users = _decoder(msgspec.json.Decoder(_UsersPage))
 _decode_user = msgspec.json.Decoder(_User).decode
 _decode_any = msgspec.json.Decoder(Any).decode
 
@@ -88,7 +107,10 @@ class V3Api:
             return self._client.get("users", decode=_decode_users, params={"page": page}).data.users
 
         def key(user: msgspec.Raw) -> str | None:
-            uid = _decode_user(user).uid
+            try:
+                uid = _decode_user(user).uid
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return None
             return None if uid is None else str(uid)
 
         return [user.copy() for user in read_until_known(fetch, key)]
@@ -128,7 +150,8 @@ class V3Api:
 
         def fetch(link: str | None) -> tuple[list[bytes], str | None]:
             if link is None or _is_link(link):
-                page = self._client.get(link or path, decode=_decode_results).data
+                target = link if link and not link.startswith("?") else f"{path}{link or ''}"
+                page = self._client.get(target, decode=_decode_results).data
             else:
                 page = self._client.get(path, decode=_decode_results, params={"cursor": link}).data
             return [bytes(result) for result in page.results], _next_link(page.paging, path)
@@ -163,10 +186,11 @@ class V3Api:
         records = []
         for item in items:
             record = _record(item)
-            if record.get("uid") in (None, ""):
+            uid = record.get("uid")
+            if uid in (None, "") or isinstance(uid, msgspec.Raw):
                 logger.warning("A %s without a uid was set aside", what)
                 continue
-            record["uid"] = str(record["uid"])
+            record["uid"] = str(uid)
             records.append(record)
         return records
 
@@ -183,6 +207,8 @@ def _record(fields: _Fields) -> Record:
 def _scalar(raw: msgspec.Raw) -> Any:
     try:
         return _decode_any(raw)
+    except UnicodeDecodeError:
+        return _decode_any(bytes(raw).decode("utf-8", "replace"))
     except msgspec.DecodeError:  # a number that no float holds: its text is kept
         return bytes(raw).decode()
 

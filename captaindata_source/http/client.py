@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ class HttpClient:
         """Requests sent so far, retries and redirects included."""
         self._headers = {"accept": "application/json", **headers}
         self._transport = transport
-        self._tls = httpx.create_ssl_context()
+        self._tls = httpx.create_ssl_context() if transport is None else True
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
 
@@ -156,7 +157,7 @@ class HttpClient:
         for _ in range(MAX_REDIRECTS + 1):
             status, headers, body = self._send(url)
             if 300 <= status < 400 and "location" in headers:
-                url = self._resolve(headers["location"], url)
+                url = self._resolve(_absolute(headers["location"], url), url)
                 continue
             if status != 200:
                 raise self._failure(status, headers, url.path)
@@ -211,7 +212,7 @@ class HttpClient:
     def _failure(self, status: int, headers: Mapping[str, str], path: str) -> Exception:
         if status in RETRIED_STATUSES:
             retry_after = parse_retry_after(headers.get("retry-after"), now=self._clock.wall())
-            if status == 429:
+            if status == 429 and (retry_after or 0.0) <= self._retry.deadline:
                 self._throttle.pause(retry_after or self._retry.first_wait)
             logger.info("HTTP %d for %s, will be retried", status, path)
             return TransientError(
@@ -231,7 +232,7 @@ class HttpClient:
         A link that names our host with plain http is sent with the base URL's scheme.
         """
         if link.startswith(("http://", "https://")):
-            url = httpx.URL(link)
+            url = _url(link, current)
             if url.host != self._base.host or (
                 url.port != self._base.port and url.port is not None
             ):
@@ -239,16 +240,16 @@ class HttpClient:
                     f"A link leads to another host ({url.host}); it was not followed",
                     path=current.path,
                 )
-            return url.copy_with(scheme=self._base.scheme, port=self._base.port)
+            return url.copy_with(scheme=self._base.scheme, port=self._base.port, userinfo=b"")
         if link.startswith("//") or "://" in link.split("?", 1)[0]:
             raise ForeignHostError(
                 "A link leads to another host; it was not followed", path=current.path
             )
         if link.startswith("?"):
-            return current.copy_with(raw_path=current.path.encode() + link.encode())
+            return _url(link, current)
         root = self._base.path.rstrip("/")
         path = link if link.startswith(f"{root}/") else f"{root}/{link.lstrip('/')}"
-        return self._base.copy_with(raw_path=path.encode("ascii", "ignore"))
+        return self._base.join(_url(path, current))
 
 
 def check_base_url(base_url: str) -> httpx.URL:
@@ -273,6 +274,27 @@ def check_base_url(base_url: str) -> httpx.URL:
     return url
 
 
+def _url(link: str, current: httpx.URL) -> httpx.URL:
+    """A link as a URL; one that is only a query belongs to the current path."""
+    try:
+        return current.join(link) if link.startswith("?") else httpx.URL(link)
+    except httpx.InvalidURL:
+        raise ContractError("A link is not a URL; it was not followed", path=current.path) from None
+
+
+def _absolute(location: str, current: httpx.URL) -> str:
+    """A redirect's target, relative to the page that sent it (RFC 9110, section 10.2.2)."""
+    return str(current.join(_url(location, current)))
+
+
+def _breaks_off(body: bytes, error: msgspec.DecodeError) -> bool:
+    """Whether a JSON document ends too early; a number cut short is called malformed at its end."""
+    if body[:64].lstrip()[:1] not in (b"{", b"["):
+        return False
+    place = re.search(r"\(byte (\d+)\)$", str(error))
+    return "truncated" in str(error) or (place is not None and int(place[1]) >= len(body))
+
+
 def _decode(body: bytes, decode: Callable[[bytes], T], headers: Mapping[str, str], path: str) -> T:
     try:
         return decode(body)
@@ -281,10 +303,12 @@ def _decode(body: bytes, decode: Callable[[bytes], T], headers: Mapping[str, str
             f"The answer has another shape than expected: {error}", path=path
         ) from None
     except msgspec.DecodeError as error:
-        start = body[:64].lstrip()[:1]
-        if start in (b"{", b"[") and "truncated" in str(error):
+        if _breaks_off(body, error):
             raise TransientError("The answer breaks off") from None
         kind = headers.get("content-type", "no content type").split(";")[0]
         raise ContractError(
             f"The answer is not JSON ({kind}, {len(body)} bytes): is base_url right?", path=path
         ) from None
+    except (UnicodeDecodeError, RecursionError) as error:
+        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deep"
+        raise ContractError(f"The answer is {what}", path=path) from None

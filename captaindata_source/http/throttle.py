@@ -62,14 +62,18 @@ class RequestBudget:
         self._lock = threading.Lock()
 
     def acquire(self) -> None:
-        with self._lock:
-            now = self._clock.monotonic()
-            start = max(now, self._paused_until)
-            if len(self._starts) == self._per_minute:
-                start = max(start, self._starts[0] + WINDOW_SECONDS + ARRIVAL_MARGIN_SECONDS)
-            self._starts.append(start)
-        if start > now:
-            self._clock.sleep(start - now)
+        while True:
+            with self._lock:
+                now = self._clock.monotonic()
+                start = max(now, self._paused_until)
+                if len(self._starts) == self._per_minute:
+                    start = max(start, self._starts[0] + WINDOW_SECONDS + ARRIVAL_MARGIN_SECONDS)
+                self._starts.append(start)
+            if start > now:
+                self._clock.sleep(start - now)
+            with self._lock:
+                if self._paused_until <= start:
+                    return
 
     def release(self, headers: Mapping[str, str] | None) -> None:
         """A budget does not learn."""
@@ -146,7 +150,7 @@ class AdaptiveThrottle:
     def _learn(self, headers: Mapping[str, str]) -> None:
         remaining = _whole(headers.get("x-ratelimit-remaining"))
         reset = parse_reset(headers.get("x-ratelimit-reset"), now=self._clock.wall())
-        if remaining is None or reset is None:
+        if remaining is None or not reset:  # a reset that is due, or past by a skewed clock
             return
         self._seen_limit = max(self._seen_limit, remaining + 1)
         self._remaining = remaining - self._in_flight
@@ -177,4 +181,4 @@ def parse_reset(value: str | None, *, now: float) -> float | None:
 
 
 def _whole(value: str | None) -> int | None:
-    return int(value) if value is not None and value.strip().isdigit() else None
+    return int(value) if value is not None and value.strip().isdecimal() else None

@@ -1,6 +1,6 @@
 """Serves one workspace's prepared pages as fast as Python can; shares no code with the connector.
 
-    python page_server.py PORT JOBS ROWS_PER_PAGE PAGES_PER_JOB ROW_BYTES
+python page_server.py PORT JOBS ROWS_PER_PAGE PAGES_PER_JOB ROW_BYTES
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ WORKFLOWS = 10
 
 def build_pages(jobs: int, rows: int, pages: int, row_bytes: int) -> dict[str, bytes]:
     """Path with query to body, for every request that a load sends."""
-    rng = random.Random(7)  # noqa: S311
+    rng = random.Random(7)
     filler = "".join(rng.choice("abcdefghijklmnopqrstuvwxyz éü") for _ in range(row_bytes * 2))
 
     def result(number: int) -> dict[str, object]:

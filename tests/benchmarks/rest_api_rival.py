@@ -1,0 +1,94 @@
+"""The rival: dlt's own `rest_api` source, as its documentation would have it written.
+
+    python rest_api_rival.py BASE_URL {default,append,merge}
+
+Reads workflows, their jobs and the results of those into `warehouse.duckdb` in the working
+directory. `default` keeps all of dlt's defaults. The other two are tuned: parquet files, parallel
+resources, nested values as JSON; `merge` replaces rows by key as the connector does, `append` does
+not.
+Prints the seconds of each phase as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import dlt
+from dlt.sources.rest_api import rest_api_source
+from dlt.sources.rest_api.typing import RESTAPIConfig
+
+from tests.benchmarks.phases import timed_phases
+
+DATASET = "rival"
+DUCKDB_FILE = "warehouse.duckdb"
+WORKERS = 8  # as many requests in flight as the connector's default
+KEYS = {
+    "workflows": ["uid"],
+    "jobs": ["uid"],
+    "results": ["_jobs_uid", "id"],  # real results have no id; those of the benchmark do
+}
+
+
+def config(base_url: str, variant: str) -> RESTAPIConfig:
+    """The source as data."""
+    resources: list[dict[str, Any]] = [
+        {
+            "name": "workflows",
+            "endpoint": {"path": "workflows", "data_selector": "$", "paginator": "single_page"},
+        },
+        {
+            "name": "jobs",
+            "endpoint": {
+                "path": "workflows/{resources.workflows.uid}/jobs",
+                "data_selector": "$",
+                "paginator": {"type": "page_number", "base_page": 0, "total_path": None},
+            },
+        },
+        {
+            "name": "results",
+            "include_from_parent": ["uid"],
+            "endpoint": {
+                "path": "jobs/{resources.jobs.uid}/results",
+                "data_selector": "results",
+                "paginator": {"type": "json_link", "next_url_path": "paging.next"},
+            },
+        },
+    ]
+    for resource in resources:
+        resource["write_disposition"] = "merge" if variant == "merge" else "append"
+        if variant == "merge":
+            resource["primary_key"] = KEYS[resource["name"]]
+        if variant != "default":
+            resource["parallelized"] = True
+    whole: Any = {
+        "client": {"base_url": base_url, "headers": {"authorization": "x-api-key bench"}},
+        "resources": resources,
+    }
+    checked: RESTAPIConfig = whole
+    return checked
+
+
+def main(base_url: str, variant: str) -> None:
+    """Runs one load, raises where it fails."""
+    is_tuned = variant != "default"
+    if is_tuned:
+        dlt.config["extract.workers"] = WORKERS
+    pipeline = dlt.pipeline(
+        "rest_api_rival", destination=dlt.destinations.duckdb(DUCKDB_FILE), dataset_name=DATASET
+    )
+    source = rest_api_source(config(base_url, variant), name="rival")
+    if is_tuned:
+        source.max_table_nesting = 0
+    with timed_phases() as seconds:
+        if is_tuned:
+            info = pipeline.run(source, loader_file_format="parquet")
+        else:
+            info = pipeline.run(source)
+    info.raise_on_failed_jobs()
+    sys.stdout.write(json.dumps({"phases": seconds}) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

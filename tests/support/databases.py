@@ -1,0 +1,100 @@
+"""The two databases that every expectation is held against."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+import psycopg2
+
+Row = dict[str, Any]
+
+
+class Database(Protocol):
+    """A fresh, empty database of one kind."""
+
+    name: str
+    dataset: str
+
+    def environment(self) -> dict[str, str]:
+        """dlt's configuration for it."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Runs SQL in the dataset; times are UTC, JSON is parsed."""
+
+
+class DuckDb:
+    """A DuckDB file."""
+
+    name = "duckdb"
+    dataset = "captaindata"
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "warehouse.duckdb"
+
+    def environment(self) -> dict[str, str]:
+        return {"DESTINATION__DUCKDB__CREDENTIALS": str(self.path)}
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(f"use {self.dataset}; set timezone = 'UTC'")
+            cursor = connection.execute(sql.replace("%s", "?"), list(parameters))
+            if not cursor.description:
+                return []
+            names = [column[0] for column in cursor.description]
+            is_json = [str(column[1]) == "JSON" for column in cursor.description]
+            return [
+                {
+                    name: _value(value, is_json=json_column)
+                    for name, value, json_column in zip(names, values, is_json, strict=True)
+                }
+                for values in cursor.fetchall()
+            ]
+
+
+class Postgres:
+    """A schema in a real PostgreSQL server."""
+
+    name = "postgres"
+
+    def __init__(self, socket_folder: Path) -> None:
+        self._socket_folder = socket_folder
+        self.dataset = f"captaindata_{uuid.uuid4().hex[:8]}"
+
+    @property
+    def uri(self) -> str:
+        return f"postgresql://postgres:x@localhost/postgres?host={self._socket_folder}"
+
+    def environment(self) -> dict[str, str]:
+        return {"DESTINATION__POSTGRES__CREDENTIALS": self.uri}
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        connection = psycopg2.connect(
+            self.uri, options=f"-c search_path={self.dataset} -c timezone=UTC"
+        )
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, tuple(parameters))
+                if not cursor.description:
+                    return []
+                names = [column[0] for column in cursor.description]
+                return [
+                    {
+                        name: _value(value, is_json=False)
+                        for name, value in zip(names, values, strict=True)
+                    }
+                    for values in cursor.fetchall()
+                ]
+        finally:
+            connection.close()
+
+
+def _value(value: Any, *, is_json: bool) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return json.loads(value) if is_json and value is not None else value

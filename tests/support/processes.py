@@ -1,0 +1,90 @@
+"""Runs the command line in new OS processes that need not import dlt again.
+
+A fork server imports the connector once; each run is a fork of it, with an environment, a working
+folder and open files of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+PRELOAD = [
+    "captaindata_source.cli",
+    "captaindata_source.config",
+    "captaindata_source.runner",
+    "captaindata_source.check",
+    "dlt.destinations.impl.duckdb.duck",
+    "dlt.destinations.impl.postgres.postgres",
+    "tests.support.processes",
+]
+TIMEOUT_SECONDS = 120
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(PRELOAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a process left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def start(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, name: str
+) -> ForkServerProcess:
+    """Starts `captaindata ARGUMENTS` in a new process; its output goes to files in `folder`."""
+    process = _context.Process(
+        target=_run, args=(list(arguments), dict(environment), str(folder), name), daemon=True
+    )
+    process.start()
+    return process
+
+
+def finish(process: ForkServerProcess, *, folder: Path, name: str) -> Completed:
+    """Waits for a process that was started."""
+    process.join(TIMEOUT_SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        raise TimeoutError(f"captaindata still ran after {TIMEOUT_SECONDS} s")
+    outputs = [(folder / f"{name}.{end}").read_text(encoding="utf-8") for end in ("out", "err")]
+    return Completed(process.exitcode, *outputs)
+
+
+def run(
+    arguments: Sequence[str], *, environment: Mapping[str, str], folder: Path, name: str = "run"
+) -> Completed:
+    """Runs `captaindata ARGUMENTS` to its end in a new process."""
+    process = start(arguments, environment=environment, folder=folder, name=name)
+    return finish(process, folder=folder, name=name)
+
+
+def _run(arguments: list[str], environment: dict[str, str], folder: str, name: str) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    for end, stream in (("out", 1), ("err", 2)):
+        file = os.open(f"{name}.{end}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(file, stream)
+    from captaindata_source import cli
+
+    code = 70
+    try:
+        code = cli.main(arguments)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:  # noqa: BLE001 - as the interpreter would
+        traceback.print_exc()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)

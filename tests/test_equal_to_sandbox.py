@@ -1,0 +1,19 @@
+"""The main promise: after any sync, the warehouse equals the sandbox, row for row."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import MakeHarness
+from tests.support.oracle import Oracle, assert_equal
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_equal_after_the_first_second_and_tenth_day(make_harness: MakeHarness, seed: int) -> None:
+    harness = make_harness(seed)
+    oracle = Oracle(harness.world)
+    for days in (1, 8, 0):
+        oracle.look()
+        harness.sync()
+        assert_equal(harness, oracle)
+        harness.world.advance(days=days)

@@ -1,0 +1,485 @@
+"""What is fetched again and what is not: by the rows that arrived and the requests that were sent.
+
+Every sync is a new OS process with an empty DLT_DATA_DIR, so that only the destination remembers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from captaindata_source.sandbox import Fault, Workspace
+from tests.conftest import MakeHarness
+from tests.support.harness import Harness, Synced
+from tests.support.oracle import FINAL, SUCCESS, Oracle, assert_equal
+
+WAIT_SECONDS = 60.0
+
+
+def results_of(synced: Synced) -> set[str]:
+    """Uids of the jobs whose results were asked for."""
+    return {path.split("/")[3] for path in synced.paths("/results")}
+
+
+def read_one_by_one(synced: Synced) -> set[str]:
+    found = (re.fullmatch(r"/v3/jobs/([^/]+)", request.path) for request in synced.requests)
+    return {match[1] for match in found if match}
+
+
+def listed_now(harness: Harness) -> list[dict[str, Any]]:
+    """All jobs that the sandbox lists now."""
+    world = harness.world
+    return [
+        job
+        for workspace in world.workspaces
+        for flow in world.workflows(workspace)
+        for job in world.listed_jobs(workspace, flow["uid"])
+    ]
+
+
+def entries_now(harness: Harness) -> dict[str, str]:
+    """The listing's entry of each workflow."""
+    world = harness.world
+    return {f["uid"]: json.dumps(f) for w in world.workspaces for f in world.workflows(w)}
+
+
+def state_of(job: dict[str, Any]) -> tuple[Any, ...]:
+    return (job["status"], job["finish_time"], job["row_count"], job["total_row_count"])
+
+
+def successes(oracle: Oracle) -> dict[str, tuple[Any, ...]]:
+    return {uid: state_of(job) for (_, uid), job in oracle.jobs.items() if job["status"] in SUCCESS}
+
+
+# -- 1: nothing new ------------------------------------------------------------------------------
+
+
+def test_second_sync_fetches_listings_alone_and_each_once(harness: Harness) -> None:
+    first = harness.sync()
+    assert first.paths("/results")
+    assert first.paths("/details")
+    second = harness.sync()
+    allowed = re.compile(r"/v3/(workspace|users|workflows|workflows/[^/]+/jobs)")
+    assert all(allowed.fullmatch(request.path) for request in second.requests)
+    each = Counter((r.workspace_uid, r.path, r.query) for r in second.requests)
+    assert set(each.values()) == {1}
+    assert second.total == Counter()
+    assert all(w["results_skipped"] > 0 for w in second.summary["workspaces"])
+
+
+def test_the_first_sync_reads_each_listing_once_for_all_tables(harness: Harness) -> None:
+    first = harness.sync()
+    each = Counter((r.workspace_uid, r.path, r.query) for r in first.requests)
+    assert set(each.values()) == {1}
+
+
+def test_rows_that_did_not_change_are_not_written_again(harness: Harness) -> None:
+    harness.sync()
+    tables = ("workspaces", "workflows", "jobs", "successful_jobs")
+    before = {
+        (table, row["workspace_uid"], row["uid"]): row
+        for table in tables
+        for row in harness.rows(table)
+    }
+    results = {row["result_uid"]: row["loaded_at"] for row in harness.rows("job_results")}
+    harness.world.advance(days=1)
+    changed = harness.sync()
+    rewritten: Counter[str] = Counter()
+    for table in tables:
+        for row in harness.rows(table):
+            old = before.get((table, row["workspace_uid"], row["uid"]))
+            if old is None or old["loaded_at"] != row["loaded_at"]:
+                rewritten[table] += 1
+                assert old is None or old["row_hash"] != row["row_hash"] or table == "workflows"
+            else:
+                assert old == row
+    assert rewritten == Counter({t: n for t, n in changed.total.items() if t in tables})
+    kept = [row for row in harness.rows("job_results") if row["result_uid"] in results]
+    refetched = results_of(changed)
+    assert any(row["job_uid"] not in refetched for row in kept)
+    for row in kept:
+        is_old = results[row["result_uid"]] == row["loaded_at"]
+        assert is_old == (row["job_uid"] not in refetched)
+
+
+def test_losing_dlts_state_loses_nothing_and_fetches_nothing_again(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    harness.forget_state()
+    again = harness.sync()
+    assert not again.paths("/results")
+    assert_equal(harness, oracle)
+
+
+def test_state_rows_do_not_pile_up(harness: Harness) -> None:
+    for _ in range(3):
+        harness.sync()
+        harness.world.advance(hours=6)
+    states = harness.rows("_dlt_pipeline_state")
+    pipelines = Counter(row["pipeline_name"] for row in states)
+    assert len(pipelines) == len(harness.world.workspaces)
+    assert max(pipelines.values()) <= 2
+    assert max(len(row["state"]) for row in states) < 4_000
+
+
+# -- 2: results are fetched when, and only when, a job's state asks for it ------------------------
+
+
+@pytest.mark.parametrize("seed", [2, 5])
+def test_results_are_fetched_for_the_jobs_that_changed_and_no_others(
+    make_harness: MakeHarness, seed: int
+) -> None:
+    harness = make_harness(seed)
+    oracle = Oracle(harness.world)
+    known: dict[str, tuple[Any, ...]] = {}
+    changes: Counter[str] = Counter()
+    sizes: dict[str, int] = {}
+    for _ in range(6):
+        oracle.look()
+        now = successes(oracle)
+        expected = {uid for uid, state in now.items() if known.get(uid) != state}
+        synced = harness.sync()
+        assert results_of(synced) == expected
+        assert_equal(harness, oracle)
+        after = {uid: len(rows) for (_, uid), rows in oracle.results.items()}
+        for uid in expected & set(sizes):
+            kind = "zero" if not after[uid] else "grown" if after[uid] > sizes[uid] else "shrunk"
+            changes[kind if after[uid] != sizes[uid] else "same"] += 1
+        known.update(now)
+        sizes = after
+        harness.world.advance(days=1)
+    assert {"grown", "shrunk", "zero"} <= set(changes), changes
+
+
+def test_a_retried_job_leaves_successful_jobs_and_keeps_its_results(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    before = successes(oracle)
+    left: set[str] = set()
+    for _ in range(20):
+        harness.world.advance(hours=6)
+        oracle.look()
+        left = {uid for uid in before if uid not in successes(oracle)}
+        left = {
+            uid for uid in left if any(rows for (_, j), rows in oracle.results.items() if j == uid)
+        }
+        if left:
+            break
+    assert left
+    harness.sync()
+    successful = {row["uid"] for row in harness.rows("successful_jobs")}
+    assert not left & successful
+    loaded = Counter(row["job_uid"] for row in harness.rows("job_results"))
+    for (_, uid), rows in oracle.results.items():
+        if uid in left:
+            assert loaded[uid] == len(rows)
+
+
+# -- 3: no job is missed -------------------------------------------------------------------------
+
+
+def test_jobs_that_ran_for_weeks_and_left_the_listing_are_read_one_by_one(
+    make_harness: MakeHarness,
+) -> None:
+    harness = make_harness(3)
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    ended: set[str] = set()
+    for _ in range(5):
+        harness.world.advance(days=2)
+        listed = {job["uid"] for job in listed_now(harness)}
+        unfinished = {
+            uid
+            for (_, uid), job in oracle.jobs.items()
+            if uid not in listed and job["status"] not in FINAL
+        }
+        oracle.look()
+        synced = harness.sync()
+        assert read_one_by_one(synced) == unfinished
+        ended |= {uid for uid in unfinished if uid in successes(oracle)}
+        assert_equal(harness, oracle)
+    assert ended
+    assert ended <= {row["job_uid"] for row in harness.rows("job_results_ledger")}
+
+
+def test_history_beyond_the_listing_window_stays(make_harness: MakeHarness) -> None:
+    harness = make_harness(1)
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    harness.world.advance(days=2)
+    oracle.look()
+    harness.sync()
+    harness.world.advance(days=58)
+    synced = harness.sync()
+    listed = {job["uid"] for job in listed_now(harness)}
+    old = {uid for (_, uid), job in oracle.jobs.items() if job["status"] in FINAL} - listed
+    assert len(old) > 50
+    assert old <= {row["uid"] for row in harness.rows("jobs")}
+    assert not old & results_of(synced)
+
+
+def test_a_job_that_is_gone_is_marked_and_not_asked_for_again(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    job = next(j for (_, _), j in oracle.jobs.items() if j["status"] not in FINAL)
+    flow = job["workflow_uid"]
+    harness.sandbox.faults.add(
+        Fault(match=f"/workflows/{flow}/jobs", kind="replace", body="[]"),
+        Fault(match=f"/jobs/{job['uid']}$", kind="status", status=404),
+    )
+    assert job["uid"] in read_one_by_one(harness.sync())
+    (row,) = harness.rows("jobs", where=f"uid = '{job['uid']}'")
+    assert row["is_deleted"]
+    assert (row["status"], row["configuration"]) == (job["status"], job["configuration"])
+    assert job["uid"] not in read_one_by_one(harness.sync())
+    harness.sandbox.faults.clear()
+    harness.sync()
+    (row,) = harness.rows("jobs", where=f"uid = '{job['uid']}'")
+    assert not row["is_deleted"]
+
+
+def test_a_success_whose_results_were_missed_is_fetched_after_it_left_the_listing(
+    harness: Harness,
+) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    uid = next(u for (_, u), rows in oracle.results.items() if rows)
+    flow = next(j["workflow_uid"] for (_, u), j in oracle.jobs.items() if u == uid)
+    harness.sandbox.faults.add(Fault(match=f"/jobs/{uid}/results", kind="status", status=400))
+    synced = harness.sync(expect=1)
+    (aside,) = [job for each in synced.summary["workspaces"] for job in each["set_aside"]]
+    assert aside["job_uid"] == uid
+    assert "HTTP 400" in aside["reason"]
+    harness.sandbox.faults.clear()
+    harness.sandbox.faults.add(Fault(match=f"/workflows/{flow}/jobs", kind="replace", body="[]"))
+    assert results_of(harness.sync()) == {uid}
+    assert_equal(harness, oracle)
+
+
+# -- 4: a job counts once its package is committed -------------------------------------------------
+
+
+def test_a_load_that_was_not_committed_does_not_count(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    owner = harness.world.workspaces[0].uid
+    ledger = harness.rows("job_results_ledger", where=f"workspace_uid = '{owner}'")
+    (load,) = {row["_dlt_load_id"] for row in ledger}
+    harness.database.execute("delete from _dlt_loads where load_id = %s", [load])
+    again = harness.sync()
+    assert results_of(again) == {row["job_uid"] for row in ledger}
+    assert again.workspaces["northwind"]["rows"]["job_results"] == 0
+    assert_equal(harness, oracle)
+
+
+@pytest.mark.parametrize("keeps_state", [True, False])
+def test_a_killed_sync_goes_on_where_its_last_package_ended(
+    harness: Harness, keeps_state: bool
+) -> None:
+    workspace = harness.world.workspaces[0]
+    config = [harness.config(workspace)]
+    oracle = Oracle(harness.world)
+    oracle.look(workspace)
+    wanted = set(successes(oracle))
+    harness.sandbox.faults.add(
+        Fault(match="/results$", kind="drip", seconds=WAIT_SECONDS, size=1, skip=len(wanted) // 2)
+    )
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
+    harness.sandbox.log.clear()
+    process, _ = harness.start(configs=config)
+    _wait_for(lambda: len(_result_requests(harness)) > len(wanted) // 2)
+    process.kill()
+    process.join()
+    harness.sandbox.faults.clear()
+    committed = {
+        row["job_uid"]
+        for row in harness.database.execute(
+            "select job_uid from job_results_ledger where _dlt_load_id in "
+            "(select load_id from _dlt_loads)"
+        )
+    }
+    assert committed
+    if not keeps_state:
+        harness.forget_state()
+    second = harness.sync(configs=config)
+    assert results_of(second) == wanted - committed
+    assert_equal(harness, oracle)
+    assert not harness.sync(configs=config).paths("/results")
+
+
+def _result_requests(harness: Harness) -> list[str]:
+    return [r.path for r in harness.sandbox.log.entries if r.path.endswith("/results")]
+
+
+def _wait_for(condition: Any) -> None:
+    pause = threading.Event()
+    for _ in range(int(WAIT_SECONDS / 0.02)):
+        if condition():
+            return
+        pause.wait(0.02)
+    raise TimeoutError("what was waited for did not happen")
+
+
+def test_a_sync_is_a_loop_of_packages_of_whole_jobs(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
+    synced = harness.sync()
+    assert all(each["load_packages"] > 3 for each in synced.summary["workspaces"])
+    loads: dict[str, set[str]] = {}
+    for row in harness.rows("job_results"):
+        loads.setdefault(row["job_uid"], set()).add(row["_dlt_load_id"])
+    assert all(len(found) == 1 for found in loads.values())
+    each = Counter((r.workspace_uid, r.path, r.query) for r in synced.requests)
+    assert set(each.values()) == {1}
+    assert_equal(harness, oracle)
+
+
+def test_newest_jobs_come_first(harness: Harness) -> None:
+    workspace = harness.world.workspaces[0]
+    oracle = Oracle(harness.world)
+    oracle.look(workspace)
+    synced = harness.sync(configs=[harness.config(workspace, max_parallel_requests=1)])
+    order = list(dict.fromkeys(path.split("/")[3] for path in synced.paths("/results")))
+    finished = [
+        job["finish_time"]
+        for uid in order
+        if (job := oracle.jobs[workspace.uid, uid])["finish_time"] is not None
+    ]
+    assert len(finished) > 20
+    assert finished == sorted(finished, reverse=True)
+
+
+# -- 6: full refresh -------------------------------------------------------------------------------
+
+
+def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
+    harness: Harness,
+) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    harness.world.advance(days=5)
+    oracle.look()
+    synced = harness.sync("--full-refresh")
+    listed = {job["uid"]: job for job in listed_now(harness)}
+    successful = {uid for uid, job in listed.items() if job["status"] in SUCCESS}
+    assert successful <= results_of(synced)
+    flows = sum(len(harness.world.workflows(w)) for w in harness.world.workspaces)
+    assert len(synced.paths("/details")) == flows
+    assert {uid for _, uid in oracle.jobs} - set(listed), "none left the listing"
+    assert_equal(harness, oracle)
+
+
+# -- 7: several workspaces -------------------------------------------------------------------------
+
+
+def test_a_revoked_key_does_not_stop_the_other_workspace(harness: Harness) -> None:
+    revoked, other = harness.world.workspaces
+    oracle = Oracle(harness.world)
+    oracle.look(other)
+    harness.world.revoke(revoked)
+    synced = harness.sync(expect=1)
+    assert synced.workspaces["acme"]["outcome"] == "failed"
+    assert "API key is not accepted" in synced.workspaces["acme"]["error"]
+    assert synced.workspaces["northwind"]["outcome"] == "loaded"
+    assert_equal(harness, oracle)
+    runs = {row["workspace_name"]: row for row in harness.rows("sync_runs")}
+    assert runs["acme"]["outcome"] == "failed"
+    assert "API key is not accepted" in runs["acme"]["error"]
+    harness.world.restore(revoked)
+    oracle.look()
+    harness.sync()
+    assert_equal(harness, oracle)
+
+
+def test_a_limit_per_workspace_holds_for_each(make_harness: MakeHarness) -> None:
+    harness = make_harness()
+    both: set[Workspace] = set(harness.world.workspaces)
+    synced = harness.sync()
+    first_half = synced.requests[: len(synced.requests) // 2]
+    assert {r.workspace_uid for r in first_half} == {w.uid for w in both}
+
+
+# -- workflows -------------------------------------------------------------------------------------
+
+
+def test_details_are_fetched_again_when_the_entry_changed_or_they_are_old(
+    harness: Harness,
+) -> None:
+    harness.sync()
+    harness.options["details_max_age_days"] = 0
+    aged = harness.sync()
+    flows = sum(len(harness.world.workflows(w)) for w in harness.world.workspaces)
+    assert len(aged.paths("/details")) == flows
+    harness.options["details_max_age_days"] = 7
+    entries = entries_now(harness)
+    harness.world.advance(days=1.3)
+    now = entries_now(harness)
+    expected = {uid for uid, entry in now.items() if entries.get(uid) != entry}
+    assert expected
+    assert {path.split("/")[3] for path in harness.sync().paths("/details")} == expected
+
+
+def test_one_empty_listing_of_workflows_deletes_nothing_a_second_does(harness: Harness) -> None:
+    def deleted() -> set[bool]:
+        return {row["is_deleted"] for row in harness.rows("workflows")}
+
+    harness.sync()
+    harness.sandbox.faults.add(Fault(match="/workflows$", kind="replace", body="[]"))
+    harness.sync()
+    assert deleted() == {False}
+    harness.sync()
+    assert deleted() == {True}
+    harness.sandbox.faults.clear()
+    harness.sync()
+    assert deleted() == {False}
+
+
+def test_an_empty_listing_between_full_ones_is_forgotten(harness: Harness) -> None:
+    for body in ("[]", None, "[]", None, "[]"):
+        harness.sandbox.faults.clear()
+        harness.sync()
+        if body is not None:
+            harness.sandbox.faults.add(Fault(match="/workflows$", kind="replace", body=body))
+            harness.sync()
+    assert {row["is_deleted"] for row in harness.rows("workflows")} == {False}
+
+
+# -- sync_runs -------------------------------------------------------------------------------------
+
+
+def test_every_sync_has_its_row_also_when_nothing_was_new(harness: Harness) -> None:
+    first = harness.sync()
+    second = harness.sync()
+    runs = sorted(harness.rows("sync_runs"), key=lambda row: row["started_at"])
+    assert len(runs) == 4
+    for synced, rows in ((first, runs[:2]), (second, runs[2:])):
+        for row in rows:
+            summary = synced.workspaces[row["workspace_name"]]
+            assert row["uid"] == summary["sync_uid"]
+            assert row["outcome"] == "loaded"
+            assert row["error"] is None
+            sent = [r for r in synced.requests if r.workspace_uid == row["workspace_uid"]]
+            assert row["api_calls"] == summary["api_calls"] == len(sent)
+            assert row["rows_by_table"] == summary["rows"]
+            assert row["results_fetched"] == summary["results_fetched"]
+            assert row["results_skipped"] == summary["results_skipped"]
+            assert row["started_at"] < row["finished_at"]
+            assert (row["connector_version"], row["api_version"]) == ("0.1.0", "v3")
+    assert all(row["results_fetched"] == 0 for row in runs[2:])
+    assert all(
+        row["results_skipped"] == first.workspaces[row["workspace_name"]]["results_fetched"]
+        for row in runs[2:]
+    )
