@@ -56,23 +56,11 @@ def _check_api(settings: Settings) -> Iterator[Verdict]:
         for number, probe in enumerate(api.probes()):
             try:
                 probe.call()
-            except AuthError as error:
-                is_key = error.status == 401
-                yield Verdict(
-                    workspace=settings.name,
-                    what="key accepted" if is_key else "project known",
-                    is_ok=False,
-                    remedy=str(error),
-                )
-                if is_key or number == 0:
-                    return
             except ApiError as error:
-                yield Verdict(
-                    workspace=settings.name,
-                    what=f"endpoint {probe.name}",
-                    is_ok=False,
-                    remedy=str(error),
-                )
+                what = f"endpoint {probe.name}"
+                if number == 0 and isinstance(error, AuthError):
+                    what = "key accepted" if error.status == 401 else "project known"
+                yield Verdict(workspace=settings.name, what=what, is_ok=False, remedy=str(error))
                 if number == 0:
                     return
             else:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import dlt
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.configuration.specs import BaseConfiguration
@@ -121,7 +122,8 @@ def _workspace_tables(options: _Options) -> list[dict[str, Any]]:
                 "project_uid": options.project_uid,
             }
         ]
-    if options.api_key is not None or options.project_uid is not None:
+    # asked for by its full name: dlt also takes a bare API_KEY, which may be another program's
+    if any(dlt.secrets.get(f"sources.captaindata.{name}") for name in ("api_key", "project_uid")):
         raise ConfigError(
             "Both sources.captaindata.workspaces and sources.captaindata.api_key or .project_uid "
             "are set; keep one of the two forms"

@@ -10,11 +10,14 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import msgspec
+from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from captaindata_source.tables import DELETE_MARK, ColumnType, Table
 
@@ -30,6 +33,7 @@ MAX_BIGINT = 2**63
 MAX_EPOCH_SECONDS = 253_402_300_800
 """Year 10000; a larger number is taken for milliseconds."""
 RESERVED_PREFIX = "_dlt_"
+_NAMING = NamingConvention()
 
 
 class UnfitError(ValueError):
@@ -44,16 +48,16 @@ def shape(table: Table, record: Mapping[str, Any]) -> Row:
         record: Field name to value; nested values as `msgspec.Raw`.
 
     Returns:
-        All of the record's fields, known ones with the column's type. A field that would overwrite
-        one of dlt's own columns, or remove rows, is prefixed with `api`.
+        All of the record's fields, known ones with the column's type. An unknown field whose
+        column would overwrite another, one of ours or one of dlt's, is prefixed with `api_`.
     """
     row: Row = {}
+    unknown = [name for name in record if name not in table.columns]
+    columns = _column_names(table, unknown) if unknown else {}
     for name, value in record.items():
         kind = table.columns.get(name)
         if kind is None:
-            is_reserved = name.startswith(RESERVED_PREFIX) or name == DELETE_MARK
-            safe = f"api{name}" if is_reserved else name
-            row[safe] = _unknown(value)
+            row[columns[name]] = _unknown(value)
             continue
         try:
             row[name] = None if value is None else _CONVERT[kind](value)
@@ -68,6 +72,33 @@ def shape(table: Table, record: Mapping[str, Any]) -> Row:
                 type(value).__name__,
             )
     return row
+
+
+def _column_names(table: Table, fields: list[str]) -> dict[str, str]:
+    """A column for each unknown field, distinct after dlt's cleaning, whatever order they have."""
+    taken = {DELETE_MARK, *table.columns}
+    columns = {}
+    for field in sorted(fields, key=lambda name: (name != _normalized(name), name)):
+        column = _normalized(field)
+        if not column or column in taken or column.startswith(RESERVED_PREFIX):
+            stem = f"api_{column.lstrip('_') or 'field'}"
+            column = next(name for name in _numbered(stem) if name not in taken)
+        taken.add(column)
+        columns[field] = column
+    return columns
+
+
+def _numbered(stem: str) -> Iterator[str]:
+    yield stem
+    yield from (f"{stem}_{number}" for number in count(2))
+
+
+@lru_cache(maxsize=10_000)
+def _normalized(field: str) -> str:
+    try:
+        return _NAMING.normalize_identifier(field)
+    except ValueError:  # nothing is left of it
+        return ""
 
 
 def row_hash(record: Mapping[str, Any], *more: object) -> str:

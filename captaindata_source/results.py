@@ -123,6 +123,7 @@ class ResultReader:
         load_id: The load package that the rows belong to.
         loaded_at: Goes into every row.
         folder: Where files are written.
+        marks_empty: Whether a job without results leaves a row that removes those it had.
         on_error: Decides about a job that the API does not give as promised: raises, or returns
             where the job is to be set aside.
     """
@@ -136,6 +137,7 @@ class ResultReader:
         load_id: str,
         loaded_at: datetime,
         folder: Path,
+        marks_empty: bool,
         on_error: Callable[[ResultJob, Exception], None],
     ) -> None:
         self._api = api
@@ -144,6 +146,7 @@ class ResultReader:
         self._load_id = load_id
         self._loaded_at = loaded_at
         self._folder = folder
+        self._marks_empty = marks_empty
         self._on_error = on_error
         self._small = _Pages()
         self._open: list[_File] = []
@@ -205,7 +208,9 @@ class ResultReader:
             return False
         for file in own:
             self._finish(file)
-        self._small.add(waiting.take() if rows else [_empty_mark(job)])
+        if not rows and self._marks_empty:
+            waiting.add([_empty_mark(job)])
+        self._small.add(waiting.take())
         self.ledger.append(self._ledger_row(job, rows))
         self._package.done(rows)
         return True

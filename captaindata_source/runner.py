@@ -11,15 +11,17 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import dlt
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -109,13 +111,32 @@ def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "")
     Raises:
         ConfigError: The destination does not exist or is not installed.
     """
-    short = hashlib.blake2b(settings.project_uid.encode(), digest_size=4).hexdigest()
-    return dlt.pipeline(
-        f"captaindata_{short}{suffix}",
-        destination=_destination(options.destination, staging_suffix=short + suffix),
+    destination = _destination(options.destination, staging_suffix=_short(settings) + suffix)
+    pipeline = dlt.pipeline(
+        f"captaindata_{_short(settings)}{suffix}",
+        destination=destination,
         dataset_name=options.dataset,
         progress=options.progress() if options.progress else NULL_COLLECTOR,
     )
+    if destination.destination_type == DUCKDB:
+        _refuse_ambiguous_file(pipeline, options.dataset)
+    return pipeline
+
+
+def _short(settings: Settings) -> str:
+    """Names a workspace's pipeline and staging dataset."""
+    return hashlib.blake2b(settings.project_uid.encode(), digest_size=4).hexdigest()
+
+
+def _refuse_ambiguous_file(pipeline: dlt.Pipeline, dataset: str) -> None:
+    """DuckDB can't tell a file from a schema of the same name."""
+    credentials = cast(DuckDbClientConfiguration, pipeline.destination_client().config).credentials
+    path = Path(str(credentials.database))
+    if path.stem == dataset:
+        raise ConfigError(
+            f"The DuckDB file {path.name} and the dataset {dataset!r} have the same name, which "
+            "DuckDB calls ambiguous: rename one of them"
+        )
 
 
 def _destination(name: str, *, staging_suffix: str) -> AnyDestination:
@@ -176,7 +197,7 @@ class _WorkspaceSync:
         return self._report
 
     def _sync(self, api: Api) -> None:
-        with self._load_lock:
+        with self._loading():
             self._finish_pending()
             self._pipeline.sync_destination()
             plan = remember_and_plan(
@@ -224,16 +245,24 @@ class _WorkspaceSync:
             workers=self._settings.max_parallel_requests,
         )
         self._pipeline.normalize()
-        self._load()
+        with self._loading():
+            self._pipeline.load()
         self._report = extracted[0]
 
-    def _load(self) -> None:
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """Holds the destination: workspaces load in turn, whichever process they are in."""
+        kind = self._pipeline.destination.destination_type
         with self._load_lock, ExitStack() as stack:
-            if self._pipeline.destination.destination_type == DUCKDB:
-                # held open, or each of dlt's load jobs would open and checkpoint the file
+            if kind in (DUCKDB, POSTGRES):
+                # DuckDB: held open, or each of dlt's load jobs would open and checkpoint the file
                 client = self._pipeline.sql_client()
                 stack.enter_context(cast("AbstractContextManager[object]", client))
-            self._pipeline.load()
+                if kind == POSTGRES:
+                    # other processes would race to create the same tables; ends with its session
+                    name = f"captaindata {self._options.dataset}"
+                    client.execute_sql("select pg_advisory_lock(hashtext(%s))", name)
+            yield
 
     def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
         """The report as it will be once the package at hand is committed."""
@@ -278,7 +307,7 @@ class _WorkspaceSync:
         report.api_calls = api.calls if api else 0
         try:
             pipeline = make_pipeline(self._settings, self._options, suffix="_failed")
-            with self._load_lock:
+            with self._loading():
                 pipeline.run(
                     _sync_log(
                         lambda: iter([report.as_row(versions=VERSIONS)]),

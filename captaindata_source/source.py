@@ -23,7 +23,7 @@ from captaindata_source.settings import (
     DEFAULT_RESULT_STATUSES,
     Settings,
 )
-from captaindata_source.tables import TABLES
+from captaindata_source.tables import JOB_RESULTS, TABLES
 from captaindata_source.warehouse import Warehouse
 
 __all__ = ["Extraction", "captaindata", "connect", "source_of"]
@@ -40,6 +40,7 @@ class Extraction:
         api: Where it is fetched.
         settings: Options of the workspace.
         package: Which results belong to this load package.
+        marks_empty: See `ResultReader`.
         on_error: See `ResultReader`.
     """
 
@@ -50,6 +51,7 @@ class Extraction:
         api: Api,
         settings: Settings,
         package: Package,
+        marks_empty: bool = True,
         on_error: Callable[[ResultJob, Exception], None],
     ) -> None:
         self.plan = plan
@@ -57,6 +59,7 @@ class Extraction:
         self._api = api
         self._settings = settings
         self._package = package
+        self._marks_empty = marks_empty
         self._on_error = on_error
         self._load_id = dlt.current.load_package_state()["load_id"]
         self._folder = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
@@ -72,6 +75,7 @@ class Extraction:
             load_id=self._load_id,
             loaded_at=self.plan.now,
             folder=self._folder,
+            marks_empty=self._marks_empty,
             on_error=self._on_error,
         )
 
@@ -192,7 +196,12 @@ def _begin_all(settings: Settings) -> Extraction:
     api = connect(settings)
     plan = remember_and_plan(settings, api, dlt.current.pipeline(), wanted=wanted, fresh=fresh)
     return Extraction(
-        plan=plan, api=api, settings=settings, package=Package(plan.queue), on_error=_raise
+        plan=plan,
+        api=api,
+        settings=settings,
+        package=Package(plan.queue),
+        marks_empty=JOB_RESULTS.name not in fresh,
+        on_error=_raise,
     )
 
 

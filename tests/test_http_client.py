@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from captaindata_source.errors import (
@@ -33,6 +33,9 @@ START = 1_700_000_000.0
 """Wall clock of the tests, epoch seconds."""
 KEY = "k3y-0f-a-customer"
 BASE_URL = "https://api.example/v3"
+
+calm = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+"""For property tests: a busy machine is no failure."""
 
 Step = Callable[[httpx.Request], httpx.Response]
 
@@ -305,9 +308,9 @@ def test_json_that_always_breaks_off_ends_as_unavailable() -> None:
         (405, RefusedError, "The API refused the call"),
         (418, RefusedError, "The API refused the call"),
         (422, RefusedError, "The API refused the call"),
-        (501, ContractError, "The API refused the call"),
-        (304, ContractError, "The API refused the call"),
-        (204, ContractError, "The API refused the call"),
+        (501, ContractError, "The API failed"),
+        (304, ContractError, "The API answered without data"),
+        (204, ContractError, "The API answered without data"),
     ],
 )
 def test_other_statuses_end_with_one_call(status: int, kind: type[ApiError], remedy: str) -> None:
@@ -492,6 +495,7 @@ def test_a_body_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(script.requests) == 1
 
 
+@calm
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_any_error_body_is_survived(body: Any) -> None:
     script = Script(reply(400, json.dumps(body).encode()))

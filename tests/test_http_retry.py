@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captaindata_source.http.retry import RetryPolicy, TransientError, parse_retry_after
-from tests.test_http_client import START, FakeTime
+from tests.test_http_client import START, FakeTime, calm
 
 jitters = st.floats(0, 1, exclude_max=True)
 
 
+@calm
 @given(attempt=st.integers(1, 5000), jitter=jitters)
 def test_a_wait_of_ours_is_between_half_and_all_of_the_backoff(attempt: int, jitter: float) -> None:
     policy = RetryPolicy(first_wait=0.5, max_wait=60, jitter=lambda: jitter)
@@ -26,6 +27,7 @@ def test_a_wait_of_ours_is_between_half_and_all_of_the_backoff(attempt: int, jit
     assert backoff / 2 <= wait <= backoff <= 60
 
 
+@calm
 @given(retry_after=st.floats(0, 1e6), jitter=jitters)
 def test_a_wait_the_api_asks_for_is_never_cut_short(retry_after: float, jitter: float) -> None:
     policy = RetryPolicy(jitter=lambda: jitter)
@@ -39,6 +41,7 @@ def test_waits_differ_between_callers_by_default() -> None:
     assert all(4 <= wait <= 8 for wait in waits)
 
 
+@calm
 @given(seed=st.integers(0, 10_000), deadline=st.floats(0, 2000))
 def test_all_waits_together_stay_within_the_deadline(seed: int, deadline: float) -> None:
     fake = FakeTime()
@@ -108,6 +111,7 @@ def test_a_date_without_zone_is_utc_wherever_we_run(monkeypatch: pytest.MonkeyPa
         time.tzset()
 
 
+@calm
 @given(st.text() | st.floats().map(str) | st.integers().map(str))
 def test_any_retry_after_is_survived(value: str) -> None:
     seconds = parse_retry_after(value, now=START)

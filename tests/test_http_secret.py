@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import pickle
+import socket
 import threading
 import traceback
 from collections.abc import Iterator
@@ -172,11 +173,11 @@ def test_no_log_of_a_real_call_shows_the_key(
 
 
 def test_no_log_of_a_refused_connection_shows_the_key(
-    server: ThreadingHTTPServer, logs: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    logs: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    port = server.server_address[1]
-    server.socket.close()
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
     with real_client(port) as http, pytest.raises(ApiError, match="ConnectError") as caught:
         http.get("workspace", decode=bytes)
     assert "httpcore" in {record.name.split(".")[0] for record in logs.records}

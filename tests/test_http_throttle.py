@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from captaindata_source.http import AdaptiveThrottle, RequestBudget, Throttle
 from captaindata_source.http.throttle import MAX_RESET_SECONDS, Clock, parse_reset
-from tests.test_http_client import START, FakeTime
+from tests.test_http_client import START, FakeTime, calm
 
 Answer = Callable[[float], Mapping[str, str] | None]
 
@@ -339,6 +339,7 @@ def test_resets_in_seconds_and_as_points_in_time(value: str | None, seconds: flo
     assert parse_reset(value, now=START) == seconds
 
 
+@calm
 @given(st.text() | st.floats().map(str) | st.integers().map(str))
 def test_any_reset_is_survived_and_capped(value: str) -> None:
     seconds = parse_reset(value, now=START)

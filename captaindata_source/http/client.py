@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -50,6 +51,14 @@ REMEDIES = {
     403: "The key may not see this: check that project_uid is the workspace the key belongs to",
     404: "Captain Data does not know this object, or no longer",
     429: "The rate limit did not clear: set requests_per_minute to what your plan allows",
+}
+
+
+_VERDICTS = {
+    2: "The API answered without data",
+    3: "The API answered without data",
+    4: "The API refused the call",
+    5: "The API failed",
 }
 
 
@@ -105,6 +114,8 @@ class HttpClient:
         self._tls = httpx.create_ssl_context() if transport is None else True
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
+        # a dlt resource is not told when the last one of its source has ended
+        weakref.finalize(self, _close_all, self._clients)
 
     def get(
         self,
@@ -139,8 +150,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Closes the kept-alive connections."""
-        while self._clients:
-            self._clients.pop().close()
+        _close_all(self._clients)
 
     def __enter__(self) -> Self:
         return self
@@ -221,7 +231,7 @@ class HttpClient:
         kinds: dict[int, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFoundError}
         kind = kinds.get(status, RefusedError if 400 <= status < 500 else ContractError)
         return kind(
-            REMEDIES.get(status, "The API refused the call"),
+            REMEDIES.get(status, _VERDICTS[min(max(status // 100, 2), 5)]),
             path=path,
             status=status,
         )
@@ -250,6 +260,11 @@ class HttpClient:
         root = self._base.path.rstrip("/")
         path = link if link.startswith(f"{root}/") else f"{root}/{link.lstrip('/')}"
         return self._base.join(_url(path, current))
+
+
+def _close_all(clients: list[httpx.Client]) -> None:
+    while clients:
+        clients.pop().close()
 
 
 def check_base_url(base_url: str) -> httpx.URL:

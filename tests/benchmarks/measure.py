@@ -76,7 +76,8 @@ def run_measured(
         server_cpu = process_cpu(server_pid) - server
         machine = machine_cpu() - machine
     if process.returncode != 0:
-        last = (err.read_text(errors="replace").strip() or "no message").splitlines()[-1]
+        said = err.read_text(errors="replace").strip() or " ".join(out.read_text().split())
+        last = (said or "no message").splitlines()[-1]
         raise BenchError(f"exit code {process.returncode}: {last[:300]}")
     cpu = usage.ru_utime + usage.ru_stime
     return (

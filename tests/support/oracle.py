@@ -1,4 +1,4 @@
-"""What the warehouse must hold, computed from what the sandbox holds; shares no code with either."""
+"""What the warehouse must hold, computed from what the sandbox holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,25 @@ from tests.support.harness import Harness
 SUCCESS = ("finished", "completed")
 FINAL = (*SUCCESS, "stopped", "shutdown", "warning")
 TIMES = ("scheduled_time", "start_time", "finish_time")
-JOB_FIELDS = ["uid", "name", "workflow_uid", "workflow_name", "main_job_uid", "main_job_name", "step_uid", "status", "scheduled_time", "start_time", "finish_time", "number_inputs", "row_count", "total_row_count", "error_message", "accounts", "configuration"]
+JOB_FIELDS = [
+    "uid",
+    "name",
+    "workflow_uid",
+    "workflow_name",
+    "main_job_uid",
+    "main_job_name",
+    "step_uid",
+    "status",
+    "scheduled_time",
+    "start_time",
+    "finish_time",
+    "number_inputs",
+    "row_count",
+    "total_row_count",
+    "error_message",
+    "accounts",
+    "configuration",
+]
 
 
 class Oracle:

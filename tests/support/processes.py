@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from captaindata_source import cli
+
 PRELOAD = [
     "captaindata_source.cli",
     "captaindata_source.config",
@@ -75,8 +77,6 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, name: s
     for end, stream in (("out", 1), ("err", 2)):
         file = os.open(f"{name}.{end}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, stream)
-    from captaindata_source import cli
-
     code = 70
     try:
         code = cli.main(arguments)

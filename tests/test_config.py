@@ -1,0 +1,498 @@
+"""Configuration: both forms, from the environment and from files; what is wrong is said clearly."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+from captaindata_source.config import NO_WORKSPACE, RunnerConfig, load_config, select
+from captaindata_source.errors import ConfigError
+from captaindata_source.http import Secret
+from captaindata_source.settings import Settings
+
+KEY = "k3y-0f-a-customer"
+OTHER_KEY = "k3y-0f-another"
+PREFIX = "SOURCES__CAPTAINDATA__"
+REPOSITORY = Path(__file__).parent.parent
+
+
+class Project:
+    """An empty folder with an empty environment, as dlt sees them."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        self._monkeypatch = monkeypatch
+
+    def env(self, **options: object) -> None:
+        for name, value in options.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            self._monkeypatch.setenv(f"{PREFIX}{name.upper()}", text)
+
+    def file(self, name: str, text: str) -> None:
+        folder = self._folder / ".dlt"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+    def load(self, *, full_refresh: bool = False) -> RunnerConfig:
+        Container()[PluggableRunContext].reload_providers()
+        return load_config(full_refresh=full_refresh)
+
+    def refusal(self) -> str:
+        """The message of the error; no key is in it, nor in the errors behind it."""
+        try:
+            Container()[PluggableRunContext].reload_providers()
+            load_config()
+        except ConfigError as error:
+            one: BaseException | None = error
+            while one is not None and not one.__suppress_context__:
+                assert KEY not in f"{one!r}{one}"
+                one = one.__cause__ or one.__context__
+            assert KEY not in str(error)
+            assert OTHER_KEY not in str(error)
+            return str(error)
+        raise AssertionError("the configuration was taken")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    for name in list(os.environ):
+        if name.startswith("SOURCES__"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    yield Project(tmp_path, monkeypatch)
+    monkeypatch.undo()
+    Container()[PluggableRunContext].reload_providers()
+
+
+def table(name: str = "one", **options: object) -> dict[str, object]:
+    return {"name": name, "api_key": KEY, "project_uid": f"project-of-{name}", **options}
+
+
+def keys(config: RunnerConfig) -> list[str]:
+    return [settings.api_key.reveal() for settings in config.workspaces]
+
+
+def plain(settings: Settings) -> dict[str, Any]:
+    return {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name in Settings.__dataclass_fields__
+        if (value := getattr(settings, name)) is not None
+    }
+
+
+DEFAULTS = {
+    "name": "default",
+    "base_url": "https://api.captaindata.co/v3",
+    "result_statuses": ("finished", "completed"),
+    "max_parallel_requests": 8,
+    "details_max_age_days": 7.0,
+    "full_refresh": False,
+}
+
+
+# -- what is taken --------------------------------------------------------------------------------
+
+
+def test_one_workspace_from_the_environment(project: Project) -> None:
+    project.env(api_key=KEY, project_uid="p")
+    config = project.load()
+    assert [plain(settings) for settings in config.workspaces] == [
+        {**DEFAULTS, "api_key": KEY, "project_uid": "p"}
+    ]
+    assert (config.package_max_results, config.package_max_minutes) == (50_000, 5.0)
+    assert KEY not in repr(config)
+
+
+def test_one_workspace_with_every_option(project: Project) -> None:
+    project.env(
+        api_key=KEY,
+        project_uid="p",
+        workspace_name="acme",
+        base_url="http://localhost:8000/v3",
+        result_statuses=["finished", "warning"],
+        max_parallel_requests=3,
+        requests_per_minute=150,
+        details_max_age_days=0.5,
+        package_max_results=10,
+        package_max_minutes=0.5,
+    )
+    config = project.load(full_refresh=True)
+    assert [plain(settings) for settings in config.workspaces] == [
+        {
+            "api_key": KEY,
+            "project_uid": "p",
+            "name": "acme",
+            "base_url": "http://localhost:8000/v3",
+            "result_statuses": ["finished", "warning"],
+            "max_parallel_requests": 3,
+            "requests_per_minute": 150,
+            "details_max_age_days": 0.5,
+            "full_refresh": True,
+        }
+    ]
+    assert (config.package_max_results, config.package_max_minutes) == (10, 0.5)
+
+
+def test_one_workspace_from_files(project: Project) -> None:
+    project.file("secrets.toml", f'[sources.captaindata]\napi_key = "{KEY}"\nproject_uid = "p"\n')
+    project.file("config.toml", '[sources.captaindata]\nresult_statuses = ["completed"]\n')
+    [settings] = project.load().workspaces
+    assert plain(settings) == {
+        **DEFAULTS,
+        "api_key": KEY,
+        "project_uid": "p",
+        "result_statuses": ["completed"],
+    }
+
+
+def test_the_committed_config_says_the_defaults(project: Project) -> None:
+    text = (REPOSITORY / ".dlt" / "config.toml").read_text(encoding="utf-8")
+    project.env(api_key=KEY, project_uid="p")
+    without = project.load()
+    project.file("config.toml", text)
+    config = project.load()
+    assert [
+        {**plain(settings), "result_statuses": tuple(settings.result_statuses)}
+        for settings in config.workspaces
+    ] == [plain(settings) for settings in without.workspaces]
+    assert config.package_max_results == without.package_max_results
+    assert config.package_max_minutes == without.package_max_minutes
+
+
+def test_the_environment_goes_before_files(project: Project) -> None:
+    project.file("secrets.toml", f'[sources.captaindata]\napi_key = "{KEY}"\nproject_uid = "p"\n')
+    project.env(api_key=OTHER_KEY)
+    assert keys(project.load()) == [OTHER_KEY]
+
+
+TABLES = f"""
+[sources.captaindata]
+max_parallel_requests = 4
+
+[[sources.captaindata.workspaces]]
+name = "one"
+api_key = "{KEY}"
+project_uid = "project-of-one"
+
+[[sources.captaindata.workspaces]]
+name = "two"
+api_key = "{OTHER_KEY}"
+project_uid = "project-of-two"
+max_parallel_requests = 2
+requests_per_minute = 30
+result_statuses = ["finished"]
+"""
+
+
+@pytest.mark.parametrize("form", ["environment", "file"])
+def test_several_workspaces_with_overrides(project: Project, form: str) -> None:
+    if form == "file":
+        project.file("secrets.toml", TABLES)
+    else:
+        two = table("two", api_key=OTHER_KEY, max_parallel_requests=2, requests_per_minute=30)
+        project.env(
+            max_parallel_requests=4,
+            workspaces=[table("one"), {**two, "result_statuses": ["finished"]}],
+        )
+    one = {"api_key": KEY, "project_uid": "project-of-one", "name": "one"}
+    two = {"api_key": OTHER_KEY, "project_uid": "project-of-two", "name": "two"}
+    own = {"max_parallel_requests": 2, "requests_per_minute": 30, "result_statuses": ["finished"]}
+    assert [plain(settings) for settings in project.load().workspaces] == [
+        {**DEFAULTS, **one, "max_parallel_requests": 4},
+        {**DEFAULTS, **two, **own},
+    ]
+
+
+def test_full_refresh_goes_to_every_workspace(project: Project) -> None:
+    project.env(workspaces=[table("one"), table("two")])
+    workspaces = project.load(full_refresh=True).workspaces
+    assert [settings.full_refresh for settings in workspaces] == [True, True]
+
+
+def test_the_environment_goes_before_a_file_for_several_workspaces(project: Project) -> None:
+    project.file("secrets.toml", TABLES)
+    project.env(workspaces=[table("three")])
+    assert [settings.name for settings in project.load().workspaces] == ["three"]
+
+
+# -- what is refused ------------------------------------------------------------------------------
+
+NO_KEY = (
+    "api_key is missing or empty, or holds spaces or other characters that no key has; "
+    "copy it from My Account > General in Captain Data"
+)
+NO_PROJECT = (
+    "project_uid is missing or empty; it is the workspace UID in the address of your workspace"
+)
+BOTH_FORMS = (
+    "Both sources.captaindata.workspaces and sources.captaindata.api_key or .project_uid are set; "
+    "keep one of the two forms"
+)
+KNOWN = (
+    "known are api_key, base_url, details_max_age_days, max_parallel_requests, name, project_uid, "
+    "requests_per_minute, result_statuses"
+)
+
+
+def test_nothing_configured(project: Project) -> None:
+    assert project.refusal() == NO_WORKSPACE
+    assert "sources.captaindata.api_key and .project_uid" in NO_WORKSPACE
+    assert "[[sources.captaindata.workspaces]]" in NO_WORKSPACE
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"project_uid": "p"}, NO_KEY),
+        ({"api_key": "", "project_uid": "p"}, NO_KEY),
+        ({"api_key": "  ", "project_uid": "p"}, NO_KEY),
+        ({"api_key": f"{KEY} ", "project_uid": "p"}, NO_KEY),
+        ({"api_key": f"{KEY}\n", "project_uid": "p"}, NO_KEY),
+        ({"api_key": f"{KEY}\u00e9", "project_uid": "p"}, NO_KEY),
+        ({"api_key": KEY}, NO_PROJECT),
+        ({"api_key": KEY, "project_uid": ""}, NO_PROJECT),
+        ({"api_key": KEY, "project_uid": "a b"}, NO_PROJECT),
+    ],
+)
+def test_key_and_project_of_one_workspace(
+    project: Project, options: dict[str, object], message: str
+) -> None:
+    project.env(**options)
+    assert project.refusal() == f"Workspace 'default': {message}"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"max_parallel_requests": 0}, "max_parallel_requests must be a whole number from 1 to 64"),
+        (
+            {"max_parallel_requests": 65},
+            "max_parallel_requests must be a whole number from 1 to 64",
+        ),
+        (
+            {"requests_per_minute": 0},
+            "requests_per_minute must be a whole number from 1, or left out",
+        ),
+        ({"details_max_age_days": -1}, "details_max_age_days must be a number of days from 0"),
+        ({"details_max_age_days": "nan"}, "details_max_age_days must be a number of days from 0"),
+        (
+            {"result_statuses": ["finished", ""]},
+            'result_statuses must be a list of statuses, such as ["finished", "completed"]',
+        ),
+    ],
+)
+def test_options_out_of_range(project: Project, more: dict[str, object], message: str) -> None:
+    project.env(api_key=KEY, project_uid="p", **more)
+    assert project.refusal() == f"Workspace 'default': {message}"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "kind"),
+    [
+        ("max_parallel_requests", "many", "int"),
+        ("requests_per_minute", "1.5", "int"),
+        ("details_max_age_days", "week", "float"),
+        ("result_statuses", "finished", "list"),
+        ("package_max_results", "all", "int"),
+    ],
+)
+def test_options_of_another_type(project: Project, option: str, value: str, kind: str) -> None:
+    project.env(api_key=KEY, project_uid="p", **{option: value})
+    assert project.refusal() == (
+        f"Configured value for field `{option}` cannot be coerced into type `<class '{kind}'>`"
+    )
+
+
+@pytest.mark.parametrize("option", ["package_max_results", "package_max_minutes"])
+@pytest.mark.parametrize("value", ["0", "-1"])
+def test_packages_of_nothing(project: Project, option: str, value: str) -> None:
+    project.env(api_key=KEY, project_uid="p", **{option: value})
+    assert project.refusal() == f"sources.captaindata.{option} must be above 0"
+
+
+@pytest.mark.parametrize("base_url", ["http://api.captaindata.co/v3", "api.captaindata.co"])
+def test_a_base_url_in_clear(project: Project, base_url: str) -> None:
+    message = (
+        f"base_url {base_url!r} must start with https:// (plain http is taken for localhost only), "
+        "so that the key never travels in clear"
+    )
+    project.env(api_key=KEY, project_uid="p", base_url=base_url)
+    assert project.refusal() == message
+
+
+@pytest.mark.parametrize("form", [{"api_key": OTHER_KEY}, {"project_uid": "p"}])
+def test_both_forms_at_once(project: Project, form: dict[str, str]) -> None:
+    project.env(workspaces=[table()], **form)
+    assert project.refusal() == BOTH_FORMS
+
+
+@pytest.mark.parametrize("text", ["", "[", f"name=one,api_key={KEY}", f'[{{"api_key": "{KEY}",}}]'])
+def test_workspaces_that_are_no_json(project: Project, text: str) -> None:
+    project.env(workspaces=text)
+    assert project.refusal() == ("SOURCES__CAPTAINDATA__WORKSPACES must be JSON: a list of objects")
+
+
+@pytest.mark.parametrize("value", [7, True, table(), [KEY], [[table()]], [table(), None]])
+def test_workspaces_that_are_no_list_of_tables(project: Project, value: object) -> None:
+    project.env(workspaces=value)
+    assert project.refusal() == "sources.captaindata.workspaces must be a list of tables"
+
+
+def test_workspaces_in_a_file_that_are_no_list_of_tables(project: Project) -> None:
+    project.file("secrets.toml", f'[sources.captaindata.workspaces.one]\napi_key = "{KEY}"\n')
+    assert project.refusal() == "sources.captaindata.workspaces must be a list of tables"
+
+
+def test_no_tables(project: Project) -> None:
+    project.env(workspaces=[])
+    assert project.refusal() == NO_WORKSPACE
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (table("two", api_key=None), f"Workspace 'two': {NO_KEY}"),
+        (table("two", api_key=""), f"Workspace 'two': {NO_KEY}"),
+        (table("two", api_key=[KEY]), f"Workspace 'two': {NO_KEY}"),
+        ({"name": "two", "project_uid": "q"}, f"Workspace 'two': {NO_KEY}"),
+        (table("two", project_uid=""), f"Workspace 'two': {NO_PROJECT}"),
+        (table("two", project_uid=7), f"Workspace 'two': {NO_PROJECT}"),
+        ({"name": "two", "api_key": KEY}, f"Workspace 'two': {NO_PROJECT}"),
+        ({"api_key": KEY, "project_uid": "q"}, "Workspace number 2: name is missing or empty"),
+        (table(""), "Workspace number 2: name is missing or empty"),
+        ({**table(), "name": ["two"]}, "Workspace number 2: name is missing or empty"),
+        (
+            table("two", rpm=5, Base_url="x"),
+            f"Workspace number 2: unknown option 'Base_url', 'rpm'; {KNOWN}",
+        ),
+        (
+            table("two", full_refresh=True),
+            f"Workspace number 2: unknown option 'full_refresh'; {KNOWN}",
+        ),
+        (table("one", project_uid="q"), "name 'one' is configured for more than one workspace"),
+        (
+            table("two", project_uid="project-of-one"),
+            "project_uid 'project-of-one' is configured for more than one workspace",
+        ),
+        *[
+            (
+                table("two", result_statuses=wrong),
+                "Workspace 'two': result_statuses must be a list of statuses, "
+                'such as ["finished", "completed"]',
+            )
+            for wrong in ("finished", 5, None, {"finished": 1}, [1], [None])
+        ],
+        *[
+            (
+                table("two", max_parallel_requests=wrong),
+                "Workspace 'two': max_parallel_requests must be a whole number from 1 to 64",
+            )
+            for wrong in ("8", 1.5, True, None, [8])
+        ],
+        *[
+            (
+                table("two", requests_per_minute=wrong),
+                "Workspace 'two': requests_per_minute must be a whole number from 1, or left out",
+            )
+            for wrong in ("8", 0, 1.5, True, [8])
+        ],
+        *[
+            (
+                table("two", details_max_age_days=wrong),
+                "Workspace 'two': details_max_age_days must be a number of days from 0",
+            )
+            for wrong in ("7", -0.1, True, None)
+        ],
+        (table("two", base_url=5), "base_url 5 is not a URL"),
+        (table("two", base_url="https://x/?a=1"), "base_url takes scheme, host and path only"),
+        (
+            table("two", base_url="http://example.com"),
+            "base_url 'http://example.com' must start with https:// (plain http is taken for "
+            "localhost only), so that the key never travels in clear",
+        ),
+    ],
+)
+def test_one_of_several_workspaces_is_wrong(
+    project: Project, second: dict[str, object], message: str
+) -> None:
+    project.env(workspaces=[table("one"), second])
+    assert project.refusal() == message
+
+
+LOAD = """
+import traceback
+from captaindata_source.config import load_config
+from captaindata_source.errors import ConfigError
+try:
+    load_config()
+except ConfigError as error:
+    print(error)
+    traceback.print_exc()
+"""
+
+
+def test_a_file_that_is_no_toml_is_named_with_the_line(project: Project, tmp_path: Path) -> None:
+    """In a process of its own: dlt reads the files once, with the first option."""
+    project.file("secrets.toml", f'[sources.captaindata]\napi_key = "{KEY}" x\n')
+    process = subprocess.run(
+        [sys.executable, "-c", LOAD],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    message = process.stdout.strip()
+    assert message.startswith("A problem encountered when loading secrets.toml from paths ")
+    assert message.endswith(": Unexpected character: 'x' at line 2 col 30")
+    assert "ConfigError" in process.stderr
+    assert KEY not in process.stdout + process.stderr
+
+
+def test_a_section_that_is_a_value(project: Project) -> None:
+    project.file("secrets.toml", f'sources.captaindata = "{KEY}"\n')
+    assert project.refusal() == NO_WORKSPACE
+
+
+# -- selection ------------------------------------------------------------------------------------
+
+
+def settings_of(*names: str) -> list[Settings]:
+    return [
+        Settings(api_key=Secret(KEY), project_uid=f"project-of-{name}", name=name) for name in names
+    ]
+
+
+def test_select() -> None:
+    one, two, three = settings_of("one", "two", "three")
+    assert select([one, two, three], []) == [one, two, three]
+    assert select([one, two, three], ["three", "one", "three"]) == [three, one]
+
+
+def test_select_names_what_it_does_not_know() -> None:
+    with pytest.raises(ConfigError) as caught:
+        select(settings_of("one", "two"), ["one", "drei", "vier"])
+    assert str(caught.value) == "Unknown workspace 'drei', 'vier'; configured are 'one', 'two'"
+
+
+def test_settings_refuse_a_key_that_prints_itself() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings(api_key=KEY, project_uid="p")  # type: ignore[arg-type]
+    assert str(caught.value) == f"Workspace 'default': {NO_KEY}"
+
+
+def test_settings_refuse_an_empty_name() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings(api_key=Secret(KEY), project_uid="p", name="")
+    assert str(caught.value) == "Workspace '': name must not be empty"

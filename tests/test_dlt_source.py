@@ -1,0 +1,235 @@
+"""The source in pipelines of one's own: dlt's conventions hold without our command line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow.parquet as pq
+import pytest
+from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.extract import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from captaindata_source import captaindata
+from captaindata_source.errors import AuthError, ConfigError, PaginationError
+from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.tables import TABLES
+from tests.support.databases import DuckDb
+from tests.support.harness import Harness
+from tests.support.oracle import Oracle, assert_equal
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(World(6, jobs_per_day=0.1, mean_results=6, workflows=6)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def harness(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Harness:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    return Harness(sandbox, DuckDb(tmp_path), tmp_path)
+
+
+def make_source(harness: Harness, **options: Any) -> DltSource:
+    workspace = harness.world.workspaces[0]
+    defaults = {
+        "api_key": workspace.api_key,
+        "project_uid": workspace.uid,
+        "base_url": harness.sandbox.base_url,
+    }
+    source: DltSource = captaindata(**{**defaults, **options})
+    return source
+
+
+def make_pipeline(harness: Harness, name: str = "own") -> dlt.Pipeline:
+    return dlt.pipeline(
+        name,
+        pipelines_dir=str(harness.folder / "pipelines"),
+        destination=dlt.destinations.duckdb(str(harness.folder / "warehouse.duckdb")),
+        dataset_name="captaindata",
+    )
+
+
+def requests(harness: Harness, ending: str) -> int:
+    found = sum(entry.path.endswith(ending) for entry in harness.sandbox.log.entries)
+    harness.sandbox.log.clear()
+    return found
+
+
+def test_a_run_loads_everything_and_a_second_nothing(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look(harness.world.workspaces[0])
+    pipeline = make_pipeline(harness)
+    pipeline.run(make_source(harness))
+    assert_equal(harness, oracle)
+    assert requests(harness, "/results") > 0
+    info = pipeline.run(make_source(harness))
+    assert requests(harness, "/results") == 0
+    assert not info.loads_ids
+    assert_equal(harness, oracle)
+
+
+def test_one_source_object_can_run_twice(harness: Harness) -> None:
+    pipeline, source = make_pipeline(harness), make_source(harness)
+    oracle = Oracle(harness.world)
+    for _ in range(2):
+        oracle.look(harness.world.workspaces[0])
+        pipeline.run(source)
+        assert_equal(harness, oracle)
+        harness.world.advance(days=1)
+
+
+def test_building_the_source_sends_nothing(harness: Harness) -> None:
+    source = make_source(harness)
+    assert list(source.resources.selected) == [table.name for table in TABLES]
+    assert harness.sandbox.log.entries == []
+
+
+def test_selected_resources_call_nothing_else(harness: Harness) -> None:
+    make_pipeline(harness).run(make_source(harness).with_resources("workspaces"))
+    paths = {entry.path for entry in harness.sandbox.log.entries}
+    assert paths == {"/v3/workspace", "/v3/users"}
+
+
+def test_results_alone_and_later_the_jobs(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look(harness.world.workspaces[0])
+    pipeline = make_pipeline(harness)
+    pipeline.run(make_source(harness).with_resources("job_results"))
+    assert requests(harness, "/results") > 0
+    pipeline.run(make_source(harness))
+    assert requests(harness, "/results") == 0
+    assert_equal(harness, oracle)
+
+
+def test_a_limited_resource_is_completed_by_the_next_run(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look(harness.world.workspaces[0])
+    pipeline = make_pipeline(harness)
+    source = make_source(harness, max_parallel_requests=2)
+    source.resources["job_results"].add_limit(1)
+    source.resources["jobs"].add_limit(1)
+    pipeline.run(source)
+    pipeline.run(make_source(harness))
+    assert_equal(harness, oracle)
+
+
+def test_hints_can_be_changed(harness: Harness) -> None:
+    source = make_source(harness)
+    source.resources["jobs"].apply_hints(columns={"tag": {"data_type": "text"}})
+    source.resources["jobs"].add_map(lambda job: {**job, "tag": job["status"].upper()})
+    make_pipeline(harness).run(source)
+    rows = harness.rows("jobs")
+    assert rows
+    assert all(row["tag"] == row["status"].upper() for row in rows)
+
+
+@pytest.mark.parametrize("how", ["refresh", "replace", "emptied"])
+def test_tables_that_start_anew_are_filled_anew(harness: Harness, how: str) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look(harness.world.workspaces[0])
+    pipeline = make_pipeline(harness)
+    pipeline.run(make_source(harness))
+    if how == "refresh":
+        pipeline.run(make_source(harness), refresh="drop_resources")
+    elif how == "replace":
+        pipeline.run(make_source(harness), write_disposition="replace")
+    else:
+        for table in ("jobs", "successful_jobs", "workflows", "job_results"):
+            harness.database.execute(f"delete from {table}")
+        pipeline.run(make_source(harness))
+    assert_equal(harness, oracle)
+
+
+def test_keys_come_from_dlts_configuration(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = harness.world.workspaces[0]
+    with pytest.raises(ConfigFieldMissingException) as missing:
+        captaindata()
+    assert "sources.captaindata.api_key" in str(missing.value).lower().replace("__", ".")
+    monkeypatch.setenv("SOURCES__CAPTAINDATA__API_KEY", workspace.api_key)
+    monkeypatch.setenv("SOURCES__CAPTAINDATA__PROJECT_UID", workspace.uid)
+    monkeypatch.setenv("SOURCES__CAPTAINDATA__BASE_URL", harness.sandbox.base_url)
+    make_pipeline(harness).run(captaindata().with_resources("workspaces"))
+    assert [row["uid"] for row in harness.rows("workspaces")] == [workspace.uid]
+
+
+def test_what_goes_wrong_raises(harness: Harness) -> None:
+    with pytest.raises(ConfigError, match="api_key is missing or empty"):
+        make_source(harness, api_key="")
+    with pytest.raises(PipelineStepFailed) as failed:
+        make_pipeline(harness).run(make_source(harness, api_key="wrong"))
+    assert isinstance(_root(failed.value), AuthError)
+    harness.sandbox.faults.add(Fault(match="/results", kind="loop_next"))
+    with pytest.raises(PipelineStepFailed) as failed:
+        make_pipeline(harness).run(make_source(harness))
+    root = _root(failed.value)
+    assert isinstance(root, PaginationError)
+    assert "results of job" in str(root)
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def test_values_that_do_not_fit_become_null_and_are_named(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = harness.world.workflows(harness.world.workspaces[0])[0]["uid"]
+    body = """[{"uid": 77, "status": "odd \\u0000 one", "row_count": "n/a", "number_inputs": "12",
+        "start_time": "yesterday", "finish_time": "2026-01-02T03:04:05+02:00",
+        "scheduled_time": "2026-01-02T03:04:05", "accounts": 3, "configuration": {"b": 1, "a": [2]},
+        "is_new": true, "new_number": 3, "new_object": {"x": {"y": 1}}, "new_list": [{"a": 1}],
+        "_dlt_id": "mine", "total_row_count": 12345678901234567890123}]"""
+    harness.sandbox.faults.add(Fault(match=f"/{flow}/jobs$", kind="replace", body=body))
+    pipeline = make_pipeline(harness)
+    with caplog.at_level(logging.WARNING, logger="captaindata_source"):
+        pipeline.run(make_source(harness).with_resources("jobs"))
+    (row,) = harness.rows("jobs", where="uid = '77'")
+    nulls = ("row_count", "start_time", "accounts", "total_row_count")
+    assert [row[name] for name in nulls] == [None] * 4
+    for name in nulls:
+        assert f"jobs 77: the value of '{name}'" in caplog.text
+    assert row["status"] == "odd \ufffd one"
+    assert row["number_inputs"] == 12
+    assert row["finish_time"].isoformat() == "2026-01-02T01:04:05+00:00"
+    assert row["scheduled_time"].isoformat() == "2026-01-02T03:04:05+00:00"
+    assert row["configuration"] == {"b": 1, "a": [2]}
+    assert (row["is_new"], row["new_number"]) == (True, 3)
+    assert (row["new_object"], row["new_list"]) == ({"x": {"y": 1}}, [{"a": 1}])
+    assert row["api_dlt_id"] == "mine"
+    tables = harness.database.execute(
+        "select table_name from duckdb_tables() where schema_name = 'captaindata'"
+    )
+    assert not [t for t in tables if "__" in t["table_name"]], "no child tables"
+
+
+def test_filesystem_with_parquet_gets_the_raw_tables(harness: Harness, tmp_path: Path) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look(harness.world.workspaces[0])
+    pipeline = dlt.pipeline(
+        "files",
+        pipelines_dir=str(tmp_path / "pipelines"),
+        destination=dlt.destinations.filesystem(f"file://{tmp_path / 'lake'}"),
+        dataset_name="captaindata",
+    )
+    pipeline.run(make_source(harness))
+    assert requests(harness, "/results") > 0
+    pipeline.run(make_source(harness))
+    assert requests(harness, "/results") == 0
+    lake = tmp_path / "lake" / "captaindata"
+    files = sorted((lake / "job_results").glob("*.parquet"))
+    rows = [row for file in files for row in pq.read_table(file).to_pylist()]
+    found = {(row["job_uid"], row["position"]) for row in rows if not row["_deleted"]}
+    expected = {(row["job_uid"], row["position"]) for row in oracle.expected_results()}
+    assert found == expected
+    assert len(rows) == len(found) + sum(not rows for rows in oracle.results.values())

@@ -1,0 +1,108 @@
+"""The scripts in `pipelines/` run as they are against the sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from captaindata_source.sandbox import Sandbox, World, example_secrets
+from tests.support.databases import Database, DuckDb, Postgres
+from tests.support.harness import Harness
+from tests.support.oracle import Oracle, assert_equal
+
+SCRIPTS = Path(__file__).parent.parent / "pipelines"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(World(6, jobs_per_day=0.1, mean_results=6, workflows=6)) as sandbox:
+        yield sandbox
+
+
+def run_script(name: str, folder: Path, environment: dict[str, str]) -> str:
+    base = {"PATH": os.environ["PATH"], "HOME": str(folder), "DLT_DATA_DIR": str(folder / "dlt")}
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / name)],
+        cwd=folder,
+        env={**base, "RUNTIME__DLTHUB_TELEMETRY": "false", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def one_workspace(sandbox: Sandbox) -> dict[str, str]:
+    workspace = sandbox.world.workspaces[0]
+    return {
+        "SOURCES__CAPTAINDATA__API_KEY": workspace.api_key,
+        "SOURCES__CAPTAINDATA__PROJECT_UID": workspace.uid,
+        "SOURCES__CAPTAINDATA__BASE_URL": sandbox.base_url,
+    }
+
+
+def assert_loaded(sandbox: Sandbox, database: Database, folder: Path, *, both: bool) -> None:
+    oracle = Oracle(sandbox.world)
+    oracle.look(*sandbox.world.workspaces[: 2 if both else 1])
+    assert_equal(Harness(sandbox, database, folder), oracle)
+
+
+def test_duckdb(sandbox: Sandbox, tmp_path: Path) -> None:
+    output = run_script("duckdb_pipeline.py", tmp_path, one_workspace(sandbox))
+    assert "LOADED" in output
+    assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=False)
+
+
+def test_postgres(sandbox: Sandbox, tmp_path: Path, postgres_folder: Path) -> None:
+    database = Postgres(postgres_folder)
+    database.dataset = "captaindata"
+    environment = {**one_workspace(sandbox), **database.environment()}
+    output = run_script("postgres_pipeline.py", tmp_path, environment)
+    assert "LOADED" in output
+    assert_loaded(sandbox, database, tmp_path, both=False)
+
+
+def test_several_workspaces(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "secrets.toml").write_text(
+        example_secrets(sandbox.world, sandbox.base_url), encoding="utf-8"
+    )
+    output = run_script("several_workspaces_pipeline.py", tmp_path, {})
+    assert output.count("LOADED") == 2
+    assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=True)
+
+
+def test_demo(tmp_path: Path) -> None:
+    first, second = run_script("demo.py", tmp_path, {}).split("Second sync:")
+    rows = {
+        line.rsplit(maxsplit=2)[0]: line.split()[-2:]
+        for line in second.splitlines()
+        if line.startswith(("rows", "results", "outcome"))
+    }
+    assert first.count("loaded     loaded") == 1
+    assert rows["outcome"] == ["loaded", "loaded"]
+    assert rows["rows in workflows"] == ["0", "0"]
+    assert all(int(count) > 0 for count in rows["rows in jobs"])
+    assert all(int(count) > 100 for count in rows["results skipped (jobs)"])
+    assert (tmp_path / "warehouse.duckdb").exists()
+
+
+def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: Sandbox) -> None:
+    run_script("duckdb_pipeline.py", tmp_path, one_workspace(sandbox))
+    before = (tmp_path / "warehouse.duckdb").read_bytes()
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "demo.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "holds other data than this demo's" in done.stdout
+    assert (tmp_path / "warehouse.duckdb").read_bytes() == before

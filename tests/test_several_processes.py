@@ -1,0 +1,36 @@
+"""Processes side by side: two workspaces, two processes, one Postgres dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeHarness
+from tests.support.databases import Postgres
+from tests.support.oracle import Oracle, assert_equal
+
+
+@pytest.fixture
+def database(postgres_folder: Path) -> Postgres:
+    """Side by side works on a server only: one DuckDB file takes one writer."""
+    return Postgres(postgres_folder)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_two_processes_with_different_workspaces_into_one_dataset(
+    make_harness: MakeHarness, seed: int
+) -> None:
+    harness = make_harness(seed)
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
+    oracle = Oracle(harness.world)
+    for _ in range(2):
+        oracle.look()
+        running = [
+            harness.start(configs=[harness.config(workspace)])
+            for workspace in harness.world.workspaces
+        ]
+        done = [harness.finish(process, name) for process, name in running]
+        assert [synced.code for synced in done] == [0, 0], [synced.stderr for synced in done]
+        assert_equal(harness, oracle)
+        harness.world.advance(days=1)
