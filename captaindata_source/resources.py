@@ -75,8 +75,7 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
             yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
             file.path.unlink()
         if reader.ledger:
-            hints = dlt.mark.make_hints(**LEDGER.hints())
-            yield dlt.mark.with_hints(reader.ledger, hints, create_table_variant=True)
+            yield dlt.mark.with_table_name(reader.ledger, LEDGER.name)
 
     readers = dlt.resource(result_readers, name="result_readers", selected=False)
     results = dlt.transformer(
@@ -86,6 +85,9 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
         parallelized=True,
         **_hints(JOB_RESULTS),
     )
+    ledger = {**LEDGER.hints(), "merge_key": (), "create_table_variant": True}
+    # a variant begins with the columns of its resource: drop those first
+    results.apply_hints(**{**ledger, "columns": {}}).apply_hints(**ledger)
     return [
         dlt.resource(workspaces, name=WORKSPACES.name, **_hints(WORKSPACES)),
         dlt.resource(workflows, name=WORKFLOWS.name, **_hints(WORKFLOWS)),
