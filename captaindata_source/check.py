@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dlt.common.exceptions import DltException
 
 from captaindata_source.errors import ApiError, AuthError
-from captaindata_source.runner import SyncOptions, make_pipeline
+from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.settings import Settings
 from captaindata_source.source import connect
 

@@ -136,13 +136,13 @@ def _add_destination(parser: argparse.ArgumentParser) -> None:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from captaindata_source import config, report, runner
+    from captaindata_source import config, pipeline, report, runner
 
     loaded = config.load_config(full_refresh=options.full_refresh)
     workspaces = config.select(loaded.workspaces, options.workspace)
     reports = runner.sync(
         workspaces,
-        runner.SyncOptions(
+        pipeline.SyncOptions(
             destination=options.destination,
             dataset=options.dataset,
             tables=options.table,
@@ -162,13 +162,13 @@ def _sync(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from captaindata_source import check, config, runner
+    from captaindata_source import check, config, pipeline
 
     workspaces = config.select(config.load_config().workspaces, options.workspace)
     verdicts = list(
         check.check(
             workspaces,
-            runner.SyncOptions(destination=options.destination, dataset=options.dataset),
+            pipeline.SyncOptions(destination=options.destination, dataset=options.dataset),
         )
     )
     sys.stdout.write(f"{check.as_text(verdicts)}\n")

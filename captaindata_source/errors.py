@@ -30,6 +30,7 @@ __all__ = [
     "PaginationError",
     "RefusedError",
     "UnavailableError",
+    "root_message",
 ]
 
 
@@ -86,3 +87,16 @@ class PaginationError(ContractError):
 
 class ForeignHostError(ContractError):
     """A link or redirect to a host that is not the configured one; nothing was sent there."""
+
+
+MESSAGE_LENGTH = 500
+
+
+def root_message(error: BaseException) -> str:
+    """The root of an error in one line; dlt wraps errors several layers deep."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, CaptainDataError):
+            return str(seen)
+        error, seen = seen, seen.__cause__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:MESSAGE_LENGTH]}"

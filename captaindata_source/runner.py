@@ -6,28 +6,23 @@ happens next; what is missing is seen, and fetched, by the next sync.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, cast
 
 import dlt
-from dlt.common.destination import AnyDestination, Destination
-from dlt.common.runtime.collector import NULL_COLLECTOR
-from dlt.common.runtime.collector_base import Collector
-from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from captaindata_source import __version__
 from captaindata_source.api import Api
-from captaindata_source.errors import CaptainDataError, ConfigError
+from captaindata_source.errors import root_message
+from captaindata_source.pipeline import DUCKDB, POSTGRES, SyncOptions, make_pipeline
 from captaindata_source.plan import SyncPlan
 from captaindata_source.queue import Package, ResultJob
 from captaindata_source.report import WorkspaceReport
@@ -41,45 +36,11 @@ from captaindata_source.source import (
 )
 from captaindata_source.tables import JOB_RESULTS, SYNC_RUNS, TABLES
 
-__all__ = ["DEFAULT_DATASET", "DEFAULT_DUCKDB_FILE", "SyncOptions", "make_pipeline", "sync"]
+__all__ = ["sync"]
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_DATASET = "captaindata"
-DEFAULT_DUCKDB_FILE = "warehouse.duckdb"
 VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
-MESSAGE_LENGTH = 500
-DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncOptions:
-    """How to sync.
-
-    Args:
-        destination: Name of a dlt destination.
-        dataset: Dataset (schema) of the tables.
-        tables: Tables to load; empty: all.
-        package_max_results: Results after which a load package is closed.
-        package_max_minutes: Minutes after which a load package is closed.
-        progress: Makes a collector for a pipeline; None: no progress is shown.
-    """
-
-    destination: str = "duckdb"
-    dataset: str = DEFAULT_DATASET
-    tables: Sequence[str] = ()
-    package_max_results: int = 50_000
-    package_max_minutes: float = 5.0
-    progress: Callable[[], Collector] | None = None
-
-    def __post_init__(self) -> None:
-        unknown = sorted(set(self.tables) - {table.name for table in TABLES})
-        if unknown:
-            raise ConfigError(f"Unknown table {', '.join(unknown)}")
-
-    @property
-    def wanted(self) -> frozenset[str]:
-        return frozenset(self.tables or (table.name for table in TABLES))
 
 
 def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[WorkspaceReport]:
@@ -103,61 +64,6 @@ def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[Workspace
             for settings, pipeline in zip(workspaces, pipelines, strict=True)
         ]
         return [each.result() for each in syncs]
-
-
-def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "") -> dlt.Pipeline:
-    """The dlt pipeline of a workspace: its own name and staging dataset, the shared dataset.
-
-    Raises:
-        ConfigError: The destination does not exist or is not installed.
-    """
-    destination = _destination(options.destination, staging_suffix=_short(settings) + suffix)
-    pipeline = dlt.pipeline(
-        f"captaindata_{_short(settings)}{suffix}",
-        destination=destination,
-        dataset_name=options.dataset,
-        progress=options.progress() if options.progress else NULL_COLLECTOR,
-    )
-    if destination.destination_type == DUCKDB:
-        _refuse_ambiguous_file(pipeline, options.dataset)
-    return pipeline
-
-
-def _short(settings: Settings) -> str:
-    """Names a workspace's pipeline and staging dataset."""
-    return hashlib.blake2b(settings.project_uid.encode(), digest_size=4).hexdigest()
-
-
-def _refuse_ambiguous_file(pipeline: dlt.Pipeline, dataset: str) -> None:
-    """DuckDB can't tell a file from a schema of the same name."""
-    credentials = cast(DuckDbClientConfiguration, pipeline.destination_client().config).credentials
-    path = Path(str(credentials.database))
-    if path.stem == dataset:
-        raise ConfigError(
-            f"The DuckDB file {path.name} and the dataset {dataset!r} have the same name, which "
-            "DuckDB calls ambiguous: rename one of them"
-        )
-
-
-def _destination(name: str, *, staging_suffix: str) -> AnyDestination:
-    arguments: dict[str, Any] = {}
-    try:
-        known = cast(AnyDestination, Destination.from_reference(name))
-        if hasattr(known.spec, "staging_dataset_name_layout"):
-            # a staging dataset each, so that two workspaces never wait for or undo one another
-            arguments["staging_dataset_name_layout"] = f"%s_staging_{staging_suffix}"
-        if (
-            known.destination_type == DUCKDB
-            and dlt.secrets.get("destination.duckdb.credentials") is None
-        ):
-            arguments["credentials"] = DEFAULT_DUCKDB_FILE
-        if known.destination_type == POSTGRES:
-            # a unique index on dlt's row ids turns a badly timed kill into a package that never
-            # loads; nothing here relies on it
-            arguments["create_indexes"] = False
-        return cast(AnyDestination, Destination.from_reference(name, **arguments))
-    except (ImportError, ValueError, dlt.common.exceptions.DltException) as error:
-        raise ConfigError(f"Destination {name!r} can't be used: {_message(error)}") from error
 
 
 class _WorkspaceSync:
@@ -295,14 +201,14 @@ class _WorkspaceSync:
                 "Workspace %s: a package that an earlier sync left behind can't be loaded and is "
                 "dropped; its jobs are fetched again (%s)",
                 self._settings.name,
-                _message(error),
+                root_message(error),
             )
             self._pipeline.abort_packages()
             self._pipeline.load()
 
     def _fail(self, error: Exception, api: Api | None) -> None:
         report = self._report
-        report.error = _message(error)
+        report.error = root_message(error)
         report.finished_at = datetime.now(UTC)
         report.api_calls = api.calls if api else 0
         try:
@@ -318,7 +224,7 @@ class _WorkspaceSync:
             logger.warning(
                 "The failed sync of %s could not be recorded: %s",
                 self._settings.name,
-                _message(second),
+                root_message(second),
             )
 
 
@@ -336,13 +242,3 @@ def _sync_log(
 
 def _set_aside(job: ResultJob, error: Exception) -> None:
     logger.warning("Results of job %s are set aside: %s", job.uid, error)
-
-
-def _message(error: BaseException) -> str:
-    """The root of an error in one line; dlt wraps errors several layers deep."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, CaptainDataError):
-            return str(seen)
-        error, seen = seen, seen.__cause__
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:MESSAGE_LENGTH]}"

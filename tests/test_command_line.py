@@ -319,3 +319,25 @@ def test_rate_limited_sandbox_is_still_loaded_whole(make_harness: MakeHarness) -
     oracle.look()
     harness.sync()
     assert_equal(harness, oracle)
+
+
+def test_a_file_configured_in_parts_is_used(harness: Harness, tmp_path: Path) -> None:
+    environment = harness.environment()
+    del environment["DESTINATION__DUCKDB__CREDENTIALS"]
+    environment["DESTINATION__DUCKDB__CREDENTIALS__DATABASE"] = str(tmp_path / "other.duckdb")
+    done = processes.run(
+        ["sync", "--table", "workspaces"], environment=environment, folder=harness.folder
+    )
+    assert done.code == 0, done.stderr
+    assert [path.name for path in tmp_path.glob("*.duckdb")] == ["other.duckdb"]
+
+
+def test_without_a_configured_file_all_workspaces_share_the_default(harness: Harness) -> None:
+    environment = harness.environment()
+    del environment["DESTINATION__DUCKDB__CREDENTIALS"]
+    done = processes.run(
+        ["sync", "--table", "workspaces"], environment=environment, folder=harness.folder
+    )
+    assert done.code == 0, done.stderr
+    assert [path.name for path in harness.folder.glob("*.duckdb")] == ["warehouse.duckdb"]
+    assert len(harness.rows("workspaces")) == 2

@@ -17,8 +17,8 @@ LAYERS = [
     {"plan"},
     {"resources"},
     {"source"},
-    {"config", "runner"},
-    {"check"},
+    {"config", "pipeline"},
+    {"runner", "check"},
     {"cli"},
 ]
 ORDER = {name: rank for rank, names in enumerate(LAYERS) for name in names}

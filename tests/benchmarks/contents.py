@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import duckdb
-import psycopg2  # type: ignore[import-untyped]
+import psycopg2
 
 from tests.benchmarks.page_server import WORKFLOWS, build_pages
 
@@ -79,14 +79,16 @@ def rival(cursor: Any) -> dict[str, int]:
     """What `rest_api` loaded: counts only, it splits a result into columns and child tables."""
     cursor.execute(SQL_RIVAL)
     names = ("workflows", "jobs", "results", "distinct_results")
-    return dict(zip(names, cursor.fetchone(), strict=True))
+    row = cursor.fetchone()
+    assert row is not None
+    return dict(zip(names, row, strict=True))
 
 
 def main(what: str, *arguments: str) -> dict[str, int]:
     if what == "expected":
         return expected(*map(int, arguments))
     if what == "postgres":
-        with psycopg2.connect(*arguments) as connection:
+        with psycopg2.connect(arguments[0]) as connection:
             return warehouse(connection.cursor())
     with duckdb.connect(arguments[0], read_only=True) as connection:
         return {"duckdb": warehouse, "rival": rival}[what](connection.cursor())

@@ -1,0 +1,112 @@
+"""How a sync runs, and the dlt pipeline of a workspace."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import dlt
+from dlt.common.destination import AnyDestination, Destination
+from dlt.common.runtime.collector import NULL_COLLECTOR
+from dlt.common.runtime.collector_base import Collector
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
+
+from captaindata_source.errors import ConfigError, root_message
+from captaindata_source.settings import Settings
+from captaindata_source.tables import TABLES
+
+__all__ = ["DUCKDB", "POSTGRES", "SyncOptions", "make_pipeline"]
+
+DEFAULT_DATASET = "captaindata"
+DEFAULT_DUCKDB_FILE = "warehouse.duckdb"
+DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOptions:
+    """How to sync.
+
+    Args:
+        destination: Name of a dlt destination.
+        dataset: Dataset (schema) of the tables.
+        tables: Tables to load; empty: all.
+        package_max_results: Results after which a load package is closed.
+        package_max_minutes: Minutes after which a load package is closed.
+        progress: Makes a collector for a pipeline; None: no progress is shown.
+    """
+
+    destination: str = "duckdb"
+    dataset: str = DEFAULT_DATASET
+    tables: Sequence[str] = ()
+    package_max_results: int = 50_000
+    package_max_minutes: float = 5.0
+    progress: Callable[[], Collector] | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.tables) - {table.name for table in TABLES})
+        if unknown:
+            raise ConfigError(f"Unknown table {', '.join(unknown)}")
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        return frozenset(self.tables or (table.name for table in TABLES))
+
+
+def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "") -> dlt.Pipeline:
+    """The dlt pipeline of a workspace: its own name and staging dataset, the shared dataset.
+
+    Args:
+        settings: The workspace.
+        options: Gives destination and dataset.
+        suffix: Makes another pipeline of the same workspace.
+
+    Raises:
+        ConfigError: The destination does not exist, is not installed, or can't hold the dataset.
+    """
+    workspace = hashlib.blake2b(settings.project_uid.encode(), digest_size=4).hexdigest()
+    name = f"captaindata_{options.destination}_{options.dataset}_{workspace}{suffix}"
+    arguments: dict[str, Any] = {}
+    try:
+        kind = cast(AnyDestination, Destination.from_reference(options.destination))
+        if hasattr(kind.spec, "staging_dataset_name_layout"):
+            # a staging dataset each, so that two workspaces never wait for or undo one another
+            arguments["staging_dataset_name_layout"] = f"%s_staging_{workspace}{suffix}"
+        if kind.destination_type == POSTGRES:
+            # a unique index on dlt's row ids turns a badly timed kill into a package that never
+            # loads; nothing here relies on it
+            arguments["create_indexes"] = False
+        pipeline = _pipeline(name, options, arguments)
+        if (
+            kind.destination_type == DUCKDB
+            and _duckdb_file(pipeline).stem == pipeline.pipeline_name
+        ):
+            # no file is configured, and dlt's own choice is a file for each pipeline
+            pipeline = _pipeline(name, options, {**arguments, "credentials": DEFAULT_DUCKDB_FILE})
+    except (ImportError, ValueError, dlt.common.exceptions.DltException) as error:
+        raise ConfigError(
+            f"Destination {options.destination!r} can't be used: {root_message(error)}"
+        ) from error
+    if kind.destination_type == DUCKDB and _duckdb_file(pipeline).stem == options.dataset:
+        raise ConfigError(
+            f"The DuckDB file {_duckdb_file(pipeline).name} and the dataset {options.dataset!r} "
+            "have the same name, which DuckDB calls ambiguous: rename one of them"
+        )
+    return pipeline
+
+
+def _pipeline(name: str, options: SyncOptions, arguments: dict[str, Any]) -> dlt.Pipeline:
+    return dlt.pipeline(
+        re.sub(r"\W", "_", name),
+        destination=Destination.from_reference(options.destination, **arguments),
+        dataset_name=options.dataset,
+        progress=options.progress() if options.progress else NULL_COLLECTOR,
+    )
+
+
+def _duckdb_file(pipeline: dlt.Pipeline) -> Path:
+    configuration = cast(DuckDbClientConfiguration, pipeline.destination_client().config)
+    return Path(str(configuration.credentials.database))
