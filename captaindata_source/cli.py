@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "main"]
 
 OK, NOT_ALL_LOADED, USAGE = 0, 1, 2
-TELEMETRY = "RUNTIME__DLTHUB_TELEMETRY"
-TRUNCATE_STAGING = "LOAD__TRUNCATE_STAGING_DATASET"
+FIXED = {"RUNTIME__DLTHUB_TELEMETRY": "false"}
+DEFAULTS = {
+    # what was loaded is kept in the destination alone, not a second time in staging or on disk
+    "LOAD__TRUNCATE_STAGING_DATASET": "true",
+    "LOAD__DELETE_COMPLETED_JOBS": "true",
+}
 COLLECTORS = ("auto", "log", "tqdm", "enlighten", "alive_progress")
 DEFAULT_PORT = 8765
 
@@ -38,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0: all loaded; 1: a workspace or the load failed; 2: wrong usage or configuration.
     """
     options = build_parser().parse_args(arguments)
-    os.environ[TELEMETRY] = "false"
-    os.environ.setdefault(TRUNCATE_STAGING, "true")
+    os.environ.update(FIXED)
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
     logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
     run: Callable[[argparse.Namespace], int] = options.run
     try:

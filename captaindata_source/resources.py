@@ -72,8 +72,8 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
 
     def job_results(reader: ResultReader) -> Iterator[Any]:
         for file in reader.run():
+            # dlt links the file when it gets to it, which may be after the next step of this loop
             yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
-            file.path.unlink()
         if reader.ledger:
             yield dlt.mark.with_table_name(reader.ledger, LEDGER.name)
 

@@ -146,10 +146,14 @@ class _WorkspaceSync:
             if extracted[0].finished_at is not None:
                 yield extracted[0].as_row(versions=VERSIONS)
 
-        self._pipeline.extract(
-            [source_of(begin).with_resources(*sorted(tables)), _sync_log(log)],
-            workers=self._settings.max_parallel_requests,
-        )
+        try:
+            self._pipeline.extract(
+                [source_of(begin).with_resources(*sorted(tables)), _sync_log(log)],
+                workers=self._settings.max_parallel_requests,
+            )
+        finally:
+            for extraction in begun:
+                extraction.close()
         self._pipeline.normalize()
         with self._loading():
             self._pipeline.load()

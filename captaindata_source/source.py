@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import weakref
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -62,9 +63,15 @@ class Extraction:
         self._marks_empty = marks_empty
         self._on_error = on_error
         self._load_id = dlt.current.load_package_state()["load_id"]
-        self._folder = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
-        shutil.rmtree(self._folder, ignore_errors=True)
+        files = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
+        shutil.rmtree(files, ignore_errors=True)  # of a process that was killed
+        self._folder = files / self._load_id
         self._folder.mkdir(mode=0o700, parents=True)
+        self._remove_files = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Removes the files of results; dlt has its own links to them."""
+        self._remove_files()
 
     def reader(self) -> ResultReader:
         """A reader of results for one thread."""

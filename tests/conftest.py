@@ -26,6 +26,9 @@ def postgres_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The socket folder of a real PostgreSQL server, one for each test process."""
     folder = tmp_path_factory.mktemp("pg", numbered=True)
     server = get_server(folder, cleanup_mode="stop")
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        server.psql(f"alter system set {setting} = off;")
+    server.psql("select pg_reload_conf();")
     yield folder
     server.cleanup()
 
@@ -45,8 +48,14 @@ def make_harness(database: Database, tmp_path: Path) -> Iterator[MakeHarness]:
 
 @pytest.fixture
 def harness(make_harness: MakeHarness) -> Harness:
-    """A harness over a small world of two workspaces."""
+    """A harness over a small world of one workspace."""
     return make_harness()
+
+
+@pytest.fixture
+def harness_of_two(make_harness: MakeHarness) -> Harness:
+    """A harness over a small world of two workspaces."""
+    return make_harness(workspaces=2)
 
 
 class _harnesses:  # noqa: N801 - reads as the function it is
@@ -59,7 +68,7 @@ class _harnesses:  # noqa: N801 - reads as the function it is
         return self._make
 
     def _make(self, seed: int = 1, **options: object) -> Harness:
-        world = World(seed, **{"jobs_per_day": 0.15, "mean_results": 8, **options})  # type: ignore[arg-type]
+        world = World(seed, **{"jobs_per_day": 0.1, "mean_results": 6, "workspaces": 1} | options)  # type: ignore[arg-type]
         sandbox = Sandbox(world)
         sandbox.start()
         self._open.append(sandbox)

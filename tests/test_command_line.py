@@ -23,6 +23,12 @@ from tests.support.oracle import Oracle, assert_equal
 
 
 @pytest.fixture
+def harness(harness_of_two: Harness) -> Harness:
+    """The command line is for several workspaces."""
+    return harness_of_two
+
+
+@pytest.fixture
 def database(tmp_path: Path) -> DuckDb:
     """These tests need one database only."""
     return DuckDb(tmp_path)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.sandbox import Fault, Workspace
+from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import FINAL, SUCCESS, Oracle, assert_equal
@@ -72,7 +72,8 @@ def test_second_sync_fetches_listings_alone_and_each_once(harness: Harness) -> N
     assert all(w["results_skipped"] > 0 for w in second.summary["workspaces"])
 
 
-def test_the_first_sync_reads_each_listing_once_for_all_tables(harness: Harness) -> None:
+def test_the_first_sync_reads_each_listing_once_for_all_tables(harness_of_two: Harness) -> None:
+    harness = harness_of_two
     first = harness.sync()
     each = Counter((r.workspace_uid, r.path, r.query) for r in first.requests)
     assert set(each.values()) == {1}
@@ -117,7 +118,8 @@ def test_losing_dlts_state_loses_nothing_and_fetches_nothing_again(harness: Harn
     assert_equal(harness, oracle)
 
 
-def test_state_rows_do_not_pile_up(harness: Harness) -> None:
+def test_state_rows_do_not_pile_up(harness_of_two: Harness) -> None:
+    harness = harness_of_two
     for _ in range(3):
         harness.sync()
         harness.world.advance(hours=6)
@@ -269,7 +271,8 @@ def test_a_success_whose_results_were_missed_is_fetched_after_it_left_the_listin
 # -- 4: a job counts once its package is committed -------------------------------------------------
 
 
-def test_a_load_that_was_not_committed_does_not_count(harness: Harness) -> None:
+def test_a_load_that_was_not_committed_does_not_count(harness_of_two: Harness) -> None:
+    harness = harness_of_two
     oracle = Oracle(harness.world)
     oracle.look()
     harness.sync()
@@ -385,7 +388,8 @@ def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
 # -- 7: several workspaces -------------------------------------------------------------------------
 
 
-def test_a_revoked_key_does_not_stop_the_other_workspace(harness: Harness) -> None:
+def test_a_revoked_key_does_not_stop_the_other_workspace(harness_of_two: Harness) -> None:
+    harness = harness_of_two
     revoked, other = harness.world.workspaces
     oracle = Oracle(harness.world)
     oracle.look(other)
@@ -404,12 +408,14 @@ def test_a_revoked_key_does_not_stop_the_other_workspace(harness: Harness) -> No
     assert_equal(harness, oracle)
 
 
-def test_a_limit_per_workspace_holds_for_each(make_harness: MakeHarness) -> None:
-    harness = make_harness()
-    both: set[Workspace] = set(harness.world.workspaces)
-    synced = harness.sync()
-    first_half = synced.requests[: len(synced.requests) // 2]
-    assert {r.workspace_uid for r in first_half} == {w.uid for w in both}
+def test_workspaces_are_fetched_side_by_side(make_harness: MakeHarness) -> None:
+    harness = make_harness(workspaces=2)
+    harness.sandbox.faults.add(Fault(match="/results$", kind="drip", size=200, seconds=0.005))
+    requests = harness.sync().requests
+    order = [request.workspace_uid for request in requests]
+    first, second = (workspace.uid for workspace in harness.world.workspaces)
+    assert order.index(first) < len(order) - order[::-1].index(second)
+    assert order.index(second) < len(order) - order[::-1].index(first)
 
 
 # -- workflows -------------------------------------------------------------------------------------
@@ -460,7 +466,8 @@ def test_an_empty_listing_between_full_ones_is_forgotten(harness: Harness) -> No
 # -- sync_runs -------------------------------------------------------------------------------------
 
 
-def test_every_sync_has_its_row_also_when_nothing_was_new(harness: Harness) -> None:
+def test_every_sync_has_its_row_also_when_nothing_was_new(harness_of_two: Harness) -> None:
+    harness = harness_of_two
     first = harness.sync()
     second = harness.sync()
     runs = sorted(harness.rows("sync_runs"), key=lambda row: row["started_at"])

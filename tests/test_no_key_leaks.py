@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 from tests.support import processes
@@ -23,7 +24,8 @@ def traces(folder: Path, key: str) -> list[str]:
     ]
 
 
-def test_no_key_in_logs_errors_traces_or_files(harness: Harness) -> None:
+def test_no_key_in_logs_errors_traces_or_files(harness_of_two: Harness) -> None:
+    harness = harness_of_two
     first, second = harness.world.workspaces
     configs = [
         harness.config(first),
@@ -54,3 +56,18 @@ def test_no_key_in_logs_errors_traces_or_files(harness: Harness) -> None:
         for table in ("sync_runs", "_dlt_pipeline_state", "_dlt_version", "workspaces"):
             assert key not in str(harness.rows(table))
     assert harness.rows("job_results"), "the accepted key was used"
+
+
+def test_nothing_that_was_loaded_stays_in_the_working_folder(harness: Harness) -> None:
+    kept = harness.folder / "kept"
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
+    assert harness.sync(data_dir=str(kept)).summary["workspaces"][0]["load_packages"] > 1
+    mail = harness.rows("workspaces")[0]["email"]
+    texts = [json.dumps(row["data"])[:40].encode() for row in harness.rows("job_results")]
+    files = [path for path in kept.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert path.suffix not in (".parquet", ".jsonl", ".gz"), path
+        assert mail.encode() not in content, path
+        assert not any(text in content for text in texts), path

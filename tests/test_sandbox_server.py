@@ -493,7 +493,7 @@ def test_control(sandbox: Sandbox, client: Client) -> None:
 def test_example_secrets_open_the_sandbox(sandbox: Sandbox) -> None:
     secrets = tomllib.loads(example_secrets(sandbox.world, sandbox.base_url))
     tables = secrets["sources"]["captaindata"]["workspaces"]
-    assert [table["name"] for table in tables] == ["Acme Growth", "Northwind Agency"]
+    assert [table["name"] for table in tables] == ["acme", "northwind"]
     for table in tables:
         headers = {"x-api-key": table["api_key"], "x-project-id": table["project_uid"]}
         assert plain_get(f"{table['base_url']}/workspace", headers=headers).status_code == 200

@@ -25,6 +25,22 @@ PRELOAD = [
     "captaindata_source.check",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",
+    # what dlt and httpx import when they are first used
+    "adbc_driver_manager.dbapi",
+    "adbc_driver_postgresql",
+    "dlt.__plugins__",
+    "dlt._workspace._plugins",
+    "dlt._workspace.cli",
+    "dlt.common.libs.pyarrow",
+    "dlt.destinations._adbc_jobs",
+    "encodings.idna",
+    "h11",
+    "httpcore",
+    "pendulum.locales.en.locale",
+    "pyarrow.compute",
+    "pyarrow.parquet",
+    "requests",
+    "sqlglot",
     "tests.support.processes",
 ]
 TIMEOUT_SECONDS = 120
