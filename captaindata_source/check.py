@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from dlt.common.exceptions import DltException
 
 from captaindata_source.errors import ApiError, AuthError
+from captaindata_source.http import RetryPolicy
 from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.settings import Settings
 from captaindata_source.source import connect
 
 __all__ = ["Verdict", "as_text", "check"]
 
+RETRY_SECONDS = 10.0
+"""People wait for the verdict."""
 OK = "ok"
 FAILED = "failed"
 
@@ -51,7 +54,7 @@ def check(workspaces: Sequence[Settings], options: SyncOptions) -> Iterator[Verd
 
 
 def _check_api(settings: Settings) -> Iterator[Verdict]:
-    api = connect(settings)
+    api = connect(settings, retry=RetryPolicy(deadline=RETRY_SECONDS))
     try:
         for number, probe in enumerate(api.probes()):
             try:

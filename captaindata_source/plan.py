@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from dlt.common.runtime import signals
+
 from captaindata_source.api import Api, Record
 from captaindata_source.queue import ResultJob, ResultQueue
 from captaindata_source.records import Row, digest, row_hash, shape
@@ -188,6 +190,7 @@ class SyncPlan:
                     task = self._tasks.popleft()
                 except IndexError:
                     return
+                signals.raise_if_signalled()
                 task()
                 with self._lock:
                     self._unfinished -= 1

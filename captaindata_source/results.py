@@ -21,6 +21,7 @@ from uuid import uuid4
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
 from captaindata_source.errors import ContractError, NotFoundError, RefusedError
@@ -189,6 +190,7 @@ class ResultReader:
         uids = result_uids(self._workspace_uid, job.uid)
         try:
             for page in self._api.result_pages(job.uid):
+                signals.raise_if_signalled()
                 if self._package.is_cancelled:
                     return False
                 if not page:

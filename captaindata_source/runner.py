@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import dlt
+from dlt.common.exceptions import SignalReceivedException
+from dlt.common.runtime import signals
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -40,6 +42,7 @@ __all__ = ["sync"]
 
 logger = logging.getLogger(__name__)
 
+INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
 VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
 
 
@@ -58,7 +61,10 @@ def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[Workspace
     """
     pipelines = [make_pipeline(settings, options) for settings in workspaces]
     load_lock = threading.Lock()
-    with ThreadPoolExecutor(len(workspaces), thread_name_prefix="workspace") as pool:
+    with (
+        signals.intercepted_signals(),
+        ThreadPoolExecutor(len(workspaces), thread_name_prefix="workspace") as pool,
+    ):
         syncs = [
             pool.submit(_WorkspaceSync(settings, options, pipeline, load_lock).run)
             for settings, pipeline in zip(workspaces, pipelines, strict=True)
@@ -94,7 +100,8 @@ class _WorkspaceSync:
             api = connect(self._settings)
             self._report.api_version = api.version
             self._sync(api)
-        except Exception as error:  # the other workspaces go on, whatever it was
+        except (Exception, SignalReceivedException) as error:
+            # the other workspaces go on, whatever it was
             logger.debug("Workspace %s failed", self._settings.name, exc_info=True)
             self._fail(error, api)
         finally:
@@ -210,11 +217,14 @@ class _WorkspaceSync:
             self._pipeline.abort_packages()
             self._pipeline.load()
 
-    def _fail(self, error: Exception, api: Api | None) -> None:
+    def _fail(self, error: BaseException, api: Api | None) -> None:
         report = self._report
         report.error = root_message(error)
         report.finished_at = datetime.now(UTC)
         report.api_calls = api.calls if api else 0
+        if signals.was_signal_received():
+            report.error = INTERRUPTED
+            return
         try:
             pipeline = make_pipeline(self._settings, self._options, suffix="_failed")
             with self._loading():

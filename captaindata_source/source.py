@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import shutil
+import time
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import dlt
 import httpx
+from dlt.common.runtime import signals
 from dlt.extract import DltSource
 
 from captaindata_source.api import Api, v3
-from captaindata_source.http import AdaptiveThrottle, HttpClient, RequestBudget, Secret, Throttle
+from captaindata_source.http import (
+    AdaptiveThrottle,
+    Clock,
+    HttpClient,
+    RequestBudget,
+    RetryPolicy,
+    Secret,
+    Throttle,
+)
 from captaindata_source.plan import SyncPlan
 from captaindata_source.queue import Package, ResultJob
 from captaindata_source.resources import build_resources
@@ -31,6 +41,7 @@ __all__ = ["Extraction", "captaindata", "connect", "source_of"]
 
 SOURCE_NAME = "captaindata"
 FILES_FOLDER = "result_files"
+SIGNAL_POLL_SECONDS = 0.2
 
 
 class Extraction:
@@ -87,27 +98,44 @@ class Extraction:
         )
 
 
-def connect(settings: Settings, *, transport: httpx.BaseTransport | None = None) -> Api:
+def connect(
+    settings: Settings,
+    *,
+    retry: RetryPolicy | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> Api:
     """Opens the API of a workspace. Sends nothing yet.
 
     Args:
         settings: Options of the workspace.
+        retry: How long to keep trying; by default a quarter of an hour a call.
         transport: Replaces the network, for tests.
     """
+    clock = Clock(sleep=_sleep)
     throttle: Throttle
     if settings.requests_per_minute is None:
-        throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests)
+        throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
     else:
-        throttle = RequestBudget(per_minute=settings.requests_per_minute)
+        throttle = RequestBudget(per_minute=settings.requests_per_minute, clock=clock)
     client = HttpClient(
         base_url=settings.base_url,
         headers={"x-project-id": settings.project_uid},
         key_header=v3.KEY_HEADER,
         key=Secret(v3.key_value(settings.api_key.reveal())),
         throttle=throttle,
+        retry=retry,
         transport=transport,
+        clock=clock,
     )
     return v3.V3Api(client)
+
+
+def _sleep(seconds: float) -> None:
+    """Waits, but not past a signal that ends the process."""
+    ends = time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0:
+        signals.raise_if_signalled()
+        time.sleep(min(left, SIGNAL_POLL_SECONDS))
 
 
 def remember_and_plan(

@@ -233,3 +233,23 @@ def test_filesystem_with_parquet_gets_the_raw_tables(harness: Harness, tmp_path:
     expected = {(row["job_uid"], row["position"]) for row in oracle.expected_results()}
     assert found == expected
     assert len(rows) == len(found) + sum(not rows for rows in oracle.results.values())
+
+
+def test_no_key_in_what_a_pipeline_of_ones_own_leaves_behind(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = harness.world.workspaces[0]
+    monkeypatch.setenv("SOURCES__CAPTAINDATA__API_KEY", workspace.api_key)
+    monkeypatch.setenv("SOURCES__CAPTAINDATA__PROJECT_UID", workspace.uid)
+    monkeypatch.setenv("SOURCES__CAPTAINDATA__BASE_URL", harness.sandbox.base_url)
+    pipeline = make_pipeline(harness)
+    pipeline.run(captaindata())
+    harness.world.revoke(workspace)
+    with pytest.raises(PipelineStepFailed) as failed:
+        pipeline.run(captaindata())
+    trace = str(pipeline.last_trace.asdict()) + pipeline.last_trace.asstr(2)
+    assert "api_key" in trace
+    assert workspace.api_key not in trace + str(failed.value) + repr(captaindata())
+    files = [path for path in harness.folder.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    assert not [path for path in files if workspace.api_key.encode() in path.read_bytes()]

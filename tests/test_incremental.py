@@ -6,8 +6,11 @@ Every sync is a new OS process with an empty DLT_DATA_DIR, so that only the dest
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -489,3 +492,28 @@ def test_every_sync_has_its_row_also_when_nothing_was_new(harness_of_two: Harnes
         row["results_skipped"] == first.workspaces[row["workspace_name"]]["results_fetched"]
         for row in runs[2:]
     )
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sync_ends_soon_and_the_next_goes_on(
+    harness: Harness, signal_number: signal.Signals
+) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
+    harness.sandbox.faults.add(
+        Fault(match="/results$", kind="status", status=503, headers={"Retry-After": "600"}, skip=20)
+    )
+    harness.sandbox.log.clear()
+    process, name = harness.start()
+    _wait_for(lambda: len(_result_requests(harness)) > 25)
+    assert process.pid is not None
+    os.kill(process.pid, signal_number)
+    before = time.monotonic()
+    done = harness.finish(process, name)
+    assert time.monotonic() - before < 15, "seconds, not the ten minutes that the API asks for"
+    assert done.code == 1
+    assert "Interrupted: what was committed is kept" in done.summary["workspaces"][0]["error"]
+    harness.sandbox.faults.clear()
+    harness.sync()
+    assert_equal(harness, oracle)

@@ -3,10 +3,11 @@
 from captaindata_source.http.client import HttpClient, Reply
 from captaindata_source.http.retry import RetryPolicy
 from captaindata_source.http.secret import Secret
-from captaindata_source.http.throttle import AdaptiveThrottle, RequestBudget, Throttle
+from captaindata_source.http.throttle import AdaptiveThrottle, Clock, RequestBudget, Throttle
 
 __all__ = [
     "AdaptiveThrottle",
+    "Clock",
     "HttpClient",
     "Reply",
     "RequestBudget",
