@@ -161,6 +161,33 @@ def test_results_are_fetched_for_the_jobs_that_changed_and_no_others(
     assert {"grown", "shrunk", "zero"} <= set(changes), changes
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "is_fetched"),
+    [
+        ("finish_time", "2026-01-02T03:04:05", True),
+        ("row_count", 12345, True),
+        ("total_row_count", 12345, True),
+        ("name", "renamed", False),
+        ("error_message", "harmless", False),
+    ],
+)
+def test_each_of_finish_time_and_counts_alone_asks_for_the_results_again(
+    make_harness: MakeHarness, field: str, value: object, is_fetched: bool
+) -> None:
+    harness = make_harness(workflows=2, jobs_per_day=0.0)
+    harness.sync("--table", "jobs", "--table", "job_results")
+    workspace = harness.world.workspaces[0]
+    flow_uid = harness.world.workflows(workspace)[0]["uid"]
+    listed = harness.world.listed_jobs(workspace, flow_uid)
+    job = next(job for job in listed if job["status"] in SUCCESS)
+    changed = [{**each, field: value} if each is job else each for each in listed]
+    body = json.dumps(changed, separators=(",", ":"), ensure_ascii=False)
+    harness.sandbox.faults.add(Fault(match=f"/{flow_uid}/jobs$", kind="replace", body=body))
+    synced = harness.sync("--table", "jobs", "--table", "job_results")
+    assert results_of(synced) == ({job["uid"]} if is_fetched else set())
+    assert synced.total["jobs"] == 1
+
+
 def test_a_retried_job_leaves_successful_jobs_and_keeps_its_results(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
