@@ -181,7 +181,8 @@ def test_each_of_finish_time_and_counts_alone_asks_for_the_results_again(
     listed = harness.world.listed_jobs(workspace, flow_uid)
     job = next(job for job in listed if job["status"] in SUCCESS)
     changed = [{**each, field: value} if each is job else each for each in listed]
-    body = json.dumps(changed, separators=(",", ":"), ensure_ascii=False)
+    is_ascii = harness.world.dialect.ascii_json
+    body = json.dumps(changed, separators=(",", ":"), ensure_ascii=is_ascii)
     harness.sandbox.faults.add(Fault(match=f"/{flow_uid}/jobs$", kind="replace", body=body))
     synced = harness.sync("--table", "jobs", "--table", "job_results")
     assert results_of(synced) == ({job["uid"]} if is_fetched else set())
