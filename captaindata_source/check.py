@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dlt.common.exceptions import DltException
-
-from captaindata_source.errors import ApiError, AuthError
+from captaindata_source.errors import ApiError, AuthError, root_message
 from captaindata_source.http import RetryPolicy
 from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.settings import Settings
@@ -80,15 +78,9 @@ def _check_destination(settings: Settings, options: SyncOptions) -> Verdict:
     try:
         with make_pipeline(settings, options).destination_client() as client:
             client.is_storage_initialized()
-    except (DltException, OSError) as error:
-        first = next(iter(str(error).splitlines()), "")
-        return Verdict(
-            workspace=settings.name,
-            what=what,
-            is_ok=False,
-            remedy=f"Check destination.{options.destination}.credentials: "
-            f"{type(error).__name__}: {first}",
-        )
+    except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+        remedy = f"Check destination.{options.destination}.credentials: {root_message(error)}"
+        return Verdict(workspace=settings.name, what=what, is_ok=False, remedy=remedy)
     return Verdict(workspace=settings.name, what=what, is_ok=True)
 
 

@@ -25,8 +25,8 @@ OK, NOT_ALL_LOADED, USAGE = 0, 1, 2
 FIXED = {"RUNTIME__DLTHUB_TELEMETRY": "false"}
 DEFAULTS = {
     # what was loaded is kept in the destination alone, not a second time in staging or on disk
-    "LOAD__TRUNCATE_STAGING_DATASET": "true",
-    "LOAD__DELETE_COMPLETED_JOBS": "true",
+    "load.truncate_staging_dataset": "true",
+    "load.delete_completed_jobs": "true",
 }
 COLLECTORS = ("auto", "log", "tqdm", "enlighten", "alive_progress")
 DEFAULT_PORT = 8765
@@ -43,15 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = build_parser().parse_args(arguments)
     os.environ.update(FIXED)
-    for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
     logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
     except ConfigError as error:
         sys.stderr.write(f"captaindata: {error}\n")
-        return USAGE
+    except PermissionError as error:
+        sys.stderr.write(
+            f"captaindata: {error}: the working folder must be writable, and so must dlt's own "
+            "folder, which DLT_DATA_DIR moves\n"
+        )
+    return USAGE
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -143,6 +146,7 @@ def _add_destination(parser: argparse.ArgumentParser) -> None:
 def _sync(options: argparse.Namespace) -> int:
     from captaindata_source import config, pipeline, report, runner
 
+    _set_defaults()
     loaded = config.load_config(full_refresh=options.full_refresh)
     workspaces = config.select(loaded.workspaces, options.workspace)
     reports = runner.sync(
@@ -159,11 +163,20 @@ def _sync(options: argparse.Namespace) -> int:
     if options.json:
         text = report.as_json(reports, destination=options.destination, dataset=options.dataset)
     else:
-        tables = options.table or [table.name for table in TABLES]
+        tables = list(dict.fromkeys(options.table)) or [table.name for table in TABLES]
         text = report.as_text(reports, tables=tables)
     sys.stdout.write(f"{text}\n")
     is_loaded = all(each.outcome == report.LOADED for each in reports)
     return OK if is_loaded else NOT_ALL_LOADED
+
+
+def _set_defaults() -> None:
+    """Our defaults for dlt's own options, where nobody set them."""
+    import dlt
+
+    for name, value in DEFAULTS.items():
+        if dlt.config.get(name) is None:
+            os.environ[name.replace(".", "__").upper()] = value
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -200,6 +213,8 @@ def _sandbox(options: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise ConfigError(f"Port {options.port} can't be served on: {error.strerror}") from None
+    except (OverflowError, ValueError) as error:
+        raise ConfigError(f"The sandbox can't be started: {error}") from None
     return OK
 
 
@@ -210,7 +225,8 @@ def _announce(server: Sandbox) -> None:
     sys.stdout.write(
         f"The sandbox serves {server.base_url} until Ctrl-C. For `captaindata sync`, put this into "
         f".dlt/secrets.toml:\n\n{example_secrets(server.world, server.base_url)}\n"
-        "For the scripts in pipelines/ that load one workspace, set this in the shell:\n\n"
+        "Or, for the scripts in pipelines/ that load one workspace, set this in the shell, and "
+        "leave secrets.toml as it was:\n\n"
         f"export SOURCES__CAPTAINDATA__API_KEY={first.api_key}\n"
         f"export SOURCES__CAPTAINDATA__PROJECT_UID={first.uid}\n"
         f"export SOURCES__CAPTAINDATA__BASE_URL={server.base_url}\n"
@@ -230,7 +246,7 @@ def _collector(name: str | None) -> Callable[[], Collector] | None:
     try:
         make()
     except ImportError as error:
-        raise ConfigError(f"--progress {name}: {next(iter(str(error).splitlines()))}") from None
+        raise ConfigError(f"--progress {name}: {' '.join(str(error).split())}") from None
     return make
 
 

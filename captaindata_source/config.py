@@ -77,6 +77,7 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
         raise ConfigError(_first_line(error)) from None
     except (TypeError, ValueError) as error:
         raise ConfigError(f"sources.captaindata can't be read: {type(error).__name__}") from None
+    _refuse_typos()
     for name in ("package_max_results", "package_max_minutes"):
         if not options[name] > 0:
             raise ConfigError(f"sources.captaindata.{name} must be above 0")
@@ -126,7 +127,7 @@ def _workspace_tables(options: _Options) -> list[dict[str, Any]]:
     if any(dlt.secrets.get(f"sources.captaindata.{name}") for name in ("api_key", "project_uid")):
         raise ConfigError(
             "Both sources.captaindata.workspaces and sources.captaindata.api_key or .project_uid "
-            "are set; keep one of the two forms"
+            "are set, in .dlt/secrets.toml or the environment; keep one of the two forms"
         )
     tables = _parsed(options.workspaces)
     if not tables:
@@ -168,6 +169,21 @@ def _settings(options: Mapping[str, Any], *, full_refresh: bool) -> Settings:
             "full_refresh": full_refresh,
         }
     )
+
+
+def _refuse_typos() -> None:
+    """Options that nothing reads: dlt passes over them in silence."""
+    known = {field.name for field in dataclasses.fields(_Options) if field.name[0] != "_"}
+    found: set[str] = set()
+    for provider in (dlt.secrets, dlt.config):
+        section = provider.get(".".join(SECTIONS))
+        found |= set(section) if isinstance(section, Mapping) else set()
+    unknown = sorted(found - known)
+    if unknown:
+        raise ConfigError(
+            f"Unknown option {', '.join(map(repr, unknown))} in sources.captaindata; "
+            f"known are {', '.join(sorted(known))}"
+        )
 
 
 def _refuse_twins(workspaces: Sequence[Settings]) -> None:

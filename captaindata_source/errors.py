@@ -98,5 +98,6 @@ def root_message(error: BaseException) -> str:
     while seen is not None:
         if isinstance(seen, CaptainDataError):
             return str(seen)
-        error, seen = seen, seen.__cause__
+        hidden = None if seen.__suppress_context__ else seen.__context__
+        error, seen = seen, seen.__cause__ or hidden
     return f"{type(error).__name__}: {' '.join(str(error).split())[:MESSAGE_LENGTH]}"

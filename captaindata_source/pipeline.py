@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import dlt
+from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.destination import AnyDestination, Destination
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.exceptions import MissingDependencyException
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
@@ -67,8 +69,10 @@ def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "")
     Raises:
         ConfigError: The destination does not exist, is not installed, or can't hold the dataset.
     """
-    workspace = hashlib.blake2b(settings.project_uid.encode(), digest_size=4).hexdigest()
-    name = f"captaindata_{options.destination}_{options.dataset}_{workspace}{suffix}"
+    workspace = _short_hash(settings.project_uid)
+    # dlt keeps working folders in one place for all projects, each with the folder it began in
+    place = _short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
+    name = f"captaindata_{workspace}_{place}{suffix}"
     arguments: dict[str, Any] = {}
     try:
         kind = cast(AnyDestination, Destination.from_reference(options.destination))
@@ -80,13 +84,28 @@ def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "")
             # loads; nothing here relies on it
             arguments["create_indexes"] = False
         pipeline = _pipeline(name, options, arguments)
-        if (
-            kind.destination_type == DUCKDB
-            and _duckdb_file(pipeline).stem == pipeline.pipeline_name
-        ):
+        pipeline.destination_client()  # resolves its configuration
+        if kind.destination_type == DUCKDB and _duckdb_file(pipeline).stem == name:
             # no file is configured, and dlt's own choice is a file for each pipeline
-            pipeline = _pipeline(name, options, {**arguments, "credentials": DEFAULT_DUCKDB_FILE})
-    except (ImportError, ValueError, dlt.common.exceptions.DltException) as error:
+            default = str(Path(DEFAULT_DUCKDB_FILE).resolve())
+            pipeline = _pipeline(name, options, {**arguments, "credentials": default})
+    except UnknownDestinationModule:
+        raise ConfigError(
+            f"Destination {options.destination!r} can't be used: dlt does not know it"
+        ) from None
+    except ConfigFieldMissingException as error:
+        raise ConfigError(
+            f"Destination {options.destination!r} is not configured: set "
+            f"{', '.join(error.fields)} below destination.{options.destination} in "
+            ".dlt/secrets.toml or the environment "
+            f"(DESTINATION__{options.destination.upper()}__CREDENTIALS)"
+        ) from None
+    except (ImportError, MissingDependencyException) as error:
+        raise ConfigError(
+            f"Destination {options.destination!r} needs packages that are not installed; for "
+            f"postgres: pip install 'captaindata-source[postgres]' ({root_message(error)})"
+        ) from None
+    except (ValueError, dlt.common.exceptions.DltException) as error:
         raise ConfigError(
             f"Destination {options.destination!r} can't be used: {root_message(error)}"
         ) from error
@@ -98,9 +117,13 @@ def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "")
     return pipeline
 
 
+def _short_hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
 def _pipeline(name: str, options: SyncOptions, arguments: dict[str, Any]) -> dlt.Pipeline:
     return dlt.pipeline(
-        re.sub(r"\W", "_", name),
+        name,
         destination=Destination.from_reference(options.destination, **arguments),
         dataset_name=options.dataset,
         progress=options.progress() if options.progress else NULL_COLLECTOR,

@@ -64,12 +64,16 @@ def _config(world: World, base_url: str) -> dict[str, str]:
 def _is_ours(world: World) -> bool:
     """Whether the warehouse holds the demo's workspaces alone, so that it may be made anew."""
     with duckdb.connect(str(WAREHOUSE), read_only=True) as connection:
-        schemas = connection.execute("select schema_name from duckdb_schemas()").fetchall()
-        if ("captaindata",) not in schemas:
-            return False
+        names = "select schema_name, table_name from duckdb_tables()"
+        tables = connection.execute(names).fetchall()
+        if ("captaindata", "workspaces") not in tables:
+            return not tables  # a demo that was interrupted
         rows = connection.execute("select uid from captaindata.workspaces").fetchall()
     return {uid for (uid,) in rows} <= {workspace.uid for workspace in world.workspaces}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -7,7 +7,7 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -44,6 +44,8 @@ MAX_REDIRECTS = 5
 MAX_BODY_BYTES = 512 * 1024 * 1024
 RESPONSE_DEADLINE_SECONDS = 300.0
 """For one whole answer; httpx's own timeout is per read, so a slow drip would never end."""
+FIRST_CONTACT_SECONDS = 60.0
+"""Retries until the host answered for the first time: longer would only hide a wrong address."""
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 REMEDIES = {
@@ -107,6 +109,7 @@ class HttpClient:
         self._throttle = throttle
         self._retry = retry or RetryPolicy()
         self._clock = clock or Clock()
+        self._is_reached = False
         self.calls = 0
         """Requests sent so far, retries and redirects included."""
         self._headers = {"accept": "application/json", **headers}
@@ -137,12 +140,15 @@ class HttpClient:
         url = self._resolve(link, self._base)
         if params:
             url = url.copy_merge_params({name: str(value) for name, value in params.items()})
+        retry = self._retry
+        if not self._is_reached:
+            retry = replace(retry, deadline=min(retry.deadline, FIRST_CONTACT_SECONDS))
         try:
-            for attempt in self._retry.attempts(clock=self._clock):
+            for attempt in retry.attempts(clock=self._clock):
                 with attempt:
                     return self._get_once(url, decode)
         except TransientError as error:
-            remedy = REMEDIES.get(error.status or 0, "Try again later; what was loaded is kept")
+            remedy = REMEDIES.get(error.status or 0, "Check base_url and the network, or try later")
             raise UnavailableError(
                 f"{error}, also after retries. {remedy}", path=url.path, status=error.status
             ) from error.__cause__
@@ -183,9 +189,12 @@ class HttpClient:
                 "GET", url, headers={self._key_header: self._key.reveal()}
             ) as response:
                 headers = response.headers
+                self._is_reached = True
                 return response.status_code, headers, self._read(response)
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise TransientError(f"The connection failed ({type(error).__name__})") from error
+            raise TransientError(
+                f"The connection to {url.host} failed ({type(error).__name__})"
+            ) from error
         finally:
             self._throttle.release(headers)
 
@@ -215,6 +224,7 @@ class HttpClient:
                 raise ContractError(
                     f"The answer is larger than {MAX_BODY_BYTES} bytes", path=response.url.path
                 )
+            self._clock.check()
             if self._clock.monotonic() > ends:
                 raise TransientError(f"The answer took over {RESPONSE_DEADLINE_SECONDS:.0f} s")
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import logging
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from captaindata_source.http.throttle import Clock
 
 __all__ = ["RETRIED_STATUSES", "RetryPolicy", "TransientError", "parse_retry_after"]
 
+logger = logging.getLogger(__name__)
+
+LONG_WAIT_SECONDS = 5.0
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """The only statuses that are tried again; every other 4xx and 5xx is an answer."""
 
@@ -78,9 +82,16 @@ class RetryPolicy:
                 wait=wait,
                 stop=stop,
                 sleep=clock.sleep,
+                before_sleep=_say,
                 reraise=True,
             )
         )
+
+
+def _say(state: tenacity.RetryCallState) -> None:
+    """Long waits are told, or they look like a hang."""
+    if state.upcoming_sleep >= LONG_WAIT_SECONDS and state.outcome:
+        logger.warning("%s; next try in %.0f s", state.outcome.exception(), state.upcoming_sleep)
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:

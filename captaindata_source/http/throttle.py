@@ -31,6 +31,8 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
+    check: Callable[[], None] = lambda: None
+    """Called while an answer is read; raises where the process is to end."""
 
 
 class Throttle(Protocol):
