@@ -176,7 +176,7 @@ def _refuse_typos() -> None:
     known = {field.name for field in dataclasses.fields(_Options) if field.name[0] != "_"}
     found: set[str] = set()
     for provider in (dlt.secrets, dlt.config):
-        section = provider.get(".".join(SECTIONS))
+        section: object = provider.get(".".join(SECTIONS))
         found |= set(section) if isinstance(section, Mapping) else set()
     unknown = sorted(found - known)
     if unknown:

@@ -103,7 +103,8 @@ class SyncPlan:
         """The listing of workflows, read once."""
         with self._lock:
             if self._workflows is None:
-                self._workflows = self._api.workflows()
+                listed = self._api.workflows()
+                self._workflows = list({record["uid"]: record for record in listed}.values())
             return self._workflows
 
     def changed_workflows(self) -> Iterator[Callable[[], Row]]:
@@ -147,14 +148,16 @@ class SyncPlan:
         return age > timedelta(days=self._settings.details_max_age_days)
 
     def _workflow_row(self, record: Record, content: str) -> Row:
-        details = self._api.workflow_details(record["uid"])
-        return self._row(
-            WORKFLOWS,
-            {**record, **({} if details is None else {"details": details})},
-            details_fetched_at=self.now,
-            is_deleted=False,
-            row_hash=content,
+        details: object = self._api.workflow_details(record["uid"])
+        if details is not None:
+            record = {**record, "details": details}
+        row = self._row(
+            WORKFLOWS, record, details_fetched_at=self.now, is_deleted=False, row_hash=content
         )
+        if details is None:  # gone between two calls: what was loaded of it stays
+            for known in self._read_rows(WORKFLOWS, [record["uid"]]):
+                row.update({name: known.get(name) for name in ("details", "details_fetched_at")})
+        return row
 
     # -- jobs ---------------------------------------------------------------------------------
 
@@ -194,6 +197,9 @@ class SyncPlan:
                 task()
                 with self._lock:
                     self._unfinished -= 1
+        except BaseException:
+            self._tasks.clear()  # the sync fails: no more calls
+            raise
         finally:
             with self._lock:
                 self._helpers -= 1
@@ -205,19 +211,36 @@ class SyncPlan:
         records = self._api.jobs(workflow_uid)
         with self._lock:
             for record in records:
-                self._compare(record)
+                self._compare({"workflow_uid": workflow_uid, **record})
 
     def _unlisted_tasks(self) -> list[Callable[[], None]]:
         """Jobs that the API no longer lists: those not final are read one by one."""
         tasks: list[Callable[[], None]] = []
+        unsettled: list[str] = []
         for uid, known in self._memory.jobs.items():
             if uid in self._seen or known.is_deleted:
                 continue
-            if known.status not in self._api.final_statuses:
+            if known.status not in self._api.final_statuses or known.row_hash is None:
                 tasks.append(partial(self._read_unlisted, uid))
-            elif self._memory.results.get(uid) != known.results_version:
-                self._want_results(uid, known, is_missing=True)
+                continue
+            if (known.status in self._api.success_statuses) != (
+                uid in self._memory.successful_jobs
+            ):
+                unsettled.append(uid)
+            if self._memory.results.get(uid) != known.results_version:
+                self._want_results(uid, known, is_missing=True, is_listed=False)
+        self._settle_successes(unsettled)
         return tasks
+
+    def _settle_successes(self, uids: Sequence[str]) -> None:
+        """Jobs that left the listing while only one of the two tables of jobs was loaded."""
+        if SUCCESSFUL_JOBS.name not in self._wanted:
+            return
+        for row in self._read_rows(JOBS, uids):
+            if row["status"] in self._api.success_statuses:
+                self._keep(SUCCESSFUL_JOBS, self.successful_job_rows, self._success_row(row))
+            else:
+                self._unmark_success(row["uid"])
 
     def _read_unlisted(self, uid: str) -> None:
         record = self._api.job(uid)
@@ -266,18 +289,26 @@ class SyncPlan:
         if known.status in self._api.success_statuses:
             if loaded != content or self._settings.full_refresh:
                 row = row or self._job_row(record, content)
-                own = {name: value for name, value in row.items() if name not in _JOBS_ONLY}
-                self._keep(SUCCESSFUL_JOBS, self.successful_job_rows, own)
-        elif loaded is not None:
-            mark = {
-                "workspace_uid": self._settings.project_uid,
-                "uid": uid,
-                "loaded_at": self.now,
-                DELETE_MARK: True,
-            }
-            self._keep(SUCCESSFUL_JOBS, self.successful_job_rows, mark)
+                self._keep(SUCCESSFUL_JOBS, self.successful_job_rows, self._success_row(row))
+        elif uid in self._memory.successful_jobs:
+            self._unmark_success(uid)
 
-    def _want_results(self, uid: str, known: KnownJob, *, is_missing: bool) -> None:
+    def _success_row(self, job: Row) -> Row:
+        own = {name: value for name, value in job.items() if name not in _JOBS_ONLY}
+        return {**own, "loaded_at": self.now}
+
+    def _unmark_success(self, uid: str) -> None:
+        mark = {
+            "workspace_uid": self._settings.project_uid,
+            "uid": uid,
+            "loaded_at": self.now,
+            DELETE_MARK: True,
+        }
+        self._keep(SUCCESSFUL_JOBS, self.successful_job_rows, mark)
+
+    def _want_results(
+        self, uid: str, known: KnownJob, *, is_missing: bool, is_listed: bool = True
+    ) -> None:
         if JOB_RESULTS.name not in self._wanted:
             return
         if known.status not in self._settings.result_statuses:
@@ -291,6 +322,7 @@ class SyncPlan:
                 workflow_uid=known.workflow_uid,
                 version=known.results_version,
                 finish_time=known.finish_time,
+                is_listed=is_listed,
             )
         )
 

@@ -24,12 +24,14 @@ class ResultJob:
         workflow_uid: Its workflow.
         version: `results_version` of the job; goes into the ledger once all results are loaded.
         finish_time: When it ended.
+        is_listed: Whether the API still lists it; what it no longer lists may be gone for good.
     """
 
     uid: str
     workflow_uid: str | None
     version: str
     finish_time: datetime | None
+    is_listed: bool = True
 
 
 class ResultQueue:

@@ -7,7 +7,9 @@ recorded in `_dlt_loads`, that is, where it was committed as a whole.
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,17 +45,21 @@ DLT_PREFIX = "_dlt_"
 
 
 class KnownWorkflow(NamedTuple):
-    """A row of `workflows`, as far as it decides what to do next."""
+    """A row of `workflows`, as far as it decides what to do next.
 
-    row_hash: str
+    `row_hash` is None where the row's load was not committed as a whole: it is there, but must be
+    written again.
+    """
+
+    row_hash: str | None
     details_fetched_at: datetime | None
     is_deleted: bool
 
 
 class KnownJob(NamedTuple):
-    """A row of `jobs`, as far as it decides what to do next."""
+    """A row of `jobs`, as far as it decides what to do next; `row_hash` as in `workflows`."""
 
-    row_hash: str
+    row_hash: str | None
     workflow_uid: str | None
     status: str | None
     results_version: str
@@ -69,14 +75,14 @@ class Memory:
         workspace_hash: `row_hash` of its row in `workspaces`.
         workflows: By uid.
         jobs: By uid; every job ever seen.
-        successful_jobs: uid to `row_hash`.
+        successful_jobs: uid to `row_hash`, None as above.
         results: Job uid to the `results_version` whose results are completely loaded.
     """
 
     workspace_hash: str | None = None
     workflows: dict[str, KnownWorkflow] = field(default_factory=dict)
     jobs: dict[str, KnownJob] = field(default_factory=dict)
-    successful_jobs: dict[str, str] = field(default_factory=dict)
+    successful_jobs: dict[str, str | None] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)
 
 
@@ -92,6 +98,7 @@ class Warehouse:
         self._pipeline = pipeline
         self._workspace_uid = workspace_uid
         self._client: SqlClientBase[Any] | None = None
+        self._lock = threading.Lock()
 
     def remember(self, *, fresh: Collection[str] = ()) -> Memory:
         """Reads what is needed to compare a listing with.
@@ -108,16 +115,17 @@ class Warehouse:
         return memory
 
     def _remember(self, memory: Memory, fresh: Collection[str]) -> None:
-        for (memory.workspace_hash,) in self._known(WORKSPACES, ["row_hash"], fresh):
-            pass
-        columns = ["uid", "row_hash", "details_fetched_at", "is_deleted"]
-        for uid, row_hash, fetched_at, is_deleted in self._known(WORKFLOWS, columns, fresh):
-            memory.workflows[uid] = KnownWorkflow(row_hash, fetched_at, bool(is_deleted))
+        for is_valid, row_hash in self._known(WORKSPACES, ["row_hash"], fresh):
+            memory.workspace_hash = row_hash if is_valid else None
+        columns = ["uid", *KnownWorkflow._fields]
+        for is_valid, uid, row_hash, *values in self._known(WORKFLOWS, columns, fresh):
+            memory.workflows[uid] = KnownWorkflow(row_hash if is_valid else None, *values)
         columns = ["uid", *KnownJob._fields]
-        for uid, *values in self._known(JOBS, columns, fresh):
-            memory.jobs[uid] = KnownJob(*values)
-        for uid, row_hash in self._known(SUCCESSFUL_JOBS, ["uid", "row_hash"], fresh):
-            memory.successful_jobs[uid] = row_hash
+        for is_valid, uid, row_hash, *values in self._known(JOBS, columns, fresh):
+            memory.jobs[uid] = KnownJob(row_hash if is_valid else None, *values)
+        columns = ["uid", "row_hash"]
+        for is_valid, uid, row_hash in self._known(SUCCESSFUL_JOBS, columns, fresh):
+            memory.successful_jobs[uid] = row_hash if is_valid else None
         if JOB_RESULTS.name not in fresh:
             self._remember_results(memory)
 
@@ -125,65 +133,60 @@ class Warehouse:
         """Whole rows of `table`, ready to be loaded again; JSON columns as text."""
         if not uids:
             return
-        names = [
-            name
-            for name in self._pipeline.default_schema.get_table_columns(table.name)
-            if not name.startswith(DLT_PREFIX) and name != DELETE_MARK
-        ]
+        columns = self._pipeline.default_schema.get_table_columns(table.name)
+        names = [name for name in columns if name[: len(DLT_PREFIX)] != DLT_PREFIX]
+        names = [name for name in names if name != DELETE_MARK]
         marks = ", ".join(["%s"] * len(uids))
-        with self._connection():
-            for values in self._query(table, names, f"uid in ({marks})", uids):
+        with self._lock, self._connection():
+            found = self._query(table, [f"t.{n}" for n in names], f"t.uid in ({marks})", uids)
+            for values in found:
                 row = dict(zip(names, values, strict=True))
-                yield {name: value for name, value in row.items() if value is not None}
+                yield {name: _plain(value) for name, value in row.items() if value is not None}
 
     def _remember_results(self, memory: Memory) -> None:
+        columns = ["job_uid", "fingerprint", "result_rows"]
         has_rows = False
-        for uid, version, rows in self._known(
-            LEDGER, ["job_uid", "fingerprint", "result_rows"], ()
-        ):
-            memory.results[uid] = version
-            has_rows = has_rows or bool(rows)
-        if (
-            has_rows
-            and next(self._query(JOB_RESULTS, ["job_uid"], "1 = 1", (), limit=1), None) is None
-        ):
+        for is_valid, uid, version, rows in self._known(LEDGER, columns, ()):
+            if is_valid:
+                memory.results[uid] = version
+                has_rows = has_rows or bool(rows)
+        if has_rows and not self._has_results():
             logger.warning("%s was emptied: all results are fetched again", JOB_RESULTS.name)
             memory.results.clear()
+
+    def _has_results(self) -> bool:
+        rows = self._query(JOB_RESULTS, ["t.job_uid"], "1 = 1", (), "limit 1")
+        return next(rows, None) is not None
 
     def _known(
         self, table: Table, columns: Sequence[str], fresh: Collection[str]
     ) -> Iterator[tuple[Any, ...]]:
+        """The columns of all rows, the oldest first, after whether their load was committed."""
         if table.name in fresh:
             return iter(())
-        valid = (
+        is_valid = (
             f"exists (select 1 from {{{LOADS}}} as l "
             f"where l.load_id = t._dlt_load_id and l.status = {LOADED})"
         )
-        return self._query(table, columns, valid, (), order_by="loaded_at")
+        selected = [is_valid, *(f"t.{column}" for column in columns)]
+        return self._query(table, selected, "1 = 1", (), "order by t.loaded_at")
 
     def _query(
         self,
         table: Table,
-        columns: Sequence[str],
+        selected: Sequence[str],
         condition: str,
         parameters: Sequence[object],
-        *,
-        order_by: str | None = None,
-        limit: int | None = None,
+        ending: str = "",
     ) -> Iterator[tuple[Any, ...]]:
         client = self._client
         if client is None:
             return
-        name, column = client.make_qualified_table_name, client.escape_column_name
-        condition = condition.replace(f"{{{LOADS}}}", name(LOADS))
+        name = client.make_qualified_table_name
         sql = (
-            f"select {', '.join('t.' + column(c) for c in columns)} "
-            f"from {name(table.name)} as t where t.{column('workspace_uid')} = %s and {condition}"
-        )
-        if order_by:
-            sql += f" order by t.{column(order_by)}"
-        if limit:
-            sql += f" limit {limit}"
+            f"select {', '.join(selected)} from {name(table.name)} as t "
+            f"where t.workspace_uid = %s and {condition} {ending}"
+        ).replace(f"{{{LOADS}}}", name(LOADS))
         try:
             with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
                 yield from cursor.fetchall()
@@ -210,3 +213,8 @@ class Warehouse:
         with client as self._client:
             yield
         self._client = None
+
+
+def _plain(value: object) -> object:
+    """JSON as text: some drivers parse it."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value

@@ -247,6 +247,7 @@ def test_no_key_in_what_a_pipeline_of_ones_own_leaves_behind(
     harness.world.revoke(workspace)
     with pytest.raises(PipelineStepFailed) as failed:
         pipeline.run(captaindata())
+    assert pipeline.last_trace is not None
     trace = str(pipeline.last_trace.asdict()) + pipeline.last_trace.asstr(2)
     assert "api_key" in trace
     assert workspace.api_key not in trace + str(failed.value) + repr(captaindata())
