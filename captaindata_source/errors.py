@@ -2,6 +2,7 @@
 
     CaptainDataError
     ├── ConfigError            wrong or missing configuration; nothing was sent yet
+    ├── BusyError              another sync of the same workspace is running
     ├── DestinationError       the warehouse can't be reached, read or written
     └── ApiError               the API, or what stands before it, said no
         ├── AuthError          401 or 403: fatal for the workspace
@@ -21,6 +22,7 @@ from __future__ import annotations
 __all__ = [
     "ApiError",
     "AuthError",
+    "BusyError",
     "CaptainDataError",
     "ConfigError",
     "ContractError",
@@ -40,6 +42,10 @@ class CaptainDataError(Exception):
 
 class ConfigError(CaptainDataError):
     """Configuration that can't work; raised before the first call."""
+
+
+class BusyError(CaptainDataError):
+    """Another sync of the same workspace is running."""
 
 
 class DestinationError(CaptainDataError):

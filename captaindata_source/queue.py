@@ -10,8 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from captaindata_source.errors import ApiError, UnavailableError
+
 __all__ = ["Package", "ResultJob", "ResultQueue"]
 
+MAX_UNANSWERED = 3
+"""So many jobs in a row without an answer, after all retries: the API is down."""
 OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -95,6 +99,7 @@ class Package:
         self._ends = monotonic() + max_seconds
         self._on_job = on_job
         self._handed_out = 0
+        self._unanswered = 0
         self._is_cancelled = False
         self._lock = threading.Lock()
         self.rows = 0
@@ -118,9 +123,19 @@ class Package:
     def done(self, rows: int) -> None:
         """Counts a job whose results are complete."""
         with self._lock:
+            self._unanswered = 0
             self._queue.fetched += 1
             self._queue.rows += rows
             self._report()
+
+    def is_fatal(self, error: ApiError) -> bool:
+        """Whether an error is that of the whole workspace, not of one job: the key was refused, or
+        one job after the other gets no answer."""
+        if isinstance(error, UnavailableError):
+            with self._lock:
+                self._unanswered += 1
+                return self._unanswered >= MAX_UNANSWERED
+        return error.status == 401
 
     def set_aside(self, job: ResultJob, error: Exception) -> None:
         """Records a job that could not be fetched."""

@@ -1,7 +1,8 @@
 """Turns records of the API into rows of the warehouse: fixed types for known columns, hashes.
 
-A value that does not fit its column becomes null, and a log line names it. Fields that no column
-is known for pass as they are, so that dlt makes a column of them; nested ones stay JSON.
+A value that does not fit its column becomes null, and a log line names it. A field that no column
+is known for becomes a text column, or JSON where it is nested: no later value breaks those, here or
+in another workspace.
 """
 
 from __future__ import annotations
@@ -187,17 +188,16 @@ def _json(value: object) -> str:
 
 
 def _unknown(value: object) -> object:
-    if isinstance(value, msgspec.Raw):
-        text = bytes(value).decode("utf-8", "replace")
-        try:
-            return json.loads(text, parse_int=_storable_int, parse_float=_storable_float)
-        except (ValueError, RecursionError):
-            return text
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd")
-    if isinstance(value, int) and not -MAX_BIGINT <= value < MAX_BIGINT:
-        return str(value)
-    return value
+    """Objects and arrays as they are, for a JSON column; all else as text."""
+    if value is None:
+        return None
+    if not isinstance(value, msgspec.Raw):
+        return _text(value)
+    text = bytes(value).decode("utf-8", "replace")
+    try:
+        return json.loads(text, parse_int=_storable_int, parse_float=_storable_float)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _storable_int(text: str) -> int | str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 import dlt
@@ -16,6 +17,7 @@ from captaindata_source.plan import SyncPlan
 from captaindata_source.records import Row
 from captaindata_source.results import ResultReader
 from captaindata_source.tables import (
+    DELETE_MARK,
     JOB_RESULTS,
     JOBS,
     LEDGER,
@@ -47,26 +49,28 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
         begin: Called within an extraction, by each resource; gives all of them the same work.
     """
 
-    def workspaces() -> Iterator[Callable[[], Row | None]]:
-        yield begin().plan.workspace_row
+    def workspaces() -> Iterator[Any]:
+        plan = begin().plan
+        yield lambda: _with_columns(WORKSPACES, [row] if (row := plan.workspace_row()) else [])
 
     def workflows() -> Iterator[Any]:
         plan = begin().plan
-        yield from plan.changed_workflows()
+        for fetch in plan.changed_workflows():
+            yield partial(_fetch_row, WORKFLOWS, fetch)
         if _may_delete(bool(plan.workflows()), plan.knows_workflows):
-            yield plan.vanished_workflows()
+            yield _with_columns(WORKFLOWS, plan.vanished_workflows())
 
     def jobs() -> Iterator[Any]:
         work = begin()
-        yield from _rows_while_listing(work, work.plan.job_rows)
+        yield from _rows_while_listing(work, JOBS, work.plan.job_rows)
 
     def successful_jobs() -> Iterator[Any]:
         work = begin()
-        yield from _rows_while_listing(work, work.plan.successful_job_rows)
+        yield from _rows_while_listing(work, SUCCESSFUL_JOBS, work.plan.successful_job_rows)
 
     def result_readers() -> Iterator[Any]:
         work = begin()
-        yield from _rows_while_listing(work, deque())
+        yield from _rows_while_listing(work, JOB_RESULTS, deque())
         for _ in range(min(work.max_parallel, len(work.plan.queue))):
             yield work.reader()
 
@@ -101,12 +105,30 @@ def _hints(table: Table) -> dict[str, Any]:
     return {**table.hints(), "max_table_nesting": 0}
 
 
-def _rows_while_listing(work: Work, rows: deque[Row]) -> Iterator[Any]:
+def _fetch_row(table: Table, fetch: Callable[[], Row]) -> Any:
+    return _with_columns(table, [fetch()])
+
+
+def _with_columns(table: Table, rows: list[Row]) -> Any:
+    """Rows, with a text or JSON column for each field that the table has no column for."""
+    unknown: dict[str, str] = {}
+    for row in rows:
+        for name in row.keys() - table.columns.keys() - {DELETE_MARK}:
+            is_nested = isinstance(row[name], (dict, list))
+            unknown[name] = "json" if is_nested else unknown.get(name, "text")
+    if not unknown:
+        return rows
+    columns: Any = {name: {"name": name, "data_type": kind} for name, kind in unknown.items()}
+    return dlt.mark.with_hints(rows, dlt.mark.make_hints(columns=columns))
+
+
+def _rows_while_listing(work: Work, table: Table, rows: deque[Row]) -> Iterator[Any]:
     """Yields rows as jobs are listed; helps with listing, whoever else does too."""
     while True:
         is_last = work.plan.is_listed
         while rows:
-            yield [rows.popleft() for _ in range(min(len(rows), ROWS_PER_YIELD))]
+            batch = [rows.popleft() for _ in range(min(len(rows), ROWS_PER_YIELD))]
+            yield _with_columns(table, batch)
         if is_last:
             return
         yield work.plan.take_help(limit=work.max_parallel)

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
-from captaindata_source.errors import ContractError, NotFoundError, RefusedError
+from captaindata_source.errors import ApiError, ContractError, NotFoundError
 from captaindata_source.queue import Package, ResultJob
 from captaindata_source.records import Row, UnfitError, parse_time
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS
@@ -202,9 +202,15 @@ class ResultReader:
                     if not own or self._is_large(own[-1]):
                         own.append(self._new_file())
                     own[-1].write(self._table(waiting.take()))
-        except (ContractError, NotFoundError, RefusedError) as error:
+        except ApiError as error:
             for file in own:
                 self._drop(file)
+            if isinstance(error, NotFoundError) and not job.is_listed:
+                logger.warning("Results of job %s are gone with the job", job.uid)
+                self.ledger.append(self._ledger_row(job, None))
+                return False
+            if self._package.is_fatal(error):
+                raise
             self._on_error(job, error)
             self._package.set_aside(job, error)
             return False
@@ -241,7 +247,7 @@ class ResultReader:
         }
         return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
-    def _ledger_row(self, job: ResultJob, rows: int) -> Row:
+    def _ledger_row(self, job: ResultJob, rows: int | None) -> Row:
         return {
             "workspace_uid": self._workspace_uid,
             "job_uid": job.uid,
@@ -308,7 +314,7 @@ def result_uids(workspace_uid: str, job_uid: str) -> Callable[[Sequence[bytes]],
     return uids
 
 
-def _page(job: ResultJob, page: list[bytes], uids: list[str], *, first: int) -> _Page:
+def _page(job: ResultJob, page: Sequence[bytes], uids: list[str], *, first: int) -> _Page:
     try:
         data = pa.array(page, pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:

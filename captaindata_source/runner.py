@@ -7,23 +7,27 @@ happens next; what is missing is seen, and fetched, by the next sync.
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import dlt
+import fasteners
 from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime import signals
+from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from captaindata_source import __version__
 from captaindata_source.api import Api
-from captaindata_source.errors import root_message
+from captaindata_source.errors import BusyError, DestinationError, root_message
 from captaindata_source.pipeline import DUCKDB, POSTGRES, SyncOptions, make_pipeline
 from captaindata_source.plan import SyncPlan
 from captaindata_source.queue import Package, ResultJob
@@ -35,6 +39,7 @@ from captaindata_source.source import (
     connect,
     remember_and_plan,
     source_of,
+    wait_seconds,
 )
 from captaindata_source.tables import JOB_RESULTS, SYNC_RUNS, TABLES
 
@@ -42,6 +47,8 @@ __all__ = ["sync"]
 
 logger = logging.getLogger(__name__)
 
+TURN_POLL_SECONDS = 0.2
+MAX_TURN_SECONDS = 1800.0
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
 VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
 
@@ -99,7 +106,8 @@ class _WorkspaceSync:
             self._pipeline.activate()
             api = connect(self._settings)
             self._report.api_version = api.version
-            self._sync(api)
+            with self._alone():
+                self._sync(api)
         except (Exception, SignalReceivedException) as error:
             # the other workspaces go on, whatever it was
             logger.debug("Workspace %s failed", self._settings.name, exc_info=True)
@@ -157,6 +165,7 @@ class _WorkspaceSync:
             self._pipeline.extract(
                 [source_of(begin).with_resources(*sorted(tables)), _sync_log(log)],
                 workers=self._settings.max_parallel_requests,
+                max_parallel_items=2 * self._settings.max_parallel_requests,
             )
         finally:
             for extraction in begun:
@@ -165,6 +174,8 @@ class _WorkspaceSync:
         with self._loading():
             self._pipeline.load()
         self._report = extracted[0]
+        if self._report.finished_at is not None:
+            self._report.finished_at = datetime.now(UTC)
 
     @contextmanager
     def _loading(self) -> Iterator[None]:
@@ -177,9 +188,40 @@ class _WorkspaceSync:
                 stack.enter_context(cast("AbstractContextManager[object]", client))
                 if kind == POSTGRES:
                     # other processes would race to create the same tables; ends with its session
-                    name = f"captaindata {self._options.dataset}"
-                    client.execute_sql("select pg_advisory_lock(hashtext(%s))", name)
+                    self._wait_for_turn(client)
             yield
+
+    def _wait_for_turn(self, client: SqlClientBase[Any]) -> None:
+        """Takes an advisory lock on the dataset; never waits in the database, where no signal ends
+        it."""
+        name = f"captaindata {self._options.dataset}"
+        for tried in range(int(MAX_TURN_SECONDS / TURN_POLL_SECONDS)):
+            rows = client.execute_sql("select pg_try_advisory_lock(hashtext(%s))", name)
+            if rows and rows[0][0]:
+                return
+            if tried == 0:
+                logger.info("Another process loads into %s: waiting", self._options.dataset)
+            wait_seconds(TURN_POLL_SECONDS)
+        raise DestinationError(
+            f"Another process has been loading into dataset {self._options.dataset} for "
+            f"{MAX_TURN_SECONDS / 60:.0f} minutes: end it (pg_locks names its pid), or try later"
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two syncs of one workspace would undo one another; the lock ends with its process."""
+        folder = Path(self._pipeline.working_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = fasteners.InterProcessLock(folder / "sync.lock")
+        if not lock.acquire(blocking=False):
+            raise BusyError(
+                "Another sync of this workspace, to this destination and from this folder, is "
+                "running: wait for it to end"
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
         """The report as it will be once the package at hand is committed."""
@@ -202,6 +244,9 @@ class _WorkspaceSync:
 
     def _finish_pending(self) -> None:
         """Loads what an earlier sync left behind, or drops it: what is missing is fetched again."""
+        for leftover in (Path(self._pipeline.working_dir) / "normalize").glob("*/"):
+            if leftover.name != "extracted":
+                shutil.rmtree(leftover)  # by a process that was killed before it had extracted all
         if not self._pipeline.has_pending_data:
             return
         try:

@@ -6,14 +6,17 @@ import shutil
 import time
 import weakref
 from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dlt
 import httpx
 from dlt.common.runtime import signals
 from dlt.extract import DltSource
+from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
 from captaindata_source.api import Api, v3
+from captaindata_source.errors import ConfigError
 from captaindata_source.http import (
     AdaptiveThrottle,
     Clock,
@@ -41,6 +44,7 @@ __all__ = ["Extraction", "captaindata", "connect", "source_of"]
 
 SOURCE_NAME = "captaindata"
 FILES_FOLDER = "result_files"
+USER_STEPS = (MapItem, YieldMapItem, FilterItem)
 SIGNAL_POLL_SECONDS = 0.2
 
 
@@ -73,6 +77,7 @@ class Extraction:
         self._package = package
         self._marks_empty = marks_empty
         self._on_error = on_error
+        self._loaded_at = datetime.now(UTC)
         self._load_id = dlt.current.load_package_state()["load_id"]
         files = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
         shutil.rmtree(files, ignore_errors=True)  # of a process that was killed
@@ -81,8 +86,12 @@ class Extraction:
         self._remove_files = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Removes the files of results; dlt has its own links to them."""
+        """Removes the files of results, which dlt has linked, and closes the connections.
+
+        The threads that opened them end with the extraction; the next one opens its own.
+        """
         self._remove_files()
+        self._api.close()
 
     def reader(self) -> ResultReader:
         """A reader of results for one thread."""
@@ -91,7 +100,7 @@ class Extraction:
             package=self._package,
             workspace_uid=self._settings.project_uid,
             load_id=self._load_id,
-            loaded_at=self.plan.now,
+            loaded_at=self._loaded_at,
             folder=self._folder,
             marks_empty=self._marks_empty,
             on_error=self._on_error,
@@ -111,7 +120,7 @@ def connect(
         retry: How long to keep trying; by default a quarter of an hour a call.
         transport: Replaces the network, for tests.
     """
-    clock = Clock(sleep=_sleep)
+    clock = Clock(sleep=wait_seconds, check=signals.raise_if_signalled)
     throttle: Throttle
     if settings.requests_per_minute is None:
         throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
@@ -130,7 +139,7 @@ def connect(
     return v3.V3Api(client)
 
 
-def _sleep(seconds: float) -> None:
+def wait_seconds(seconds: float) -> None:
     """Waits, but not past a signal that ends the process."""
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
@@ -250,6 +259,19 @@ def _selected_tables() -> tuple[set[str], set[str]]:
     }
     names = {table.name for table in TABLES}
     wanted = names & set(selected)
+    for name in wanted:
+        if selected[name].table_name != name:
+            raise ConfigError(
+                f"The table of {name} can't be renamed: what is loaded is looked up there. "
+                "Rename it in a view"
+            )
+    if JOB_RESULTS.name in wanted and any(
+        isinstance(step, USER_STEPS) for step in selected[JOB_RESULTS.name]._pipe.steps
+    ):
+        raise ConfigError(
+            "job_results can't be mapped or filtered: results travel as files that are not parsed. "
+            "Do it in SQL, over the column data"
+        )
     replaced = {name for name in wanted if selected[name].write_disposition == "replace"}
     return wanted, emptied | replaced
 

@@ -104,19 +104,32 @@ def test_every_item_is_read_once_however_the_list_ends(
     assert len(reader.asked) <= len(pages) + 1
 
 
-def follow(chain: dict[str | None, str | None]) -> tuple[list[str | None], list[str | None]]:
+def follow(chain: dict[str | None, str | None]) -> tuple[list[str], list[str | None]]:
     asked: list[str | None] = []
 
-    def fetch(link: str | None) -> tuple[str | None, str | None]:
+    def fetch(link: str | None) -> tuple[list[str], str | None]:
         asked.append(link)
-        return link, chain[link]
+        return [link or "first"], chain[link]
 
-    return list(follow_links(fetch, path="jobs/7/results", what="results of job 7")), asked
+    pages = list(follow_links(fetch, path="jobs/7/results", what="results of job 7"))
+    return [item for page in pages for item in page], asked
 
 
 def test_links_are_followed_until_there_is_none() -> None:
-    assert follow({None: None}) == ([None], [None])
-    assert follow({None: "a", "a": "b", "b": None}) == ([None, "a", "b"], [None, "a", "b"])
+    assert follow({None: None}) == (["first"], [None])
+    assert follow({None: "a", "a": "b", "b": None}) == (["first", "a", "b"], [None, "a", "b"])
+
+
+def test_empty_pages_that_go_on_end_with_an_error() -> None:
+    asked: list[str | None] = []
+
+    def fetch(link: str | None) -> tuple[list[str], str | None]:
+        asked.append(link)
+        return [], f"cursor-{len(asked)}"
+
+    with pytest.raises(PaginationError, match="results of job 7 do not end: 10 empty ones"):
+        list(follow_links(fetch, path="jobs/7/results", what="results of job 7"))
+    assert len(asked) == 10
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 10])
@@ -127,9 +140,9 @@ def test_a_loop_of_links_is_an_error_that_names_the_job(length: int, before: int
     chain = dict(itertools.pairwise([*way, *loop, loop[0]]))
     asked: list[str | None] = []
 
-    def fetch(link: str | None) -> tuple[str | None, str | None]:
+    def fetch(link: str | None) -> tuple[list[str], str | None]:
         asked.append(link)
-        return link, chain[link]
+        return [link or "first"], chain[link]
 
     pages = follow_links(fetch, path="jobs/7/results", what="results of job 7")
     with pytest.raises(PaginationError) as caught:

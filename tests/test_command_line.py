@@ -347,3 +347,59 @@ def test_without_a_configured_file_all_workspaces_share_the_default(harness: Har
     assert done.code == 0, done.stderr
     assert [path.name for path in harness.folder.glob("*.duckdb")] == ["warehouse.duckdb"]
     assert len(harness.rows("workspaces")) == 2
+
+
+def test_the_committed_configuration_works_as_it_is(harness: Harness) -> None:
+    committed = Path(__file__).parent.parent / ".dlt" / "config.toml"
+    folder = harness.folder / ".dlt"
+    folder.mkdir()
+    text = committed.read_text(encoding="utf-8")
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    secrets = example_secrets(harness.world, harness.sandbox.base_url)
+    (folder / "secrets.toml").write_text(secrets, encoding="utf-8")
+    environment = harness.environment()
+    for name in ("SOURCES__CAPTAINDATA__WORKSPACES", "DESTINATION__DUCKDB__CREDENTIALS"):
+        del environment[name]
+    oracle = Oracle(harness.world)
+    oracle.look()
+    for command in ("check", "sync"):
+        done = processes.run([command], environment=environment, folder=harness.folder)
+        assert done.code == 0, done.stderr
+    assert_equal(harness, oracle)
+
+
+def test_two_folders_never_share_a_warehouse(harness: Harness) -> None:
+    environment = harness.environment(data_dir=str(harness.folder / "shared"))
+    del environment["DESTINATION__DUCKDB__CREDENTIALS"]
+    for name in ("first", "second"):
+        folder = harness.folder / name
+        folder.mkdir()
+        done = processes.run(["sync"], environment=environment, folder=folder)
+        assert done.code == 0, done.stderr
+        assert (folder / "warehouse.duckdb").exists()
+    assert not (harness.folder / "warehouse.duckdb").exists()
+
+
+def test_a_misspelt_option_is_refused(harness: Harness) -> None:
+    folder = harness.folder / ".dlt"
+    folder.mkdir()
+    (folder / "config.toml").write_text(
+        "[sources.captaindata]\nrequest_per_minute = 60\n", encoding="utf-8"
+    )
+    done = run(harness, "sync")
+    assert_usage_error(harness, done, "Unknown option 'request_per_minute'", "requests_per_minute")
+
+
+def test_a_destination_without_credentials(harness: Harness) -> None:
+    done = run(harness, "sync", "--destination", "postgres")
+    assert_usage_error(harness, done, "'postgres' is not configured", "destination.postgres")
+
+
+def test_check_names_a_postgres_that_is_down(harness: Harness) -> None:
+    uri = "postgresql://loader:hidden-word@127.0.0.1:9/none"
+    harness.extra["DESTINATION__POSTGRES__CREDENTIALS"] = uri
+    done = run(harness, "check", "--destination", "postgres")
+    assert done.code == 1
+    assert "endpoint workspace" in done.stdout
+    assert "Check destination.postgres.credentials" in done.stdout
+    assert "hidden-word" not in done.stdout + done.stderr

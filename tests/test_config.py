@@ -235,8 +235,8 @@ NO_PROJECT = (
     "project_uid is missing or empty; it is the workspace UID in the address of your workspace"
 )
 BOTH_FORMS = (
-    "Both sources.captaindata.workspaces and sources.captaindata.api_key or .project_uid are set; "
-    "keep one of the two forms"
+    "Both sources.captaindata.workspaces and sources.captaindata.api_key or .project_uid are set, "
+    "in .dlt/secrets.toml or the environment; keep one of the two forms"
 )
 KNOWN = (
     "known are api_key, base_url, details_max_age_days, max_parallel_requests, name, project_uid, "

@@ -204,7 +204,7 @@ def test_values_that_do_not_fit_become_null_and_are_named(
     assert row["finish_time"].isoformat() == "2026-01-02T01:04:05+00:00"
     assert row["scheduled_time"].isoformat() == "2026-01-02T03:04:05+00:00"
     assert row["configuration"] == {"b": 1, "a": [2]}
-    assert (row["is_new"], row["new_number"]) == (True, 3)
+    assert (row["is_new"], row["new_number"]) == ("true", "3")
     assert (row["new_object"], row["new_list"]) == ({"x": {"y": 1}}, [{"a": 1}])
     assert row["api_dlt_id"] == "mine"
     tables = harness.database.execute(
@@ -254,3 +254,15 @@ def test_no_key_in_what_a_pipeline_of_ones_own_leaves_behind(
     files = [path for path in harness.folder.rglob("*") if path.is_file()]
     assert len(files) > 20
     assert not [path for path in files if workspace.api_key.encode() in path.read_bytes()]
+
+
+def test_what_would_lose_results_in_silence_is_refused(harness: Harness) -> None:
+    mapped, renamed = make_source(harness), make_source(harness)
+    mapped.resources["job_results"].add_map(lambda row: row)
+    renamed.resources["jobs"].apply_hints(table_name="runs")
+    for source, message in ((mapped, "can't be mapped or filtered"), (renamed, "can't be renamed")):
+        with pytest.raises(PipelineStepFailed) as failed:
+            make_pipeline(harness).run(source)
+        root = _root(failed.value)
+        assert isinstance(root, ConfigError)
+        assert message in str(root)

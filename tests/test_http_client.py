@@ -286,7 +286,7 @@ def test_json_that_always_breaks_off_ends_as_unavailable() -> None:
     with pytest.raises(UnavailableError) as caught:
         get(Script(reply(body=b'[{"a": 1')), retry=RetryPolicy(deadline=1, jitter=lambda: 1.0))
     assert str(caught.value) == (
-        "The answer breaks off, also after retries. Try again later; what was loaded is kept "
+        "The answer breaks off, also after retries. Check base_url and the network, or try later "
         "[GET /v3/workspace]"
     )
 
@@ -375,7 +375,7 @@ def test_retries_end_at_the_deadline_and_name_a_remedy() -> None:
     with pytest.raises(UnavailableError) as caught:
         get(script, time=time)
     assert str(caught.value) == (
-        "The API answered 503, also after retries. Try again later; what was loaded is kept "
+        "The API answered 503, also after retries. Check base_url and the network, or try later "
         "[GET /v3/workspace, HTTP 503]"
     )
     assert caught.value.status == 503
@@ -398,8 +398,8 @@ def test_a_host_that_is_never_reached() -> None:
     with pytest.raises(UnavailableError) as caught:
         get(Script(failure(cause)))
     assert str(caught.value) == (
-        "The connection failed (ConnectError), also after retries. "
-        "Try again later; what was loaded is kept [GET /v3/workspace]"
+        "The connection to api.example failed (ConnectError), also after retries. "
+        "Check base_url and the network, or try later [GET /v3/workspace]"
     )
     assert caught.value.status is None
     assert caught.value.__cause__ is cause

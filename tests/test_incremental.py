@@ -545,3 +545,81 @@ def test_an_interrupted_sync_ends_soon_and_the_next_goes_on(
     harness.sandbox.faults.clear()
     harness.sync()
     assert_equal(harness, oracle)
+
+
+def test_a_job_whose_load_was_not_committed_is_found_again_after_it_left_the_listing(
+    harness: Harness,
+) -> None:
+    """The row is there, its load is not: it must not be taken for known, nor for unknown."""
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    jobs = {uid: job for (_, uid), job in oracle.jobs.items()}
+    flow = next(job["workflow_uid"] for job in jobs.values() if job["status"] in SUCCESS)
+    lost = {uid for uid, job in jobs.items() if job["workflow_uid"] == flow}
+    harness.database.execute("delete from _dlt_loads")
+    harness.database.execute("delete from job_results where workflow_uid = %s", [flow])
+    harness.sandbox.faults.add(Fault(match=f"/workflows/{flow}/jobs", kind="replace", body="[]"))
+    synced = harness.sync()
+    assert lost <= read_one_by_one(synced)
+    assert_equal(harness, oracle)
+
+
+def test_successes_are_settled_for_jobs_that_left_the_listing(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync("--table", "jobs")
+    harness.world.advance(days=5)
+    oracle.look()
+    harness.sync()
+    expected = set(successes(oracle))
+    assert expected - {job["uid"] for job in listed_now(harness)}
+    assert {row["uid"] for row in harness.rows("successful_jobs")} == expected
+    assert expected <= {row["job_uid"] for row in harness.rows("job_results_ledger")}
+
+
+def test_a_new_field_of_another_type_in_another_workspace_breaks_nothing(
+    harness_of_two: Harness,
+) -> None:
+    harness = harness_of_two
+    for workspace, value in zip(harness.world.workspaces, (3, "high"), strict=True):
+        flow = harness.world.workflows(workspace)[0]["uid"]
+        body = json.dumps([{"uid": f"new-{value}", "status": "running", "priority": value}])
+        harness.sandbox.faults.add(
+            Fault(match=f"/workflows/{flow}/jobs", kind="replace", body=body),
+            Fault(match=f"/jobs/new-{value}$", kind="status", status=404),
+        )
+    harness.sync()
+    harness.sync()
+    rows = harness.rows("jobs", where="priority is not null")
+    assert {row["uid"]: row["priority"] for row in rows} == {"new-3": "3", "new-high": "high"}
+
+
+def test_one_job_that_never_answers_does_not_stop_the_others(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    uid = next(u for (_, u), rows in oracle.results.items() if rows)
+    refused = {"kind": "status", "status": 503, "headers": {"Retry-After": "3600"}}
+    harness.sandbox.faults.add(Fault(match=f"/jobs/{uid}/results", **refused))
+    synced = harness.sync(expect=1)
+    (aside,) = synced.summary["workspaces"][0]["set_aside"]
+    assert aside["job_uid"] == uid
+    loaded = {row["job_uid"] for row in harness.rows("job_results_ledger")}
+    assert loaded == set(successes(oracle)) - {uid}
+    harness.sandbox.faults.clear()
+    assert results_of(harness.sync()) == {uid}
+    assert_equal(harness, oracle)
+
+
+def test_two_syncs_of_one_workspace_the_second_says_so_and_ends(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    shared = str(harness.folder / "shared")
+    harness.sandbox.faults.add(Fault(match="/results$", kind="drip", seconds=0.02, size=200))
+    process, name = harness.start(data_dir=shared)
+    _wait_for(lambda: len(_result_requests(harness)) > 2)
+    second = harness.finish(*harness.start(data_dir=shared))
+    assert second.code == 1
+    assert "Another sync of this workspace" in second.summary["workspaces"][0]["error"]
+    assert harness.finish(process, name).code == 0
+    assert_equal(harness, oracle)

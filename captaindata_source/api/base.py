@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -62,7 +62,7 @@ class Api(Protocol):
     def job(self, uid: str) -> Record | None:
         """One job, listed or not; None where it is gone."""
 
-    def result_pages(self, job_uid: str) -> Iterator[list[bytes]]:
+    def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         """Pages of results of a job, each result as JSON text, none parsed."""
 
     def probes(self) -> Iterator[Probe]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from captaindata_source.errors import NotFoundError, PaginationError
@@ -10,6 +10,8 @@ from captaindata_source.errors import NotFoundError, PaginationError
 __all__ = ["follow_links", "read_until_known"]
 
 T = TypeVar("T")
+
+MAX_EMPTY_PAGES = 10
 
 
 def read_until_known(
@@ -52,8 +54,8 @@ def read_until_known(
 
 
 def follow_links(
-    fetch: Callable[[str | None], tuple[T, str | None]], *, path: str, what: str
-) -> Iterator[T]:
+    fetch: Callable[[str | None], tuple[Sequence[T], str | None]], *, path: str, what: str
+) -> Iterator[Sequence[T]]:
     """Follows `next` links or cursors until there is none.
 
     Args:
@@ -62,15 +64,21 @@ def follow_links(
         what: For the error: what is being read, such as "results of job X".
 
     Raises:
-        PaginationError: A link came back that was followed before.
+        PaginationError: A link came back that was followed before, or empty pages go on.
     """
     seen: set[str] = set()
     link: str | None = None
+    empty = 0
     while True:
         page, link = fetch(link)
         yield page
         if link is None:
             return
+        empty = 0 if page else empty + 1
+        if empty >= MAX_EMPTY_PAGES:
+            raise PaginationError(
+                f"The pages of the {what} do not end: {empty} empty ones in a row", path=path
+            )
         if link in seen:
             raise PaginationError(
                 f"The pages of the {what} loop: a link came back that was followed before",

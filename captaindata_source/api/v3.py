@@ -7,7 +7,7 @@ code works whichever way it turns out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -145,7 +145,7 @@ class V3Api:
             return None
         return _record(fields)
 
-    def result_pages(self, job_uid: str) -> Iterator[list[bytes]]:
+    def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = f"jobs/{_segment(job_uid)}/results"
 
         def fetch(link: str | None) -> tuple[list[bytes], str | None]:
@@ -218,7 +218,7 @@ def _segment(uid: str) -> str:
 
 
 def _is_link(value: str) -> bool:
-    return value.startswith(("http://", "https://", "/", "?", "jobs/"))
+    return value.startswith(("http://", "https://", "?")) or "/results" in value
 
 
 def _next_link(paging: _Paging | None, path: str) -> str | None:

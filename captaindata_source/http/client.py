@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -140,11 +141,8 @@ class HttpClient:
         url = self._resolve(link, self._base)
         if params:
             url = url.copy_merge_params({name: str(value) for name, value in params.items()})
-        retry = self._retry
-        if not self._is_reached:
-            retry = replace(retry, deadline=min(retry.deadline, FIRST_CONTACT_SECONDS))
         try:
-            for attempt in retry.attempts(clock=self._clock):
+            for attempt in self._retry.attempts(clock=self._clock, cap=self._contact_seconds):
                 with attempt:
                     return self._get_once(url, decode)
         except TransientError as error:
@@ -197,6 +195,9 @@ class HttpClient:
             ) from error
         finally:
             self._throttle.release(headers)
+
+    def _contact_seconds(self) -> float:
+        return math.inf if self._is_reached else FIRST_CONTACT_SECONDS
 
     def _own_client(self) -> httpx.Client:
         """The calling thread's client: threads that share one mostly wait for its pool's lock."""

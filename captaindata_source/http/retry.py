@@ -64,8 +64,15 @@ class RetryPolicy:
         backoff = min(self.max_wait, self.first_wait * 2.0 ** min(attempt - 1, 30))
         return backoff * (0.5 + self.jitter() / 2)
 
-    def attempts(self, *, clock: Clock) -> Iterator[tenacity.AttemptManager]:
-        """Yields tries until one does not raise `TransientError`, or the deadline ends them."""
+    def attempts(
+        self, *, clock: Clock, cap: Callable[[], float] = lambda: math.inf
+    ) -> Iterator[tenacity.AttemptManager]:
+        """Yields tries until one does not raise `TransientError`, or the deadline ends them.
+
+        Args:
+            clock: Time.
+            cap: Seconds that may bring the deadline forward; asked after each try.
+        """
         started = clock.monotonic()
 
         def wait(state: tenacity.RetryCallState) -> float:
@@ -74,7 +81,7 @@ class RetryPolicy:
             return self.wait_seconds(attempt=state.attempt_number, retry_after=retry_after)
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            return clock.monotonic() - started + state.upcoming_sleep > self.deadline
+            return clock.monotonic() - started + state.upcoming_sleep > min(self.deadline, cap())
 
         return iter(
             tenacity.Retrying(
