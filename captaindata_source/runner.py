@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,6 +48,7 @@ __all__ = ["sync"]
 
 logger = logging.getLogger(__name__)
 
+SIGNAL_POLL_SECONDS = 0.2
 TURN_POLL_SECONDS = 0.2
 MAX_TURN_SECONDS = 1800.0
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
@@ -76,7 +78,16 @@ def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[Workspace
             pool.submit(_WorkspaceSync(settings, options, pipeline, load_lock).run)
             for settings, pipeline in zip(workspaces, pipelines, strict=True)
         ]
+        while wait(syncs, timeout=SIGNAL_POLL_SECONDS).not_done:
+            _hold_interrupts()
         return [each.result() for each in syncs]
+
+
+def _hold_interrupts() -> None:
+    """Puts Python's handler back: ADBC puts in its own for each call, and with several calls at
+    once the last one out may leave it there, so that Ctrl-C would do nothing."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
 class _WorkspaceSync:
