@@ -252,7 +252,7 @@ def test_no_key_in_what_a_pipeline_of_ones_own_leaves_behind(
     assert "api_key" in trace
     assert workspace.api_key not in trace + str(failed.value) + repr(captaindata())
     files = [path for path in harness.folder.rglob("*") if path.is_file()]
-    assert len(files) > 20
+    assert any(path.name.startswith("trace") for path in files)
     assert not [path for path in files if workspace.api_key.encode() in path.read_bytes()]
 
 
