@@ -89,6 +89,7 @@ class SyncPlan:
         content = row_hash(record, members.decode("utf-8", "replace"), self._settings.name)
         if content == self._memory.workspace_hash and not self._settings.full_refresh:
             return None
+        self._count(WORKSPACES, 1)
         return self._row(
             WORKSPACES,
             {**record, "uid": self._settings.project_uid},
@@ -133,7 +134,7 @@ class SyncPlan:
             {**row, "is_deleted": True, "loaded_at": self.now}
             for row in self._read_rows(WORKFLOWS, gone)
         ]
-        self.rows[WORKFLOWS.name] += len(rows)
+        self._count(WORKFLOWS, len(rows))
         return rows
 
     @property
@@ -149,6 +150,7 @@ class SyncPlan:
 
     def _workflow_row(self, record: Record, content: str) -> Row:
         details: object = self._api.workflow_details(record["uid"])
+        self._count(WORKFLOWS, 1)
         if details is not None:
             record = {**record, "details": details}
         row = self._row(
@@ -341,7 +343,6 @@ class SyncPlan:
         return row
 
     def _row(self, table: Table, record: Mapping[str, Any], **added: Any) -> Row:
-        self.rows[table.name] += table is not JOBS
         return {
             **shape(table, record),
             **added,
@@ -352,7 +353,11 @@ class SyncPlan:
     def _keep(self, table: Table, rows: deque[Row], row: Row) -> None:
         if table.name in self._wanted:
             rows.append(row)
-            self.rows[table.name] += DELETE_MARK not in row
+            self._count(table, int(DELETE_MARK not in row))
+
+    def _count(self, table: Table, rows: int) -> None:
+        with self._lock:
+            self.rows[table.name] += rows
 
 
 _COUNTS = ("row_count", "total_row_count")

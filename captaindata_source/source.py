@@ -40,7 +40,15 @@ from captaindata_source.settings import (
 from captaindata_source.tables import JOB_RESULTS, TABLES
 from captaindata_source.warehouse import Warehouse
 
-__all__ = ["Extraction", "captaindata", "connect", "source_of"]
+__all__ = [
+    "SOURCE_NAME",
+    "Extraction",
+    "captaindata",
+    "connect",
+    "remember_and_plan",
+    "source_of",
+    "wait_seconds",
+]
 
 SOURCE_NAME = "captaindata"
 FILES_FOLDER = "result_files"
