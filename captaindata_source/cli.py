@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from captaindata_source import __version__
-from captaindata_source.errors import ConfigError
+from captaindata_source import __version__, cli_warehouse
+from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.tables import TABLES
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options)
     except ConfigError as error:
         sys.stderr.write(f"captaindata: {error}\n")
+    except CaptainDataError as error:
+        sys.stderr.write(f"captaindata: {error}\n")
+        return NOT_ALL_LOADED
     except PermissionError as error:
         sys.stderr.write(
             f"captaindata: {error}: the working folder must be writable, and so must dlt's own "
@@ -100,6 +103,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_destination(check)
     check.set_defaults(run=_check)
 
+    cli_warehouse.add_views(commands, _add_destination)
+    cli_warehouse.add_results(commands, _add_destination)
+
     sandbox = commands.add_parser(
         "sandbox",
         help="serve a fake Captain Data with seeded data on localhost",
@@ -125,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_destination(parser: argparse.ArgumentParser) -> None:
+def _add_destination(parser: argparse.ArgumentParser, *, with_workspace: bool = True) -> None:
     parser.add_argument(
         "--destination",
         default="duckdb",
@@ -134,6 +140,8 @@ def _add_destination(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", default="captaindata", help="dataset (schema) of the tables (captaindata)"
     )
+    if not with_workspace:
+        return
     parser.add_argument(
         "--workspace",
         action="append",
@@ -144,30 +152,39 @@ def _add_destination(parser: argparse.ArgumentParser) -> None:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from captaindata_source import config, pipeline, report, runner
+    from captaindata_source import after_load, config, pipeline, publish, report, runner
 
     _set_defaults()
     loaded = config.load_config(full_refresh=options.full_refresh)
     workspaces = config.select(loaded.workspaces, options.workspace)
-    reports = runner.sync(
-        workspaces,
-        pipeline.SyncOptions(
+    how = pipeline.SyncOptions(
+        destination=options.destination,
+        dataset=options.dataset,
+        tables=options.table,
+        progress=_collector(options.progress),
+        **loaded.load,
+    )
+    warehouse = pipeline.warehouse_pipeline(how)
+    copy_to = publish.check_publish(warehouse, how)
+    reports = runner.sync(workspaces, how)
+    aftermath = after_load.Aftermath()
+    if any(each.outcome != report.FAILED for each in reports):
+        aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
+    if options.json:
+        text = report.as_json(
+            reports,
             destination=options.destination,
             dataset=options.dataset,
-            tables=options.table,
-            package_max_results=loaded.package_max_results,
-            package_max_minutes=loaded.package_max_minutes,
-            progress=_collector(options.progress),
-        ),
-    )
-    if options.json:
-        text = report.as_json(reports, destination=options.destination, dataset=options.dataset)
+            more=aftermath.as_dict(),
+        )
     else:
         tables = list(dict.fromkeys(options.table)) or [table.name for table in TABLES]
-        text = report.as_text(reports, tables=tables)
+        text = "\n".join(
+            filter(None, [report.as_text(reports, tables=tables), aftermath.as_text()])
+        )
     sys.stdout.write(f"{text}\n")
     is_loaded = all(each.outcome == report.LOADED for each in reports)
-    return OK if is_loaded else NOT_ALL_LOADED
+    return OK if is_loaded and aftermath.is_ok else NOT_ALL_LOADED
 
 
 def _set_defaults() -> None:

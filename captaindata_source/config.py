@@ -17,12 +17,19 @@ from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.settings import DEFAULT_NAME, Settings
 
-__all__ = ["RunnerConfig", "load_config", "select"]
+__all__ = ["RunnerConfig", "load_config", "load_options", "select"]
 
 SECTIONS = ("sources", "captaindata")
 WORKSPACE_OPTIONS = frozenset(field.name for field in dataclasses.fields(Settings)) - {
     "full_refresh"
 }
+LOAD_OPTIONS = (
+    "package_max_results",
+    "package_max_minutes",
+    "create_views",
+    "materialize_results",
+    "publish_copy",
+)
 NO_WORKSPACE = (
     "No workspace is configured. Set sources.captaindata.api_key and .project_uid, or one "
     "[[sources.captaindata.workspaces]] table each, in .dlt/secrets.toml "
@@ -44,6 +51,9 @@ class _Options(BaseConfiguration):
     details_max_age_days: float | None = None
     package_max_results: int = 50_000
     package_max_minutes: float = 5.0
+    create_views: bool = True
+    materialize_results: bool = False
+    publish_copy: str | None = None
     workspaces: TSecretValue | None = None
 
 
@@ -53,13 +63,11 @@ class RunnerConfig:
 
     Args:
         workspaces: Options of each workspace.
-        package_max_results: Results after which a load package is closed.
-        package_max_minutes: Minutes after which a load package is closed.
+        load: How to load, by the names of `SyncOptions`.
     """
 
     workspaces: Sequence[Settings]
-    package_max_results: int
-    package_max_minutes: float
+    load: Mapping[str, Any]
 
 
 def load_config(*, full_refresh: bool = False) -> RunnerConfig:
@@ -71,6 +79,32 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
     Raises:
         ConfigError: An option is missing, wrong or contradicts another; says which and what to do.
     """
+    options = _read_options()
+    common = {
+        name: options[name]
+        for name in WORKSPACE_OPTIONS
+        if name in options and name not in ("api_key", "project_uid") and options[name] is not None
+    }
+    tables = _workspace_tables(options)
+    workspaces = [_settings({**common, **table}, full_refresh=full_refresh) for table in tables]
+    _refuse_twins(workspaces)
+    return RunnerConfig(workspaces=workspaces, load=_load_options(options))
+
+
+def load_options() -> Mapping[str, Any]:
+    """How to load, by the names of `SyncOptions`; needs no workspace.
+
+    Raises:
+        ConfigError: As `load_config`.
+    """
+    return _load_options(_read_options())
+
+
+def _load_options(options: _Options) -> Mapping[str, Any]:
+    return {name: options[name] for name in LOAD_OPTIONS}
+
+
+def _read_options() -> _Options:
     try:
         options = resolve_configuration(_Options(), sections=SECTIONS)
     except ConfigurationException as error:
@@ -81,19 +115,9 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
     for name in ("package_max_results", "package_max_minutes"):
         if not options[name] > 0:
             raise ConfigError(f"sources.captaindata.{name} must be above 0")
-    common = {
-        name: options[name]
-        for name in WORKSPACE_OPTIONS
-        if name in options and name not in ("api_key", "project_uid") and options[name] is not None
-    }
-    tables = _workspace_tables(options)
-    workspaces = [_settings({**common, **table}, full_refresh=full_refresh) for table in tables]
-    _refuse_twins(workspaces)
-    return RunnerConfig(
-        workspaces=workspaces,
-        package_max_results=options.package_max_results,
-        package_max_minutes=options.package_max_minutes,
-    )
+    if options.publish_copy == "":
+        raise ConfigError("sources.captaindata.publish_copy must be a path, or left out")
+    return options
 
 
 def select(workspaces: Iterable[Settings], names: Sequence[str]) -> list[Settings]:

@@ -17,15 +17,15 @@ from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
+from captaindata_source.database import DUCKDB, POSTGRES
 from captaindata_source.errors import ConfigError, root_message
 from captaindata_source.settings import Settings
 from captaindata_source.tables import TABLES
 
-__all__ = ["DUCKDB", "POSTGRES", "SyncOptions", "make_pipeline"]
+__all__ = ["SyncOptions", "duckdb_file", "make_pipeline", "warehouse_pipeline"]
 
 DEFAULT_DATASET = "captaindata"
 DEFAULT_DUCKDB_FILE = "warehouse.duckdb"
-DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,9 @@ class SyncOptions:
         package_max_results: Results after which a load package is closed.
         package_max_minutes: Minutes after which a load package is closed.
         progress: Makes a collector for a pipeline; None: no progress is shown.
+        create_views: Whether views follow the load.
+        materialize_results: Whether results of a workflow are a table instead of a view.
+        publish_copy: Path of a copy of the DuckDB file that follows the load.
     """
 
     destination: str = "duckdb"
@@ -47,6 +50,9 @@ class SyncOptions:
     package_max_results: int = 50_000
     package_max_minutes: float = 5.0
     progress: Callable[[], Collector] | None = None
+    create_views: bool = True
+    materialize_results: bool = False
+    publish_copy: str | None = None
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.tables) - {table.name for table in TABLES})
@@ -69,7 +75,19 @@ def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "")
     Raises:
         ConfigError: The destination does not exist, is not installed, or can't hold the dataset.
     """
-    workspace = _short_hash(settings.project_uid)
+    return _make(_short_hash(settings.project_uid), options, suffix)
+
+
+def warehouse_pipeline(options: SyncOptions) -> dlt.Pipeline:
+    """A pipeline that loads nothing: the way to the destination and its dataset.
+
+    Raises:
+        ConfigError: As `make_pipeline`.
+    """
+    return _make("warehouse", options, "")
+
+
+def _make(workspace: str, options: SyncOptions, suffix: str) -> dlt.Pipeline:
     # dlt keeps working folders in one place for all projects, each with the folder it began in
     place = _short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
     name = f"captaindata_{workspace}_{place}{suffix}"
@@ -85,7 +103,7 @@ def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "")
             arguments["create_indexes"] = False
         pipeline = _pipeline(name, options, arguments)
         pipeline.destination_client()  # resolves its configuration
-        if kind.destination_type == DUCKDB and _duckdb_file(pipeline).stem == name:
+        if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == name:
             # no file is configured, and dlt's own choice is a file for each pipeline
             default = str(Path(DEFAULT_DUCKDB_FILE).resolve())
             pipeline = _pipeline(name, options, {**arguments, "credentials": default})
@@ -109,9 +127,9 @@ def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "")
         raise ConfigError(
             f"Destination {options.destination!r} can't be used: {root_message(error)}"
         ) from error
-    if kind.destination_type == DUCKDB and _duckdb_file(pipeline).stem == options.dataset:
+    if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == options.dataset:
         raise ConfigError(
-            f"The DuckDB file {_duckdb_file(pipeline).name} and the dataset {options.dataset!r} "
+            f"The DuckDB file {duckdb_file(pipeline).name} and the dataset {options.dataset!r} "
             "have the same name, which DuckDB calls ambiguous: rename one of them"
         )
     return pipeline
@@ -130,6 +148,7 @@ def _pipeline(name: str, options: SyncOptions, arguments: dict[str, Any]) -> dlt
     )
 
 
-def _duckdb_file(pipeline: dlt.Pipeline) -> Path:
+def duckdb_file(pipeline: dlt.Pipeline) -> Path:
+    """The file of a pipeline that loads into DuckDB."""
     configuration = cast(DuckDbClientConfiguration, pipeline.destination_client().config)
     return Path(str(configuration.credentials.database))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-__all__ = ["LOADED", "WorkspaceReport", "as_json", "as_text"]
+__all__ = ["FAILED", "LOADED", "WorkspaceReport", "as_json", "as_text"]
 
 LOADED = "loaded"
 PARTLY_LOADED = "partly_loaded"
@@ -103,14 +103,21 @@ class WorkspaceReport:
         }
 
 
-def as_json(reports: Sequence[WorkspaceReport], *, destination: str, dataset: str) -> str:
-    """The machine-readable summary of a sync: one JSON object."""
+def as_json(
+    reports: Sequence[WorkspaceReport],
+    *,
+    destination: str,
+    dataset: str,
+    more: Mapping[str, Any],
+) -> str:
+    """The machine-readable summary of a sync: one JSON object, `more` included."""
     return json.dumps(
         {
             "ok": all(report.outcome == LOADED for report in reports),
             "destination": destination,
             "dataset": dataset,
             "workspaces": [report.as_dict() for report in reports],
+            **more,
         },
         indent=2,
         ensure_ascii=False,

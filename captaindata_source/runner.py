@@ -12,24 +12,22 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dlt
-import fasteners
 from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime import signals
-from dlt.destinations.sql_client import SqlClientBase
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from captaindata_source import __version__
 from captaindata_source.api import Api
-from captaindata_source.errors import BusyError, DestinationError, root_message
-from captaindata_source.pipeline import DUCKDB, POSTGRES, SyncOptions, make_pipeline
+from captaindata_source.errors import root_message
+from captaindata_source.locks import alone, holding
+from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.plan import SyncPlan
 from captaindata_source.queue import Package, ResultJob
 from captaindata_source.report import WorkspaceReport
@@ -40,7 +38,6 @@ from captaindata_source.source import (
     connect,
     remember_and_plan,
     source_of,
-    wait_seconds,
 )
 from captaindata_source.tables import JOB_RESULTS, SYNC_RUNS, TABLES
 
@@ -49,8 +46,6 @@ __all__ = ["sync"]
 logger = logging.getLogger(__name__)
 
 SIGNAL_POLL_SECONDS = 0.2
-TURN_POLL_SECONDS = 0.2
-MAX_TURN_SECONDS = 1800.0
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
 VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
 
@@ -117,7 +112,7 @@ class _WorkspaceSync:
             self._pipeline.activate()
             api = connect(self._settings)
             self._report.api_version = api.version
-            with self._alone():
+            with alone(self._pipeline):
                 self._sync(api)
         except (Exception, SignalReceivedException) as error:
             # the other workspaces go on, whatever it was
@@ -129,7 +124,7 @@ class _WorkspaceSync:
         return self._report
 
     def _sync(self, api: Api) -> None:
-        with self._loading():
+        with holding(self._pipeline, within=self._load_lock):
             self._finish_pending()
             self._pipeline.sync_destination()
             plan = remember_and_plan(
@@ -182,57 +177,11 @@ class _WorkspaceSync:
             for extraction in begun:
                 extraction.close()
         self._pipeline.normalize()
-        with self._loading():
+        with holding(self._pipeline, within=self._load_lock):
             self._pipeline.load()
         self._report = extracted[0]
         if self._report.finished_at is not None:
             self._report.finished_at = datetime.now(UTC)
-
-    @contextmanager
-    def _loading(self) -> Iterator[None]:
-        """Holds the destination: workspaces load in turn, whichever process they are in."""
-        kind = self._pipeline.destination.destination_type
-        with self._load_lock, ExitStack() as stack:
-            if kind in (DUCKDB, POSTGRES):
-                # DuckDB: held open, or each of dlt's load jobs would open and checkpoint the file
-                client = self._pipeline.sql_client()
-                stack.enter_context(cast("AbstractContextManager[object]", client))
-                if kind == POSTGRES:
-                    # other processes would race to create the same tables; ends with its session
-                    self._wait_for_turn(client)
-            yield
-
-    def _wait_for_turn(self, client: SqlClientBase[Any]) -> None:
-        """Takes an advisory lock on the dataset; never waits in the database, where no signal ends
-        it."""
-        name = f"captaindata {self._options.dataset}"
-        for tried in range(int(MAX_TURN_SECONDS / TURN_POLL_SECONDS)):
-            rows = client.execute_sql("select pg_try_advisory_lock(hashtext(%s))", name)
-            if rows and rows[0][0]:
-                return
-            if tried == 0:
-                logger.info("Another process loads into %s: waiting", self._options.dataset)
-            wait_seconds(TURN_POLL_SECONDS)
-        raise DestinationError(
-            f"Another process has been loading into dataset {self._options.dataset} for "
-            f"{MAX_TURN_SECONDS / 60:.0f} minutes: end it (pg_locks names its pid), or try later"
-        )
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Two syncs of one workspace would undo one another; the lock ends with its process."""
-        folder = Path(self._pipeline.working_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = fasteners.InterProcessLock(folder / "sync.lock")
-        if not lock.acquire(blocking=False):
-            raise BusyError(
-                "Another sync of this workspace, to this destination and from this folder, is "
-                "running: wait for it to end"
-            )
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
         """The report as it will be once the package at hand is committed."""
@@ -283,7 +232,7 @@ class _WorkspaceSync:
             return
         try:
             pipeline = make_pipeline(self._settings, self._options, suffix="_failed")
-            with self._loading():
+            with holding(self._pipeline, within=self._load_lock):
                 pipeline.run(
                     _sync_log(
                         lambda: iter([report.as_row(versions=VERSIONS)]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from captaindata_source.http import (
     Secret,
     Throttle,
 )
+from captaindata_source.locks import wait_seconds
 from captaindata_source.plan import SyncPlan
 from captaindata_source.queue import Package, ResultJob
 from captaindata_source.resources import build_resources
@@ -47,13 +47,11 @@ __all__ = [
     "connect",
     "remember_and_plan",
     "source_of",
-    "wait_seconds",
 ]
 
 SOURCE_NAME = "captaindata"
 FILES_FOLDER = "result_files"
 USER_STEPS = (MapItem, YieldMapItem, FilterItem)
-SIGNAL_POLL_SECONDS = 0.2
 
 
 class Extraction:
@@ -145,14 +143,6 @@ def connect(
         clock=clock,
     )
     return v3.V3Api(client)
-
-
-def wait_seconds(seconds: float) -> None:
-    """Waits, but not past a signal that ends the process."""
-    ends = time.monotonic() + seconds
-    while (left := ends - time.monotonic()) > 0:
-        signals.raise_if_signalled()
-        time.sleep(min(left, SIGNAL_POLL_SECONDS))
 
 
 def remember_and_plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -169,9 +170,12 @@ def test_results_alone_then_the_rest(harness: Harness) -> None:
 
 
 def test_summary_for_people(harness: Harness) -> None:
+    harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
     done = run(harness, "sync")
-    lines = {line.rsplit(maxsplit=2)[0]: line.split()[-2:] for line in done.stdout.splitlines()[1:]}
-    assert done.stdout.splitlines()[0].split() == ["acme", "northwind"]
+    *shown, views = done.stdout.splitlines()
+    assert re.fullmatch(r"views: \d+ created", views)
+    lines = {line.rsplit(maxsplit=2)[0]: line.split()[-2:] for line in shown[1:]}
+    assert shown[0].split() == ["acme", "northwind"]
     assert [*lines] == [
         *(f"rows in {table.name}" for table in TABLES),
         "API calls",

@@ -23,6 +23,13 @@ KEY = "k3y-0f-a-customer"
 OTHER_KEY = "k3y-0f-another"
 PREFIX = "SOURCES__CAPTAINDATA__"
 REPOSITORY = Path(__file__).parent.parent
+LOAD_DEFAULTS = {
+    "package_max_results": 50_000,
+    "package_max_minutes": 5.0,
+    "create_views": True,
+    "materialize_results": False,
+    "publish_copy": None,
+}
 
 
 class Project:
@@ -109,7 +116,7 @@ def test_one_workspace_from_the_environment(project: Project) -> None:
     assert [plain(settings) for settings in config.workspaces] == [
         {**DEFAULTS, "api_key": KEY, "project_uid": "p"}
     ]
-    assert (config.package_max_results, config.package_max_minutes) == (50_000, 5.0)
+    assert config.load == LOAD_DEFAULTS
     assert KEY not in repr(config)
 
 
@@ -140,7 +147,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
             "full_refresh": True,
         }
     ]
-    assert (config.package_max_results, config.package_max_minutes) == (10, 0.5)
+    assert config.load == LOAD_DEFAULTS | {"package_max_results": 10, "package_max_minutes": 0.5}
 
 
 def test_one_workspace_from_files(project: Project) -> None:
@@ -165,8 +172,7 @@ def test_the_committed_config_says_the_defaults(project: Project) -> None:
         {**plain(settings), "result_statuses": tuple(settings.result_statuses)}
         for settings in config.workspaces
     ] == [plain(settings) for settings in without.workspaces]
-    assert config.package_max_results == without.package_max_results
-    assert config.package_max_minutes == without.package_max_minutes
+    assert config.load == without.load
 
 
 def test_the_environment_goes_before_files(project: Project) -> None:

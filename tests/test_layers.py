@@ -9,16 +9,21 @@ import captaindata_source
 
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
-    {"errors", "tables"},
+    {"errors", "tables", "sqltext"},
     {"http"},
     {"api"},
     {"records", "settings", "queue", "report"},
-    {"warehouse", "results"},
+    {"warehouse", "results", "database"},
+    {"locks", "views"},
+    {"typed"},
     {"plan"},
     {"resources"},
     {"source"},
     {"config", "pipeline"},
+    {"publish", "results_export"},
+    {"after_load"},
     {"runner", "check"},
+    {"cli_warehouse"},
     {"cli"},
 ]
 ORDER = {name: rank for rank, names in enumerate(LAYERS) for name in names}

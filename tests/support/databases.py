@@ -66,12 +66,23 @@ class Postgres:
         self._socket_folder = socket_folder
         self.dataset = f"captaindata_{uuid.uuid4().hex[:8]}"
 
+    def another(self) -> Postgres:
+        """Another schema in the same server."""
+        return Postgres(self._socket_folder)
+
     @property
     def uri(self) -> str:
         return f"postgresql://postgres:x@localhost/postgres?host={self._socket_folder}"
 
     def environment(self) -> dict[str, str]:
         return {"DESTINATION__POSTGRES__CREDENTIALS": self.uri}
+
+    def drop(self) -> None:
+        """Removes the dataset and the staging datasets beside it: ADBC reads the whole catalogue
+        of the server each time it connects, which is once for each file that is loaded."""
+        like = f"{self.dataset.replace('_', chr(92) + '_')}%"
+        for row in self.execute("select nspname from pg_namespace where nspname like %s", [like]):
+            self.execute(f'drop schema "{row["nspname"]}" cascade')
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         connection = psycopg2.connect(

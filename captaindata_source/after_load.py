@@ -1,0 +1,149 @@
+"""What follows a load: the catalogue of result fields, views, tables of results, the copy."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dlt
+
+from captaindata_source.database import Database, open_database
+from captaindata_source.errors import root_message
+from captaindata_source.locks import holding
+from captaindata_source.pipeline import SyncOptions
+from captaindata_source.publish import publish
+from captaindata_source.typed.catalogue import Catalogue
+from captaindata_source.typed.materialize import materialize
+from captaindata_source.typed.tables import result_views
+from captaindata_source.views.install import Change, State, create_views, shipped_views
+
+__all__ = ["Aftermath", "follow_load", "refresh", "refresh_views"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Aftermath:
+    """What followed a load.
+
+    Args:
+        changes: What became of each view.
+        error: Why the views could not be seen to.
+        published: Where the copy is.
+        publish_error: Why it is not.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    error: str | None = None
+    published: Path | None = None
+    publish_error: str | None = None
+
+    @property
+    def is_ok(self) -> bool:
+        """A view that is blocked or skipped is no failure."""
+        return self.error is None and self.publish_error is None
+
+    def in_state(self, state: State) -> list[Change]:
+        return [change for change in self.changes if change.state is state]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "views": {
+                str(state): [change.view for change in found]
+                for state in State
+                if (found := self.in_state(state)) and state is not State.UNCHANGED
+            },
+            "views_error": self.error,
+            "published": None if self.published is None else str(self.published),
+            "publish_error": self.publish_error,
+        }
+
+    def as_text(self) -> str:
+        """For people: what changed, and what stands in the way."""
+        counts = [
+            f"{len(found)} {state}"
+            for state in (State.CREATED, State.REPLACED, State.DROPPED)
+            if (found := self.in_state(state))
+        ]
+        lines = [f"views: {', '.join(counts)}"] if counts else []
+        lines += [
+            f"view {change.view} could not be replaced and stays as it was: {change.reason}"
+            for change in self.in_state(State.BLOCKED)
+        ]
+        if self.error:
+            lines.append(f"views: FAILED: {self.error}")
+        if self.published:
+            lines.append(f"copy for readers: {self.published}")
+        if self.publish_error:
+            lines.append(f"copy for readers: FAILED: {self.publish_error}")
+        return "\n".join(lines)
+
+
+def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None) -> Aftermath:
+    """Sees to the views and the copy; what goes wrong is in the result, not raised.
+
+    Args:
+        pipeline: Any with the destination and dataset.
+        options: How the load was made.
+        copy_to: Where a copy of the DuckDB file is wanted.
+    """
+    aftermath = Aftermath()
+    if options.create_views:
+        try:
+            with holding(pipeline, within=threading.Lock()):
+                aftermath.changes = refresh_views(
+                    pipeline, materialize_results=options.materialize_results
+                )
+        except Exception as error:
+            logger.debug("Views", exc_info=True)
+            aftermath.error = root_message(error)
+    for change in aftermath.in_state(State.SKIPPED):
+        logger.info("View %s is skipped: %s", change.view, change.reason)
+    if copy_to is not None:
+        try:
+            publish(pipeline, copy_to)
+            aftermath.published = copy_to
+        except Exception as error:  # noqa: BLE001 - as above
+            aftermath.publish_error = root_message(error)
+    return aftermath
+
+
+def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) -> list[Change]:
+    """Brings the catalogue and all views of a pipeline's dataset up to date.
+
+    For pipelines of one's own: the command does it after each sync. Does nothing where the
+    destination is neither DuckDB nor Postgres.
+
+    Args:
+        pipeline: Has loaded this source.
+        materialize_results: Whether results of a workflow are a table instead of a view.
+
+    Returns:
+        What became of each view.
+
+    Raises:
+        DestinationError: The database refused what is needed for all views.
+    """
+    with open_database(pipeline) as database:
+        if database is None:
+            return []
+        return refresh(database, pipeline.dataset_name, materialize_results=materialize_results)
+
+
+def refresh(
+    database: Database, dataset: str, *, materialize_results: bool = False
+) -> list[Change]:
+    """As `refresh_views`, on an open database, outside of a transaction."""
+    Catalogue(database, dataset).refresh()
+    shipped = shipped_views(dataset)
+    typed = result_views(database, dataset, taken=[view.name for view in shipped])
+    names = [each.view.name for each in typed]
+    views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
+    changes = create_views(database, dataset, views, keep=names if materialize_results else ())
+    if materialize_results:
+        changes += materialize(database, dataset, typed)
+    return changes

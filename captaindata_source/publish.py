@@ -1,0 +1,72 @@
+"""A copy of the DuckDB file for readers, who hold a file for as long as they like."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import dlt
+
+from captaindata_source.database import DUCKDB
+from captaindata_source.errors import ConfigError
+from captaindata_source.pipeline import SyncOptions, duckdb_file
+
+__all__ = ["check_publish", "publish"]
+
+READ_ONLY = 0o444
+COPY_BYTES = 4 * 1024 * 1024
+
+
+def check_publish(pipeline: dlt.Pipeline, options: SyncOptions) -> Path | None:
+    """Where a copy is wanted.
+
+    Raises:
+        ConfigError: There can be none.
+    """
+    if options.publish_copy is None:
+        return None
+    target = Path(options.publish_copy).expanduser().absolute()
+    if pipeline.destination.destination_type != DUCKDB:
+        raise ConfigError("publish_copy copies a DuckDB file: leave it out for other destinations")
+    source = duckdb_file(pipeline)
+    if not source.suffix or str(source) == ":memory:":
+        raise ConfigError("publish_copy needs a DuckDB file")
+    if target.resolve() == source.resolve():
+        raise ConfigError(f"publish_copy {str(target)!r} is the warehouse itself")
+    if target.stem == options.dataset:
+        raise ConfigError(
+            f"publish_copy {target.name!r} and the dataset {options.dataset!r} have the same name, "
+            "which DuckDB calls ambiguous: rename one of them"
+        )
+    if target.is_dir():
+        raise ConfigError(f"publish_copy {str(target)!r} is a folder: name a file in it")
+    return target
+
+
+def publish(pipeline: dlt.Pipeline, target: Path) -> None:
+    """Copies the DuckDB file, then puts the copy in the place of the last one, in one step.
+
+    Readers of the last copy keep it until they open the path again.
+
+    Args:
+        pipeline: Loads into DuckDB; nothing of this process is connected to it.
+        target: The copy; its folder is made if it is missing.
+
+    Raises:
+        OSError: It could not be written; the last copy is still there.
+    """
+    source = duckdb_file(pipeline)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+        fresh = Path(folder) / target.name
+        with source.open("rb") as reader:
+            # held over the copy: no other process writes, and all that was committed is in the file
+            with pipeline.sql_client() as client, fresh.open("xb") as writer:
+                client.execute_sql("force checkpoint")
+                shutil.copyfileobj(reader, writer, COPY_BYTES)
+                writer.flush()
+                os.fsync(writer.fileno())
+        fresh.chmod(READ_ONLY & source.stat().st_mode | 0o400)
+        fresh.replace(target)

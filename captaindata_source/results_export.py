@@ -1,0 +1,246 @@
+"""The results of workflows as lists, first rows and files."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import dlt
+import duckdb
+import pyarrow as pa
+
+from captaindata_source.database import DUCKDB, Database, open_database
+from captaindata_source.errors import ConfigError
+from captaindata_source.sqltext import literal, quoted
+from captaindata_source.tables import LEDGER, WORKFLOWS, WORKSPACES
+from captaindata_source.typed.catalogue import FIELD_JOBS
+from captaindata_source.typed.names import clean_name
+from captaindata_source.typed.tables import PREFIX, RESULT_VIEWS
+from captaindata_source.views.definitions import views_schema
+
+__all__ = ["FORMATS", "Format", "Listed", "as_box", "choose", "export", "list_results", "preview"]
+
+Format = Literal["csv", "parquet", "jsonl"]
+FORMATS: tuple[Format, ...] = ("csv", "parquet", "jsonl")
+BATCH_ROWS = 20_000
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_COPY_OPTIONS: dict[Format, str] = {
+    "csv": f"format csv, header, timestampformat '{TIME_FORMAT}'",
+    "parquet": "format parquet, compression zstd",
+    "jsonl": f"format json, timestampformat '{TIME_FORMAT}'",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A workflow whose results can be looked at.
+
+    Args:
+        workspace: Its configured name, else its uid.
+        workspace_uid: Its uid.
+        workflow: Name of the workflow as last seen, else its uid.
+        workflow_uid: Its uid.
+        view: Name of its view or table.
+        is_table: Whether that is a table.
+        columns: How many columns it has.
+        rows: Results loaded.
+    """
+
+    workspace: str
+    workspace_uid: str
+    workflow: str
+    workflow_uid: str
+    view: str
+    is_table: bool
+    columns: int
+    rows: int
+
+
+def list_results(pipeline: dlt.Pipeline) -> list[Listed]:
+    """What `results_…` views and tables there are.
+
+    Raises:
+        ConfigError: There are none, or the destination has no views.
+    """
+    with open_database(pipeline) as database:
+        if database is None:
+            raise ConfigError("Results can be listed and exported from DuckDB and Postgres alone")
+        found = _list(database, pipeline.dataset_name)
+    if not found:
+        raise ConfigError(
+            f"Dataset {pipeline.dataset_name} has no views of results yet: run `captaindata sync`, "
+            "or `captaindata views create` where create_views is off"
+        )
+    return found
+
+
+def _list(database: Database, dataset: str) -> list[Listed]:
+    tables = database.relations(dataset)
+    if RESULT_VIEWS not in tables:
+        return []
+    schema = quoted(dataset)
+    there = database.relations(views_schema(dataset))
+    names: dict[str, str] = {}
+    if WORKSPACES.name in tables:
+        names = dict(
+            database.query(
+                f"select uid, coalesce(configured_name, name) from {schema}.{WORKSPACES.name}"
+            )
+        )
+    workflows = {}
+    if WORKFLOWS.name in tables:
+        rows = database.query(f"select workspace_uid, uid, name from {schema}.{WORKFLOWS.name}")
+        workflows = {(workspace, uid): name for workspace, uid, name in rows}
+    counts = {
+        (workspace, workflow): int(rows or 0)
+        for workspace, workflow, rows in database.query(
+            f"""
+            select j.workspace_uid, j.workflow_uid, sum(l.result_rows)
+            from {schema}.{FIELD_JOBS} as j
+            inner join {schema}.{LEDGER.name} as l
+                on l.workspace_uid = j.workspace_uid and l.job_uid = j.job_uid
+            group by j.workspace_uid, j.workflow_uid
+            """
+        )
+    }
+    listed = [
+        Listed(
+            workspace=names.get(workspace) or workspace,
+            workspace_uid=workspace,
+            workflow=workflows.get((workspace, workflow)) or workflow,
+            workflow_uid=workflow,
+            view=view,
+            is_table=not there[view].is_view,
+            columns=len(database.columns(views_schema(dataset), view)),
+            rows=counts.get((workspace, workflow), 0),
+        )
+        for workspace, workflow, view in database.query(
+            f"select workspace_uid, workflow_uid, view_name from {schema}.{RESULT_VIEWS}"
+        )
+        if view in there
+    ]
+    return sorted(listed, key=lambda each: (each.workspace, each.workflow, each.view))
+
+
+def choose(
+    listed: Sequence[Listed], *, workflow: str | None = None, workspace: str | None = None
+) -> list[Listed]:
+    """Those of a workflow and workspace.
+
+    Args:
+        listed: What there is.
+        workflow: Name, uid, or name of the view; None: all.
+        workspace: Configured name or uid; None: all.
+
+    Raises:
+        ConfigError: There is none; says which there are.
+    """
+    found = [each for each in listed if workspace in (None, each.workspace, each.workspace_uid)]
+    if not found:
+        names = ", ".join(sorted({repr(each.workspace) for each in listed}))
+        raise ConfigError(f"Unknown workspace {workspace!r}; there are {names}")
+    if workflow is None:
+        return found
+    exact = [
+        each
+        for each in found
+        if workflow in (each.workflow_uid, each.view)
+        or workflow.casefold() == each.workflow.casefold()
+    ]
+    if not exact:
+        names = ", ".join(sorted({repr(each.workflow) for each in found}))
+        raise ConfigError(f"Unknown workflow {workflow!r}; there are {names}")
+    return exact
+
+
+def preview(pipeline: dlt.Pipeline, each: Listed, *, limit: int) -> pa.Table:
+    """The newest results of a workflow.
+
+    Args:
+        pipeline: Gives destination and dataset.
+        each: The workflow.
+        limit: Rows.
+    """
+    query = (
+        f"select * from {_target(pipeline, each)} "
+        f"order by created_at desc nulls last, result_id limit {limit}"
+    )
+    with _reader(pipeline, query) as reader:
+        return reader.read_all()
+
+
+def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) -> Path:
+    """Writes the results of a workflow into a file of its workspace's folder; all or nothing.
+
+    Times are UTC. Arrays and objects are JSON: nested in jsonl, text in csv and parquet.
+
+    Args:
+        pipeline: Gives destination and dataset.
+        each: The workflow.
+        folder: Where the workspaces' folders are.
+        kind: What to write.
+
+    Raises:
+        OSError: The file can't be written.
+    """
+    target = folder / clean_name(each.workspace) / f"{each.view.removeprefix(PREFIX)}.{kind}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.part")
+    with open_database(pipeline) as database:
+        assert database is not None  # noqa: S101 - it was listed
+        columns = database.columns(views_schema(pipeline.dataset_name), each.view)
+    selected = ", ".join(
+        f"cast({quoted(name)} as json) as {quoted(name)}"
+        if kind_.lower() == "json"
+        else quoted(name)
+        for name, kind_ in columns
+    )
+    try:
+        with (
+            _reader(pipeline, f"select * from {_target(pipeline, each)}") as reader,
+            duckdb.connect() as writer,
+        ):
+            writer.execute("set timezone = 'UTC'")
+            writer.register("results", reader)
+            writer.execute(
+                f"copy (select {selected} from results) to {literal(str(fresh))} "
+                f"({_COPY_OPTIONS[kind]})"
+            )
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return target
+
+
+def as_box(table: pa.Table | duckdb.DuckDBPyRelation, *, width: int, rows: int = 40) -> str:
+    """A table in a box of lines, cut to a width."""
+    relation = duckdb.from_arrow(table) if isinstance(table, pa.Table) else table
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        relation.show(max_width=width, max_rows=rows)
+    return text.getvalue().rstrip()
+
+
+def _target(pipeline: dlt.Pipeline, each: Listed) -> str:
+    return f"{quoted(views_schema(pipeline.dataset_name))}.{quoted(each.view)}"
+
+
+@contextmanager
+def _reader(pipeline: dlt.Pipeline, query: str) -> Iterator[Any]:
+    """A query's rows as Arrow batches, as they come."""
+    with pipeline.sql_client() as client:
+        if pipeline.destination.destination_type == DUCKDB:
+            client.native_connection.execute("set timezone = 'UTC'")
+            yield client.native_connection.execute(query).to_arrow_reader(BATCH_ROWS)
+            return
+        import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
+
+        address = client.credentials.to_native_representation()
+        with adbc.connect(address) as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            yield cursor.fetch_record_batch()

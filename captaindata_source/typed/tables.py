@@ -1,0 +1,216 @@
+"""A view, or a table, for the results of each workflow: one typed column a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from captaindata_source.database import Database
+from captaindata_source.sqltext import literal, quoted
+from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES
+from captaindata_source.typed.catalogue import BASE_COLUMNS, Catalogue, Field, WorkflowKey
+from captaindata_source.typed.dialects import Column, Dialect, dialect_of
+from captaindata_source.typed.names import assign_names
+from captaindata_source.views.install import View
+
+__all__ = ["RESULT_VIEWS", "ResultView", "result_views"]
+
+RESULT_VIEWS = "job_result_views"
+PREFIX = "results_"
+BASE_DESCRIPTIONS = {
+    "job_id": "job that gave the result",
+    "result_id": "identifies the result in its workspace; joins to job_results",
+    "started_at": "when the job began, UTC",
+    "created_at": "when the result was written: its extracted_at, else the job's finish time, UTC",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultView:
+    """The results of a workflow as a table.
+
+    Args:
+        workspace_uid: The workspace.
+        workflow_uid: The workflow.
+        workflow_name: Its name as last seen.
+        view: The view, or what the table holds.
+        columns: Columns behind the first four.
+        query_where: The view's query with one more condition on `r`, the results.
+        fields_without_column: Fields beyond the limit of columns; they are in `data` alone.
+    """
+
+    workspace_uid: str
+    workflow_uid: str
+    workflow_name: str
+    view: View
+    columns: Sequence[Column]
+    query_where: Callable[[str], str]
+    fields_without_column: int
+
+
+def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> list[ResultView]:
+    """The views that there should be, one for each workflow that is known.
+
+    A workflow's view keeps its name, whatever happens to the workflow's.
+
+    Args:
+        database: Outside of a transaction.
+        dataset: Holds the tables.
+        taken: Names of other views.
+    """
+    tables = database.relations(dataset)
+    if JOB_RESULTS.name not in tables:
+        return []
+    workflows = _workflows(database, dataset, tables)
+    names = _view_names(database, dataset, workflows, taken=taken, exists=RESULT_VIEWS in tables)
+    fields = Catalogue(database, dataset).fields()
+    dialect = dialect_of(database.kind)
+    return [
+        _result_view(
+            key,
+            workflow_name=workflows.get(key, ""),
+            view_name=name,
+            fields=fields.get(key, []),
+            dataset=dataset,
+            dialect=dialect,
+            has_jobs=JOBS.name in tables,
+        )
+        for key, name in sorted(names.items(), key=lambda each: each[1])
+    ]
+
+
+def _workflows(
+    database: Database, dataset: str, tables: Mapping[str, object]
+) -> dict[WorkflowKey, str]:
+    """Name of each workflow that is listed, or that jobs or results were seen of."""
+    schema = quoted(dataset)
+    selects = []
+    if WORKFLOWS.name in tables:
+        selects.append(f"select 1, workspace_uid, uid, name from {schema}.{WORKFLOWS.name}")
+    if JOBS.name in tables:
+        selects.append(
+            f"select 2, workspace_uid, workflow_uid, max(workflow_name) from {schema}.{JOBS.name} "
+            "where workflow_uid is not null group by workspace_uid, workflow_uid"
+        )
+    catalogue = Catalogue(database, dataset).fields()
+    rows = database.query(" union all ".join(selects) + " order by 1 desc") if selects else []
+    found: dict[WorkflowKey, str] = {key: "" for key in catalogue if key[1]}
+    for _, workspace, workflow, name in rows:
+        found[workspace, workflow] = name or found.get((workspace, workflow), "")
+    return found
+
+
+def _workspaces(database: Database, dataset: str) -> dict[str, str]:
+    """The configured name of each workspace."""
+    if WORKSPACES.name not in database.relations(dataset):
+        return {}
+    table = f"{quoted(dataset)}.{WORKSPACES.name}"
+    return dict(database.query(f"select uid, coalesce(configured_name, name, uid) from {table}"))
+
+
+def _view_names(
+    database: Database,
+    dataset: str,
+    workflows: Mapping[WorkflowKey, str],
+    *,
+    taken: Sequence[str],
+    exists: bool,
+) -> dict[WorkflowKey, str]:
+    table = f"{quoted(dataset)}.{RESULT_VIEWS}"
+    if not exists:
+        database.run(
+            f"create table {table} (workspace_uid text not null, workflow_uid text not null, "
+            "view_name text not null, added_at timestamp with time zone not null)"
+        )
+    names: dict[WorkflowKey, str] = {
+        (workspace, workflow): name
+        for workspace, workflow, name in database.query(
+            f"select workspace_uid, workflow_uid, view_name from {table}"
+        )
+    }
+    # where another workspace has a workflow of that name, the workspace's name goes behind it
+    spaces = _workspaces(database, dataset) if workflows.keys() - names.keys() else {}
+    fresh = assign_names(
+        (
+            (key, [[name or key[1]], [name or key[1], spaces.get(key[0], key[0])]])
+            for key, name in workflows.items()
+            if key not in names
+        ),
+        taken={*taken, *names.values()},
+        prefix=PREFIX,
+    )
+    for (workspace, workflow), name in fresh.items():
+        database.query(
+            f"insert into {table} values (%s, %s, %s, current_timestamp)",
+            (workspace, workflow, name),
+        )
+    return names | fresh
+
+
+def _result_view(
+    key: WorkflowKey,
+    *,
+    workflow_name: str,
+    view_name: str,
+    fields: Sequence[Field],
+    dataset: str,
+    dialect: Dialect,
+    has_jobs: bool,
+) -> ResultView:
+    placed = sorted(
+        (field for field in fields if field.column_place is not None and field.column_type),
+        key=lambda field: field.column_place or 0,
+    )
+    columns = [
+        Column(field.column_name, field.key, field.nested_key, field.column_type)
+        for field in placed
+        if field.column_type is not None
+    ]
+    hidden = sum(1 for field in fields if field.column_type and field.column_place is None)
+    descriptions = {
+        column.name: f"key {column.key!r}"
+        + ("" if column.nested_key is None else f", {column.nested_key!r} within it")
+        for column in columns
+        if column.name != column.key or column.nested_key is not None
+    }
+    comment = f"Results of workflow {workflow_name!r}. One row per result (result_id)."
+    if hidden:
+        comment += f" {hidden} more keys are in job_results.data alone."
+
+    def query_where(condition: str) -> str:
+        source = _source(key, dataset, has_jobs=has_jobs)
+        return dialect.select(f"{source} and {condition}", columns)
+
+    return ResultView(
+        workspace_uid=key[0],
+        workflow_uid=key[1],
+        workflow_name=workflow_name,
+        view=View(
+            name=view_name,
+            query=dialect.select(_source(key, dataset, has_jobs=has_jobs), columns),
+            comment=comment,
+            columns=BASE_DESCRIPTIONS | descriptions,
+        ),
+        columns=columns,
+        query_where=query_where,
+        fields_without_column=hidden,
+    )
+
+
+def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:
+    schema = quoted(dataset)
+    started = "j.start_time" if has_jobs else "cast(null as timestamp with time zone)"
+    join = (
+        f"left join {schema}.{JOBS.name} as j "
+        "on j.workspace_uid = r.workspace_uid and j.uid = r.job_uid "
+        if has_jobs
+        else ""
+    )
+    return (
+        f"select r.job_uid as job_id, r.result_uid as result_id, {started} as started_at, "
+        f"r.created_at, r.data from {schema}.{JOB_RESULTS.name} as r {join}"
+        f"where r.workspace_uid = {literal(key[0])} and r.workflow_uid = {literal(key[1])}"
+    )
+
+
+assert set(BASE_DESCRIPTIONS) == set(BASE_COLUMNS)  # noqa: S101

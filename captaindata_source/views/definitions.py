@@ -1,0 +1,129 @@
+"""The views as their files tell: `sql/views/*.sql`, one view a file.
+
+A file opens with a comment that tells grain, question and columns; it becomes the view's comments
+in the database and the tables of `sql/README.md`. The query names its sources in the default
+schemas, `captaindata` and `captaindata_views`, so that it runs as it stands; the names of another
+dataset are put in when the view is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from captaindata_source.sqltext import quoted
+
+__all__ = ["ViewDefinition", "load_views", "parse_view", "views_schema"]
+
+RAW, VIEWS = "captaindata", "captaindata_views"
+SOURCE = re.compile(rf"\b({VIEWS}|{RAW})\.(\w+)")
+COMMENT = re.compile(r"--.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewDefinition:
+    """A view that comes with the package.
+
+    Args:
+        name: Its name.
+        grain: What a row is, with the columns that identify it.
+        question: The question that it answers.
+        needs: Its sources as the file's header names them.
+        columns: Column to description, with units, in their order.
+        query: The select, on the default schemas.
+    """
+
+    name: str
+    grain: str
+    question: str
+    needs: tuple[str, ...]
+    columns: Mapping[str, str]
+    query: str
+
+    @property
+    def comment(self) -> str:
+        return f"{self.question} {self.grain}"
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The tables of the dataset that it reads."""
+        return frozenset(name for schema, name in self._sources() if schema == RAW)
+
+    @property
+    def views(self) -> frozenset[str]:
+        """The other views that it reads."""
+        return frozenset(name for schema, name in self._sources() if schema == VIEWS)
+
+    def query_on(self, dataset: str) -> str:
+        """The select on a dataset and its views."""
+        names = {RAW: dataset, VIEWS: views_schema(dataset)}
+        return SOURCE.sub(lambda m: f"{quoted(names[m[1]])}.{quoted(m[2])}", self.query)
+
+    def _sources(self) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = SOURCE.findall(COMMENT.sub("", self.query))
+        return found
+
+
+@cache
+def load_views() -> Sequence[ViewDefinition]:
+    """All views, each after those that it reads."""
+    found = {}
+    for file in sorted((_folder() / "views").iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".sql"):
+            name = file.name.removesuffix(".sql")
+            found[name] = parse_view(name, file.read_text(encoding="utf-8"))
+    order = TopologicalSorter({name: sorted(view.views) for name, view in found.items()})
+    return tuple(found[name] for name in order.static_order())
+
+
+def parse_view(name: str, text: str) -> ViewDefinition:
+    """Reads a file.
+
+    Raises:
+        ValueError: The header lacks a part.
+    """
+    lines = text.splitlines()
+    size = next((n for n, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    header = [line.removeprefix("--").rstrip() for line in lines[:size]]
+    parts: dict[str, str] = {}
+    columns: dict[str, str] = {}
+    target, key = parts, ""
+    for line in header:
+        stripped = line.strip()
+        if stripped == "Columns:":
+            target, key = columns, ""
+        elif found := re.fullmatch(r" {1,3}([A-Za-z]\w*): (.+)", line):
+            key = found[1] if target is columns else found[1].lower()
+            target[key] = found[2].strip()
+        elif stripped and key:
+            target[key] = f"{target[key]} {stripped}"
+        else:
+            key = ""
+    missing = [part for part in ("grain", "question", "needs") if part not in parts]
+    if missing or not columns:
+        raise ValueError(f"{name}.sql: the header lacks {', '.join([*missing]) or 'Columns:'}")
+    return ViewDefinition(
+        name=name,
+        grain=parts["grain"],
+        question=parts["question"],
+        needs=tuple(part.strip() for part in parts["needs"].split(",")),
+        columns=columns,
+        query="\n".join(lines[size:]).strip().rstrip(";"),
+    )
+
+
+def views_schema(dataset: str) -> str:
+    """The schema that holds a dataset's views."""
+    return f"{dataset}_views"
+
+
+def _folder() -> Traversable:
+    """`sql/`, which is within the package where it was installed from a wheel."""
+    packaged = files("captaindata_source") / "sql"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "sql"

@@ -1,0 +1,310 @@
+"""Makes views, and changes them where their definition changed.
+
+A view's comment ends with a mark that holds the hash of its definition. What bears no mark is not
+ours and is left alone. Nothing is ever dropped with what depends on it: a view that can't be
+replaced stays as it is and is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from captaindata_source.database import Database, RefusedError, Relation
+from captaindata_source.sqltext import literal, quoted
+from captaindata_source.views.definitions import load_views, views_schema
+
+__all__ = [
+    "Change",
+    "State",
+    "View",
+    "comments",
+    "create_views",
+    "drop_views",
+    "list_views",
+    "marked",
+    "shipped_views",
+]
+
+logger = logging.getLogger(__name__)
+
+HASH_VERSION = 1
+MARK = re.compile(r"\s*\[captaindata_source ([0-9a-f]{16})\]$")
+
+
+class State(StrEnum):
+    """How a view stands after a change was wanted."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    """What it reads is not there."""
+    BLOCKED = "blocked"
+    """It should change and can't."""
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a view, and why."""
+
+    view: str
+    state: State
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view as it should be.
+
+    Args:
+        name: Its name in the schema of views.
+        query: The select.
+        comment: What it is.
+        columns: Column to description.
+        tables: Tables of the dataset that it reads.
+        views: Other views that it reads.
+        basis: The hashes of those: it is made again when one of them changes.
+    """
+
+    name: str
+    query: str
+    comment: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    tables: Collection[str] = ()
+    views: Collection[str] = ()
+    basis: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        parts = (self.query, self.comment, *map("\x1e".join, self.columns.items()), *self.basis)
+        text = "\x1f".join(parts)
+        return hashlib.blake2b(f"{HASH_VERSION}{text}".encode(), digest_size=8).hexdigest()
+
+
+def shipped_views(dataset: str) -> list[View]:
+    """The views of `sql/views/`, each after those that it reads."""
+    made: dict[str, View] = {}
+    for definition in load_views():
+        made[definition.name] = View(
+            name=definition.name,
+            query=definition.query_on(dataset),
+            comment=definition.comment,
+            columns=definition.columns,
+            tables=definition.tables,
+            views=definition.views,
+            basis=tuple(made[name].hash for name in sorted(definition.views)),
+        )
+    return list(made.values())
+
+
+def marked(comment: str) -> str | None:
+    """The hash in a comment of ours, None in that of others."""
+    found = MARK.search(comment)
+    return found[1] if found else None
+
+
+def create_views(
+    database: Database, dataset: str, views: Sequence[View], *, keep: Collection[str] = ()
+) -> list[Change]:
+    """Creates what is missing, replaces what changed, drops what is ours and no longer defined.
+
+    Args:
+        database: Outside of a transaction.
+        dataset: Its tables are read; the views' schema is named after it.
+        views: All views that there should be, each after those that it reads.
+        keep: Names in the views' schema that are someone else's to change.
+
+    Returns:
+        A change for each view, `UNCHANGED` ones included, and for each one dropped.
+    """
+    schema = views_schema(dataset)
+    tables = {name for name, found in database.relations(dataset).items()}
+    there = database.relations(schema)
+    if not there and any(not _missing(view, tables, ()) for view in views if not view.views):
+        database.run(f"create schema if not exists {quoted(schema)}")
+    return list(_Installation(database, schema, tables, there, views).run(keep))
+
+
+def drop_views(database: Database, dataset: str) -> list[Change]:
+    """Drops every view of ours, and their schema where nothing else is in it."""
+    schema = views_schema(dataset)
+    ours = {n: r for n, r in database.relations(schema).items() if marked(r.comment)}
+    changes: dict[str, Change] = {}
+    waiting = set(ours)
+    while waiting:
+        before = len(waiting)
+        for name in sorted(waiting):
+            try:
+                with database.transaction():
+                    database.run(_drop(schema, name, ours[name]))
+            except RefusedError as error:
+                holders = _holders(database, schema, name, waiting)
+                changes[name] = Change(name, State.BLOCKED, holders or str(error))
+            else:
+                changes[name] = Change(name, State.DROPPED)
+                waiting.discard(name)
+        if len(waiting) == before:
+            break
+    if ours and not database.relations(schema):
+        database.run(f"drop schema {quoted(schema)}")
+    return [changes[name] for name in sorted(changes)]
+
+
+def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
+    """All views, shipped ones that are missing included.
+
+    Returns:
+        Name, how it stands, and what it tells, or what it waits for.
+    """
+    tables = database.relations(dataset)
+    there = database.relations(views_schema(dataset))
+    found: dict[str, tuple[str, str, str]] = {}
+    for view in shipped_views(dataset):
+        missing = _missing(view, tables, there)
+        if view.name in there:
+            mark = marked(there[view.name].comment)
+            standing = "current" if mark == view.hash else "outdated" if mark else "not ours"
+            found[view.name] = (view.name, standing, view.comment)
+        else:
+            wait = f"needs {', '.join(missing)}" if missing else "run `captaindata views create`"
+            found[view.name] = (view.name, "missing", wait)
+    for name, relation in sorted(there.items()):
+        if name not in found and marked(relation.comment):
+            text = MARK.sub("", relation.comment)
+            found[name] = (name, "view" if relation.is_view else "table", text)
+    return list(found.values())
+
+
+class _Installation:
+    def __init__(
+        self,
+        database: Database,
+        schema: str,
+        tables: Collection[str],
+        there: Mapping[str, Relation],
+        views: Sequence[View],
+    ) -> None:
+        self._database = database
+        self._schema = schema
+        self._tables = tables
+        self._there = dict(there)
+        self._views = {view.name: view for view in views}
+        self._done: dict[str, Change] = {}
+
+    def run(self, keep: Collection[str]) -> Iterator[Change]:
+        for view in self._views.values():
+            if view.name not in self._done:
+                self._bring_up_to_date(view)
+            yield self._done[view.name]
+        for name, found in list(self._there.items()):
+            if name not in self._views and name not in keep and marked(found.comment):
+                yield self._remove(name, found)
+
+    def _bring_up_to_date(self, view: View) -> None:
+        found = self._there.get(view.name)
+        missing = _missing(view, self._tables, self._there)
+        if missing:
+            self._note(view, State.SKIPPED, f"{', '.join(missing)} is not there")
+        elif found is None:
+            self._try(view, [view], [])
+        elif (mark := marked(found.comment)) is None:
+            self._note(view, State.BLOCKED, "something else has its name, with no mark of ours")
+        elif mark == view.hash and found.is_view:
+            self._note(view, State.UNCHANGED)
+        else:
+            error = self._try(view, [view], []) if found.is_view else None
+            if not found.is_view or (error is not None and not error.is_busy):
+                self._replace_with_dependents(view)
+
+    def _replace_with_dependents(self, view: View) -> None:
+        """Drops it and our views on top of it, then makes all of them anew, or changes nothing."""
+        dependents = self._database.dependents(self._schema, view.name)
+        ours = {
+            name
+            for schema, name in dependents
+            if schema == self._schema and name in self._views and marked(self._there[name].comment)
+        }
+        foreign = [f"{schema}.{name}" for schema, name in dependents if name not in ours]
+        if foreign:
+            self._note(view, State.BLOCKED, f"{', '.join(foreign)} depends on it")
+            return
+        again = [each for each in self._views.values() if each.name in {view.name, *ours}]
+        self._try(view, again, [each.name for each in reversed(again)])
+
+    def _try(self, view: View, create: Sequence[View], drop: Sequence[str]) -> RefusedError | None:
+        """Drops and creates, all or nothing; notes how it went."""
+        state = State.REPLACED if view.name in self._there else State.CREATED
+        database, schema = self._database, self._schema
+        try:
+            with database.transaction():
+                grants = [g for name in drop for g in database.grants(schema, name)]
+                for name in drop:
+                    database.run(_drop(schema, name, self._there[name]))
+                for each in create:
+                    database.run(";\n".join(_create(schema, each)))
+                if grants:
+                    database.run(";\n".join(grants))
+        except RefusedError as error:
+            self._note(view, State.BLOCKED, str(error))
+            return error
+        for each in create:
+            self._there[each.name] = Relation(is_view=True, comment=_comment(each))
+            self._note(each, state if each is view else State.REPLACED)
+        return None
+
+    def _remove(self, name: str, found: Relation) -> Change:
+        try:
+            with self._database.transaction():
+                self._database.run(_drop(self._schema, name, found))
+        except RefusedError as error:
+            holders = _holders(self._database, self._schema, name, ())
+            return Change(name, State.BLOCKED, f"no longer defined, but {holders or error}")
+        return Change(name, State.DROPPED, "no longer defined")
+
+    def _note(self, view: View, state: State, reason: str = "") -> None:
+        self._done[view.name] = Change(view.name, state, reason)
+
+
+def _missing(view: View, tables: Collection[str], views: Collection[str]) -> list[str]:
+    return sorted({*view.tables} - {*tables}) + sorted({*view.views} - {*views})
+
+
+def _holders(database: Database, schema: str, name: str, waiting: Collection[str]) -> str:
+    holders = [
+        f"{found}.{each}"
+        for found, each in database.dependents(schema, name)
+        if found != schema or each not in waiting
+    ]
+    return f"{', '.join(holders)} depends on it" if holders else ""
+
+
+def _create(schema: str, view: View) -> Iterator[str]:
+    target = f"{quoted(schema)}.{quoted(view.name)}"
+    yield f"create or replace view {target} as\n{view.query}"
+    yield comments(target, view, kind="view")
+
+
+def comments(target: str, view: View, *, kind: str) -> str:
+    """Statements that describe a view, or a table that holds the same, and mark it as ours."""
+    statements = [f"comment on {kind} {target} is {literal(_comment(view))}"]
+    statements += [
+        f"comment on column {target}.{quoted(column)} is {literal(text)}"
+        for column, text in view.columns.items()
+        if text
+    ]
+    return ";\n".join(statements)
+
+
+def _comment(view: View) -> str:
+    return f"{view.comment} [captaindata_source {view.hash}]".lstrip()
+
+
+def _drop(schema: str, name: str, found: Relation) -> str:
+    kind = "view" if found.is_view else "table"
+    return f"drop {kind} {quoted(schema)}.{quoted(name)}"

@@ -1,0 +1,133 @@
+-- daily_job_health: success and failure, day by day
+--
+-- Grain: One row per UTC day, workspace and workflow (day, workspace_id, workflow_id): from the
+--   workflow's first run to the newest run or the last sync of its workspace, whichever is later,
+--   days without runs included. Main runs only, each on the UTC day of its start (else its
+--   schedule, else its end); a run without any time is on no day.
+-- Question: How do success rate and failures develop, and did anything stop running?
+-- Needs: captaindata_views.jobs, captaindata.sync_runs
+--
+-- Columns:
+--   day: UTC day
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   workflow_id: workflow
+--   workflow_name: name of the workflow
+--   runs: main runs of the day, whatever their status
+--   succeeded_runs: main runs that succeeded
+--   failed_runs: main runs that failed
+--   stopped_runs: main runs that were stopped
+--   in_progress_runs: main runs that have not ended
+--   unknown_runs: main runs of an unknown status
+--   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null without either
+
+with runs as (
+    select
+        workspace_id,
+        workspace_name,
+        workflow_id,
+        workflow_name,
+        status_group,
+        cast((run_at at time zone 'UTC') as date) as day
+    from captaindata_views.jobs
+    where not is_sub_job and run_at is not null
+),
+
+days_seen as (
+    select
+        workspace_id,
+        day
+    from runs
+    union all
+    select
+        workspace_uid as workspace_id,
+        cast((finished_at at time zone 'UTC') as date) as day
+    from captaindata.sync_runs
+    where outcome <> 'failed'
+),
+
+last_days as (
+    select
+        workspace_id,
+        max(day) as last_day
+    from days_seen
+    group by workspace_id
+),
+
+workflows as (
+    select
+        workspace_id,
+        max(workspace_name) as workspace_name,
+        workflow_id,
+        max(workflow_name collate "C") as workflow_name,
+        min(day) as first_day
+    from runs
+    group by workspace_id, workflow_id
+),
+
+spans as (
+    select
+        workflows.workspace_id,
+        workflows.workspace_name,
+        workflows.workflow_id,
+        workflows.workflow_name,
+        workflows.first_day,
+        cast(last_days.last_day - workflows.first_day as int) as days
+    from workflows
+    inner join last_days
+        on workflows.workspace_id = last_days.workspace_id
+),
+
+runs_and_days as (
+    select
+        day,
+        workspace_id,
+        workspace_name,
+        workflow_id,
+        workflow_name,
+        status_group
+    from runs
+    union all
+    select
+        spans.first_day + cast(g.i as int) as day,
+        spans.workspace_id,
+        spans.workspace_name,
+        spans.workflow_id,
+        spans.workflow_name,
+        null as status_group
+    from spans
+    cross join lateral generate_series(0, spans.days) as g (i)
+),
+
+counted as (
+    select
+        day,
+        workspace_id,
+        max(workspace_name) as workspace_name,
+        workflow_id,
+        max(workflow_name collate "C") as workflow_name,
+        count(status_group) as runs,
+        count(*) filter (where status_group = 'succeeded') as succeeded_runs,
+        count(*) filter (where status_group = 'failed') as failed_runs,
+        count(*) filter (where status_group = 'stopped') as stopped_runs,
+        count(*) filter (where status_group = 'in_progress') as in_progress_runs,
+        count(*) filter (where status_group = 'unknown') as unknown_runs
+    from runs_and_days
+    group by day, workspace_id, workflow_id
+)
+
+select
+    day,
+    workspace_id,
+    workspace_name,
+    workflow_id,
+    workflow_name,
+    runs,
+    succeeded_runs,
+    failed_runs,
+    stopped_runs,
+    in_progress_runs,
+    unknown_runs,
+    cast(succeeded_runs as double precision)
+    / nullif(succeeded_runs + failed_runs, 0) as success_rate
+from counted

@@ -1,0 +1,110 @@
+-- jobs: the runs of workflows, and the retries of runs
+--
+-- Grain: One row per workspace and job (workspace_id, job_id). A retry is a job of its own, a
+--   sub-job of the run that it retries; reports count main runs, which are not is_sub_job.
+-- Question: What ran when, for how long, how did it end and how much did it bring?
+-- Needs: captaindata.jobs, captaindata.workflows, captaindata.workspaces
+--
+-- Columns:
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   workflow_id: workflow
+--   workflow_name: name of the workflow now; where it is not known, its name as the job tells it
+--   job_id: UID of the job
+--   name: name of the job
+--   main_job_id: the job that this one retries; null where it is a main run
+--   is_sub_job: it retries another job
+--   is_deleted: the API no longer knows it
+--   status: status as the API tells it
+--   status_group: succeeded (finished, completed, succeeded, partial_succeeded), failed (shutdown,
+--     warning, failed, invalid), stopped, in_progress (pending, running, paused, created, queued,
+--     scheduled, blocked), or unknown (any other, and in progress when the API lost it)
+--   scheduled_at: scheduled time, in UTC
+--   started_at: start, in UTC
+--   finished_at: end, in UTC
+--   run_at: the time that reports put it at, in UTC: its start, else its schedule, else its end
+--   duration_seconds: from start to end, in seconds; null where one is missing or the end is before
+--     the start
+--   inputs: inputs that it was given
+--   records_processed: records that it brought, as the API counts them
+--   error_message: what went wrong
+
+with source as (
+    select * from captaindata.jobs
+),
+
+renamed as (
+    select
+        source.workspace_uid as workspace_id,
+        coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        source.workflow_uid as workflow_id,
+        coalesce(workflows.name, source.workflow_name) as workflow_name,
+        source.uid as job_id,
+        source.name,
+        case when source.is_sub_job then source.main_job_uid end as main_job_id,
+        coalesce(source.is_sub_job, false) as is_sub_job,
+        coalesce(source.is_deleted, false) as is_deleted,
+        source.status,
+        case
+            when
+                lower(source.status) in ('finished', 'completed', 'succeeded', 'partial_succeeded')
+                then 'succeeded'
+            when lower(source.status) in ('shutdown', 'warning', 'failed', 'invalid') then 'failed'
+            when lower(source.status) = 'stopped' then 'stopped'
+            when source.is_deleted then 'unknown'
+            when
+                lower(source.status) in (
+                    'pending', 'running', 'paused', 'created', 'queued', 'scheduled', 'blocked'
+                )
+                then 'in_progress'
+            else 'unknown'
+        end as status_group,
+        source.scheduled_time as scheduled_at,
+        source.start_time as started_at,
+        source.finish_time as finished_at,
+        coalesce(source.start_time, source.scheduled_time, source.finish_time) as run_at,
+        -- in UTC: a difference of times with time zone is one of local days on DuckDB
+        case
+            when source.finish_time >= source.start_time
+                then cast(
+                    extract(
+                        epoch from (
+                            (source.finish_time at time zone 'UTC')
+                            - (source.start_time at time zone 'UTC')
+                        )
+                    ) as double precision
+                )
+        end as duration_seconds,
+        source.number_inputs as inputs,
+        coalesce(source.row_count, source.total_row_count) as records_processed,
+        source.error_message
+    from source
+    left join captaindata.workflows as workflows
+        on
+            source.workspace_uid = workflows.workspace_uid
+            and source.workflow_uid = workflows.uid
+    left join captaindata.workspaces as workspaces
+        on source.workspace_uid = workspaces.workspace_uid
+)
+
+select
+    workspace_id,
+    workspace_name,
+    workflow_id,
+    workflow_name,
+    job_id,
+    name,
+    main_job_id,
+    is_sub_job,
+    is_deleted,
+    status,
+    status_group,
+    scheduled_at,
+    started_at,
+    finished_at,
+    run_at,
+    duration_seconds,
+    inputs,
+    records_processed,
+    error_message
+from renamed

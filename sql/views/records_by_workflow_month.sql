@@ -1,0 +1,69 @@
+-- records_by_workflow_month: what each workflow delivered, month by month
+--
+-- Grain: One row per UTC month, workspace and workflow (month, workspace_id, workflow_id) with a
+--   main run that succeeded and ended in the month; one without an end counts where its run_at is.
+-- Question: What was delivered to which client this month?
+-- Needs: captaindata_views.jobs, captaindata_views.job_results
+--
+-- Columns:
+--   month: first day of the UTC month
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   workflow_id: workflow
+--   workflow_name: name of the workflow
+--   succeeded_runs: main runs that succeeded
+--   records_processed: their records, as the API counts them
+--   results_loaded: their results in the warehouse
+
+with runs as (
+    select
+        workspace_id,
+        workspace_name,
+        workflow_id,
+        workflow_name,
+        job_id,
+        records_processed,
+        cast(
+            date_trunc('month', (coalesce(finished_at, run_at) at time zone 'UTC')) as date
+        ) as month
+    from captaindata_views.jobs
+    where not is_sub_job and status_group = 'succeeded'
+),
+
+results as (
+    select
+        workspace_id,
+        job_id,
+        count(*) as results_loaded
+    from captaindata_views.job_results
+    group by workspace_id, job_id
+),
+
+counted as (
+    select
+        runs.month,
+        runs.workspace_id,
+        max(runs.workspace_name) as workspace_name,
+        runs.workflow_id,
+        max(runs.workflow_name collate "C") as workflow_name,
+        count(*) as succeeded_runs,
+        cast(coalesce(sum(runs.records_processed), 0) as bigint) as records_processed,
+        cast(coalesce(sum(results.results_loaded), 0) as bigint) as results_loaded
+    from runs
+    left join results
+        on
+            runs.workspace_id = results.workspace_id
+            and runs.job_id = results.job_id
+    group by runs.month, runs.workspace_id, runs.workflow_id
+)
+
+select
+    month,
+    workspace_id,
+    workspace_name,
+    workflow_id,
+    workflow_name,
+    succeeded_runs,
+    records_processed,
+    results_loaded
+from counted

@@ -1,0 +1,85 @@
+-- results_reconciliation: records that the API tells of against results in the warehouse
+--
+-- Grain: One row per workspace and job (workspace_id, job_id), sub-jobs flagged; also a job that is
+--   known by its results alone.
+-- Question: Is everything here that the jobs brought?
+-- Needs: captaindata_views.jobs, captaindata_views.job_results
+--
+-- Columns:
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   workflow_id: workflow
+--   workflow_name: name of the workflow
+--   job_id: UID of the job
+--   job_name: name of the job
+--   is_sub_job: it retries another job
+--   status_group: status of the job as in jobs; null where the job is not known
+--   finished_at: end of the job, in UTC
+--   records_processed: records that it brought, as the API counts them
+--   results_loaded: its results in the warehouse
+--   difference: results_loaded - records_processed; null where state is unknown or not_loaded
+--   state: equal; missing: fewer results than records; surplus: more; unknown: the API gives no
+--     count; not_loaded: the job did not succeed, so its results were not fetched
+
+with jobs as (
+    select * from captaindata_views.jobs
+),
+
+results as (
+    select
+        workspace_id,
+        job_id,
+        min(workflow_id) as workflow_id,
+        count(*) as results_loaded
+    from captaindata_views.job_results
+    group by workspace_id, job_id
+),
+
+joined as (
+    select
+        coalesce(jobs.workspace_id, results.workspace_id) as workspace_id,
+        jobs.workspace_name,
+        coalesce(jobs.workflow_id, results.workflow_id) as workflow_id,
+        jobs.workflow_name,
+        coalesce(jobs.job_id, results.job_id) as job_id,
+        jobs.name as job_name,
+        coalesce(jobs.is_sub_job, false) as is_sub_job,
+        jobs.status_group,
+        jobs.finished_at,
+        jobs.records_processed,
+        coalesce(results.results_loaded, 0) as results_loaded
+    from jobs
+    full outer join results
+        on
+            jobs.workspace_id = results.workspace_id
+            and jobs.job_id = results.job_id
+),
+
+compared as (
+    select
+        *,
+        case
+            when status_group <> 'succeeded' and results_loaded = 0 then 'not_loaded'
+            when records_processed is null then 'unknown'
+            when results_loaded < records_processed then 'missing'
+            when results_loaded > records_processed then 'surplus'
+            else 'equal'
+        end as state
+    from joined
+)
+
+select
+    workspace_id,
+    workspace_name,
+    workflow_id,
+    workflow_name,
+    job_id,
+    job_name,
+    is_sub_job,
+    status_group,
+    finished_at,
+    records_processed,
+    results_loaded,
+    case when state <> 'not_loaded' then results_loaded - records_processed end as difference,
+    state
+from compared

@@ -1,0 +1,104 @@
+-- sync_freshness: how fresh each table is
+--
+-- Grain: One row per workspace and table (workspace_id, table_name) that a sync read.
+-- Question: When was each table last synced, and when did it last change?
+-- Needs: captaindata.sync_runs, captaindata.workspaces
+--
+-- Columns:
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   table_name: raw table
+--   last_sync_at: end of the last sync that read the table and did not fail, in UTC
+--   last_change_at: end of the last sync that wrote rows to the table, in UTC
+--   rows_last_change: rows that this sync wrote to the table
+--   last_outcome: outcome of the workspace's last sync, whatever it read: loaded, partly_loaded or
+--     failed
+--   syncs: syncs that read the table
+
+with source as (
+    select
+        workspace_uid,
+        uid,
+        workspace_name,
+        finished_at,
+        outcome,
+        cast(rows_by_table as json) as rows_by_table,
+        row_number() over (
+            partition by workspace_uid
+            order by coalesce(finished_at, started_at) desc nulls last, uid collate "C" desc
+        ) as newest_first
+    from captaindata.sync_runs
+),
+
+last_syncs as (
+    select
+        workspace_uid,
+        workspace_name,
+        outcome
+    from source
+    where newest_first = 1
+),
+
+tables as (
+    select
+        source.workspace_uid,
+        source.newest_first,
+        source.finished_at,
+        source.outcome,
+        e.key as table_name,
+        cast(cast(e.value as text) as bigint) as rows_written
+    from source
+    cross join lateral json_each(source.rows_by_table) as e
+),
+
+changes as (
+    select
+        *,
+        row_number() over (
+            partition by workspace_uid, table_name, (rows_written > 0)
+            order by newest_first
+        ) as newest_change_first
+    from tables
+),
+
+counted as (
+    select
+        workspace_uid,
+        table_name,
+        max(finished_at) filter (where outcome <> 'failed') as last_sync_at,
+        max(finished_at) filter (where rows_written > 0) as last_change_at,
+        max(rows_written) filter (
+            where rows_written > 0 and newest_change_first = 1
+        ) as rows_last_change,
+        count(*) as syncs
+    from changes
+    group by workspace_uid, table_name
+),
+
+joined as (
+    select
+        counted.workspace_uid as workspace_id,
+        coalesce(workspaces.name, last_syncs.workspace_name) as workspace_name,
+        counted.table_name,
+        counted.last_sync_at,
+        counted.last_change_at,
+        counted.rows_last_change,
+        last_syncs.outcome as last_outcome,
+        counted.syncs
+    from counted
+    inner join last_syncs
+        on counted.workspace_uid = last_syncs.workspace_uid
+    left join captaindata.workspaces as workspaces
+        on counted.workspace_uid = workspaces.workspace_uid
+)
+
+select
+    workspace_id,
+    workspace_name,
+    table_name,
+    last_sync_at,
+    last_change_at,
+    rows_last_change,
+    last_outcome,
+    syncs
+from joined

@@ -1,0 +1,71 @@
+-- top_error_messages: what goes wrong most often
+--
+-- Grain: One row per workspace and error message (workspace_id, error_message) of main runs that
+--   did not succeed.
+-- Question: Which errors are worth fixing first?
+-- Needs: captaindata_views.jobs
+--
+-- Columns:
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   message_rank: place among the workspace's messages, from 1: by runs, then the last seen first
+--   error_message: the message
+--   runs: main runs with this message
+--   workflows: workflows with such a run
+--   first_seen_at: end (else run_at) of the first such run, in UTC
+--   last_seen_at: end (else run_at) of the last such run, in UTC
+--   last_job_id: the last such run
+
+with runs as (
+    select
+        workspace_id,
+        workspace_name,
+        workflow_id,
+        job_id,
+        error_message,
+        coalesce(finished_at, run_at) as seen_at
+    from captaindata_views.jobs
+    where
+        not is_sub_job
+        and status_group <> 'succeeded'
+        and trim(error_message) <> ''
+),
+
+ordered as (
+    select
+        *,
+        row_number() over (
+            partition by workspace_id, error_message
+            order by seen_at desc nulls last, job_id collate "C" desc
+        ) as newest_first
+    from runs
+),
+
+counted as (
+    select
+        workspace_id,
+        max(workspace_name) as workspace_name,
+        error_message,
+        count(*) as runs,
+        count(distinct workflow_id) as workflows,
+        min(seen_at) as first_seen_at,
+        max(seen_at) as last_seen_at,
+        max(job_id) filter (where newest_first = 1) as last_job_id
+    from ordered
+    group by workspace_id, error_message
+)
+
+select
+    workspace_id,
+    workspace_name,
+    row_number() over (
+        partition by workspace_id
+        order by runs desc, last_seen_at desc nulls last, error_message collate "C"
+    ) as message_rank,
+    error_message,
+    runs,
+    workflows,
+    first_seen_at,
+    last_seen_at,
+    last_job_id
+from counted

@@ -1,0 +1,131 @@
+-- workflow_performance: how each workflow performs over all its runs
+--
+-- Grain: One row per workspace and workflow (workspace_id, workflow_id), also where it never ran
+--   and where only its jobs are known. A retry is not a second run: sub-jobs are in retries alone.
+-- Question: How often does a workflow run and succeed, how long does it take, what does it bring?
+-- Needs: captaindata_views.workflows, captaindata_views.jobs
+--
+-- Columns:
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   workflow_id: workflow
+--   workflow_name: name of the workflow
+--   workflow_status: active, paused or archived; null where only its jobs are known
+--   runs: main runs, whatever their status
+--   succeeded_runs: main runs that succeeded
+--   failed_runs: main runs that failed
+--   stopped_runs: main runs that were stopped
+--   in_progress_runs: main runs that have not ended
+--   unknown_runs: main runs of an unknown status
+--   retries: sub-jobs
+--   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null without either
+--   duration_p50_seconds: median duration of main runs that succeeded or failed, in seconds
+--   duration_p95_seconds: 95th percentile of the same, in seconds
+--   records_processed: records of main runs that succeeded, as the API counts them
+--   last_run_at: run_at of the newest main run, in UTC
+--   last_success_at: end of the last success of a main run, in UTC
+--   failures_in_a_row: failed main runs since the last success
+
+with workflows as (
+    select * from captaindata_views.workflows
+),
+
+jobs as (
+    select
+        *,
+        -- successes from the newest run down to this one
+        count(*) filter (where status_group = 'succeeded' and not is_sub_job) over (
+            partition by workspace_id, workflow_id
+            order by run_at desc nulls last, job_id collate "C" desc
+            rows between unbounded preceding and current row
+        ) as successes_since
+    from captaindata_views.jobs
+),
+
+performance as (
+    select
+        workspace_id,
+        workflow_id,
+        max(workspace_name) as workspace_name,
+        max(workflow_name collate "C") as workflow_name,
+        count(*) filter (where not is_sub_job) as runs,
+        count(*) filter (where not is_sub_job and status_group = 'succeeded') as succeeded_runs,
+        count(*) filter (where not is_sub_job and status_group = 'failed') as failed_runs,
+        count(*) filter (where not is_sub_job and status_group = 'stopped') as stopped_runs,
+        count(*) filter (
+            where not is_sub_job and status_group = 'in_progress'
+        ) as in_progress_runs,
+        count(*) filter (where not is_sub_job and status_group = 'unknown') as unknown_runs,
+        count(*) filter (where is_sub_job) as retries,
+        percentile_cont(0.5) within group (order by duration_seconds) filter (
+            where not is_sub_job and status_group in ('succeeded', 'failed')
+        ) as duration_p50_seconds,
+        percentile_cont(0.95) within group (order by duration_seconds) filter (
+            where not is_sub_job and status_group in ('succeeded', 'failed')
+        ) as duration_p95_seconds,
+        cast(
+            sum(records_processed) filter (
+                where not is_sub_job and status_group = 'succeeded'
+            ) as bigint
+        ) as records_processed,
+        max(run_at) filter (where not is_sub_job) as last_run_at,
+        max(coalesce(finished_at, run_at)) filter (
+            where not is_sub_job and status_group = 'succeeded'
+        ) as last_success_at,
+        count(*) filter (
+            where not is_sub_job and status_group = 'failed' and successes_since = 0
+        ) as failures_in_a_row
+    from jobs
+    group by workspace_id, workflow_id
+),
+
+joined as (
+    select
+        coalesce(workflows.workspace_id, performance.workspace_id) as workspace_id,
+        coalesce(workflows.workspace_name, performance.workspace_name) as workspace_name,
+        coalesce(workflows.workflow_id, performance.workflow_id) as workflow_id,
+        coalesce(workflows.name, performance.workflow_name) as workflow_name,
+        workflows.status as workflow_status,
+        coalesce(performance.runs, 0) as runs,
+        coalesce(performance.succeeded_runs, 0) as succeeded_runs,
+        coalesce(performance.failed_runs, 0) as failed_runs,
+        coalesce(performance.stopped_runs, 0) as stopped_runs,
+        coalesce(performance.in_progress_runs, 0) as in_progress_runs,
+        coalesce(performance.unknown_runs, 0) as unknown_runs,
+        coalesce(performance.retries, 0) as retries,
+        cast(performance.succeeded_runs as double precision)
+        / nullif(performance.succeeded_runs + performance.failed_runs, 0) as success_rate,
+        performance.duration_p50_seconds,
+        performance.duration_p95_seconds,
+        coalesce(performance.records_processed, 0) as records_processed,
+        performance.last_run_at,
+        performance.last_success_at,
+        coalesce(performance.failures_in_a_row, 0) as failures_in_a_row
+    from workflows
+    full outer join performance
+        on
+            workflows.workspace_id = performance.workspace_id
+            and workflows.workflow_id = performance.workflow_id
+)
+
+select
+    workspace_id,
+    workspace_name,
+    workflow_id,
+    workflow_name,
+    workflow_status,
+    runs,
+    succeeded_runs,
+    failed_runs,
+    stopped_runs,
+    in_progress_runs,
+    unknown_runs,
+    retries,
+    success_rate,
+    duration_p50_seconds,
+    duration_p95_seconds,
+    records_processed,
+    last_run_at,
+    last_success_at,
+    failures_in_a_row
+from joined

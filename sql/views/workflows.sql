@@ -1,0 +1,78 @@
+-- workflows: the workflows of each workspace, listed or archived
+--
+-- Grain: One row per workspace and workflow (workspace_id, workflow_id).
+-- Question: Which workflows are there, and which of them are active?
+-- Needs: captaindata.workflows, captaindata.workspaces, captaindata_views.jobs
+--
+-- Columns:
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   workflow_id: UID of the workflow
+--   name: name
+--   status: derived, for the API tells none. archived: no longer listed; paused: its newest main
+--     run (by run_at) stands at paused; active: all others
+--   steps: steps in their order, a JSON array as the API lists them
+--   created_at: creation, in UTC
+--   updated_at: when the connector last saw its definition change, in UTC; the API does not tell
+--     when it was changed
+
+with source as (
+    select * from captaindata.workflows
+),
+
+runs as (
+    select
+        workspace_id,
+        workflow_id,
+        status,
+        status_group,
+        row_number() over (
+            partition by workspace_id, workflow_id
+            order by run_at desc nulls last, job_id collate "C" desc
+        ) as newest_first
+    from captaindata_views.jobs
+    where not is_sub_job
+),
+
+newest_runs as (
+    select
+        workspace_id,
+        workflow_id,
+        (status_group = 'in_progress' and lower(status) = 'paused') as is_paused
+    from runs
+    where newest_first = 1
+),
+
+renamed as (
+    select
+        source.workspace_uid as workspace_id,
+        coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        source.uid as workflow_id,
+        source.name,
+        case
+            when source.is_deleted then 'archived'
+            when newest_runs.is_paused then 'paused'
+            else 'active'
+        end as status,
+        cast(source.steps as json) as steps,
+        source.created_at,
+        source.loaded_at as updated_at
+    from source
+    left join captaindata.workspaces as workspaces
+        on source.workspace_uid = workspaces.workspace_uid
+    left join newest_runs
+        on
+            source.workspace_uid = newest_runs.workspace_id
+            and source.uid = newest_runs.workflow_id
+)
+
+select
+    workspace_id,
+    workspace_name,
+    workflow_id,
+    name,
+    status,
+    steps,
+    created_at,
+    updated_at
+from renamed

@@ -1,0 +1,75 @@
+-- workspaces: the workspaces of Captain Data, with members, plan and quota
+--
+-- Grain: One row per workspace (workspace_id).
+-- Question: Which workspaces are there, and how much of their quota is left?
+-- Needs: captaindata.workspaces, captaindata.workflows
+--
+-- Columns:
+--   workspace_id: project UID of the workspace
+--   name: display name in Captain Data, else the configured name
+--   configured_name: name in the connector's configuration
+--   created_at: creation of its oldest known workflow, in UTC; the API does not tell when the
+--     workspace was created, it is at least as old
+--   members: users of the workspace, a JSON array as the API gives it
+--   members_count: number of members
+--   email: contact of the workspace
+--   plan_name: plan
+--   tasks_max: quota of the month, in tasks
+--   tasks_used: quota used up, in tasks
+--   tasks_left: quota left, in tasks
+--   quota_month_started_at: start of the quota's month, in UTC
+--   quota_month_ends_at: end of the quota's month, in UTC
+
+with source as (
+    select * from captaindata.workspaces
+),
+
+oldest_workflows as (
+    select
+        workspace_uid,
+        min(created_at) as created_at
+    from captaindata.workflows
+    group by workspace_uid
+),
+
+renamed as (
+    select
+        source.workspace_uid as workspace_id,
+        coalesce(source.name, source.configured_name) as name,
+        source.configured_name,
+        oldest_workflows.created_at,
+        cast(source.members as json) as members,
+        cast(
+            case
+                when left(ltrim(cast(source.members as text)), 1) = '['
+                    then json_array_length(cast(source.members as json))
+                else 0
+            end as bigint
+        ) as members_count,
+        source.email,
+        source.plan_name,
+        source.tasks_max,
+        source.tasks_used,
+        source.tasks_left,
+        source.current_month_start as quota_month_started_at,
+        source.current_month_end as quota_month_ends_at
+    from source
+    left join oldest_workflows
+        on source.workspace_uid = oldest_workflows.workspace_uid
+)
+
+select
+    workspace_id,
+    name,
+    configured_name,
+    created_at,
+    members,
+    members_count,
+    email,
+    plan_name,
+    tasks_max,
+    tasks_used,
+    tasks_left,
+    quota_month_started_at,
+    quota_month_ends_at
+from renamed

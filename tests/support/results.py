@@ -1,0 +1,122 @@
+"""Results in the raw tables as loads leave them there, and what the connector makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import psycopg2
+
+from captaindata_source import after_load, database
+from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS
+from captaindata_source.views.install import Change
+from tests.support.databases import Database, DuckDb, Postgres, Row
+from tests.support.raw_tables import create_raw_tables, insert, view_rows
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@contextmanager
+def opened(where: Database) -> Iterator[database.Database]:
+    """The database as the connector sees it, in a session that is not in UTC."""
+    if isinstance(where, DuckDb):
+        with duckdb.connect(str(where.path)) as connection:
+            connection.execute("set timezone = 'America/Los_Angeles'")
+            yield database.DuckDbDatabase(connection)
+        return
+    assert isinstance(where, Postgres)
+    connection = psycopg2.connect(where.uri, options="-c timezone=America/Los_Angeles")
+    connection.autocommit = True
+    try:
+        yield database.PostgresDatabase(connection)
+    finally:
+        connection.close()
+
+
+class Warehouse:
+    """The raw tables of one workspace, `a`, and what the connector makes of them."""
+
+    def __init__(self, where: Database) -> None:
+        self.where = where
+        self.schema = f"{where.dataset}_views"
+        self._loads = 0
+        create_raw_tables(where)
+        where.execute("create table _dlt_loads (load_id text, status bigint)")
+
+    def add_workflow(self, uid: str, name: str | None = None, *, workspace: str = "a") -> None:
+        row = {"workspace_uid": workspace, "uid": uid, "name": name or uid, "is_deleted": False}
+        insert(self.where, WORKFLOWS, [row])
+
+    def load(
+        self,
+        job: str,
+        results: Sequence[Any],
+        *,
+        workflow: str = "w",
+        workspace: str = "a",
+        is_committed: bool = True,
+    ) -> str:
+        """Loads a job's results in place of those it had; one that is a string is JSON text."""
+        self._loads += 1
+        load_id = f"load-{self._loads:04d}"
+        moment = NOON + timedelta(hours=self._loads)
+        self.where.execute(
+            "insert into _dlt_loads values (%s, %s)", (load_id, 0 if is_committed else 1)
+        )
+        for table in (JOB_RESULTS, LEDGER):
+            self.where.execute(
+                f"delete from {table.name} where workspace_uid = %s and job_uid = %s",
+                (workspace, job),
+            )
+        key = {"workspace_uid": workspace, "job_uid": job}
+        rows = [
+            {
+                **key,
+                "workflow_uid": workflow,
+                "result_uid": f"{job}-{position}",
+                "position": position,
+                "data": result if isinstance(result, str) else json.dumps(result),
+                "created_at": moment,
+                "loaded_at": moment,
+                "_dlt_load_id": load_id,
+            }
+            for position, result in enumerate(results)
+        ]
+        for start in range(0, len(rows), 500):
+            insert(self.where, JOB_RESULTS, rows[start : start + 500])
+        insert(self.where, LEDGER, [{**key, "fingerprint": load_id, "result_rows": len(results)}])
+        self.where.execute(
+            "update job_results_ledger set _dlt_load_id = %s "
+            "where job_uid = %s and workspace_uid = %s",
+            (load_id, job, workspace),
+        )
+        return load_id
+
+    def add_job(self, uid: str, *, start_time: datetime, workflow: str = "w") -> None:
+        row = {"workspace_uid": "a", "uid": uid, "workflow_uid": workflow, "status": "finished"}
+        insert(self.where, JOBS, [{**row, "start_time": start_time}])
+
+    def refresh(self, *, materialize: bool = False) -> list[Change]:
+        with opened(self.where) as found:
+            return after_load.refresh(found, self.where.dataset, materialize_results=materialize)
+
+    def rows(self, view: str, *, columns: str = "*", where: str = "true") -> list[Row]:
+        return view_rows(self.where, view, columns=columns, where=where)
+
+    def typed(self, view: str = "results_w") -> list[Row]:
+        """Rows of a workflow's view, without the first four columns, by result."""
+        base = {"job_id", "result_id", "started_at", "created_at"}
+        rows = sorted(self.rows(view), key=lambda row: str(row["result_id"]))
+        return [{name: value for name, value in row.items() if name not in base} for row in rows]
+
+    def columns(self, view: str = "results_w") -> dict[str, str]:
+        with opened(self.where) as found:
+            return {name: kind.lower() for name, kind in found.columns(self.schema, view)}
+
+    def catalogue(self) -> dict[str, Row]:
+        """Rows of the catalogue by column name."""
+        return {row["column_name"]: row for row in self.rows("job_result_fields")}
