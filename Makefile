@@ -19,7 +19,7 @@ lint: .venv/.dev-ready
 check-types: .venv/.dev-ready
 	$(BIN)/mypy
 
-unit: .venv/.dev-ready
+unit: .venv/.dev-ready .venv/.dbt-ready
 	$(BIN)/pytest
 
 .venv/bin/python:
@@ -33,6 +33,12 @@ unit: .venv/.dev-ready
 .venv/.dev-ready: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@ .venv/.demo-ready
+
+# dbt-core 1.11 and mypy 2 need different versions of pathspec
+.venv/.dbt-ready: pyproject.toml constraints-dbt.txt | .venv/bin/python
+	$(BIN)/python -m venv .venv/dbt
+	.venv/dbt/bin/pip install -q -c constraints-dbt.txt dbt-core dbt-duckdb dbt-postgres
+	@touch $@
 
 clean:
 	rm -rf .venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,7 +10,7 @@ from typing import Any
 
 import dlt
 
-from captaindata_source.database import Database, open_database
+from captaindata_source.database import Database, open_database, schema_of
 from captaindata_source.errors import root_message
 from captaindata_source.locks import holding
 from captaindata_source.pipeline import SyncOptions
@@ -131,12 +131,10 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
     with open_database(pipeline) as database:
         if database is None:
             return []
-        return refresh(database, pipeline.dataset_name, materialize_results=materialize_results)
+        return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
 
 
-def refresh(
-    database: Database, dataset: str, *, materialize_results: bool = False
-) -> list[Change]:
+def refresh(database: Database, dataset: str, *, materialize_results: bool = False) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
     Catalogue(database, dataset).refresh()
     shipped = shipped_views(dataset)

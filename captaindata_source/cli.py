@@ -52,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CaptainDataError as error:
         sys.stderr.write(f"captaindata: {error}\n")
         return NOT_ALL_LOADED
+    except KeyboardInterrupt:
+        sys.stderr.write("captaindata: interrupted; what was loaded is kept\n")
+        return NOT_ALL_LOADED
     except PermissionError as error:
         sys.stderr.write(
             f"captaindata: {error}: the working folder must be writable, and so must dlt's own "
@@ -168,7 +171,8 @@ def _sync(options: argparse.Namespace) -> int:
     copy_to = publish.check_publish(warehouse, how)
     reports = runner.sync(workspaces, how)
     aftermath = after_load.Aftermath()
-    if any(each.outcome != report.FAILED for each in reports):
+    is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
+    if not is_interrupted and any(each.outcome != report.FAILED for each in reports):
         aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
     if options.json:
         text = report.as_json(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ DEFAULT_ROWS = 10
 DEFAULT_FOLDER = "exports"
 FORMATS = ("csv", "parquet", "jsonl")
 MIN_WIDTH = 80
+NO_VIEWS = "Views are made on DuckDB and Postgres alone"
 
 Parsers = Any  # argparse's own type is private
 
@@ -97,7 +99,7 @@ def _pipeline(options: argparse.Namespace) -> dlt.Pipeline:
 
 
 def _create_views(options: argparse.Namespace) -> int:
-    from captaindata_source import after_load, config, pipeline
+    from captaindata_source import after_load, config, database, pipeline
     from captaindata_source.views.install import State
 
     how = pipeline.SyncOptions(
@@ -105,7 +107,10 @@ def _create_views(options: argparse.Namespace) -> int:
         dataset=options.dataset,
         **{**config.load_options(), "create_views": True},
     )
-    aftermath = after_load.follow_load(pipeline.warehouse_pipeline(how), how, copy_to=None)
+    warehouse = pipeline.warehouse_pipeline(how)
+    if warehouse.destination.destination_type not in (database.DUCKDB, database.POSTGRES):
+        raise ConfigError(NO_VIEWS)
+    aftermath = after_load.follow_load(warehouse, how, copy_to=None)
     lines = [
         f"{change.state:<10} {change.view}{f' ({change.reason})' if change.reason else ''}"
         for change in aftermath.changes
@@ -117,12 +122,15 @@ def _create_views(options: argparse.Namespace) -> int:
 
 
 def _drop_views(options: argparse.Namespace) -> int:
-    from captaindata_source.database import open_database
+    from captaindata_source.database import open_database, schema_of
+    from captaindata_source.locks import holding
     from captaindata_source.views.install import State, drop_views
 
     pipeline = _pipeline(options)
-    with open_database(pipeline) as database:
-        changes = [] if database is None else drop_views(database, pipeline.dataset_name)
+    with holding(pipeline, within=threading.Lock()), open_database(pipeline) as database:
+        if database is None:
+            raise ConfigError(NO_VIEWS)
+        changes = drop_views(database, schema_of(pipeline))
     for change in changes:
         reason = f" ({change.reason})" if change.reason else ""
         sys.stdout.write(f"{change.state:<10} {change.view}{reason}\n")
@@ -130,14 +138,14 @@ def _drop_views(options: argparse.Namespace) -> int:
 
 
 def _list_views(options: argparse.Namespace) -> int:
-    from captaindata_source.database import open_database
+    from captaindata_source.database import open_database, schema_of
     from captaindata_source.views.install import list_views
 
     pipeline = _pipeline(options)
     with open_database(pipeline) as database:
         if database is None:
-            raise ConfigError("Only DuckDB and Postgres have views")
-        for name, standing, text in list_views(database, pipeline.dataset_name):
+            raise ConfigError(NO_VIEWS)
+        for name, standing, text in list_views(database, schema_of(pipeline)):
             sys.stdout.write(f"{standing:<10} {name:<32} {text}\n")
     return OK
 

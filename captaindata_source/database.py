@@ -25,6 +25,7 @@ __all__ = [
     "RefusedError",
     "Relation",
     "open_database",
+    "schema_of",
 ]
 
 DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
@@ -96,6 +97,12 @@ def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
     with pipeline.sql_client() as client:
         connection = client.native_connection
         yield DuckDbDatabase(connection) if kind == DUCKDB else PostgresDatabase(connection)
+
+
+def schema_of(pipeline: dlt.Pipeline) -> str:
+    """The schema that a pipeline's dataset is: dlt puts its name into snake case."""
+    name: str = pipeline.sql_client().dataset_name
+    return name
 
 
 class DuckDbDatabase:

@@ -61,12 +61,16 @@ def publish(pipeline: dlt.Pipeline, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
         fresh = Path(folder) / target.name
-        with source.open("rb") as reader:
-            # held over the copy: no other process writes, and all that was committed is in the file
-            with pipeline.sql_client() as client, fresh.open("xb") as writer:
-                client.execute_sql("force checkpoint")
-                shutil.copyfileobj(reader, writer, COPY_BYTES)
-                writer.flush()
-                os.fsync(writer.fileno())
+        # connected over the copy: no other process writes, and all that was committed is in the
+        # file, which is closed last, for closing it ends DuckDB's own lock on it
+        with (
+            source.open("rb") as reader,
+            pipeline.sql_client() as client,
+            fresh.open("xb") as writer,
+        ):
+            client.execute_sql("force checkpoint")
+            shutil.copyfileobj(reader, writer, COPY_BYTES)
+            writer.flush()
+            os.fsync(writer.fileno())
         fresh.chmod(READ_ONLY & source.stat().st_mode | 0o400)
         fresh.replace(target)

@@ -14,7 +14,7 @@ import dlt
 import duckdb
 import pyarrow as pa
 
-from captaindata_source.database import DUCKDB, Database, open_database
+from captaindata_source.database import DUCKDB, Database, open_database, schema_of
 from captaindata_source.errors import ConfigError
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LEDGER, WORKFLOWS, WORKSPACES
@@ -70,7 +70,7 @@ def list_results(pipeline: dlt.Pipeline) -> list[Listed]:
     with open_database(pipeline) as database:
         if database is None:
             raise ConfigError("Results can be listed and exported from DuckDB and Postgres alone")
-        found = _list(database, pipeline.dataset_name)
+        found = _list(database, schema_of(pipeline))
     if not found:
         raise ConfigError(
             f"Dataset {pipeline.dataset_name} has no views of results yet: run `captaindata sync`, "
@@ -193,7 +193,7 @@ def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) 
     fresh = target.with_name(f".{target.name}.part")
     with open_database(pipeline) as database:
         assert database is not None  # noqa: S101 - it was listed
-        columns = database.columns(views_schema(pipeline.dataset_name), each.view)
+        columns = database.columns(views_schema(schema_of(pipeline)), each.view)
     selected = ", ".join(
         f"cast({quoted(name)} as json) as {quoted(name)}"
         if kind_.lower() == "json"
@@ -227,7 +227,7 @@ def as_box(table: pa.Table | duckdb.DuckDBPyRelation, *, width: int, rows: int =
 
 
 def _target(pipeline: dlt.Pipeline, each: Listed) -> str:
-    return f"{quoted(views_schema(pipeline.dataset_name))}.{quoted(each.view)}"
+    return f"{quoted(views_schema(schema_of(pipeline)))}.{quoted(each.view)}"
 
 
 @contextmanager

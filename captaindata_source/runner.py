@@ -41,7 +41,7 @@ from captaindata_source.source import (
 )
 from captaindata_source.tables import JOB_RESULTS, SYNC_RUNS, TABLES
 
-__all__ = ["sync"]
+__all__ = ["INTERRUPTED", "sync"]
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""`make demo`: a sandbox, two workspaces, a first sync, a simulated day, a second sync."""
+"""`make demo`: a sandbox, two workspaces, a first sync, a simulated day, a second sync, answers."""
 
 import json
 import os
@@ -13,6 +13,28 @@ import duckdb
 from captaindata_source.sandbox import Sandbox, World
 
 WAREHOUSE = Path("warehouse.duckdb").resolve()
+TABLE_WIDTH = 120
+QUESTIONS = {
+    "Which workflows need a look?": """
+        select workspace_name, workflow_name, reason
+        from captaindata_views.failing_workflows
+        order by recent_failure_rate desc, workspace_name, workflow_name
+        limit 4
+    """,
+    "What was delivered this month, by which workflow?": """
+        select workspace_name, workflow_name, succeeded_runs as runs, records_processed as records
+        from captaindata_views.records_by_workflow_month
+        where month = (select max(month) from captaindata_views.records_by_workflow_month)
+        order by records_processed desc, workspace_name, workflow_name
+        limit 4
+    """,
+    "And who was found, as a table of its own?": """
+        select full_name, headline, location_city, followers_count, is_premium
+        from captaindata_views.results_linkedin_profiles
+        order by created_at desc, result_id
+        limit 4
+    """,
+}
 
 
 def main() -> int:
@@ -33,10 +55,20 @@ def main() -> int:
         print("\nA day passes in the sandbox. Second sync:\n", flush=True)
         code = sync() or code
     if code == 0:
-        print(f"\nThe rows are in {WAREHOUSE.name}, dataset captaindata. Look at them with:\n")
-        print(f"  .venv/bin/python -c \"import duckdb; duckdb.connect('{WAREHOUSE.name}').sql(")
-        print("  'select name, status, row_count from captaindata.jobs limit 5').show()\"")
+        _answer()
+        print(f"\nThe rows are in {WAREHOUSE.name}, schemas captaindata and captaindata_views.")
+        print("Look at them with:\n")
+        print("  .venv/bin/captaindata views list")
+        print("  .venv/bin/captaindata results preview 'Google Maps Places'")
     return code
+
+
+def _answer() -> None:
+    """Asks the views."""
+    with duckdb.connect(str(WAREHOUSE), read_only=True) as connection:
+        for question, query in QUESTIONS.items():
+            print(f"\n{question}\n", flush=True)
+            connection.sql(query).show(max_width=TABLE_WIDTH)
 
 
 def _sync(environment: dict[str, str], folder: str) -> int:

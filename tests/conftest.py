@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,24 +21,41 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("calm")
 
 MakeHarness = Callable[..., Harness]
+SMALL_WORLD = {"jobs_per_day": 0.1, "mean_results": 6, "workspaces": 1, "workflows": 5}
 
 
 @pytest.fixture(scope="session")
-def postgres_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The socket folder of a real PostgreSQL server, one for each test process."""
-    folder = tmp_path_factory.mktemp("pg", numbered=True)
+def postgres_folder() -> Iterator[Path]:
+    """The socket folder of a real PostgreSQL server, one for each test process.
+
+    Not below pytest's own folder: each start of pytest takes that from the server's user again.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="captaindata-pg-"))
     server = get_server(folder, cleanup_mode="stop")
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+    for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit"):
         server.psql(f"alter system set {setting} = off;")
     server.psql("select pg_reload_conf();")
     yield folder
     server.cleanup()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres(postgres_folder: Path) -> Iterator[Postgres]:
+    """A fresh dataset in the PostgreSQL server."""
+    database = Postgres(postgres_folder)
+    yield database
+    database.drop()
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path, postgres_folder: Path) -> Database:
-    """A fresh database of each kind."""
-    return DuckDb(tmp_path) if request.param == "duckdb" else Postgres(postgres_folder)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """A fresh database of each kind; of one kind for tests of what no database can matter to:
+    `@pytest.mark.parametrize("database", ["duckdb"], indirect=True)`."""
+    if request.param == "duckdb":
+        return DuckDb(tmp_path)
+    database: Database = request.getfixturevalue("postgres")
+    return database
 
 
 @pytest.fixture
@@ -68,7 +87,7 @@ class _harnesses:  # noqa: N801 - reads as the function it is
         return self._make
 
     def _make(self, seed: int = 1, **options: object) -> Harness:
-        world = World(seed, **{"jobs_per_day": 0.1, "mean_results": 6, "workspaces": 1} | options)  # type: ignore[arg-type]
+        world = World(seed, **SMALL_WORLD | options)  # type: ignore[arg-type]
         sandbox = Sandbox(world)
         sandbox.start()
         self._open.append(sandbox)

@@ -14,7 +14,7 @@ from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from captaindata_source import captaindata
+from captaindata_source import captaindata, refresh_views
 from captaindata_source.errors import AuthError, ConfigError, PaginationError
 from captaindata_source.sandbox import Fault, Sandbox, World
 from captaindata_source.tables import TABLES
@@ -266,3 +266,21 @@ def test_what_would_lose_results_in_silence_is_refused(harness: Harness) -> None
         root = _root(failed.value)
         assert isinstance(root, ConfigError)
         assert message in str(root)
+
+
+def test_views_of_a_pipeline_of_ones_own(harness: Harness) -> None:
+    pipeline = dlt.pipeline(
+        "own",
+        pipelines_dir=str(harness.folder / "pipelines"),
+        destination=dlt.destinations.duckdb(str(harness.folder / "warehouse.duckdb")),
+        dataset_name="Captain-Data",
+    )
+    pipeline.run(make_source(harness))
+    states = {change.view: str(change.state) for change in refresh_views(pipeline)}
+    assert states["workflow_performance"] == "created"
+    assert states["sync_freshness"] == "skipped", "only the command keeps sync_runs"
+    harness.database.dataset = "captain_data"
+    jobs = len(harness.rows("jobs"))
+    assert len(harness.database.execute("select * from captain_data_views.jobs")) == jobs
+    again = {str(change.state) for change in refresh_views(pipeline)}
+    assert again == {"unchanged", "skipped"}

@@ -34,7 +34,7 @@ def commands(
     choices = [a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     if not choices:
         return {name.strip(): parser}
-    found = {}
+    found: dict[str, argparse.ArgumentParser] = {}
     for word, child in choices[0].items():
         found |= commands(child, f"{name} {word}")
     return found
@@ -106,7 +106,11 @@ def test_changelog_and_version() -> None:
 
 
 def test_constraints_hold_no_addresses_and_pin_every_dependency() -> None:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    lines = [
+        line
+        for file in ("constraints.txt", "constraints-dbt.txt")
+        for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
+    ]
     pins = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", pin) for pin in pins)
     names = {pin.split("==")[0].lower() for pin in pins}

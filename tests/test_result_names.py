@@ -16,8 +16,8 @@ from captaindata_source.typed.names import RESERVED, assign_names, clean_name
 AWKWARD = [
     "", "*", "/x", "$x", "x", "X", "x_", '"', "'", "a.b", "a b", "select", "SELECT", "order",
     "user", "ctid", "rowid", "job_id", "1st", "ünï", "日本", "\u0000", "\n", "🚀", "_dlt_id", "é",
-    "e\u0301", "'; drop table jobs; --", "k" * 62, "k" * 63, "k" * 64, "k" * 10_000, "fullName", "full_name",
-    "LinkedIn", "\ud800",
+    "e\u0301", "'; drop table jobs; --", "k" * 62, "k" * 63, "k" * 64, "k" * 10_000, "fullName",
+    "full_name", "LinkedIn", "\ud800",
 ]  # fmt: skip
 KEYS = st.lists(st.sampled_from(AWKWARD) | st.text(max_size=70), unique=True, max_size=40)
 TAKEN = {"job_id", "result_id", "started_at", "created_at"}

@@ -251,11 +251,10 @@ RESULTS = st.lists(
 
 
 @settings(max_examples=8, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-@given(first=RESULTS, second=RESULTS, third=RESULTS)
-def test_no_value_is_lost_whatever_comes(
-    warehouse: Warehouse, first: list[Any], second: list[Any], third: list[Any]
-) -> None:
+@given(data=st.data())
+def test_no_value_is_lost_whatever_comes(warehouse: Warehouse, data: st.DataObject) -> None:
     """Each example is a workflow of its own: two jobs, then the second of them again."""
+    first, second, third = (data.draw(RESULTS) for _ in range(3))
     known = warehouse.where.execute("select count(distinct workflow_uid) as n from job_results")
     name = f"w{known[0]['n']}_{len(json.dumps([first, second, third]))}"
     for job, results in (("x", first), ("y", second), ("y", third)):

@@ -21,6 +21,7 @@ from captaindata_source.http import AdaptiveThrottle, HttpClient, Secret
 from captaindata_source.queue import Package, ResultJob, ResultQueue
 from captaindata_source.results import ResultReader
 from captaindata_source.sandbox import Fault
+from tests.conftest import MakeHarness
 from tests.support.harness import Harness
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -201,6 +202,12 @@ def test_results_that_are_not_utf_8_are_refused(tmp_path: Path) -> None:
     rows, reader = read(api, ["j"], tmp_path)
     assert rows == []
     assert reader.ledger == []
+
+
+@pytest.fixture
+def harness(make_harness: MakeHarness) -> Harness:
+    """The results of one job matter, the others do not."""
+    return make_harness(workflows=1, jobs_per_day=0.0)
 
 
 @settings(

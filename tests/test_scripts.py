@@ -24,10 +24,21 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def run_script(name: str, folder: Path, environment: dict[str, str]) -> str:
+IN_A_SMALL_WORLD = """
+import functools, runpy, sys
+from captaindata_source import sandbox
+sandbox.World = functools.partial(sandbox.World, jobs_per_day=0.2, mean_results=10)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+"""Runs a script of ours, as it is, with fewer jobs in the worlds that it makes."""
+
+
+def run_script(
+    name: str, folder: Path, environment: dict[str, str], *, wrapper: str | None = None
+) -> str:
     base = {"PATH": os.environ["PATH"], "HOME": str(folder), "DLT_DATA_DIR": str(folder / "dlt")}
     done = subprocess.run(
-        [sys.executable, str(SCRIPTS / name)],
+        [sys.executable, *(("-c", wrapper) if wrapper else ()), str(SCRIPTS / name)],
         cwd=folder,
         env={**base, "RUNTIME__DLTHUB_TELEMETRY": "false", **environment},
         capture_output=True,
@@ -79,7 +90,8 @@ def test_several_workspaces(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_demo(tmp_path: Path) -> None:
-    first, second = run_script("demo.py", tmp_path, {}).split("Second sync:")
+    output = run_script("demo.py", tmp_path, {}, wrapper=IN_A_SMALL_WORLD)
+    first, second = output.split("Second sync:")
     rows = {
         line.rsplit(maxsplit=2)[0]: line.split()[-2:]
         for line in second.splitlines()
@@ -91,6 +103,8 @@ def test_demo(tmp_path: Path) -> None:
     assert all(int(count) > 0 for count in rows["rows in jobs"])
     assert all(int(count) > 100 for count in rows["results skipped (jobs)"])
     assert (tmp_path / "warehouse.duckdb").exists()
+    assert second.count("┌") == 3, "three little tables"
+    assert "full_name" in second
 
 
 def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.conftest import MakeHarness
@@ -12,9 +10,9 @@ from tests.support.oracle import Oracle, assert_equal
 
 
 @pytest.fixture
-def database(postgres_folder: Path) -> Postgres:
+def database(postgres: Postgres) -> Postgres:
     """Side by side works on a server only: one DuckDB file takes one writer."""
-    return Postgres(postgres_folder)
+    return postgres
 
 
 @pytest.mark.parametrize("seed", [1, 3])
@@ -22,7 +20,7 @@ def test_two_processes_with_different_workspaces_into_one_dataset(
     make_harness: MakeHarness, seed: int
 ) -> None:
     harness = make_harness(seed, workspaces=2)
-    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
     oracle = Oracle(harness.world)
     for _ in range(2):
         oracle.look()

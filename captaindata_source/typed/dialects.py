@@ -242,7 +242,8 @@ class PostgresDialect:
             for column in columns
             if column.value_type is ValueType.JSON
         }
-        record = _Record("results.data", "fields", parents | {key for key, name in whole if name is None})
+        whole_keys = {key for key, nested_key in whole if nested_key is None}
+        record = _Record("results.data", "fields", parents | whole_keys)
         nested: dict[str, _Record] = {}
         typed = []
         for column in columns:
@@ -262,7 +263,8 @@ class PostgresDialect:
             f"{_clean('data', 'text')} as data\n"
             f"    from ({results}) as found\n"
             ")\n"
-            "select results.job_id, results.result_id, results.started_at, results.created_at,\n    "
+            "select results.job_id, results.result_id, results.started_at, results.created_at,\n"
+            "    "
             + ",\n    ".join(typed)
             + "\nfrom results"
             + "".join(f"\n{join}" for join in joins)
@@ -306,7 +308,7 @@ def _clean(value: str, text: str) -> str:
     """Without the one character that Postgres can't hold in text; the same on both."""
     return (
         f"case when strpos(cast({value} as {text}), '\\u0000') > 0 then cast(replace("
-        f"cast({value} as {text}), '\\u0000', '\\ufffd') as json) else {value} end"
+        f"cast({value} as {text}), '\\u0000', '\\ufffd') as json) else cast({value} as json) end"
     )
 
 

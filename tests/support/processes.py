@@ -32,16 +32,20 @@ PRELOAD = [
     "dlt._workspace._plugins",
     "dlt._workspace.cli",
     "dlt.common.libs.pyarrow",
+    "dlt.common.libs.sql_alchemy_compat",
     "dlt.destinations._adbc_jobs",
+    "dlt.sources.helpers.requests",
     "encodings.idna",
     "h11",
     "httpcore",
     "pendulum.locales.en.locale",
     "pyarrow.compute",
     "pyarrow.parquet",
+    "pytz.tzinfo",
     "requests",
     "sqlglot",
     "tests.support.processes",
+    "tests.support.preloaded",
 ]
 TIMEOUT_SECONDS = 120
 _context = multiprocessing.get_context("forkserver")

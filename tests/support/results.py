@@ -29,12 +29,12 @@ def opened(where: Database) -> Iterator[database.Database]:
             yield database.DuckDbDatabase(connection)
         return
     assert isinstance(where, Postgres)
-    connection = psycopg2.connect(where.uri, options="-c timezone=America/Los_Angeles")
-    connection.autocommit = True
+    server = psycopg2.connect(where.uri, options="-c timezone=America/Los_Angeles")
+    server.autocommit = True
     try:
-        yield database.PostgresDatabase(connection)
+        yield database.PostgresDatabase(server)
     finally:
-        connection.close()
+        server.close()
 
 
 class Warehouse:

@@ -1,0 +1,394 @@
+"""Writes `sql/dbt/models/sources.yml`: `python -m tests.support.dbt_sources`.
+
+Columns come from the tables and the views themselves, descriptions from the READMEs and the views'
+headers; which data tests there are is told here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from captaindata_source import tables
+from captaindata_source.tables import DELETE_MARK, Table
+from captaindata_source.views.definitions import ViewDefinition, load_views
+
+ROOT = Path(__file__).parents[2]
+TARGET = ROOT / "sql" / "dbt" / "models" / "sources.yml"
+RAW, VIEWS = "captaindata", "captaindata_views"
+
+Yaml = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Rows refer to rows of another table of the same source.
+
+    Args:
+        to: That table.
+        columns: Here; to the columns there, where those have other names.
+        is_certain: It can't be otherwise, so a violation is an error. Else legal data may break it:
+            where only some tables are synced, or the API lists no more what a row refers to.
+    """
+
+    to: str
+    columns: tuple[str, ...]
+    to_columns: tuple[str, ...] = ()
+    is_certain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A column's values. Where the API chooses them, another one is a warning."""
+
+    values: tuple[str, ...]
+    is_certain: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A table of a source.
+
+    Args:
+        name: Its name.
+        description: What a row is.
+        columns: Column to description.
+        unique: Combinations of columns that are there once.
+        not_null: Columns that are never null.
+        related: What its rows refer to.
+        accepted: Column to its values.
+        config: More of dbt's configuration.
+    """
+
+    name: str
+    description: str
+    columns: Mapping[str, str]
+    unique: Sequence[tuple[str, ...]] = ()
+    not_null: Iterable[str] = ()
+    related: Sequence[Related] = ()
+    accepted: Mapping[str, Accepted] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+_OUTCOMES = Accepted(("loaded", "partly_loaded", "failed"))
+_WORKFLOW_STATUS = Accepted(("active", "paused", "archived"))
+_JOB_STATUS = ("pending", "running", "paused", "stopped", "shutdown", "warning")
+_SUCCESS = ("finished", "completed")
+
+# -- raw tables --------------------------------------------------------------------------------
+
+DLT_COLUMNS = {
+    "_dlt_load_id": "the load package that wrote the row; valid where it is in `_dlt_loads`",
+    "_dlt_id": "dlt's own key of the row; a new one each time that the row is written",
+}
+LOADS = Entry(
+    name="_dlt_loads",
+    description="dlt's record of load packages: one that is here was loaded as a whole",
+    columns={
+        "load_id": "the load package; `_dlt_load_id` of its rows",
+        "schema_name": "dlt's schema",
+        "status": "0: loaded",
+        "inserted_at": "when it was complete",
+        "schema_version_hash": "version of dlt's schema",
+    },
+    not_null=("load_id",),
+)
+FIELDS = Entry(
+    name="job_result_fields",
+    description="catalogue of what the results hold: one row per workflow and key, and per key of a"
+    " nested object",
+    columns={
+        "workspace_uid": "workspace",
+        "workflow_uid": "workflow",
+        "field_id": "number of the key within the workflow",
+        "key": "the key, as it is in `data`",
+        "nested_key": "the key within the object; null where it is not nested",
+        "column_name": "its column in the workflow's view",
+        "column_type": "type of that column; null: an object, whose keys have columns of their own",
+        "column_place": "place of the column in the view; null: the view does not have it",
+        "json_types": "JSON types seen, separated by commas",
+        "value_kinds": "kinds of values seen, finer than `json_types`, separated by spaces",
+        "rows_with_value": "results with a value other than null",
+        "first_seen_at": "the oldest result with it",
+        "last_seen_at": "the newest result with it",
+        "previous_type": "type of the column before it was widened last",
+        "type_changed_at": "when that was",
+        "added_at": "when the key became known",
+    },
+    unique=[
+        ("workspace_uid", "workflow_uid", "field_id"),
+        ("workspace_uid", "workflow_uid", "column_name"),
+    ],
+    not_null=("workspace_uid", "workflow_uid", "field_id", "column_name"),
+)
+RESULT_VIEWS = Entry(
+    name="job_result_views",
+    description="the views with a workflow's results as columns, one row per workflow",
+    columns={
+        "workspace_uid": "workspace",
+        "workflow_uid": "workflow",
+        "view_name": "the view, in the schema of the views",
+        "added_at": "when the view got its name",
+    },
+    unique=[("workspace_uid", "workflow_uid"), ("view_name",)],
+    not_null=("workspace_uid", "workflow_uid", "view_name"),
+)
+MEANINGS = {
+    ("jobs", "scheduled_time"): "when it is to start, or was",
+    ("jobs", "start_time"): "start",
+    ("jobs", "finish_time"): "end",
+    ("jobs", "error_message"): "what went wrong",
+    ("jobs", "accounts"): "accounts that it runs with",
+    ("jobs", "configuration"): "its configuration",
+    ("job_results", "loaded_at"): "when the row was written",
+    ("successful_jobs", "_deleted"): "null; true on destinations that can't merge: the job left",
+    ("sync_runs", "is_full_refresh"): "everything was fetched again",
+    ("sync_runs", "load_packages"): "load packages committed",
+    ("sync_runs", "api_version"): "version of the API",
+    ("sync_runs", "connector_version"): "version of the connector",
+    ("sync_runs", "dlt_version"): "version of dlt",
+    ("job_results_ledger", "loaded_at"): "when the row was written",
+}
+"""Where `sql/README.md` has no word, for the column's name says it."""
+RAW_UNIQUE: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "workspaces": [("workspace_uid",)],
+    "job_results": [("workspace_uid", "result_uid"), ("workspace_uid", "job_uid", "position")],
+}
+"""Where it is not the table's key."""
+RAW_NOT_NULL = {
+    "job_results": ("result_uid", "position", "_dlt_load_id"),
+    "sync_runs": ("started_at", "finished_at", "outcome"),
+}
+"""Beside the tables' keys."""
+_WORKFLOW = Related("workflows", ("workspace_uid", "workflow_uid"), ("workspace_uid", "uid"))
+_JOB = Related("jobs", ("workspace_uid", "job_uid"), ("workspace_uid", "uid"))
+RAW_RELATED = {
+    "workflows": (Related("workspaces", ("workspace_uid",)),),
+    "jobs": (Related("workspaces", ("workspace_uid",)), _WORKFLOW),
+    "successful_jobs": (Related("jobs", ("workspace_uid", "uid")),),
+    "job_results": (_JOB, Related("job_results_ledger", ("workspace_uid", "job_uid"))),
+    "job_results_ledger": (_JOB,),
+}
+RAW_ACCEPTED = {
+    "jobs": {"status": Accepted((*_JOB_STATUS, *_SUCCESS), is_certain=False)},
+    "successful_jobs": {"status": Accepted(_SUCCESS)},
+    "sync_runs": {"outcome": _OUTCOMES},
+}
+RAW_CONFIG = {
+    "sync_runs": {
+        "loaded_at_field": "finished_at",
+        "freshness": {
+            f"{level}_after": {
+                "count": f"{{{{ var('captaindata_{level}_after_hours', {hours}) }}}}",
+                "period": "hour",
+            }
+            for level, hours in (("warn", 26), ("error", 50))
+        }
+        | {"filter": "outcome <> 'failed'"},
+    }
+}
+
+
+def raw_tables() -> Sequence[Table]:
+    """All tables of the connector."""
+    return [each for each in vars(tables).values() if isinstance(each, Table)]
+
+
+def raw_entries() -> Iterator[Entry]:
+    described = _described_tables((ROOT / "README.md").read_text(encoding="utf-8"))
+    meanings = _described_columns((ROOT / "sql" / "README.md").read_text(encoding="utf-8"))
+    for table in raw_tables():
+        names = [*table.columns, *([DELETE_MARK] if table.has_delete_mark else [])]
+        columns = {name: _meaning(table.name, name, meanings) for name in names}
+        missing = [name for name, text in columns.items() if not text]
+        if missing or table.name not in described:
+            raise ValueError(f"README.md or sql/README.md lacks {table.name}: {missing}")
+        if table.name != tables.JOB_RESULTS.name:  # its files are loaded as they are
+            columns |= DLT_COLUMNS
+        yield Entry(
+            name=table.name,
+            description=described[table.name],
+            columns=columns,
+            unique=RAW_UNIQUE.get(table.name, [table.key]),
+            not_null=(*table.key, *RAW_NOT_NULL.get(table.name, ())),
+            related=RAW_RELATED.get(table.name, ()),
+            accepted=RAW_ACCEPTED.get(table.name, {}),
+            config=RAW_CONFIG.get(table.name, {}),
+        )
+    yield from (FIELDS, RESULT_VIEWS, LOADS)
+
+
+def _described_tables(readme: str) -> dict[str, str]:
+    rows = re.findall(r"^\| `(\w+)` \| `workspace_uid`.*? \| (.+?) \|$", readme, re.MULTILINE)
+    return dict(rows)
+
+
+def _described_columns(readme: str) -> dict[str, dict[str, str]]:
+    """Table to column to meaning."""
+    found: dict[str, dict[str, str]] = {}
+    _, _, readme = readme.partition("# The tables, column by column\n")
+    for name, text in re.findall(r"^#+ (\w+)\n(.*?)(?=\n#+ |\Z)", readme, re.DOTALL | re.MULTILINE):
+        rows = re.findall(r"^\| (`.+?) \|.*?\| *(.*?) *\|$", text, re.MULTILINE)
+        found[name] = {
+            column: text for names, text in rows for column in re.findall(r"`(\w+)`", names)
+        }
+    return found
+
+
+def _meaning(table: str, column: str, meanings: Mapping[str, Mapping[str, str]]) -> str:
+    """`successful_jobs` refers to `jobs`, which refers to `workspaces`."""
+    for name in (table, "jobs", "workspaces"):
+        text = MEANINGS.get((name, column)) or meanings.get(name, {}).get(column)
+        if text and not text.startswith("as in "):
+            return text
+    return ""
+
+
+# -- views -------------------------------------------------------------------------------------
+
+NEVER_NULL = {"workspace_id", "job_id", "result_id", "day", "month", "table_name"}
+"""Columns of views that are never null where they are among those that identify a row."""
+STATUS_GROUPS = Accepted(("succeeded", "failed", "in_progress", "stopped", "unknown"))
+ACCEPTED_ANYWHERE = {"status_group": STATUS_GROUPS, "workflow_status": _WORKFLOW_STATUS}
+VIEW_ACCEPTED = {
+    "workflows": {"status": _WORKFLOW_STATUS},
+    "sync_freshness": {"last_outcome": _OUTCOMES},
+    "results_reconciliation": {
+        "state": Accepted(("equal", "missing", "surplus", "unknown", "not_loaded"))
+    },
+}
+_VIEW_JOB = ("workspace_id", "job_id")
+VIEW_RELATED = {
+    "workflows": (Related("workspaces", ("workspace_id",)),),
+    "workflow_steps": (Related("workflows", ("workspace_id", "workflow_id"), is_certain=True),),
+    "workspace_members": (Related("workspaces", ("workspace_id",), is_certain=True),),
+    "jobs": (
+        Related("workspaces", ("workspace_id",)),
+        Related("workflows", ("workspace_id", "workflow_id")),
+    ),
+    "successful_jobs": (Related("jobs", _VIEW_JOB, is_certain=True),),
+    "job_results": (Related("jobs", _VIEW_JOB),),
+}
+
+
+def view_entries() -> Iterator[Entry]:
+    for view in load_views():
+        key = identifying(view)
+        anywhere = {name: a for name, a in ACCEPTED_ANYWHERE.items() if name in view.columns}
+        yield Entry(
+            name=view.name,
+            description=f"{view.question} {view.grain}",
+            columns=view.columns,
+            unique=[key],
+            not_null=[name for name in key if name in NEVER_NULL],
+            related=VIEW_RELATED.get(view.name, ()),
+            accepted=anywhere | VIEW_ACCEPTED.get(view.name, {}),
+        )
+
+
+def identifying(view: ViewDefinition) -> tuple[str, ...]:
+    """The columns in the brackets of a view's grain."""
+    for listed in re.findall(r"\(([\w, ]+)\)", view.grain):
+        columns = tuple(part.strip() for part in listed.split(","))
+        if set(columns) <= set(view.columns):
+            return columns
+    raise ValueError(f"{view.name}: the grain names no columns that identify a row")
+
+
+# -- dbt's YAML --------------------------------------------------------------------------------
+
+
+def render() -> str:
+    """The file."""
+    schema = f"var('captaindata_schema', '{RAW}')"
+    raw = _source(
+        RAW,
+        "What `captaindata sync` loads: the API's names and values, one table for each entity.",
+        f"{{{{ {schema} }}}}",
+        raw_entries(),
+    )
+    views = _source(
+        VIEWS,
+        "Answers: the views that come with the connector. All times are UTC.",
+        f"{{{{ var('captaindata_views_schema', {schema} ~ '_views') }}}}",
+        view_entries(),
+    )
+    lines = _yaml({"version": 2, "sources": [raw, views]})
+    return "\n".join(["# Written by python -m tests.support.dbt_sources", *lines, ""])
+
+
+def _source(name: str, description: str, schema: str, entries: Iterable[Entry]) -> Yaml:
+    return {
+        "name": name,
+        "description": description,
+        "database": "{{ var('captaindata_database', target.database) }}",
+        "schema": schema,
+        "tables": [_table(name, entry) for entry in entries],
+    }
+
+
+def _table(source: str, entry: Entry) -> Yaml:
+    tests: dict[str, list[Any]] = {name: [] for name in entry.columns}
+    whole: list[Any] = []
+    for columns in entry.unique:
+        if len(columns) == 1:
+            tests[columns[0]].append("unique")
+        else:
+            whole.append({"unique_combination": {"arguments": {"columns": list(columns)}}})
+    for name in entry.not_null:
+        tests[name].append("not_null")
+    for name, accepted in entry.accepted.items():
+        arguments: Yaml = {"arguments": {"values": list(accepted.values)}}
+        tests[name].append({"accepted_values": arguments | _severity(accepted.is_certain)})
+    for each in entry.related:
+        to: Yaml = {"to": f"source('{source}', '{each.to}')"}
+        there = each.to_columns or each.columns
+        if len(each.columns) == 1:
+            arguments = {"arguments": to | {"field": there[0]}}
+            tests[each.columns[0]].append({"relationships": arguments | _severity(each.is_certain)})
+        else:
+            arguments = {"columns": list(each.columns), **to, "to_columns": list(there)}
+            whole.append({"related": {"arguments": arguments} | _severity(each.is_certain)})
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        **({"config": dict(entry.config)} if entry.config else {}),
+        **({"data_tests": whole} if whole else {}),
+        "columns": [
+            {"name": name, "description": text, **({"data_tests": found} if found else {})}
+            for (name, text), found in zip(entry.columns.items(), tests.values(), strict=True)
+        ],
+    }
+
+
+def _severity(is_certain: bool) -> Yaml:
+    return {} if is_certain else {"config": {"severity": "warn"}}
+
+
+def _yaml(value: Yaml, indent: int = 0) -> Iterator[str]:
+    """Block style down to lists of plain values; texts as JSON, which YAML takes."""
+    space = " " * indent
+    for key, found in value.items():
+        if isinstance(found, dict):
+            yield f"{space}{key}:"
+            yield from _yaml(found, indent + 2)
+        elif isinstance(found, list) and any(isinstance(each, dict) for each in found):
+            yield f"{space}{key}:"
+            for each in found:
+                lines = list(_yaml(each, indent + 4)) if isinstance(each, dict) else [each]
+                yield f"{space}  - {lines[0].strip()}"
+                yield from lines[1:]
+        elif isinstance(found, list):
+            yield f"{space}{key}: [{', '.join(found)}]"
+        elif key == "description" or (isinstance(found, str) and re.search(r"[^a-z_]", found)):
+            yield f"{space}{key}: {json.dumps(found, ensure_ascii=False)}"
+        else:
+            yield f"{space}{key}: {found}"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render(), encoding="utf-8")

@@ -1,0 +1,151 @@
+"""Writes the generated parts of `sql/README.md`: `python -m tests.support.sql_readme`.
+
+What a view is comes from the header of its file; the outputs below the example queries come from a
+database that a sandbox was just synced into.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import unicodedata
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from captaindata_source.sandbox import Sandbox, World
+from captaindata_source.views.definitions import ViewDefinition, load_views
+from tests.support.databases import Database, DuckDb, Row
+from tests.support.harness import Harness
+
+PATH = Path(__file__).parents[2] / "sql" / "README.md"
+CHAPTER = re.compile(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^##? |\Z)", re.MULTILINE | re.DOTALL)
+GENERATED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+EXAMPLE = re.compile(r"(```sql\n(.*?)```\n\n```text\n)(.*?)(```)", re.DOTALL)
+VIEWS, TABLES, FIRST = "The views", "The tables, column by column", "First queries on the tables"
+ENTITIES = "workspaces, workspace_members, workflows, workflow_steps, jobs, successful_jobs"
+KINDS = {
+    "entities": (*ENTITIES.split(", "), "job_results"),
+    "joins": ("jobs_with_results", "workflow_performance", "all_successful_jobs"),
+}
+
+
+def chapters(text: str) -> dict[str, str]:
+    """Title to text of what is below each first-level heading."""
+    return dict(CHAPTER.findall(text))
+
+
+def sections(chapter: str) -> dict[str, str]:
+    """Name to text of what is below each second-level heading of one word."""
+    return dict(SECTION.findall(chapter))
+
+
+def load_sandbox(database: Database, folder: Path) -> None:
+    """Syncs the sandbox that the printed outputs are from."""
+    world = World(7, workspaces=2, workflows=4, days=30, jobs_per_day=0.3, mean_results=8)
+    sandbox = Sandbox(world)
+    sandbox.start()
+    try:
+        harness = Harness(sandbox, database, folder)
+        harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
+        harness.sync()
+    finally:
+        sandbox.stop()
+
+
+def with_headers(text: str) -> str:
+    """The text with what the files' headers say."""
+    views = {view.name: view for view in load_views()}
+
+    def replace(found: re.Match[str]) -> str:
+        name = found[2]
+        content = _contents(views) if name == "contents" else _header(views[name])
+        return f"{found[1]}{content}\n{found[3]}"
+
+    return GENERATED.sub(replace, text)
+
+
+def with_outputs(text: str, run: Callable[[str], Sequence[Row]]) -> str:
+    """The text with what the example queries give."""
+    return EXAMPLE.sub(lambda found: f"{found[1]}{printed(run(found[2]))}\n{found[4]}", text)
+
+
+def printed(rows: Sequence[Row]) -> str:
+    """Rows as a text table: times in UTC, floats with three places, nulls empty."""
+    names = list(rows[0])
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    is_number = [
+        all(isinstance(row[name], (int, float)) or row[name] is None for row in rows)
+        for name in names
+    ]
+    widths = [max(map(_width, column)) for column in zip(names, *cells, strict=True)]
+    lines = [
+        "  ".join(map(_padded, line, widths, is_number)).rstrip()
+        for line in (names, ["-" * width for width in widths], *cells)
+    ]
+    return "\n".join(lines)
+
+
+def _contents(views: dict[str, ViewDefinition]) -> str:
+    reports = [name for name in views if not any(name in names for names in KINDS.values())]
+    lines = ["| | view | question |", "|---|---|---|"]
+    for kind, names in {**KINDS, "reports": sorted(reports)}.items():
+        lines += [
+            f"| {'' if number else kind} | [`{name}`](#{name}) | {_escaped(views[name].question)} |"
+            for number, name in enumerate(names)
+        ]
+    return "\n".join(lines)
+
+
+def _header(view: ViewDefinition) -> str:
+    lines = [view.question, "", f"**Grain.** {view.grain}", "", "| column | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {_escaped(text)} |" for name, text in view.columns.items()]
+    return "\n".join(lines)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:.3f}"
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _padded(text: str, width: int, is_number: bool) -> str:
+    space = " " * (width - _width(text))
+    return space + text if is_number else text + space
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        for each in text
+    )
+
+
+def main() -> None:
+    """Rewrites the file."""
+    text = with_headers(PATH.read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        database = DuckDb(Path(folder))
+        load_sandbox(database, Path(folder))
+        PATH.write_text(with_outputs(text, database.execute), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

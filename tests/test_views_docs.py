@@ -1,0 +1,100 @@
+"""`sql/README.md` documents every view and column, and its examples give what it prints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from captaindata_source.views.definitions import load_views, parse_view
+from tests.support import sql_readme
+from tests.support.databases import Database, DuckDb, Postgres
+
+TEXT = sql_readme.PATH.read_text(encoding="utf-8")
+CHAPTERS = sql_readme.chapters(TEXT)
+CHAPTER = CHAPTERS[sql_readme.VIEWS]
+SECTIONS = sql_readme.sections(CHAPTER)
+VIEWS = {view.name: view for view in load_views()}
+HINT = "run python -m tests.support.sql_readme"
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres_folder: Path
+) -> Iterator[Database]:
+    """The printed outputs' sandbox, in the dataset that the queries name."""
+    if request.param == "duckdb":
+        found: Database = DuckDb(tmp_path)
+        sql_readme.load_sandbox(found, tmp_path)
+        yield found
+        return
+    found = Postgres(postgres_folder)
+    found.dataset = DuckDb.dataset
+    sql_readme.load_sandbox(found, tmp_path)
+    yield found
+    for row in found.execute(
+        "select nspname from pg_namespace where nspname in ('captaindata', 'captaindata_views') "
+        "or starts_with(nspname, 'captaindata_staging_')"
+    ):
+        found.execute(f"drop schema {row['nspname']} cascade")
+
+
+def test_every_view_is_documented_with_an_example() -> None:
+    assert set(SECTIONS) == set(VIEWS)
+    for name, section in SECTIONS.items():
+        assert f"<!-- generated: {name} -->" in section
+        (example,) = sql_readme.EXAMPLE.findall(section)
+        assert f"captaindata_views.{name}\n" in example[1], name
+        assert f"[`{name}`](#{name})" in CHAPTER, name
+
+
+def test_what_comes_from_the_headers_is_up_to_date() -> None:
+    assert sql_readme.with_headers(TEXT) == TEXT, HINT
+
+
+def test_headers_tell_all_parts_of_a_view() -> None:
+    for view in VIEWS.values():
+        assert view.grain.startswith("One row per "), view.name
+        assert re.search(r"\((\w+, )*\w+\)", view.grain), view.name
+        assert view.question.endswith("?"), view.name
+        for column, text in view.columns.items():
+            assert text, f"{view.name}.{column}"
+            if column.endswith("_at"):
+                assert "UTC" in text, f"{view.name}.{column}"
+            if column.endswith("_seconds"):
+                assert "seconds" in text, f"{view.name}.{column}"
+
+
+@pytest.mark.parametrize("part", ["Grain", "Question", "Needs", "Columns"])
+def test_a_header_without_a_part_is_refused(part: str) -> None:
+    text = "-- v: x\n--\n-- Grain: g\n-- Question: q?\n-- Needs: a.b\n--\n-- Columns:\n--   c: d\n"
+    assert parse_view("v", f"{text}\nselect 1 as c").columns == {"c": "d"}
+    cut = text.partition(f"-- {part}:")[0] + text.partition(f"-- {part}:")[2].partition("\n")[2]
+    with pytest.raises(ValueError, match=part.lower() if part != "Columns" else "Columns"):
+        parse_view("v", cut)
+
+
+def test_columns_examples_and_first_queries_are_those_of_the_database(database: Database) -> None:
+    """One test, for each that has the fixture may be in another process and sync again."""
+    assert_columns_are_documented(database)
+    assert sql_readme.with_outputs(CHAPTER, database.execute) == CHAPTER, HINT
+    queries = re.findall(r"```sql\n(.*?)```", CHAPTERS[sql_readme.FIRST], re.DOTALL)
+    assert len(queries) == 3
+    for query in queries:
+        assert database.execute(query), query
+
+
+def assert_columns_are_documented(database: Database) -> None:
+    found: dict[str, list[str]] = {}
+    for row in database.execute(
+        "select table_name, column_name from information_schema.columns "
+        f"where table_schema = '{database.dataset}_views' order by table_name, ordinal_position"
+    ):
+        found.setdefault(row["table_name"], []).append(row["column_name"])
+    of_results = {name for name in found if name.startswith("results_")} - set(VIEWS)
+    assert set(found) - of_results == set(VIEWS)
+    for name, section in SECTIONS.items():
+        documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+        assert documented == found[name], name
