@@ -156,7 +156,9 @@ class Catalogue:
                     create index on {{{FIELD_COUNTS}}} (workspace_uid, job_uid);
                     create index on {{{FIELD_JOBS}}} (workspace_uid, job_uid);
                     create index if not exists job_results_by_job
-                        on {{{JOB_RESULTS.name}}} (workspace_uid, job_uid)
+                        on {{{JOB_RESULTS.name}}} (workspace_uid, job_uid);
+                    create index if not exists job_results_by_workflow
+                        on {{{JOB_RESULTS.name}}} (workspace_uid, workflow_uid)
                     """
                 )
 
@@ -193,6 +195,7 @@ class Catalogue:
             from changed
             """
         )
+        self._analyze("changed_jobs")
         found = self._query("select distinct batch from changed_jobs order by batch")
         numbers = [number for (number,) in found]
         if numbers != list(range(len(numbers))):
@@ -202,23 +205,25 @@ class Catalogue:
 
     def _count(self, batch: int) -> None:
         """Counts one batch anew: takes away what its jobs had, adds what they have."""
-        self._run(
-            f"""
-            create temporary table batch_rows as
+        rows = f"""
             select r.workspace_uid, coalesce(r.workflow_uid, '') as workflow_uid, r.job_uid,
                 coalesce(r.created_at, r.loaded_at) as created_at, r.data
             from {{{JOB_RESULTS.name}}} as r
             inner join changed_jobs as c
                 on c.workspace_uid = r.workspace_uid and c.job_uid = r.job_uid
-            where c.batch = {batch};
+            where c.batch = {batch}
+        """
+        self._run(
+            f"""
             create temporary table batch_values as
             select workspace_uid, workflow_uid, job_uid, key, nested_key, kind,
                 count(*) as result_rows, min(created_at) as first_at, max(created_at) as last_at,
                 min(place) as place
-            from ({self._dialect.values("batch_rows")}) as found
-            group by workspace_uid, workflow_uid, job_uid, key, nested_key, kind;
+            from ({self._dialect.values(rows)}) as found
+            group by workspace_uid, workflow_uid, job_uid, key, nested_key, kind
             """
         )
+        self._analyze("batch_values")
         workflows = [
             (workspace, workflow)
             for workspace, workflow in self._query(
@@ -269,8 +274,12 @@ class Catalogue:
                 j.table_load_id
             from changed_jobs as c
             left join (
-                select workspace_uid, job_uid, min(workflow_uid) as workflow_uid
-                from batch_rows group by workspace_uid, job_uid
+                select r.workspace_uid, r.job_uid, min(r.workflow_uid) as workflow_uid
+                from {{{JOB_RESULTS.name}}} as r
+                inner join changed_jobs as b
+                    on b.workspace_uid = r.workspace_uid and b.job_uid = r.job_uid
+                where b.batch = {batch}
+                group by r.workspace_uid, r.job_uid
             ) as found
                 on found.workspace_uid = c.workspace_uid and found.job_uid = c.job_uid
             left join {{{FIELD_JOBS}}} as j
@@ -283,8 +292,7 @@ class Catalogue:
             from batch_jobs where load_id is not null or table_load_id is not null;
             drop table batch_jobs;
             drop table batch_counts;
-            drop table batch_values;
-            drop table batch_rows
+            drop table batch_values
             """
         )
 
@@ -388,6 +396,11 @@ class Catalogue:
             f"update {{{FIELDS}}} set {', '.join(sets)} where {scope} and field_id = %s",
             [*values, field.field_id],
         )
+
+    def _analyze(self, table: str) -> None:
+        """Counts a fresh temporary table: Postgres takes it for tiny and joins row by row."""
+        if self._database.kind == "postgres":
+            self._run(f"analyze {table}")
 
     def _query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return self._database.query(self._named(sql), parameters)

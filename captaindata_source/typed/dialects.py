@@ -21,6 +21,8 @@ LONG_PATTERN = "^-?[0-9]{16,19}$"
 NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$"
 MIN_BIGINT, MAX_BIGINT = -(2**63), 2**63 - 1
 SHORTEST_TIME, LONGEST_TIME = 19, 32
+DOUBLE_PATTERN = r"^-?[0-9]{1,200}(\.[0-9]+)?([eE][+-]?0*[0-9]{1,2})?$"
+"""What Postgres casts to a double without an error; more than what counts as a number."""
 HAS_OFFSET = "(Z|[+-][0-9][0-9]:?[0-9][0-9])$"
 
 COMMON_TYPES: Mapping[ValueType, str] = MappingProxyType(
@@ -61,7 +63,7 @@ class Dialect(Protocol):
         """A select of all values of all results, and of those within their objects.
 
         Args:
-            rows: A table of `workspace_uid`, `workflow_uid`, `job_uid`, `data`, `created_at`.
+            rows: A select of `workspace_uid`, `workflow_uid`, `job_uid`, `data`, `created_at`.
 
         Returns:
             SQL with the columns `workspace_uid`, `workflow_uid`, `job_uid`, `created_at`, `key`,
@@ -92,7 +94,7 @@ class DuckDbDialect:
             with cleaned as (
                 select workspace_uid, workflow_uid, job_uid, created_at,
                     {_clean("data", "varchar")} as data
-                from {rows}
+                from ({rows}) as results
             ),
             fields as (
                 select workspace_uid, workflow_uid, job_uid, created_at,
@@ -212,7 +214,7 @@ class PostgresDialect:
         return f"""
             with fields as (
                 select workspace_uid, workflow_uid, job_uid, created_at, e.key, e.value, e.place
-                from {rows}
+                from ({rows}) as results
                 cross join lateral json_each({_object(_clean("data", "text"))})
                     with ordinality as e(key, value, place)
             ),
@@ -323,7 +325,7 @@ def _postgres_cast(value_type: ValueType, value: str) -> str:
             f"between {MIN_BIGINT} and {MAX_BIGINT} then {value}::bigint end end"
         )
     if value_type is ValueType.DOUBLE:
-        return f"case when {value} ~ {literal(NUMBER_PATTERN)} then {value}::double precision end"
+        return f"case when {value} ~ {literal(DOUBLE_PATTERN)} then {value}::double precision end"
     if value_type is ValueType.TIMESTAMP:
         return (
             f"case when {value} ~ {literal(TIMESTAMP_PATTERN)} then ({value} || case when {value} "
