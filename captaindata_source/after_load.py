@@ -11,13 +11,15 @@ from typing import Any
 import dlt
 
 from captaindata_source.database import Database, open_database, schema_of
-from captaindata_source.errors import root_message
+from captaindata_source.errors import DestinationError, root_message
 from captaindata_source.locks import holding
 from captaindata_source.pipeline import SyncOptions
 from captaindata_source.publish import publish
 from captaindata_source.typed.catalogue import Catalogue
 from captaindata_source.typed.materialize import materialize
+from captaindata_source.typed.names import MAX_IDENTIFIER
 from captaindata_source.typed.tables import result_views
+from captaindata_source.views.definitions import views_schema
 from captaindata_source.views.install import Change, State, create_views, shipped_views
 
 __all__ = ["Aftermath", "follow_load", "refresh", "refresh_views"]
@@ -94,10 +96,12 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
     aftermath = Aftermath()
     if options.create_views:
         try:
-            with holding(pipeline, within=threading.Lock()):
-                aftermath.changes = refresh_views(
-                    pipeline, materialize_results=options.materialize_results
-                )
+            aftermath.changes = refresh_views(
+                pipeline, materialize_results=options.materialize_results
+            )
+        except KeyboardInterrupt:
+            aftermath.error = "interrupted: the next sync, or `captaindata views create`, goes on"
+            return aftermath
         except Exception as error:
             logger.debug("Views", exc_info=True)
             aftermath.error = root_message(error)
@@ -128,7 +132,7 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
     Raises:
         DestinationError: The database refused what is needed for all views.
     """
-    with open_database(pipeline) as database:
+    with holding(pipeline, within=threading.Lock()), open_database(pipeline) as database:
         if database is None:
             return []
         return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
@@ -136,6 +140,11 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
 
 def refresh(database: Database, dataset: str, *, materialize_results: bool = False) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
+    if len(views_schema(dataset)) > MAX_IDENTIFIER:
+        raise DestinationError(
+            f"Dataset {dataset} has a name too long for views: {views_schema(dataset)} is more "
+            f"than {MAX_IDENTIFIER} characters. Load into another, or set create_views to false"
+        )
     Catalogue(database, dataset).refresh()
     shipped = shipped_views(dataset)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])

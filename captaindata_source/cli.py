@@ -174,11 +174,13 @@ def _sync(options: argparse.Namespace) -> int:
     is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != report.FAILED for each in reports):
         aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
+    is_ok = aftermath.is_ok and all(each.outcome == report.LOADED for each in reports)
     if options.json:
         text = report.as_json(
             reports,
             destination=options.destination,
             dataset=options.dataset,
+            is_ok=is_ok,
             more=aftermath.as_dict(),
         )
     else:
@@ -187,8 +189,7 @@ def _sync(options: argparse.Namespace) -> int:
             filter(None, [report.as_text(reports, tables=tables), aftermath.as_text()])
         )
     sys.stdout.write(f"{text}\n")
-    is_loaded = all(each.outcome == report.LOADED for each in reports)
-    return OK if is_loaded and aftermath.is_ok else NOT_ALL_LOADED
+    return OK if is_ok else NOT_ALL_LOADED
 
 
 def _set_defaults() -> None:

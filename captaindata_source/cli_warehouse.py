@@ -90,12 +90,18 @@ def _positive(text: str) -> int:
 
 def _pipeline(options: argparse.Namespace) -> dlt.Pipeline:
     from captaindata_source import config, pipeline
+    from captaindata_source.database import DUCKDB
 
-    return pipeline.warehouse_pipeline(
+    found = pipeline.warehouse_pipeline(
         pipeline.SyncOptions(
             destination=options.destination, dataset=options.dataset, **config.load_options()
         )
     )
+    if found.destination.destination_type == DUCKDB and not pipeline.duckdb_file(found).exists():
+        raise ConfigError(
+            f"There is no {pipeline.duckdb_file(found)}: run `captaindata sync` first"
+        )
+    return found
 
 
 def _create_views(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import dlt
 import duckdb
 
-from captaindata_source.errors import DestinationError
+from captaindata_source.errors import CaptainDataError, DestinationError
 from captaindata_source.sqltext import quoted
 
 __all__ = [
@@ -70,6 +70,12 @@ class Database(Protocol):
     def transaction(self) -> Any:
         """A context: all or nothing. Raises `RefusedError` for what the database refuses."""
 
+    def reader(self, sql: str, rows: int) -> Any:
+        """A context: the rows of a query as Arrow batches, as they come; times are UTC."""
+
+    def has_schema(self, schema: str) -> bool:
+        """Whether a schema is there."""
+
     def relations(self, schema: str) -> dict[str, Relation]:
         """Tables and views of a schema, with their comments."""
 
@@ -94,9 +100,27 @@ def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
     if kind not in (DUCKDB, POSTGRES):
         yield None
         return
-    with pipeline.sql_client() as client:
-        connection = client.native_connection
-        yield DuckDbDatabase(connection) if kind == DUCKDB else PostgresDatabase(connection)
+    try:
+        with pipeline.sql_client() as client:
+            connection = client.native_connection
+            if kind == DUCKDB:
+                yield DuckDbDatabase(connection)
+            else:
+                address = client.credentials.to_native_representation()
+                yield PostgresDatabase(connection, address)
+    except Exception as error:
+        if isinstance(error, (CaptainDataError, OSError)) or not _is_of_database(error):
+            raise
+        raise DestinationError(
+            f"{pipeline.destination.destination_name} can't be read or written: "
+            f"{_first_line(error)}"
+        ) from error
+
+
+def _is_of_database(error: Exception) -> bool:
+    """Whether dlt, DuckDB, psycopg2 or ADBC raised it."""
+    modules = {kind.__module__.split(".")[0] for kind in type(error).__mro__}
+    return bool(modules & {"dlt", "duckdb", "_duckdb", "psycopg2", "adbc_driver_manager"})
 
 
 def schema_of(pipeline: dlt.Pipeline) -> str:
@@ -134,6 +158,15 @@ class DuckDbDatabase:
                 raise RefusedError(_first_line(error)) from error
             raise
 
+    @contextmanager
+    def reader(self, sql: str, rows: int) -> Iterator[Any]:
+        self._connection.execute("set timezone = 'UTC'")
+        yield self._connection.sql(sql).to_arrow_reader(rows)
+
+    def has_schema(self, schema: str) -> bool:
+        found = "select 1 from duckdb_schemas() where schema_name = %s"
+        return bool(self.query(f"{found} and database_name = current_database()", (schema,)))
+
     def relations(self, schema: str) -> dict[str, Relation]:
         rows = self.query(
             """
@@ -168,12 +201,13 @@ class DuckDbDatabase:
 
 
 class PostgresDatabase:
-    """A psycopg2 connection to Postgres, in autocommit."""
+    """A psycopg2 connection to Postgres, in autocommit, and the address for other drivers."""
 
     kind = "postgres"
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, address: str) -> None:
         self._connection = connection
+        self._address = address
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
         with self._connection.cursor() as cursor:
@@ -199,6 +233,17 @@ class PostgresDatabase:
                 is_busy = isinstance(error, psycopg2.errors.LockNotAvailable)
                 raise RefusedError(_first_line(error), is_busy=is_busy) from error
             raise
+
+    @contextmanager
+    def reader(self, sql: str, rows: int) -> Iterator[Any]:  # noqa: ARG002 - ADBC has its own size
+        import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
+
+        with adbc.connect(self._address) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            yield cursor.fetch_record_batch()
+
+    def has_schema(self, schema: str) -> bool:
+        return bool(self.query("select 1 from pg_namespace where nspname = %s", (schema,)))
 
     def relations(self, schema: str) -> dict[str, Relation]:
         rows = self.query(

@@ -21,6 +21,7 @@ from captaindata_source.database import DUCKDB, POSTGRES
 from captaindata_source.errors import ConfigError, root_message
 from captaindata_source.settings import Settings
 from captaindata_source.tables import TABLES
+from captaindata_source.views.definitions import views_schema
 
 __all__ = ["SyncOptions", "duckdb_file", "make_pipeline", "warehouse_pipeline"]
 
@@ -127,10 +128,11 @@ def _make(workspace: str, options: SyncOptions, suffix: str) -> dlt.Pipeline:
         raise ConfigError(
             f"Destination {options.destination!r} can't be used: {root_message(error)}"
         ) from error
-    if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == options.dataset:
+    schemas = (options.dataset, views_schema(options.dataset))
+    if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem in schemas:
         raise ConfigError(
             f"The DuckDB file {duckdb_file(pipeline).name} and the dataset {options.dataset!r} "
-            "have the same name, which DuckDB calls ambiguous: rename one of them"
+            "or its views have the same name, which DuckDB calls ambiguous: rename one of them"
         )
     return pipeline
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import dlt
@@ -12,6 +11,7 @@ import dlt
 from captaindata_source.database import DUCKDB
 from captaindata_source.errors import ConfigError
 from captaindata_source.pipeline import SyncOptions, duckdb_file
+from captaindata_source.views.definitions import views_schema
 
 __all__ = ["check_publish", "publish"]
 
@@ -35,10 +35,10 @@ def check_publish(pipeline: dlt.Pipeline, options: SyncOptions) -> Path | None:
         raise ConfigError("publish_copy needs a DuckDB file")
     if target.resolve() == source.resolve():
         raise ConfigError(f"publish_copy {str(target)!r} is the warehouse itself")
-    if target.stem == options.dataset:
+    if target.stem in (options.dataset, views_schema(options.dataset)):
         raise ConfigError(
-            f"publish_copy {target.name!r} and the dataset {options.dataset!r} have the same name, "
-            "which DuckDB calls ambiguous: rename one of them"
+            f"publish_copy {target.name!r} and the dataset {options.dataset!r} or its views have "
+            "the same name, which DuckDB calls ambiguous: rename one of them"
         )
     if target.is_dir():
         raise ConfigError(f"publish_copy {str(target)!r} is a folder: name a file in it")
@@ -59,16 +59,13 @@ def publish(pipeline: dlt.Pipeline, target: Path) -> None:
     """
     source = duckdb_file(pipeline)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-        fresh = Path(folder) / target.name
-        # connected over the copy: no other process writes, and all that was committed is in the
-        # file, which is closed last, for closing it ends DuckDB's own lock on it
-        with (
-            source.open("rb") as reader,
-            pipeline.sql_client() as client,
-            fresh.open("xb") as writer,
-        ):
-            client.execute_sql("force checkpoint")
+    fresh = target.with_name(f".{target.name}.part")
+    # connected over the copy: no other process writes, and all that was committed is in the file,
+    # which is closed last, for closing it ends DuckDB's own lock on it
+    with source.open("rb") as reader, pipeline.sql_client() as client:
+        client.execute_sql("force checkpoint")
+        fresh.unlink(missing_ok=True)  # of a process that was killed
+        with fresh.open("xb") as writer:
             shutil.copyfileobj(reader, writer, COPY_BYTES)
             writer.flush()
             os.fsync(writer.fileno())

@@ -108,12 +108,13 @@ def as_json(
     *,
     destination: str,
     dataset: str,
+    is_ok: bool,
     more: Mapping[str, Any],
 ) -> str:
     """The machine-readable summary of a sync: one JSON object, `more` included."""
     return json.dumps(
         {
-            "ok": all(report.outcome == LOADED for report in reports),
+            "ok": is_ok,
             "destination": destination,
             "dataset": dataset,
             "workspaces": [report.as_dict() for report in reports],

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import dlt
 import duckdb
 import pyarrow as pa
 
-from captaindata_source.database import DUCKDB, Database, open_database, schema_of
+from captaindata_source.database import Database, open_database, schema_of
 from captaindata_source.errors import ConfigError
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LEDGER, WORKFLOWS, WORKSPACES
 from captaindata_source.typed.catalogue import FIELD_JOBS
-from captaindata_source.typed.names import clean_name
+from captaindata_source.typed.names import assign_names
 from captaindata_source.typed.tables import PREFIX, RESULT_VIEWS
 from captaindata_source.views.definitions import views_schema
 
@@ -49,6 +48,7 @@ class Listed:
         is_table: Whether that is a table.
         columns: How many columns it has.
         rows: Results loaded.
+        folder: Name for the workspace's folder, which no other workspace has.
     """
 
     workspace: str
@@ -59,6 +59,7 @@ class Listed:
     is_table: bool
     columns: int
     rows: int
+    folder: str
 
 
 def list_results(pipeline: dlt.Pipeline) -> list[Listed]:
@@ -108,6 +109,13 @@ def _list(database: Database, dataset: str) -> list[Listed]:
             """
         )
     }
+    views = database.query(
+        f"select workspace_uid, workflow_uid, view_name from {schema}.{RESULT_VIEWS}"
+    )
+    spaces = {workspace for workspace, *_ in views}
+    folders = assign_names(
+        ((workspace, [[names.get(workspace) or workspace]]) for workspace in spaces), taken=()
+    )
     listed = [
         Listed(
             workspace=names.get(workspace) or workspace,
@@ -118,10 +126,9 @@ def _list(database: Database, dataset: str) -> list[Listed]:
             is_table=not there[view].is_view,
             columns=len(database.columns(views_schema(dataset), view)),
             rows=counts.get((workspace, workflow), 0),
+            folder=folders[workspace],
         )
-        for workspace, workflow, view in database.query(
-            f"select workspace_uid, workflow_uid, view_name from {schema}.{RESULT_VIEWS}"
-        )
+        for workspace, workflow, view in views
         if view in there
     ]
     return sorted(listed, key=lambda each: (each.workspace, each.workflow, each.view))
@@ -170,8 +177,10 @@ def preview(pipeline: dlt.Pipeline, each: Listed, *, limit: int) -> pa.Table:
         f"select * from {_target(pipeline, each)} "
         f"order by created_at desc nulls last, result_id limit {limit}"
     )
-    with _reader(pipeline, query) as reader:
-        return reader.read_all()
+    with open_database(pipeline) as database:
+        assert database is not None  # noqa: S101 - it was listed
+        with database.reader(query, limit) as reader:
+            return reader.read_all()
 
 
 def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) -> Path:
@@ -186,34 +195,31 @@ def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) 
         kind: What to write.
 
     Raises:
-        OSError: The file can't be written.
+        OSError: The folder can't be written.
+        DestinationError: The database can't be read, or the file not be written.
     """
-    target = folder / clean_name(each.workspace) / f"{each.view.removeprefix(PREFIX)}.{kind}"
+    target = folder / each.folder / f"{each.view.removeprefix(PREFIX)}.{kind}"
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.part")
-    with open_database(pipeline) as database:
+    with open_database(pipeline) as database, duckdb.connect() as writer:
         assert database is not None  # noqa: S101 - it was listed
-        columns = database.columns(views_schema(schema_of(pipeline)), each.view)
-    selected = ", ".join(
-        f"cast({quoted(name)} as json) as {quoted(name)}"
-        if kind_.lower() == "json"
-        else quoted(name)
-        for name, kind_ in columns
-    )
-    try:
-        with (
-            _reader(pipeline, f"select * from {_target(pipeline, each)}") as reader,
-            duckdb.connect() as writer,
-        ):
-            writer.execute("set timezone = 'UTC'")
-            writer.register("results", reader)
-            writer.execute(
-                f"copy (select {selected} from results) to {literal(str(fresh))} "
-                f"({_COPY_OPTIONS[kind]})"
-            )
-        fresh.replace(target)
-    finally:
-        fresh.unlink(missing_ok=True)
+        columns = ", ".join(
+            f"cast({quoted(name)} as json) as {quoted(name)}"
+            if type_name.lower() == "json"
+            else quoted(name)
+            for name, type_name in database.columns(views_schema(schema_of(pipeline)), each.view)
+        )
+        try:
+            with database.reader(f"select * from {_target(pipeline, each)}", BATCH_ROWS) as reader:
+                writer.execute("set timezone = 'UTC'")
+                writer.register("results", reader)
+                writer.execute(
+                    f"copy (select {columns} from results) to {literal(str(fresh))} "
+                    f"({_COPY_OPTIONS[kind]})"
+                )
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
     return target
 
 
@@ -228,19 +234,3 @@ def as_box(table: pa.Table | duckdb.DuckDBPyRelation, *, width: int, rows: int =
 
 def _target(pipeline: dlt.Pipeline, each: Listed) -> str:
     return f"{quoted(views_schema(schema_of(pipeline)))}.{quoted(each.view)}"
-
-
-@contextmanager
-def _reader(pipeline: dlt.Pipeline, query: str) -> Iterator[Any]:
-    """A query's rows as Arrow batches, as they come."""
-    with pipeline.sql_client() as client:
-        if pipeline.destination.destination_type == DUCKDB:
-            client.native_connection.execute("set timezone = 'UTC'")
-            yield client.native_connection.execute(query).to_arrow_reader(BATCH_ROWS)
-            return
-        import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
-
-        address = client.credentials.to_native_representation()
-        with adbc.connect(address) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            yield cursor.fetch_record_batch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from captaindata_source.typed import materialize
+from captaindata_source.views import install
 from captaindata_source.views.install import State
 from tests.support.databases import Database, Postgres
 from tests.support.results import NOON, Warehouse, opened
@@ -126,8 +127,38 @@ def test_other_peoples_views_on_a_table_survive(warehouse: Warehouse) -> None:
     )
     warehouse.load("j3", [{"a": 9}])
     assert refresh(warehouse) is State.REPLACED
-    warehouse.load("j4", [{"a": "text"}])
-    changes = {change.view: change for change in warehouse.refresh(materialize=True)}
-    assert changes["results_w"].state is State.BLOCKED
-    assert changes["results_w"].reason == f"{dashboard} depends on it"
-    assert warehouse.where.execute(f"select count(*) as n from {dashboard}") == [{"n": 4}]
+    warehouse.load("j4", [{"a": "text"}, {"a": 10, "new": 1}])
+    for _ in range(2):
+        changes = {change.view: change for change in warehouse.refresh(materialize=True)}
+        assert changes["results_w"].state is State.BLOCKED
+        assert changes["results_w"].reason == f"{dashboard} depends on it"
+        rows = warehouse.where.execute(f"select a from {dashboard} order by a")
+        assert [row["a"] for row in rows] == [1, 2, 3, 9, 10, None], "the rows come all the same"
+    warehouse.where.execute(f"drop view {dashboard}")
+    refresh(warehouse)
+    assert [(row["a"], row["new"]) for row in warehouse.typed()][-2:] == [("text", None), ("10", 1)]
+
+
+def test_a_job_that_moves_to_another_workflow_leaves_its_table(warehouse: Warehouse) -> None:
+    warehouse.load("j2", [{"a": 4}], workflow="v")
+    refresh(warehouse)
+    assert [row["a"] for row in warehouse.typed()] == [1, 2]
+    assert [row["a"] for row in warehouse.typed("results_v")] == [4]
+    warehouse.load("j2", [{"a": 5}])
+    refresh(warehouse)
+    assert [row["a"] for row in warehouse.typed()] == [1, 2, 5]
+    assert warehouse.typed("results_v") == []
+    assert refresh(warehouse) is State.UNCHANGED
+
+
+def test_a_query_that_changed_with_the_same_columns_rebuilds_the_table(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_rows(warehouse)
+    monkeypatch.setattr(install, "HASH_VERSION", 99)
+    assert refresh(warehouse) is State.REPLACED
+    assert [row["a"] for row in warehouse.typed()] == [1, 2, 3]
+    warehouse.add_workflow("w", "Renamed")
+    mark_rows(warehouse)
+    refresh(warehouse)
+    assert [row["a"] for row in warehouse.typed()] == [-1, -2, -3], "a name is no query"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from captaindata_source import after_load
 from captaindata_source.typed import catalogue
 from captaindata_source.typed.catalogue import Catalogue
 from captaindata_source.views.install import State
@@ -408,3 +409,87 @@ def test_duplicate_keys_and_escapes(warehouse: Warehouse) -> None:
     assert row["a"] in (1, 2)
     assert row["be"] == "x\ufffdy"
     assert row["c"] == "a\\b'c\"d"
+
+
+@pytest.mark.parametrize(
+    "number", ["0." + "0" * 330 + "1", "1e-400", "1e400", "1e308", "0." + "3" * 150, "1e005"]
+)
+def test_no_number_breaks_a_view(warehouse: Warehouse, number: str) -> None:
+    warehouse.load("j1", ['{"v": 0.5}', f'{{"v": {number}}}'])
+    warehouse.refresh()
+    first, second = warehouse.typed()
+    assert first["v"] in (0.5, "0.5")
+    assert second["v"] is not None
+
+
+def test_others_views_keep_their_columns_and_new_ones_are_appended(warehouse: Warehouse) -> None:
+    if warehouse.where.name != "postgres":
+        return
+    warehouse.load("j1", [{"a": 1}])
+    warehouse.refresh()
+    dashboard = f"{warehouse.where.dataset}.dashboard"
+    warehouse.where.execute(
+        f"create view {dashboard} as select a from {warehouse.schema}.results_w"
+    )
+    warehouse.load("j2", [{"a": "text", "b": 2}])
+    for _ in range(2):
+        (change,) = [c for c in warehouse.refresh() if c.view == "results_w"]
+        assert change.state is State.BLOCKED
+        assert change.reason.startswith(f"{dashboard} depends on it; values that")
+        assert warehouse.typed() == [{"a": 1, "b": None}, {"a": None, "b": 2}]
+    warehouse.where.execute(f"drop view {dashboard}")
+    warehouse.refresh()
+    assert warehouse.typed() == [{"a": "1", "b": None}, {"a": "text", "b": 2}]
+
+
+def test_results_of_a_load_that_was_not_committed_are_not_counted(warehouse: Warehouse) -> None:
+    warehouse.load("j1", [{"a": 1}])
+    warehouse.refresh()
+    warehouse.load("j1", [{"a": 1}, {"a": 2}], is_committed=False)
+    warehouse.refresh()
+    assert warehouse.catalogue()["a"]["rows_with_value"] == 0
+    for table in ("job_results", "job_results_ledger"):
+        warehouse.where.execute(f"delete from {table}")
+    warehouse.refresh()
+    assert warehouse.catalogue()["a"]["rows_with_value"] == 0
+    warehouse.load("j1", [{"a": 3}])
+    warehouse.refresh()
+    assert warehouse.catalogue()["a"]["rows_with_value"] == 1
+
+
+def test_uids_of_any_kind(warehouse: Warehouse) -> None:
+    uid = '50%s off\' and "more"'
+    warehouse.add_workflow(uid, "Odd")
+    warehouse.load("j'%s1", [{"a": 1}], workflow=uid)
+    warehouse.refresh()
+    warehouse.load("j'%s2", [{"a": "x"}], workflow=uid)
+    warehouse.refresh()
+    assert [row["a"] for row in warehouse.typed("results_odd")] == ["1", "x"]
+
+
+def test_text_that_looks_like_an_escape_stays(warehouse: Warehouse) -> None:
+    warehouse.load("j1", [{"a": "\\u0000 as text", "b": "x\x00y\x00\x00z", "c": "\\\x00"}])
+    warehouse.refresh()
+    assert warehouse.typed() == [
+        {"a": "\\u0000 as text", "b": "x\ufffdy\ufffd\ufffdz", "c": "\\\ufffd"}
+    ]
+
+
+def test_a_loader_that_owns_nothing_but_its_schemas(warehouse: Warehouse) -> None:
+    """On Postgres: tables that are someone else's to index, a schema made by someone else."""
+    if warehouse.where.name != "postgres":
+        return
+    role, schema = f"loader_{warehouse.where.dataset}", warehouse.where.dataset
+    warehouse.load("j1", [{"a": 1}])
+    warehouse.where.execute(
+        f"create role {role}; create schema {schema}_views; "
+        f"grant usage, create on schema {schema}, {schema}_views to {role}; "
+        f"grant select on all tables in schema {schema} to {role}"
+    )
+    with opened(warehouse.where) as found:
+        found.run(f"set role {role}")
+        states = {c.view: c.state for c in after_load.refresh(found, schema)}
+        assert states["results_w"] is State.CREATED
+        found.run("reset role")
+    assert warehouse.typed() == [{"a": 1}]
+    warehouse.where.execute(f"drop owned by {role}; drop role {role}")

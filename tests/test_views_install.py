@@ -166,6 +166,7 @@ def test_views_of_the_package_on_an_empty_warehouse(raw: Connected, database: Da
     assert {change.state for change in dropped} == {State.DROPPED}
     assert len(dropped) == len(shipped)
     assert raw.relations(f"{database.dataset}_views") == {}
+    assert raw.has_schema(f"{database.dataset}_views"), "with what is granted on it"
 
 
 @pytest.fixture

@@ -145,6 +145,46 @@ def test_views_of_tables_that_are_not_loaded_are_skipped(make_harness: MakeHarne
     assert synced.summary["views_error"] is None
 
 
+def test_workspaces_of_odd_names_have_folders_of_their_own(make_harness: MakeHarness) -> None:
+    harness = make_harness(workspaces=2, workflows=1, mean_results=2)
+    harness.extra[VIEWS] = "true"
+    first, second = harness.world.workspaces
+    configs = [harness.config(first, name="../日本"), harness.config(second, name="中国")]
+    harness.sync(configs=configs)
+    run(harness, "results", "export", "--workspace", "../日本")
+    run(harness, "results", "export", "--workspace", "中国")
+    folders = {path.parent for path in harness.folder.rglob("*.csv")}
+    assert len(folders) == 2
+    assert {folder.parent for folder in folders} == {harness.folder / "exports"}
+
+
+@pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+def test_a_warehouse_that_is_missing_or_held(make_harness: MakeHarness, database: DuckDb) -> None:
+    harness = make_harness(workflows=1)
+    for command in (["views", "list"], ["views", "drop"], ["results", "list"]):
+        missing = run(harness, *command, expect=2)
+        assert "run `captaindata sync` first" in missing.stderr
+        assert not database.path.exists()
+    with duckdb.connect(str(database.path)):
+        for command in (["views", "list"], ["views", "create"], ["results", "list"]):
+            held = run(harness, *command, expect=1)
+            assert "lock" in held.stderr + held.stdout
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_server_that_is_down(make_harness: MakeHarness) -> None:
+    harness = make_harness(workflows=1)
+    down_there = "postgresql://u:s3cret@127.0.0.1:1/db"
+    for command in (["views", "list"], ["views", "create"], ["results", "list"]):
+        environment = harness.environment() | {"DESTINATION__POSTGRES__CREDENTIALS": down_there}
+        where = ["--destination", "postgres"]
+        down = processes.run([*command, *where], environment=environment, folder=harness.folder)
+        assert down.code == 1
+        assert "refused" in down.stderr + down.stdout
+        assert "s3cret" not in down.stderr + down.stdout
+        assert "Traceback" not in down.stderr
+
+
 @pytest.fixture
 def duck(make_harness: MakeHarness, database: DuckDb) -> Harness:
     return make_harness(workflows=2)
@@ -177,6 +217,7 @@ def test_a_copy_that_can_not_be_written_is_named(duck: Harness, tmp_path: Path) 
     duck.extra["SOURCES__CAPTAINDATA__PUBLISH_COPY"] = str(tmp_path / "file" / "copy.duckdb")
     synced = duck.sync(expect=1)
     assert "file" in synced.summary["publish_error"]
+    assert synced.summary["ok"] is False
     assert synced.workspaces["acme"]["outcome"] == "loaded"
 
 

@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from captaindata_source.database import Database
-from captaindata_source.sqltext import literal, quoted
+from captaindata_source.database import Database, RefusedError
+from captaindata_source.sqltext import quoted
 from captaindata_source.tables import JOB_RESULTS, LEDGER
 from captaindata_source.typed.dialects import dialect_of
 from captaindata_source.typed.names import assign_names
 from captaindata_source.typed.types import ValueType, json_types, value_type
 
-__all__ = ["BASE_COLUMNS", "FIELDS", "FIELD_JOBS", "Catalogue", "Field"]
+__all__ = ["BASE_COLUMNS", "FIELDS", "FIELD_COUNTS", "FIELD_JOBS", "GONE", "Catalogue", "Field"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +35,12 @@ MAX_FIELDS = 10_000
 """Keys of a workflow that the catalogue takes; more are data, not keys."""
 MAX_COLUMNS = 1_500
 """Columns of a workflow's view; Postgres ends at 1,600."""
+GONE = ""
+"""In place of a load, until its table was refreshed: the workflow no longer has the job."""
 BATCH_ROWS = 50_000
 """Results that are looked at in one transaction."""
 
+OF_WORKFLOW = "workspace_uid = %s and workflow_uid = %s"
 WorkflowKey = tuple[str, str]
 """Workspace uid and workflow uid."""
 
@@ -88,27 +91,34 @@ class Catalogue:
             return 0
         self._create_tables()
         batches = self._changed_jobs()
-        for number in range(batches):
-            with self._database.transaction():
-                self._count(number)
-        (jobs,) = self._database.query("select count(*) from changed_jobs")[0]
-        self._database.run("drop table changed_jobs")
+        try:
+            (jobs,) = self._database.query("select count(*) from changed_jobs")[0]
+            if jobs:
+                self._create_indexes()
+            for number in range(batches):
+                with self._database.transaction():
+                    self._count(number)
+        finally:
+            self._database.run("drop table changed_jobs")
         return int(jobs)
 
     def fields(self) -> dict[WorkflowKey, list[Field]]:
         """All fields, by workflow, in the order of their numbers."""
         if FIELDS not in self._database.relations(self._dataset):
             return {}
-        return self._fields("true")
+        return self._fields("true", ())
 
-    def _fields(self, condition: str) -> dict[WorkflowKey, list[Field]]:
+    def _fields(
+        self, condition: str, parameters: Sequence[object]
+    ) -> dict[WorkflowKey, list[Field]]:
         found: dict[WorkflowKey, list[Field]] = defaultdict(list)
         for workspace, workflow, number, key, nested, name, kind, place, kinds in self._query(
             f"""
             select workspace_uid, workflow_uid, field_id, key, nested_key, column_name,
                 column_type, column_place, value_kinds
             from {{{FIELDS}}} where {condition} order by workspace_uid, workflow_uid, field_id
-            """
+            """,
+            parameters,
         ):
             found[workspace, workflow].append(
                 Field(
@@ -150,17 +160,25 @@ class Catalogue:
                 )
                 """
             )
-            if self._database.kind == "postgres":
-                self._run(
-                    f"""
-                    create index on {{{FIELD_COUNTS}}} (workspace_uid, job_uid);
-                    create index on {{{FIELD_JOBS}}} (workspace_uid, job_uid);
-                    create index if not exists job_results_by_job
-                        on {{{JOB_RESULTS.name}}} (workspace_uid, job_uid);
-                    create index if not exists job_results_by_workflow
-                        on {{{JOB_RESULTS.name}}} (workspace_uid, workflow_uid)
-                    """
-                )
+
+    def _create_indexes(self) -> None:
+        """On Postgres; the views do without where the tables are someone else's."""
+        if self._database.kind != "postgres":
+            return
+        for table, column in (
+            (JOB_RESULTS.name, "job_uid"),
+            (JOB_RESULTS.name, "workflow_uid"),
+            (FIELD_COUNTS, "job_uid"),
+            (FIELD_JOBS, "job_uid"),
+        ):
+            try:
+                with self._database.transaction():
+                    self._run(
+                        f"create index if not exists {table}_by_{column} "
+                        f"on {{{table}}} (workspace_uid, {column})"
+                    )
+            except RefusedError as error:
+                logger.info("%s has no index by %s: %s", table, column, error)
 
     def _changed_jobs(self) -> int:
         """Lists, in batches, the jobs whose committed load is not the one that is counted."""
@@ -183,11 +201,14 @@ class Catalogue:
                     loaded.load_id,
                     coalesce(loaded.result_rows, 0) as result_rows
                 from loaded
-                full outer join {{{FIELD_JOBS}}} as counted
+                full outer join (
+                    select workspace_uid, job_uid, load_id
+                    from {{{FIELD_JOBS}}} where load_id <> '{GONE}'
+                ) as counted
                     on counted.workspace_uid = loaded.workspace_uid
                     and counted.job_uid = loaded.job_uid
-                where counted.load_id is null
-                    or counted.load_id <> coalesce(loaded.load_id, '')
+                where counted.load_id is null or loaded.load_id is null
+                    or counted.load_id <> loaded.load_id
             )
             select workspace_uid, job_uid, load_id, cast(floor(cast(sum(result_rows) over (
                 order by workspace_uid, job_uid rows unbounded preceding) as double precision)
@@ -211,7 +232,7 @@ class Catalogue:
             from {{{JOB_RESULTS.name}}} as r
             inner join changed_jobs as c
                 on c.workspace_uid = r.workspace_uid and c.job_uid = r.job_uid
-            where c.batch = {batch}
+            where c.batch = {batch} and c.load_id is not null
         """
         self._run(
             f"""
@@ -231,7 +252,7 @@ class Catalogue:
             )
         ]
         for workspace, workflow in sorted(workflows):
-            self._learn(workspace, workflow)
+            self._learn((workspace, workflow))
         jobs = f"(select workspace_uid, job_uid from changed_jobs where batch = {batch})"
         self._run(
             f"""
@@ -269,9 +290,9 @@ class Catalogue:
             select workspace_uid, job_uid, workflow_uid, field_id, kind, result_rows
             from batch_counts;
             create temporary table batch_jobs as
-            select c.workspace_uid, c.job_uid, c.load_id,
+            select c.workspace_uid, c.job_uid, c.load_id, j.table_load_id,
                 coalesce(found.workflow_uid, j.workflow_uid, '') as workflow_uid,
-                j.table_load_id
+                j.workflow_uid as old_workflow_uid
             from changed_jobs as c
             left join (
                 select r.workspace_uid, r.job_uid, min(r.workflow_uid) as workflow_uid
@@ -284,39 +305,47 @@ class Catalogue:
                 on found.workspace_uid = c.workspace_uid and found.job_uid = c.job_uid
             left join {{{FIELD_JOBS}}} as j
                 on j.workspace_uid = c.workspace_uid and j.job_uid = c.job_uid
+                and j.load_id <> '{GONE}'
             where c.batch = {batch};
-            delete from {{{FIELD_JOBS}}} where (workspace_uid, job_uid) in {jobs};
+            delete from {{{FIELD_JOBS}}}
+            where load_id <> '{GONE}' and (workspace_uid, job_uid) in {jobs};
             insert into {{{FIELD_JOBS}}}
                 (workspace_uid, job_uid, workflow_uid, load_id, table_load_id)
-            select workspace_uid, job_uid, workflow_uid, coalesce(load_id, ''), table_load_id
-            from batch_jobs where load_id is not null or table_load_id is not null;
+            select workspace_uid, job_uid, workflow_uid, load_id,
+                case when workflow_uid = old_workflow_uid then table_load_id end
+            from batch_jobs where load_id is not null
+            union all
+            select workspace_uid, job_uid, old_workflow_uid, '{GONE}', table_load_id
+            from batch_jobs
+            where table_load_id is not null
+                and (load_id is null or workflow_uid <> old_workflow_uid);
             drop table batch_jobs;
             drop table batch_counts;
             drop table batch_values
             """
         )
 
-    def _learn(self, workspace: str, workflow: str) -> None:
+    def _learn(self, workflow: WorkflowKey) -> None:
         """Takes the fields and kinds of a batch into the catalogue of a workflow."""
-        scope = f"workspace_uid = {literal(workspace)} and workflow_uid = {literal(workflow)}"
         known = {
             (field.key, field.nested_key): field
-            for fields in self._fields(scope).values()
+            for fields in self._fields(OF_WORKFLOW, workflow).values()
             for field in fields
         }
         kinds: dict[tuple[str, str | None], set[str]] = defaultdict(set)
         for key, nested, kind in self._query(
-            f"""
+            """
             select v.key, v.nested_key, v.kind
             from batch_values as v
             left join batch_values as p
                 on p.workspace_uid = v.workspace_uid and p.workflow_uid = v.workflow_uid
                 and p.job_uid = v.job_uid and p.key = v.key and v.nested_key is not null
                 and p.nested_key is null and p.kind = 'object'
-            where v.workspace_uid = {literal(workspace)} and v.workflow_uid = {literal(workflow)}
+            where v.workspace_uid = %s and v.workflow_uid = %s
             group by v.key, v.nested_key, v.kind
             order by min(coalesce(p.place, v.place)), v.key, min(v.place), v.nested_key
-            """
+            """,
+            workflow,
         ):
             kinds[key, nested].add(kind)
         fresh = [path for path in kinds if path not in known]
@@ -324,7 +353,7 @@ class Catalogue:
         if len(fresh) > room:
             logger.warning(
                 "Workflow %s: %s keys are not in the catalogue, which takes %s of a workflow",
-                workflow,
+                workflow[1],
                 f"{len(fresh) - room:,}",
                 f"{MAX_FIELDS:,}",
             )
@@ -342,8 +371,7 @@ class Catalogue:
             kind = value_type(kinds[path], is_nested=nested is not None)
             inserts.append(
                 (
-                    workspace,
-                    workflow,
+                    *workflow,
                     number,
                     key,
                     nested,
@@ -359,7 +387,7 @@ class Catalogue:
         self._insert_fields(inserts)
         for path, field in known.items():
             if not kinds.get(path, set()) <= field.kinds:
-                self._widen(scope, field, field.kinds | kinds[path], places, now)
+                self._widen(workflow, field, field.kinds | kinds[path], places, now)
 
     def _insert_fields(self, rows: Sequence[tuple[Any, ...]]) -> None:
         marks = ", ".join(["%s"] * 12)
@@ -376,7 +404,12 @@ class Catalogue:
             )
 
     def _widen(
-        self, scope: str, field: Field, kinds: frozenset[str], places: _Places, now: datetime
+        self,
+        workflow: WorkflowKey,
+        field: Field,
+        kinds: frozenset[str],
+        places: _Places,
+        now: datetime,
     ) -> None:
         kind = value_type(kinds, is_nested=field.nested_key is not None)
         new = replace(field, kinds=kinds, column_type=kind)
@@ -393,8 +426,8 @@ class Catalogue:
             sets += ["previous_type = %s", "type_changed_at = %s"]
             values += [field.column_type, now]
         self._query(
-            f"update {{{FIELDS}}} set {', '.join(sets)} where {scope} and field_id = %s",
-            [*values, field.field_id],
+            f"update {{{FIELDS}}} set {', '.join(sets)} where {OF_WORKFLOW} and field_id = %s",
+            [*values, *workflow, field.field_id],
         )
 
     def _analyze(self, table: str) -> None:

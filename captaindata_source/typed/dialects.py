@@ -18,10 +18,10 @@ __all__ = ["Column", "Dialect", "DuckDbDialect", "PostgresDialect", "dialect_of"
 
 INTEGER_PATTERN = "^-?[0-9]{1,15}$"
 LONG_PATTERN = "^-?[0-9]{16,19}$"
-NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$"
+NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,200})?([eE][+-]?[0-9]{1,2})?$"
 MIN_BIGINT, MAX_BIGINT = -(2**63), 2**63 - 1
 SHORTEST_TIME, LONGEST_TIME = 19, 32
-DOUBLE_PATTERN = r"^-?[0-9]{1,200}(\.[0-9]+)?([eE][+-]?0*[0-9]{1,2})?$"
+DOUBLE_PATTERN = r"^-?[0-9]{1,200}(\.[0-9]{1,200})?([eE][+-]?0*[0-9]{1,2})?$"
 """What Postgres casts to a double without an error; more than what counts as a number."""
 HAS_OFFSET = "(Z|[+-][0-9][0-9]:?[0-9][0-9])$"
 
@@ -307,10 +307,16 @@ def _object(value: str) -> str:
 
 
 def _clean(value: str, text: str) -> str:
-    """Without the one character that Postgres can't hold in text; the same on both."""
+    """Without the one character that Postgres can't hold in text; the same on both.
+
+    A backslash that is escaped itself is put aside meanwhile, as a character that JSON has not.
+    """
+    plain = f"cast({value} as {text})"
+    aside = f"replace({plain}, '\\\\', chr(1))"
+    cleaned = f"replace(replace({aside}, '\\u0000', '\\ufffd'), chr(1), '\\\\')"
     return (
-        f"case when strpos(cast({value} as {text}), '\\u0000') > 0 then cast(replace("
-        f"cast({value} as {text}), '\\u0000', '\\ufffd') as json) else cast({value} as json) end"
+        f"case when strpos({plain}, '\\u0000') > 0 then cast({cleaned} as json) "
+        f"else cast({value} as json) end"
     )
 
 

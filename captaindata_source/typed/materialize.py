@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from captaindata_source.database import Database, RefusedError
 from captaindata_source.sqltext import literal, quoted
-from captaindata_source.typed.catalogue import BASE_COLUMNS, FIELD_COUNTS, FIELD_JOBS, FIELDS
-from captaindata_source.typed.dialects import dialect_of
-from captaindata_source.typed.tables import ResultView
+from captaindata_source.typed.catalogue import BASE_COLUMNS, FIELD_COUNTS, FIELD_JOBS, FIELDS, GONE
+from captaindata_source.typed.dialects import Column, dialect_of
+from captaindata_source.typed.tables import ResultView, kept_columns
 from captaindata_source.views.definitions import views_schema
 from captaindata_source.views.install import Change, State, View, comments, marked
 
@@ -36,6 +37,7 @@ class _Table:
         self._schema = views_schema(dataset)
         self._wanted = wanted
         self._view: View = wanted.view
+        self._columns = wanted.columns
         self._target = f"{quoted(self._schema)}.{quoted(self._view.name)}"
         self._scope = (
             f"workspace_uid = {literal(wanted.workspace_uid)} "
@@ -45,62 +47,80 @@ class _Table:
     def bring_up_to_date(self) -> Change:
         name = self._view.name
         found = self._database.relations(self._schema).get(name)
-        if found is not None and marked(found.comment) is None:
+        if found is None:
+            return self._try(self._build, State.CREATED)
+        if (mark := marked(found.comment)) is None:
             return Change(name, State.BLOCKED, "something else has its name, with no mark of ours")
+        if found.is_view:
+            return self._try(partial(self._rebuild, "view"), State.REPLACED)
+        if mark != self._hash(self._columns):
+            change = self._try(partial(self._change, mark), State.REPLACED)
+            if change.state is State.BLOCKED:
+                # at least the rows: what its columns can't hold is null
+                rows = self._try(partial(self._refresh, self._columns_there()), State.REPLACED)
+                return rows if rows.state is State.BLOCKED else change
+            rows = self._try(partial(self._refresh, self._columns), State.REPLACED)
+            return rows if rows.state is State.BLOCKED else change
+        return self._try(partial(self._refresh, self._columns), State.REPLACED)
+
+    def _try(self, do: Callable[[], bool], state: State) -> Change:
+        """All of it or nothing; what stands in the way is named."""
+        name = self._view.name
         try:
-            if found is None:
-                with self._database.transaction():
-                    self._build()
-                return Change(name, State.CREATED)
-            if found.is_view:
-                self._rebuild("view")
-                return Change(name, State.REPLACED)
-            if marked(found.comment) != self._view.hash and not self._add_columns():
-                self._rebuild("table")
-                return Change(name, State.REPLACED)
             with self._database.transaction():
-                return Change(name, State.REPLACED if self._refresh() else State.UNCHANGED)
+                return Change(name, state if do() else State.UNCHANGED)
         except RefusedError as error:
             holders = self._database.dependents(self._schema, name)
             names = ", ".join(f"{schema}.{each}" for schema, each in holders)
             return Change(name, State.BLOCKED, f"{names} depends on it" if names else str(error))
 
-    def _rebuild(self, kind: str) -> None:
-        with self._database.transaction():
-            grants = self._database.grants(self._schema, self._view.name)
-            self._database.run(f"drop {kind} {self._target}")
-            self._build()
-            if grants:
-                self._database.run(";\n".join(grants))
+    def _rebuild(self, kind: str) -> bool:
+        grants = self._database.grants(self._schema, self._view.name)
+        self._database.run(f"drop {kind} {self._target}")
+        self._build()
+        if grants:
+            self._database.run(";\n".join(grants))
+        return True
 
-    def _build(self) -> None:
+    def _build(self) -> bool:
         self._database.run(f"create table {self._target} as\n{self._view.query}")
         if self._database.kind == "postgres":
             self._database.run(f"create index on {self._target} (job_id)")
         self._describe()
         self._settle()
-
-    def _add_columns(self) -> bool:
-        """Adds columns for keys that no row of the table has; False where that is not enough."""
-        there = [
-            (name, kind.lower())
-            for name, kind in self._database.columns(self._schema, self._view.name)
-        ][len(BASE_COLUMNS) :]
-        types = dialect_of(self._database.kind).types
-        wanted = [(column.name, types[column.value_type]) for column in self._wanted.columns]
-        new = wanted[len(there) :]
-        if wanted[: len(there)] != there or any(self._has_rows(name) for name, _ in new):
-            return False
-        with self._database.transaction():
-            for name, kind in new:
-                self._database.run(f"alter table {self._target} add column {quoted(name)} {kind}")
-            self._describe()
         return True
 
-    def _describe(self) -> None:
-        self._database.run(comments(self._target, self._view, kind="table"))
+    def _change(self, mark: str) -> bool:
+        """Adds columns for keys that no row of the table has; builds it anew for all else."""
+        count = len(self._columns_there())
+        new = self._columns[count:]
+        if mark != self._hash(self._columns[:count]) or any(map(self._has_rows, new)):
+            return self._rebuild("table")
+        types = dialect_of(self._database.kind).types
+        for column in new:
+            kind = types[column.value_type]
+            self._database.run(
+                f"alter table {self._target} add column {quoted(column.name)} {kind}"
+            )
+        self._describe()
+        return True
 
-    def _has_rows(self, column: str) -> bool:
+    def _columns_there(self) -> list[Column]:
+        """The columns that the table has, as they are."""
+        there = self._database.columns(self._schema, self._view.name)
+        names = {name for name, _ in there}
+        kept = kept_columns(self._columns, there, dialect_of(self._database.kind))
+        return [column for column in kept if column.name in names]
+
+    def _hash(self, columns: Sequence[Column]) -> str:
+        """Of what the table holds, whatever the workflow is called."""
+        return View(name=self._view.name, query=self._wanted.query_of(columns, "true")).hash
+
+    def _describe(self) -> None:
+        mark = self._hash(self._columns)
+        self._database.run(comments(self._target, self._view, kind="table", mark=mark))
+
+    def _has_rows(self, column: Column) -> bool:
         """Whether a job whose rows are in the table has the column's key."""
         return bool(
             self._database.query(
@@ -115,11 +135,11 @@ class _Table:
                     and c.kind <> 'null' and j.table_load_id = j.load_id
                 limit 1
                 """,
-                (self._wanted.workspace_uid, self._wanted.workflow_uid, column),
+                (self._wanted.workspace_uid, self._wanted.workflow_uid, column.name),
             )
         )
 
-    def _refresh(self) -> bool:
+    def _refresh(self, columns: Sequence[Column]) -> bool:
         """Replaces the rows of jobs that are in the table as another load brought them."""
         stale = (
             f"select job_uid from {self._dataset}.{FIELD_JOBS} "
@@ -127,10 +147,8 @@ class _Table:
         )
         if not self._database.query(f"{stale} limit 1"):
             return False
-        names = ", ".join(
-            quoted(name) for name in (*BASE_COLUMNS, *(c.name for c in self._wanted.columns))
-        )
-        fresh = self._wanted.query_where(f"r.job_uid in ({stale})")
+        names = ", ".join(quoted(name) for name in (*BASE_COLUMNS, *(c.name for c in columns)))
+        fresh = self._wanted.query_of(columns, f"r.job_uid in ({stale})")
         self._database.run(
             f"delete from {self._target} where job_id in ({stale});\n"
             f"insert into {self._target} ({names})\nselect {names} from ({fresh}) as fresh"
@@ -139,6 +157,8 @@ class _Table:
         return True
 
     def _settle(self) -> None:
+        jobs = f"{self._dataset}.{FIELD_JOBS}"
         self._database.run(
-            f"update {self._dataset}.{FIELD_JOBS} set table_load_id = load_id where {self._scope}"
+            f"delete from {jobs} where {self._scope} and load_id = '{GONE}';\n"
+            f"update {jobs} set table_load_id = load_id where {self._scope}"
         )

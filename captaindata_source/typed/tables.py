@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from captaindata_source.database import Database
 from captaindata_source.sqltext import literal, quoted
@@ -13,7 +13,7 @@ from captaindata_source.typed.dialects import Column, Dialect, dialect_of
 from captaindata_source.typed.names import assign_names
 from captaindata_source.views.install import View
 
-__all__ = ["RESULT_VIEWS", "ResultView", "result_views"]
+__all__ = ["PREFIX", "RESULT_VIEWS", "ResultView", "kept_columns", "result_views"]
 
 RESULT_VIEWS = "job_result_views"
 PREFIX = "results_"
@@ -35,7 +35,7 @@ class ResultView:
         workflow_name: Its name as last seen.
         view: The view, or what the table holds.
         columns: Columns behind the first four.
-        query_where: The view's query with one more condition on `r`, the results.
+        query_of: Makes the query on some columns, with a condition on `r`, the results.
         fields_without_column: Fields beyond the limit of columns; they are in `data` alone.
     """
 
@@ -44,7 +44,7 @@ class ResultView:
     workflow_name: str
     view: View
     columns: Sequence[Column]
-    query_where: Callable[[str], str]
+    query_of: Callable[[Sequence[Column], str], str]
     fields_without_column: int
 
 
@@ -177,9 +177,12 @@ def _result_view(
     if hidden:
         comment += f" {hidden} more keys are in job_results.data alone."
 
-    def query_where(condition: str) -> str:
+    def query_of(some: Sequence[Column], condition: str = "true") -> str:
         source = _source(key, dataset, has_jobs=has_jobs)
-        return dialect.select(f"{source} and {condition}", columns)
+        return dialect.select(f"{source} and {condition}", some)
+
+    def query_keeping(there: Sequence[tuple[str, str]]) -> str:
+        return query_of(kept_columns(columns, there, dialect))
 
     return ResultView(
         workspace_uid=key[0],
@@ -187,14 +190,24 @@ def _result_view(
         workflow_name=workflow_name,
         view=View(
             name=view_name,
-            query=dialect.select(_source(key, dataset, has_jobs=has_jobs), columns),
+            query=query_of(columns),
+            query_keeping=query_keeping,
             comment=comment,
             columns=BASE_DESCRIPTIONS | descriptions,
         ),
         columns=columns,
-        query_where=query_where,
+        query_of=query_of,
         fields_without_column=hidden,
     )
+
+
+def kept_columns(
+    wanted: Sequence[Column], there: Sequence[tuple[str, str]], dialect: Dialect
+) -> list[Column]:
+    """The wanted columns, those that are there with the type that they have there."""
+    kinds = {kind: value_type for value_type, kind in dialect.types.items()}
+    types = {name: kinds[kind.lower()] for name, kind in there if kind.lower() in kinds}
+    return [replace(each, value_type=types.get(each.name, each.value_type)) for each in wanted]
 
 
 def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:

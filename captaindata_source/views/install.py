@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from captaindata_source.database import Database, RefusedError, Relation
@@ -70,6 +70,8 @@ class View:
         tables: Tables of the dataset that it reads.
         views: Other views that it reads.
         basis: The hashes of those: it is made again when one of them changes.
+        query_keeping: Makes a query that keeps the columns that are there, with their types, and
+            appends the new ones: for a view that others hold.
     """
 
     name: str
@@ -79,6 +81,7 @@ class View:
     tables: Collection[str] = ()
     views: Collection[str] = ()
     basis: tuple[str, ...] = ()
+    query_keeping: Callable[[Sequence[tuple[str, str]]], str] | None = None
 
     @property
     def hash(self) -> str:
@@ -126,13 +129,13 @@ def create_views(
     schema = views_schema(dataset)
     tables = {name for name, found in database.relations(dataset).items()}
     there = database.relations(schema)
-    if not there and any(not _missing(view, tables, ()) for view in views if not view.views):
-        database.run(f"create schema if not exists {quoted(schema)}")
+    if not database.has_schema(schema) and any(not _missing(view, tables, ()) for view in views):
+        database.run(f"create schema {quoted(schema)}")
     return list(_Installation(database, schema, tables, there, views).run(keep))
 
 
 def drop_views(database: Database, dataset: str) -> list[Change]:
-    """Drops every view of ours, and their schema where nothing else is in it."""
+    """Drops every view of ours; their schema stays, with what is granted on it."""
     schema = views_schema(dataset)
     ours = {n: r for n, r in database.relations(schema).items() if marked(r.comment)}
     changes: dict[str, Change] = {}
@@ -151,8 +154,6 @@ def drop_views(database: Database, dataset: str) -> list[Change]:
                 waiting.discard(name)
         if len(waiting) == before:
             break
-    if ours and not database.relations(schema):
-        database.run(f"drop schema {quoted(schema)}")
     return [changes[name] for name in sorted(changes)]
 
 
@@ -232,7 +233,7 @@ class _Installation:
         }
         foreign = [f"{schema}.{name}" for schema, name in dependents if name not in ours]
         if foreign:
-            self._note(view, State.BLOCKED, f"{', '.join(foreign)} depends on it")
+            self._keep_columns(view, f"{', '.join(foreign)} depends on it")
             return
         again = [each for each in self._views.values() if each.name in {view.name, *ours}]
         self._try(view, again, [each.name for each in reversed(again)])
@@ -258,6 +259,19 @@ class _Installation:
             self._note(each, state if each is view else State.REPLACED)
         return None
 
+    def _keep_columns(self, view: View, reason: str) -> None:
+        """Appends at least the new columns, where others depend on those that are there."""
+        if view.query_keeping is not None and self._there[view.name].is_view:
+            columns = self._database.columns(self._schema, view.name)
+            kept = replace(view, query=view.query_keeping(columns))
+            reason += (
+                "; values that its column types can't hold are null in it, and whole in job_results"
+            )
+            if marked(self._there[view.name].comment) != kept.hash:
+                error = self._try(kept, [kept], [])
+                reason += f" ({error})" if error else ""
+        self._note(view, State.BLOCKED, reason)
+
     def _remove(self, name: str, found: Relation) -> Change:
         try:
             with self._database.transaction():
@@ -272,7 +286,8 @@ class _Installation:
 
 
 def _missing(view: View, tables: Collection[str], views: Collection[str]) -> list[str]:
-    return sorted({*view.tables} - {*tables}) + sorted({*view.views} - {*views})
+    missing = sorted({*view.tables} - {*tables}) + sorted({*view.views} - {*views})
+    return list(dict.fromkeys(missing))
 
 
 def _holders(database: Database, schema: str, name: str, waiting: Collection[str]) -> str:
@@ -290,9 +305,9 @@ def _create(schema: str, view: View) -> Iterator[str]:
     yield comments(target, view, kind="view")
 
 
-def comments(target: str, view: View, *, kind: str) -> str:
+def comments(target: str, view: View, *, kind: str, mark: str | None = None) -> str:
     """Statements that describe a view, or a table that holds the same, and mark it as ours."""
-    statements = [f"comment on {kind} {target} is {literal(_comment(view))}"]
+    statements = [f"comment on {kind} {target} is {literal(_comment(view, mark))}"]
     statements += [
         f"comment on column {target}.{quoted(column)} is {literal(text)}"
         for column, text in view.columns.items()
@@ -301,8 +316,8 @@ def comments(target: str, view: View, *, kind: str) -> str:
     return ";\n".join(statements)
 
 
-def _comment(view: View) -> str:
-    return f"{view.comment} [captaindata_source {view.hash}]".lstrip()
+def _comment(view: View, mark: str | None = None) -> str:
+    return f"{view.comment} [captaindata_source {mark or view.hash}]".lstrip()
 
 
 def _drop(schema: str, name: str, found: Relation) -> str:

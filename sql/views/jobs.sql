@@ -22,7 +22,8 @@
 --   scheduled_at: scheduled time, in UTC
 --   started_at: start, in UTC
 --   finished_at: end, in UTC
---   run_at: the time that reports put it at, in UTC: its start, else its schedule, else its end
+--   run_at: the time that reports put it at, in UTC: its start, else its schedule where that was
+--     past when the row was loaded, else its end; null where it is still to come
 --   duration_seconds: from start to end, in seconds; null where one is missing or the end is before
 --     the start
 --   inputs: inputs that it was given
@@ -62,7 +63,12 @@ renamed as (
         source.scheduled_time as scheduled_at,
         source.start_time as started_at,
         source.finish_time as finished_at,
-        coalesce(source.start_time, source.scheduled_time, source.finish_time) as run_at,
+        coalesce(
+            source.start_time,
+            case when source.scheduled_time > source.loaded_at then null
+                else source.scheduled_time end,
+            source.finish_time
+        ) as run_at,
         -- in UTC: a difference of times with time zone is one of local days on DuckDB
         case
             when source.finish_time >= source.start_time

@@ -32,7 +32,7 @@ def opened(where: Database) -> Iterator[database.Database]:
     server = psycopg2.connect(where.uri, options="-c timezone=America/Los_Angeles")
     server.autocommit = True
     try:
-        yield database.PostgresDatabase(server)
+        yield database.PostgresDatabase(server, where.uri)
     finally:
         server.close()
 
