@@ -1142,3 +1142,25 @@ def test_the_first_line_names_the_view() -> None:
         lines = file.read_text(encoding="utf-8").splitlines()
         assert lines[0].startswith(f"-- {name}: "), name
         assert max(map(len, lines)) <= 100, name
+
+
+def test_a_run_that_is_still_to_come_is_at_no_time_yet(database: Database) -> None:
+    create_raw_tables(database)
+    past, now, ahead = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 12))
+    job = {"workspace_uid": "a", "workflow_uid": "w", "status": "pending", "loaded_at": now}
+    insert(database, WORKFLOWS, [{"workspace_uid": "a", "uid": "w", "is_deleted": False}])
+    insert(
+        database,
+        JOBS,
+        [
+            {**job, "uid": "late", "scheduled_time": past},
+            {**job, "uid": "future", "scheduled_time": ahead},
+            {**job, "uid": "done", "status": "finished", "start_time": past, "finish_time": now},
+        ],
+    )
+    create_views(database)
+    found = {row["job_id"]: row["run_at"] for row in view_rows(database, "jobs")}
+    assert found == {"late": past, "future": None, "done": past}
+    (performance,) = view_rows(database, "workflow_performance")
+    assert (performance["runs"], performance["last_run_at"]) == (3, past)
+    assert len(view_rows(database, "daily_job_health")) == 1
