@@ -17,7 +17,7 @@ from captaindata_source.database import Database, open_database, schema_of
 from captaindata_source.errors import ConfigError
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LEDGER, WORKFLOWS, WORKSPACES
-from captaindata_source.typed.catalogue import FIELD_JOBS
+from captaindata_source.typed.fields import FIELD_JOBS
 from captaindata_source.typed.names import assign_names
 from captaindata_source.typed.tables import PREFIX, RESULT_VIEWS
 from captaindata_source.views.definitions import views_schema

@@ -7,8 +7,8 @@ from functools import partial
 
 from captaindata_source.database import Database, RefusedError
 from captaindata_source.sqltext import literal, quoted
-from captaindata_source.typed.catalogue import BASE_COLUMNS, FIELD_COUNTS, FIELD_JOBS, FIELDS, GONE
-from captaindata_source.typed.dialects import Column, dialect_of
+from captaindata_source.typed.columns import Column, column_types
+from captaindata_source.typed.fields import BASE_COLUMNS, FIELD_COUNTS, FIELD_JOBS, FIELDS, GONE
 from captaindata_source.typed.tables import ResultView, kept_columns
 from captaindata_source.views.definitions import views_schema
 from captaindata_source.views.install import Change, State, View, comments, marked
@@ -96,7 +96,7 @@ class _Table:
         new = self._columns[count:]
         if mark != self._hash(self._columns[:count]) or any(map(self._has_rows, new)):
             return self._rebuild("table")
-        types = dialect_of(self._database.kind).types
+        types = column_types(self._database.kind)
         for column in new:
             kind = types[column.value_type]
             self._database.run(
@@ -109,7 +109,7 @@ class _Table:
         """The columns that the table has, as they are."""
         there = self._database.columns(self._schema, self._view.name)
         names = {name for name, _ in there}
-        kept = kept_columns(self._columns, there, dialect_of(self._database.kind))
+        kept = kept_columns(self._columns, there, self._database.kind)
         return [column for column in kept if column.name in names]
 
     def _hash(self, columns: Sequence[Column]) -> str:

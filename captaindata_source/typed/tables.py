@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from captaindata_source.database import Database
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES
-from captaindata_source.typed.catalogue import BASE_COLUMNS, Catalogue, Field, WorkflowKey
-from captaindata_source.typed.dialects import Column, Dialect, dialect_of
+from captaindata_source.typed.columns import Column, column_types, select_query
+from captaindata_source.typed.fields import BASE_COLUMNS, Field, FieldStore, WorkflowKey
 from captaindata_source.typed.names import assign_names
 from captaindata_source.views.install import View
 
@@ -63,8 +63,7 @@ def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> l
         return []
     workflows = _workflows(database, dataset, tables)
     names = _view_names(database, dataset, workflows, taken=taken, exists=RESULT_VIEWS in tables)
-    fields = Catalogue(database, dataset).fields()
-    dialect = dialect_of(database.kind)
+    fields = FieldStore(database, dataset).all()
     return [
         _result_view(
             key,
@@ -72,7 +71,7 @@ def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> l
             view_name=name,
             fields=fields.get(key, []),
             dataset=dataset,
-            dialect=dialect,
+            kind=database.kind,
             has_jobs=JOBS.name in tables,
         )
         for key, name in sorted(names.items(), key=lambda each: each[1])
@@ -92,7 +91,7 @@ def _workflows(
             f"select 2, workspace_uid, workflow_uid, max(workflow_name) from {schema}.{JOBS.name} "
             "where workflow_uid is not null group by workspace_uid, workflow_uid"
         )
-    catalogue = Catalogue(database, dataset).fields()
+    catalogue = FieldStore(database, dataset).all()
     rows = database.query(" union all ".join(selects) + " order by 1 desc") if selects else []
     found: dict[WorkflowKey, str] = {key: "" for key in catalogue if key[1]}
     for _, workspace, workflow, name in rows:
@@ -154,7 +153,7 @@ def _result_view(
     view_name: str,
     fields: Sequence[Field],
     dataset: str,
-    dialect: Dialect,
+    kind: str,
     has_jobs: bool,
 ) -> ResultView:
     placed = sorted(
@@ -179,10 +178,10 @@ def _result_view(
 
     def query_of(some: Sequence[Column], condition: str = "true") -> str:
         source = _source(key, dataset, has_jobs=has_jobs)
-        return dialect.select(f"{source} and {condition}", some)
+        return select_query(kind, f"{source} and {condition}", some)
 
     def query_keeping(there: Sequence[tuple[str, str]]) -> str:
-        return query_of(kept_columns(columns, there, dialect))
+        return query_of(kept_columns(columns, there, kind))
 
     return ResultView(
         workspace_uid=key[0],
@@ -202,11 +201,11 @@ def _result_view(
 
 
 def kept_columns(
-    wanted: Sequence[Column], there: Sequence[tuple[str, str]], dialect: Dialect
+    wanted: Sequence[Column], there: Sequence[tuple[str, str]], kind: str
 ) -> list[Column]:
     """The wanted columns, those that are there with the type that they have there."""
-    kinds = {kind: value_type for value_type, kind in dialect.types.items()}
-    types = {name: kinds[kind.lower()] for name, kind in there if kind.lower() in kinds}
+    known = {name: value_type for value_type, name in column_types(kind).items()}
+    types = {name: known[each.lower()] for name, each in there if each.lower() in known}
     return [replace(each, value_type=types.get(each.name, each.value_type)) for each in wanted]
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import StrEnum
 
-__all__ = ["TIMESTAMP_PATTERN", "Kind", "ValueType", "json_types", "value_type"]
+__all__ = [
+    "MAX_BIGINT",
+    "MIN_BIGINT",
+    "TIMESTAMP_PATTERN",
+    "Kind",
+    "ValueType",
+    "json_types",
+    "value_type",
+]
 
 
 class Kind(StrEnum):
@@ -41,6 +49,7 @@ class ValueType(StrEnum):
     JSON = "json"
 
 
+MIN_BIGINT, MAX_BIGINT = -(2**63), 2**63 - 1
 _DATE = (
     r"([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
     r"|02-(0[1-9]|1[0-9]|2[0-8]))"

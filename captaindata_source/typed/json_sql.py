@@ -1,0 +1,24 @@
+"""JSON in the SQL of both databases: what several queries say alike."""
+
+from __future__ import annotations
+
+__all__ = ["clean_json", "object_of"]
+
+
+def object_of(value: str) -> str:
+    """The value where it is an object, else an empty one."""
+    return f"case when json_typeof({value}) = 'object' then {value} else '{{}}' end"
+
+
+def clean_json(value: str, text: str) -> str:
+    """Without the one character that Postgres can't hold in text; the same on both.
+
+    A backslash that is escaped itself is put aside meanwhile, as a character that JSON has not.
+    """
+    plain = f"cast({value} as {text})"
+    aside = f"replace({plain}, '\\\\', chr(1))"
+    cleaned = f"replace(replace({aside}, '\\u0000', '\\ufffd'), chr(1), '\\\\')"
+    return (
+        f"case when strpos({plain}, '\\u0000') > 0 then cast({cleaned} as json) "
+        f"else cast({value} as json) end"
+    )
