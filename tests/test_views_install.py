@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from captaindata_source import database as database_module
 from captaindata_source.database import Database as Connected
+from captaindata_source.database import on_postgres as postgres_module
 from captaindata_source.views.definitions import load_views, parse_view
 from captaindata_source.views.install import (
     Change,
@@ -231,7 +231,7 @@ def test_other_peoples_views_survive_and_are_named(on_postgres: Views) -> None:
 def test_a_view_that_a_dashboard_holds_is_named_and_changed_later(
     on_postgres: Views, postgres_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(postgres_module, "LOCK_TIMEOUT_SECONDS", 0.05)
     views = on_postgres
     views.create(views.base("a"))
     dashboard = psycopg2.connect(Postgres(postgres_folder).uri)

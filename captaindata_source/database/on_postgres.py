@@ -1,0 +1,144 @@
+"""Postgres as the views need it. Its drivers are an extra: they are imported when they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from captaindata_source.database.base import RefusedError, Relation, Rows, first_line
+from captaindata_source.sqltext import quoted
+
+__all__ = ["LOCK_TIMEOUT_SECONDS", "PostgresDatabase"]
+
+LOCK_TIMEOUT_SECONDS = 3
+"""How long a change waits for queries that hold a view, such as those of a dashboard."""
+
+
+class PostgresDatabase:
+    """A psycopg2 connection to Postgres, in autocommit, and the address for other drivers."""
+
+    kind = "postgres"
+
+    def __init__(self, connection: Any, address: str) -> None:
+        self._connection = connection
+        self._address = address
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, tuple(parameters) or None)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def run(self, sql: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        import psycopg2  # noqa: PLC0415 - an extra
+
+        self.run(f"begin; set local lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+        try:
+            yield
+            self.run("commit")
+        except BaseException as error:
+            if not self._connection.closed:
+                self.run("rollback")
+            if isinstance(error, psycopg2.Error):
+                is_busy = isinstance(error, psycopg2.errors.LockNotAvailable)
+                raise RefusedError(first_line(error), is_busy=is_busy) from error
+            raise
+
+    @contextmanager
+    def reader(self, sql: str, rows: int) -> Iterator[Any]:  # noqa: ARG002 - ADBC has its own size
+        import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
+
+        with adbc.connect(self._address) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            yield cursor.fetch_record_batch()
+
+    def has_schema(self, schema: str) -> bool:
+        return bool(self.query("select 1 from pg_namespace where nspname = %s", (schema,)))
+
+    def relations(self, schema: str) -> dict[str, Relation]:
+        rows = self.query(
+            """
+            select c.relname, c.relkind = 'v', obj_description(c.oid, 'pg_class')
+            from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = %s and c.relkind in ('r', 'v', 'm', 'p', 'f')
+            """,
+            (schema,),
+        )
+        return {name: Relation(is_view, comment or "") for name, is_view, comment in rows}
+
+    def columns(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
+        return [
+            (name, kind)
+            for name, kind in self.query(
+                """
+                select a.attname, format_type(a.atttypid, a.atttypmod)
+                from pg_attribute as a
+                inner join pg_class as c on c.oid = a.attrelid
+                inner join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = %s and c.relname = %s and a.attnum > 0 and not a.attisdropped
+                order by a.attnum
+                """,
+                (schema, relation),
+            )
+        ]
+
+    def dependents(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
+        return [
+            (found_schema, name)
+            for found_schema, name in self.query(
+                """
+                with recursive dependent(oid) as (
+                    select c.oid
+                    from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
+                    where n.nspname = %s and c.relname = %s
+                    union
+                    select r.ev_class
+                    from dependent
+                    inner join pg_depend as d on d.refobjid = dependent.oid
+                    inner join pg_rewrite as r on r.oid = d.objid
+                )
+                select n.nspname, c.relname
+                from dependent
+                inner join pg_class as c on c.oid = dependent.oid
+                inner join pg_namespace as n on n.oid = c.relnamespace
+                where not (n.nspname = %s and c.relname = %s)
+                order by 1, 2
+                """,
+                (schema, relation, schema, relation),
+            )
+        ]
+
+    def grants(self, schema: str, relation: str, /) -> list[str]:
+        rows = self.query(
+            """
+            with target as (
+                select c.oid, c.relacl, c.relowner
+                from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
+                where n.nspname = %s and c.relname = %s
+            ),
+            granted as (
+                select null as attname, (aclexplode(relacl)).*, relowner from target
+                union all
+                select a.attname, (aclexplode(a.attacl)).*, t.relowner
+                from target as t inner join pg_attribute as a on a.attrelid = t.oid
+                where a.attacl is not null and a.attnum > 0 and not a.attisdropped
+            )
+            select attname, privilege_type, is_grantable,
+                case when grantee = 0 then null else pg_get_userbyid(grantee) end
+            from granted
+            where grantee <> relowner
+            """,
+            (schema, relation),
+        )
+        target = f"{quoted(schema)}.{quoted(relation)}"
+        return [
+            f"grant {privilege}{f' ({quoted(column)})' if column else ''} on {target} to "
+            f"{'public' if role is None else quoted(role)}"
+            f"{' with grant option' if is_grantable else ''}"
+            for column, privilege, is_grantable, role in rows
+        ]
