@@ -130,6 +130,30 @@ def test_a_job_whose_results_were_replaced_is_counted_once(warehouse: Warehouse)
     assert warehouse.typed() == []
 
 
+def test_each_result_is_one_row_with_the_start_of_its_own_job(warehouse: Warehouse) -> None:
+    later = NOON + timedelta(days=1)
+    warehouse.add_job("j1", start_time=NOON)
+    warehouse.add_job("j2", start_time=later)
+    warehouse.load("j1", [{"a": 1}, {"a": 2}])
+    warehouse.load("j2", [{"a": 3}])
+    warehouse.load("j3", [{"a": 4}])
+    warehouse.refresh()
+    found = {row["a"]: row["started_at"] for row in warehouse.rows("results_w")}
+    assert found == {1: NOON, 2: NOON, 3: later, 4: None}
+    assert len(warehouse.rows("results_w")) == 4
+
+
+def test_nulls_and_empty_keys_are_counted_as_what_they_are(warehouse: Warehouse) -> None:
+    warehouse.load("j1", [{"a": None, "o": {"": 1}}, {"a": None, "o": {"": None}}, {"o": {}}])
+    warehouse.refresh()
+    counts = {n: r["rows_with_value"] for n, r in warehouse.catalogue().items()}
+    assert counts == {"a": 0, "o": 3, "o_field": 1}
+    warehouse.load("j1", [{"a": 1, "o": {"": 2}}])
+    warehouse.refresh()
+    counts = {n: r["rows_with_value"] for n, r in warehouse.catalogue().items()}
+    assert counts == {"a": 1, "o": 1, "o_field": 1}
+
+
 def test_only_jobs_of_new_loads_are_looked_at(warehouse: Warehouse) -> None:
     warehouse.load("j1", [{"a": 1}])
     warehouse.load("j2", [{"a": 1}])
