@@ -16,6 +16,7 @@ from captaindata_source.typed import catalogue
 from captaindata_source.typed.catalogue import Catalogue
 from captaindata_source.views.install import State
 from tests.support.databases import Database, Row
+from tests.support.raw_tables import view_rows
 from tests.support.results import NOON, Warehouse, opened
 from tests.test_result_names import AWKWARD
 
@@ -89,6 +90,8 @@ def test_one_typed_column_for_each_key(warehouse: Warehouse) -> None:
             "author_deep": None,
         },
     ]
+    elsewhere = view_rows(warehouse.where, "results_posts", zone="America/Los_Angeles")
+    assert elsewhere == warehouse.rows("results_posts"), "times do not follow the session"
     is_duckdb = warehouse.where.name == "duckdb"
     text, double = ("varchar", "double") if is_duckdb else ("text", "double precision")
     kinds = [text, "bigint", double, "boolean", "timestamp with time zone", "json", text, "bigint"]
