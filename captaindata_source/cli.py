@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("captaindata: interrupted; what was loaded is kept\n")
         return NOT_ALL_LOADED
-    except PermissionError as error:
+    except OSError as error:
         sys.stderr.write(
             f"captaindata: {error}: the working folder must be writable, and so must dlt's own "
             "folder, which DLT_DATA_DIR moves\n"

@@ -152,7 +152,7 @@ def _list_views(options: argparse.Namespace) -> int:
         if database is None:
             raise ConfigError(NO_VIEWS)
         for name, standing, text in list_views(database, schema_of(pipeline)):
-            sys.stdout.write(f"{standing:<10} {name:<32} {text}\n")
+            sys.stdout.write(f"{standing:<10} {name:<40} {text}\n")
     return OK
 
 

@@ -20,16 +20,14 @@ COPY_BYTES = 4 * 1024 * 1024
 
 
 def check_publish(pipeline: dlt.Pipeline, options: SyncOptions) -> Path | None:
-    """Where a copy is wanted.
+    """Where a copy is wanted; nowhere for destinations that are no DuckDB file.
 
     Raises:
         ConfigError: There can be none.
     """
-    if options.publish_copy is None:
+    if options.publish_copy is None or pipeline.destination.destination_type != DUCKDB:
         return None
     target = Path(options.publish_copy).expanduser().absolute()
-    if pipeline.destination.destination_type != DUCKDB:
-        raise ConfigError("publish_copy copies a DuckDB file: leave it out for other destinations")
     source = duckdb_file(pipeline)
     if not source.suffix or str(source) == ":memory:":
         raise ConfigError("publish_copy needs a DuckDB file")

@@ -17,7 +17,7 @@ from captaindata_source.database import Database, open_database, schema_of
 from captaindata_source.errors import ConfigError
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LEDGER, WORKFLOWS, WORKSPACES
-from captaindata_source.typed.fields import FIELD_JOBS
+from captaindata_source.typed.fields import BASE_COLUMNS, FIELD_JOBS
 from captaindata_source.typed.names import assign_names
 from captaindata_source.typed.tables import PREFIX, RESULT_VIEWS
 from captaindata_source.views.definitions import views_schema
@@ -166,19 +166,22 @@ def choose(
 
 
 def preview(pipeline: dlt.Pipeline, each: Listed, *, limit: int) -> pa.Table:
-    """The newest results of a workflow.
+    """The newest results of a workflow, their keys first.
 
     Args:
         pipeline: Gives destination and dataset.
         each: The workflow.
         limit: Rows.
     """
-    query = (
-        f"select * from {_target(pipeline, each)} "
-        f"order by created_at desc nulls last, result_id limit {limit}"
-    )
     with open_database(pipeline) as database:
         assert database is not None  # noqa: S101 - it was listed
+        there = database.columns(views_schema(schema_of(pipeline)), each.view)
+        keys = [name for name, _ in there if name not in BASE_COLUMNS]
+        columns = ", ".join(quoted(name) for name in (*keys, "created_at", "job_id", "result_id"))
+        query = (
+            f"select {columns} from {_target(pipeline, each)} "
+            f"order by created_at desc nulls last, result_id limit {limit}"
+        )
         with database.reader(query, limit) as reader:
             return reader.read_all()
 

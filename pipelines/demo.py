@@ -28,7 +28,7 @@ QUESTIONS = {
         order by records_processed desc, workspace_name, workflow_name
         limit 4
     """,
-    "And who was found, as a table of its own?": """
+    "And whom did a workflow find? Its results, one column a key": """
         select full_name, headline, location_city, followers_count, is_premium
         from captaindata_views.results_linkedin_profiles
         order by created_at desc, result_id

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import dlt
 
-from captaindata_source.database.base import Database, first_line
+from captaindata_source.database.base import Database
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
-from captaindata_source.errors import CaptainDataError, DestinationError
+from captaindata_source.errors import CaptainDataError, DestinationError, root_message
 
 __all__ = ["DUCKDB", "POSTGRES", "open_database", "schema_of"]
 
@@ -39,8 +39,14 @@ def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
     except Exception as error:
         if isinstance(error, (CaptainDataError, OSError)) or not _is_of_database(error):
             raise
+        message = root_message(error)
+        if kind == DUCKDB and "lock" in message:
+            message += (
+                ". Another process holds the file, which one alone may open to write: close it, "
+                "and let readers use the copy that publish_copy leaves"
+            )
         raise DestinationError(
-            f"{pipeline.destination.destination_name} can't be read or written: {first_line(error)}"
+            f"{pipeline.destination.destination_name} can't be read or written: {message}"
         ) from error
 
 

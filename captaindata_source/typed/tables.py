@@ -64,10 +64,12 @@ def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> l
     workflows = _workflows(database, dataset, tables)
     names = _view_names(database, dataset, workflows, taken=taken, exists=RESULT_VIEWS in tables)
     fields = FieldStore(database, dataset).all()
+    spaces = _workspaces(database, dataset)
     return [
         _result_view(
             key,
             workflow_name=workflows.get(key, ""),
+            workspace_name=spaces.get(key[0], key[0]),
             view_name=name,
             fields=fields.get(key, []),
             dataset=dataset,
@@ -150,6 +152,7 @@ def _result_view(
     key: WorkflowKey,
     *,
     workflow_name: str,
+    workspace_name: str,
     view_name: str,
     fields: Sequence[Field],
     dataset: str,
@@ -172,7 +175,10 @@ def _result_view(
         for column in columns
         if column.name != column.key or column.nested_key is not None
     }
-    comment = f"Results of workflow {workflow_name!r}. One row per result (result_id)."
+    comment = (
+        f"Results of workflow {workflow_name!r} in workspace {workspace_name!r}. "
+        "One row per result (result_id)."
+    )
     if hidden:
         comment += f" {hidden} more keys are in job_results.data alone."
 

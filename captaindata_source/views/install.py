@@ -171,7 +171,7 @@ def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
         if view.name in there:
             mark = marked(there[view.name].comment)
             standing = "current" if mark == view.hash else "outdated" if mark else "not ours"
-            found[view.name] = (view.name, standing, view.comment)
+            found[view.name] = (view.name, standing, view.comment.partition("? ")[0] + "?")
         else:
             wait = f"needs {', '.join(missing)}" if missing else "run `captaindata views create`"
             found[view.name] = (view.name, "missing", wait)
