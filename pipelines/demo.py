@@ -13,7 +13,7 @@ import duckdb
 from captaindata_source.sandbox import Sandbox, World
 
 WAREHOUSE = Path("warehouse.duckdb").resolve()
-TABLE_WIDTH = 120
+TABLE_WIDTH = 136
 QUESTIONS = {
     "Which workflows need a look?": """
         select workspace_name, workflow_name, reason
