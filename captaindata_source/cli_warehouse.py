@@ -14,6 +14,8 @@ from captaindata_source.errors import CaptainDataError, ConfigError
 if TYPE_CHECKING:
     import dlt
 
+    from captaindata_source.results_export import Listed
+
 __all__ = ["add_results", "add_views"]
 
 OK, FAILED = 0, 1
@@ -177,16 +179,21 @@ def _list_results(options: argparse.Namespace) -> int:
     return OK
 
 
-def _preview(options: argparse.Namespace) -> int:
+def _chosen(pipeline: dlt.Pipeline, options: argparse.Namespace) -> list[Listed]:
     from captaindata_source import results_export
 
-    pipeline = _pipeline(options)
-    found = results_export.choose(
+    return results_export.choose(
         results_export.list_results(pipeline),
         workflow=options.workflow,
         workspace=options.workspace,
     )
-    for each in found:
+
+
+def _preview(options: argparse.Namespace) -> int:
+    from captaindata_source import results_export
+
+    pipeline = _pipeline(options)
+    for each in _chosen(pipeline, options):
         rows = results_export.preview(pipeline, each, limit=options.limit)
         sys.stdout.write(
             f"{each.workspace}: {each.workflow} ({each.view})\n"
@@ -201,12 +208,7 @@ def _export(options: argparse.Namespace) -> int:
     if options.workflow is None and options.workspace is None:
         raise ConfigError("Name a WORKFLOW, or a workspace with --workspace")
     pipeline = _pipeline(options)
-    found = results_export.choose(
-        results_export.list_results(pipeline),
-        workflow=options.workflow,
-        workspace=options.workspace,
-    )
-    for each in found:
+    for each in _chosen(pipeline, options):
         try:
             path = results_export.export(pipeline, each, folder=options.output, kind=options.format)
         except OSError as error:

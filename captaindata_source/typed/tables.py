@@ -17,12 +17,18 @@ __all__ = ["PREFIX", "RESULT_VIEWS", "ResultView", "kept_columns", "result_views
 
 RESULT_VIEWS = "job_result_views"
 PREFIX = "results_"
-BASE_DESCRIPTIONS = {
-    "job_id": "job that gave the result",
-    "result_id": "identifies the result in its workspace; joins to job_results",
-    "started_at": "when the job began, UTC",
-    "created_at": "when the result was written: its extracted_at, else the job's finish time, UTC",
-}
+BASE_DESCRIPTIONS = dict(
+    zip(
+        BASE_COLUMNS,
+        (
+            "job that gave the result",
+            "identifies the result in its workspace; joins to job_results",
+            "when the job began, UTC",
+            "when the result was written: its extracted_at, else the job's finish time, UTC",
+        ),
+        strict=True,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +235,3 @@ def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:
         f"r.created_at, r.data from {schema}.{JOB_RESULTS.name} as r {join}"
         f"where r.workspace_uid = {literal(key[0])} and r.workflow_uid = {literal(key[1])}"
     )
-
-
-assert set(BASE_DESCRIPTIONS) == set(BASE_COLUMNS)  # noqa: S101
