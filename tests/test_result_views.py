@@ -373,6 +373,15 @@ def test_a_workflow_named_like_a_view_of_ours_gets_another_name(warehouse: Wareh
     assert "difference" in warehouse.columns("results_reconciliation")
 
 
+def test_a_name_that_a_view_of_the_package_has_got_since_is_given_up(warehouse: Warehouse) -> None:
+    warehouse.load("j", [{"a": 1}])
+    warehouse.refresh()
+    warehouse.where.execute("update job_result_views set view_name = 'jobs'")
+    changes = {change.view: change.state for change in warehouse.refresh()}
+    assert changes["jobs"] is State.UNCHANGED
+    assert [row["a"] for row in warehouse.typed()] == [1]
+
+
 def test_a_workflow_without_results_has_an_empty_view(warehouse: Warehouse) -> None:
     warehouse.add_workflow("w", "Quiet")
     warehouse.refresh()

@@ -135,6 +135,10 @@ def _view_names(
             f"select workspace_uid, workflow_uid, view_name from {table}"
         )
     }
+    for key in [key for key, name in names.items() if name in taken]:
+        # a view of the package got the name since
+        database.query(f"delete from {table} where workspace_uid = %s and workflow_uid = %s", key)
+        del names[key]
     # where another workspace has a workflow of that name, the workspace's name goes behind it
     spaces = _workspaces(database, dataset) if workflows.keys() - names.keys() else {}
     fresh = assign_names(
