@@ -6,6 +6,8 @@ import argparse
 import shutil
 import sys
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,9 @@ from captaindata_source.errors import CaptainDataError, ConfigError
 if TYPE_CHECKING:
     import dlt
 
+    from captaindata_source.pipeline import SyncOptions
     from captaindata_source.results_export import Listed
+    from captaindata_source.views.install import Change
 
 __all__ = ["add_results", "add_views"]
 
@@ -90,15 +94,19 @@ def _positive(text: str) -> int:
     return number
 
 
-def _pipeline(options: argparse.Namespace) -> dlt.Pipeline:
+def _how(options: argparse.Namespace) -> SyncOptions:
     from captaindata_source import config, pipeline
+
+    return pipeline.SyncOptions(
+        destination=options.destination, dataset=options.dataset, **config.load_options()
+    )
+
+
+def _pipeline(options: argparse.Namespace) -> dlt.Pipeline:
+    from captaindata_source import pipeline
     from captaindata_source.database import DUCKDB
 
-    found = pipeline.warehouse_pipeline(
-        pipeline.SyncOptions(
-            destination=options.destination, dataset=options.dataset, **config.load_options()
-        )
-    )
+    found = pipeline.warehouse_pipeline(_how(options))
     if found.destination.destination_type == DUCKDB and not pipeline.duckdb_file(found).exists():
         raise ConfigError(
             f"There is no {pipeline.duckdb_file(found)}: run `captaindata sync` first"
@@ -107,25 +115,17 @@ def _pipeline(options: argparse.Namespace) -> dlt.Pipeline:
 
 
 def _create_views(options: argparse.Namespace) -> int:
-    from captaindata_source import after_load, config, database, pipeline
+    from captaindata_source import after_load, database, pipeline
     from captaindata_source.views.install import State
 
-    how = pipeline.SyncOptions(
-        destination=options.destination,
-        dataset=options.dataset,
-        **{**config.load_options(), "create_views": True},
-    )
+    how = replace(_how(options), create_views=True)
     warehouse = pipeline.warehouse_pipeline(how)
     if warehouse.destination.destination_type not in (database.DUCKDB, database.POSTGRES):
         raise ConfigError(NO_VIEWS)
     aftermath = after_load.follow_load(warehouse, how, copy_to=None)
-    lines = [
-        f"{change.state:<10} {change.view}{f' ({change.reason})' if change.reason else ''}"
-        for change in aftermath.changes
-    ]
+    _write_changes(aftermath.changes)
     if aftermath.error:
-        lines.append(f"FAILED: {aftermath.error}")
-    sys.stdout.write("\n".join([*lines, ""]))
+        sys.stdout.write(f"FAILED: {aftermath.error}\n")
     return FAILED if aftermath.error or aftermath.in_state(State.BLOCKED) else OK
 
 
@@ -139,10 +139,14 @@ def _drop_views(options: argparse.Namespace) -> int:
         if database is None:
             raise ConfigError(NO_VIEWS)
         changes = drop_views(database, schema_of(pipeline))
+    _write_changes(changes)
+    return FAILED if any(change.state is State.BLOCKED for change in changes) else OK
+
+
+def _write_changes(changes: Sequence[Change]) -> None:
     for change in changes:
         reason = f" ({change.reason})" if change.reason else ""
         sys.stdout.write(f"{change.state:<10} {change.view}{reason}\n")
-    return FAILED if any(change.state is State.BLOCKED for change in changes) else OK
 
 
 def _list_views(options: argparse.Namespace) -> int:

@@ -16,16 +16,15 @@ import pyarrow as pa
 from captaindata_source.database import Database, open_database, schema_of
 from captaindata_source.errors import ConfigError
 from captaindata_source.sqltext import literal, quoted
-from captaindata_source.tables import LEDGER, WORKFLOWS, WORKSPACES
+from captaindata_source.tables import LEDGER, WORKFLOWS
 from captaindata_source.typed.fields import BASE_COLUMNS, FIELD_JOBS
 from captaindata_source.typed.names import assign_names
-from captaindata_source.typed.tables import PREFIX, RESULT_VIEWS
+from captaindata_source.typed.tables import PREFIX, RESULT_VIEWS, workspace_names
 from captaindata_source.views.definitions import views_schema
 
-__all__ = ["FORMATS", "Format", "Listed", "as_box", "choose", "export", "list_results", "preview"]
+__all__ = ["Format", "Listed", "as_box", "choose", "export", "list_results", "preview"]
 
 Format = Literal["csv", "parquet", "jsonl"]
-FORMATS: tuple[Format, ...] = ("csv", "parquet", "jsonl")
 BATCH_ROWS = 20_000
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _COPY_OPTIONS: dict[Format, str] = {
@@ -45,7 +44,6 @@ class Listed:
         workflow: Name of the workflow as last seen, else its uid.
         workflow_uid: Its uid.
         view: Name of its view or table.
-        is_table: Whether that is a table.
         columns: How many columns it has.
         rows: Results loaded.
         folder: Name for the workspace's folder, which no other workspace has.
@@ -56,7 +54,6 @@ class Listed:
     workflow: str
     workflow_uid: str
     view: str
-    is_table: bool
     columns: int
     rows: int
     folder: str
@@ -86,13 +83,7 @@ def _list(database: Database, dataset: str) -> list[Listed]:
         return []
     schema = quoted(dataset)
     there = database.relations(views_schema(dataset))
-    names: dict[str, str] = {}
-    if WORKSPACES.name in tables:
-        names = dict(
-            database.query(
-                f"select uid, coalesce(configured_name, name) from {schema}.{WORKSPACES.name}"
-            )
-        )
+    names = workspace_names(database, dataset, tables)
     workflows = {}
     if WORKFLOWS.name in tables:
         rows = database.query(f"select workspace_uid, uid, name from {schema}.{WORKFLOWS.name}")
@@ -123,7 +114,6 @@ def _list(database: Database, dataset: str) -> list[Listed]:
             workflow=workflows.get((workspace, workflow)) or workflow,
             workflow_uid=workflow,
             view=view,
-            is_table=not there[view].is_view,
             columns=len(database.columns(views_schema(dataset), view)),
             rows=counts.get((workspace, workflow), 0),
             folder=folders[workspace],
@@ -226,12 +216,11 @@ def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) 
     return target
 
 
-def as_box(table: pa.Table | duckdb.DuckDBPyRelation, *, width: int, rows: int = 40) -> str:
+def as_box(table: pa.Table, *, width: int, rows: int) -> str:
     """A table in a box of lines, cut to a width."""
-    relation = duckdb.from_arrow(table) if isinstance(table, pa.Table) else table
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        relation.show(max_width=width, max_rows=rows)
+        duckdb.from_arrow(table).show(max_width=width, max_rows=rows)
     return text.getvalue().rstrip()
 
 

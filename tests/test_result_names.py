@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from captaindata_source.typed.names import RESERVED, assign_names, clean_name
+from captaindata_source.typed.names import RESERVED, assign_names
 
 AWKWARD = [
     "", "*", "/x", "$x", "x", "X", "x_", '"', "'", "a.b", "a b", "select", "SELECT", "order",
@@ -98,7 +98,7 @@ def test_postgres_takes_the_names_unquoted(postgres_folder: Path) -> None:
     ],
 )
 def test_clean_names(text: str, name: str) -> None:
-    assert clean_name(text) == name
+    assert named([text], taken=set()) == {text: name}
 
 
 def test_who_has_the_plain_name() -> None:

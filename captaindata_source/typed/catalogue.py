@@ -69,15 +69,19 @@ class Catalogue:
             (jobs,) = self._database.query("select count(*) from changed_jobs")[0]
             if jobs:
                 self._store.create_indexes()
-            for number in range(batches):
+            for batch in batches:
                 with self._database.transaction():
-                    self._count(number)
+                    self._count(batch)
         finally:
             self._database.run("drop table changed_jobs")
         return int(jobs)
 
-    def _changed_jobs(self) -> int:
-        """Lists, in batches, the jobs whose committed load is not the one that is counted."""
+    def _changed_jobs(self) -> list[int]:
+        """Lists the jobs whose committed load is not the one that is counted.
+
+        Returns:
+            The numbers of the batches that they are in.
+        """
         self._store.run(
             f"""
             create temporary table changed_jobs as
@@ -114,11 +118,7 @@ class Catalogue:
         )
         self._analyze("changed_jobs")
         found = self._store.query("select distinct batch from changed_jobs order by batch")
-        numbers = [number for (number,) in found]
-        if numbers != list(range(len(numbers))):
-            for new, old in enumerate(numbers):
-                self._store.run(f"update changed_jobs set batch = {new} where batch = {old}")
-        return len(numbers)
+        return [batch for (batch,) in found]
 
     def _count(self, batch: int) -> None:
         """Counts one batch anew: takes away what its jobs had, adds what they have."""

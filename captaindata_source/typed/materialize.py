@@ -11,7 +11,7 @@ from captaindata_source.typed.columns import Column, column_types
 from captaindata_source.typed.fields import BASE_COLUMNS, FIELD_COUNTS, FIELD_JOBS, FIELDS, GONE
 from captaindata_source.typed.tables import ResultView, kept_columns
 from captaindata_source.views.definitions import views_schema
-from captaindata_source.views.install import Change, State, View, comments, marked
+from captaindata_source.views.install import Change, State, View, comments, holders, marked
 
 __all__ = ["materialize"]
 
@@ -53,15 +53,13 @@ class _Table:
             return Change(name, State.BLOCKED, "something else has its name, with no mark of ours")
         if found.is_view:
             return self._try(partial(self._rebuild, "view"), State.REPLACED)
-        if mark != self._hash(self._columns):
-            change = self._try(partial(self._change, mark), State.REPLACED)
-            if change.state is State.BLOCKED:
-                # at least the rows: what its columns can't hold is null
-                rows = self._try(partial(self._refresh, self._columns_there()), State.REPLACED)
-                return rows if rows.state is State.BLOCKED else change
-            rows = self._try(partial(self._refresh, self._columns), State.REPLACED)
-            return rows if rows.state is State.BLOCKED else change
-        return self._try(partial(self._refresh, self._columns), State.REPLACED)
+        if mark == self._hash(self._columns):
+            return self._try(partial(self._refresh, self._columns), State.REPLACED)
+        change = self._try(partial(self._change, mark), State.REPLACED)
+        # where it could not change, it gets at least the rows: what its columns can't hold is null
+        columns = self._columns_there() if change.state is State.BLOCKED else self._columns
+        rows = self._try(partial(self._refresh, columns), State.REPLACED)
+        return rows if rows.state is State.BLOCKED else change
 
     def _try(self, do: Callable[[], bool], state: State) -> Change:
         """All of it or nothing; what stands in the way is named."""
@@ -70,9 +68,8 @@ class _Table:
             with self._database.transaction():
                 return Change(name, state if do() else State.UNCHANGED)
         except RefusedError as error:
-            holders = self._database.dependents(self._schema, name)
-            names = ", ".join(f"{schema}.{each}" for schema, each in holders)
-            return Change(name, State.BLOCKED, f"{names} depends on it" if names else str(error))
+            reason = holders(self._database, self._schema, name) or str(error)
+            return Change(name, State.BLOCKED, reason)
 
     def _rebuild(self, kind: str) -> bool:
         grants = self._database.grants(self._schema, self._view.name)

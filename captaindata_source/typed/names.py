@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import TypeVar
 
-__all__ = ["MAX_IDENTIFIER", "assign_names", "clean_name"]
+__all__ = ["MAX_IDENTIFIER", "assign_names"]
 
 T = TypeVar("T", bound=Hashable)
 
@@ -37,12 +37,8 @@ RESERVED = frozenset(
 """Words that need quotes on either database, and its system columns."""
 
 
-def clean_name(text: str) -> str:
-    """Lower-case ASCII letters, digits and underscores; never empty, reserved or too long."""
-    return _legal(_words(text))[:MAX_IDENTIFIER]
-
-
 def _words(text: str) -> str:
+    """Lower-case ASCII letters, digits and underscores; may be empty."""
     if re.match(r"[a-z]+[A-Z]\w*$", text):  # camelCase is words, LinkedIn is one
         text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
     plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
@@ -50,6 +46,7 @@ def _words(text: str) -> str:
 
 
 def _legal(name: str) -> str:
+    """Never empty or reserved, and no digit first."""
     name = name or FALLBACK
     if name[0].isdigit():
         name = f"_{name}"

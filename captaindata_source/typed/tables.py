@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from captaindata_source.database import Database
@@ -13,7 +13,14 @@ from captaindata_source.typed.fields import BASE_COLUMNS, Field, FieldStore, Wor
 from captaindata_source.typed.names import assign_names
 from captaindata_source.views.install import View
 
-__all__ = ["PREFIX", "RESULT_VIEWS", "ResultView", "kept_columns", "result_views"]
+__all__ = [
+    "PREFIX",
+    "RESULT_VIEWS",
+    "ResultView",
+    "kept_columns",
+    "result_views",
+    "workspace_names",
+]
 
 RESULT_VIEWS = "job_result_views"
 PREFIX = "results_"
@@ -38,20 +45,16 @@ class ResultView:
     Args:
         workspace_uid: The workspace.
         workflow_uid: The workflow.
-        workflow_name: Its name as last seen.
         view: The view, or what the table holds.
         columns: Columns behind the first four.
         query_of: Makes the query on some columns, with a condition on `r`, the results.
-        fields_without_column: Fields beyond the limit of columns; they are in `data` alone.
     """
 
     workspace_uid: str
     workflow_uid: str
-    workflow_name: str
     view: View
     columns: Sequence[Column]
     query_of: Callable[[Sequence[Column], str], str]
-    fields_without_column: int
 
 
 def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> list[ResultView]:
@@ -67,10 +70,12 @@ def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> l
     tables = database.relations(dataset)
     if JOB_RESULTS.name not in tables:
         return []
-    workflows = _workflows(database, dataset, tables)
-    names = _view_names(database, dataset, workflows, taken=taken, exists=RESULT_VIEWS in tables)
     fields = FieldStore(database, dataset).all()
-    spaces = _workspaces(database, dataset)
+    workflows = _workflows(database, dataset, tables, seen=fields)
+    spaces = workspace_names(database, dataset, tables)
+    names = _view_names(
+        database, dataset, workflows, spaces, taken=taken, exists=RESULT_VIEWS in tables
+    )
     return [
         _result_view(
             key,
@@ -87,7 +92,11 @@ def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> l
 
 
 def _workflows(
-    database: Database, dataset: str, tables: Mapping[str, object]
+    database: Database,
+    dataset: str,
+    tables: Collection[str],
+    *,
+    seen: Collection[WorkflowKey],
 ) -> dict[WorkflowKey, str]:
     """Name of each workflow that is listed, or that jobs or results were seen of."""
     schema = quoted(dataset)
@@ -99,17 +108,16 @@ def _workflows(
             f"select 2, workspace_uid, workflow_uid, max(workflow_name) from {schema}.{JOBS.name} "
             "where workflow_uid is not null group by workspace_uid, workflow_uid"
         )
-    catalogue = FieldStore(database, dataset).all()
     rows = database.query(" union all ".join(selects) + " order by 1 desc") if selects else []
-    found: dict[WorkflowKey, str] = {key: "" for key in catalogue if key[1]}
+    found: dict[WorkflowKey, str] = {key: "" for key in seen if key[1]}
     for _, workspace, workflow, name in rows:
         found[workspace, workflow] = name or found.get((workspace, workflow), "")
     return found
 
 
-def _workspaces(database: Database, dataset: str) -> dict[str, str]:
-    """The configured name of each workspace."""
-    if WORKSPACES.name not in database.relations(dataset):
+def workspace_names(database: Database, dataset: str, tables: Collection[str]) -> dict[str, str]:
+    """The configured name of each workspace, as far as the dataset has that table."""
+    if WORKSPACES.name not in tables:
         return {}
     table = f"{quoted(dataset)}.{WORKSPACES.name}"
     return dict(database.query(f"select uid, coalesce(configured_name, name, uid) from {table}"))
@@ -119,6 +127,7 @@ def _view_names(
     database: Database,
     dataset: str,
     workflows: Mapping[WorkflowKey, str],
+    spaces: Mapping[str, str],
     *,
     taken: Sequence[str],
     exists: bool,
@@ -140,7 +149,6 @@ def _view_names(
         database.query(f"delete from {table} where workspace_uid = %s and workflow_uid = %s", key)
         del names[key]
     # where another workspace has a workflow of that name, the workspace's name goes behind it
-    spaces = _workspaces(database, dataset) if workflows.keys() - names.keys() else {}
     fresh = assign_names(
         (
             (key, [[name or key[1]], [name or key[1], spaces.get(key[0], key[0])]])
@@ -202,7 +210,6 @@ def _result_view(
     return ResultView(
         workspace_uid=key[0],
         workflow_uid=key[1],
-        workflow_name=workflow_name,
         view=View(
             name=view_name,
             query=query_of(columns),
@@ -212,7 +219,6 @@ def _result_view(
         ),
         columns=columns,
         query_of=query_of,
-        fields_without_column=hidden,
     )
 
 

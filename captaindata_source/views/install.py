@@ -8,7 +8,6 @@ replaced stays as it is and is named.
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,12 +24,11 @@ __all__ = [
     "comments",
     "create_views",
     "drop_views",
+    "holders",
     "list_views",
     "marked",
     "shipped_views",
 ]
-
-logger = logging.getLogger(__name__)
 
 HASH_VERSION = 1
 MARK = re.compile(r"\s*\[captaindata_source ([0-9a-f]{16})\]$")
@@ -127,7 +125,7 @@ def create_views(
         A change for each view, `UNCHANGED` ones included, and for each one dropped.
     """
     schema = views_schema(dataset)
-    tables = {name for name, found in database.relations(dataset).items()}
+    tables = set(database.relations(dataset))
     there = database.relations(schema)
     if not database.has_schema(schema) and any(not _missing(view, tables, ()) for view in views):
         database.run(f"create schema {quoted(schema)}")
@@ -147,8 +145,8 @@ def drop_views(database: Database, dataset: str) -> list[Change]:
                 with database.transaction():
                     database.run(_drop(schema, name, ours[name]))
             except RefusedError as error:
-                holders = _holders(database, schema, name, waiting)
-                changes[name] = Change(name, State.BLOCKED, holders or str(error))
+                reason = holders(database, schema, name, but=waiting) or str(error)
+                changes[name] = Change(name, State.BLOCKED, reason)
             else:
                 changes[name] = Change(name, State.DROPPED)
                 waiting.discard(name)
@@ -225,15 +223,13 @@ class _Installation:
 
     def _replace_with_dependents(self, view: View) -> None:
         """Drops it and our views on top of it, then makes all of them anew, or changes nothing."""
-        dependents = self._database.dependents(self._schema, view.name)
         ours = {
             name
-            for schema, name in dependents
+            for schema, name in self._database.dependents(self._schema, view.name)
             if schema == self._schema and name in self._views and marked(self._there[name].comment)
         }
-        foreign = [f"{schema}.{name}" for schema, name in dependents if name not in ours]
-        if foreign:
-            self._keep_columns(view, f"{', '.join(foreign)} depends on it")
+        if foreign := holders(self._database, self._schema, view.name, but=ours):
+            self._keep_columns(view, foreign)
             return
         again = [each for each in self._views.values() if each.name in {view.name, *ours}]
         self._try(view, again, [each.name for each in reversed(again)])
@@ -277,8 +273,8 @@ class _Installation:
             with self._database.transaction():
                 self._database.run(_drop(self._schema, name, found))
         except RefusedError as error:
-            holders = _holders(self._database, self._schema, name, ())
-            return Change(name, State.BLOCKED, f"no longer defined, but {holders or error}")
+            reason = holders(self._database, self._schema, name) or str(error)
+            return Change(name, State.BLOCKED, f"no longer defined, but {reason}")
         return Change(name, State.DROPPED, "no longer defined")
 
     def _note(self, view: View, state: State, reason: str = "") -> None:
@@ -290,13 +286,14 @@ def _missing(view: View, tables: Collection[str], views: Collection[str]) -> lis
     return list(dict.fromkeys(missing))
 
 
-def _holders(database: Database, schema: str, name: str, waiting: Collection[str]) -> str:
-    holders = [
+def holders(database: Database, schema: str, name: str, *, but: Collection[str] = ()) -> str:
+    """Says what depends on a view or table, but for some of its schema; empty: nothing does."""
+    names = [
         f"{found}.{each}"
         for found, each in database.dependents(schema, name)
-        if found != schema or each not in waiting
+        if found != schema or each not in but
     ]
-    return f"{', '.join(holders)} depends on it" if holders else ""
+    return f"{', '.join(names)} depends on it" if names else ""
 
 
 def _create(schema: str, view: View) -> Iterator[str]:
