@@ -18,6 +18,7 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
 from captaindata_source.database import DUCKDB, POSTGRES
+from captaindata_source.destinations import read_once
 from captaindata_source.errors import ConfigError, root_message
 from captaindata_source.settings import Settings
 from captaindata_source.tables import TABLES
@@ -144,7 +145,9 @@ def _short_hash(text: str) -> str:
 def _pipeline(name: str, options: SyncOptions, arguments: dict[str, Any]) -> dlt.Pipeline:
     return dlt.pipeline(
         name,
-        destination=Destination.from_reference(options.destination, **arguments),
+        destination=read_once(
+            cast(AnyDestination, Destination.from_reference(options.destination, **arguments))
+        ),
         dataset_name=options.dataset,
         progress=options.progress() if options.progress else NULL_COLLECTOR,
     )

@@ -19,7 +19,7 @@ LAYERS = [
     {"plan"},
     {"resources"},
     {"source"},
-    {"config", "pipeline"},
+    {"config", "pipeline", "destinations"},
     {"publish", "results_export"},
     {"after_load"},
     {"runner", "check"},
