@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check-types unit clean
+.PHONY: demo test lint check-types unit audit chaos clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo-ready
@@ -39,6 +39,16 @@ unit: .venv/.dev-ready .venv/.dbt-ready
 	$(BIN)/python -m venv .venv/dbt
 	.venv/dbt/bin/pip install -q -c constraints-dbt.txt dbt-core dbt-duckdb dbt-postgres
 	@touch $@
+
+# not part of `test`: it asks a service on the internet, which a build must not depend on
+audit: | .venv/bin/python
+	$(BIN)/python -m venv .venv/audit
+	.venv/audit/bin/pip install -q pip-audit
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt -r constraints-dbt.txt
+
+# hours: kills, faults, hostile pages, budgets; ARGS='kills --number 20' runs a part
+chaos: .venv/.dev-ready
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean:
 	rm -rf .venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,10 +11,11 @@ from typing import Any
 import dlt
 
 from captaindata_source.database import Database, open_database, schema_of
-from captaindata_source.errors import DestinationError, root_message
+from captaindata_source.errors import DestinationError
 from captaindata_source.locks import holding
 from captaindata_source.pipeline import SyncOptions
 from captaindata_source.publish import publish
+from captaindata_source.remedies import message_of
 from captaindata_source.typed.catalogue import Catalogue
 from captaindata_source.typed.materialize import materialize
 from captaindata_source.typed.names import MAX_IDENTIFIER
@@ -104,7 +105,7 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
             return aftermath
         except Exception as error:
             logger.debug("Views", exc_info=True)
-            aftermath.error = root_message(error)
+            aftermath.error = message_of(error)
     for change in aftermath.in_state(State.SKIPPED):
         logger.info("View %s is skipped: %s", change.view, change.reason)
     if copy_to is not None:
@@ -112,7 +113,7 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
             publish(pipeline, copy_to)
             aftermath.published = copy_to
         except Exception as error:  # noqa: BLE001 - as above
-            aftermath.publish_error = root_message(error)
+            aftermath.publish_error = message_of(error)
     return aftermath
 
 

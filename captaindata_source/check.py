@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from captaindata_source.errors import ApiError, AuthError, root_message
+from captaindata_source.database import DUCKDB, POSTGRES, connected, require_writable
+from captaindata_source.errors import ApiError, AuthError
 from captaindata_source.http import RetryPolicy
 from captaindata_source.pipeline import SyncOptions, make_pipeline
+from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
 from captaindata_source.source import connect
 
@@ -76,10 +78,15 @@ def _check_api(settings: Settings) -> Iterator[Verdict]:
 def _check_destination(settings: Settings, options: SyncOptions) -> Verdict:
     what = f"destination {options.destination}"
     try:
-        with make_pipeline(settings, options).destination_client() as client:
+        pipeline = make_pipeline(settings, options)
+        kind = pipeline.destination.destination_type
+        if kind in (DUCKDB, POSTGRES):
+            with connected(pipeline) as connection:
+                require_writable(connection, kind)
+        with pipeline.destination_client() as client:
             client.is_storage_initialized()
     except Exception as error:  # noqa: BLE001 - each driver has errors of its own
-        remedy = f"Check destination.{options.destination}.credentials: {root_message(error)}"
+        remedy = f"Check destination.{options.destination}.credentials: {message_of(error)}"
         return Verdict(workspace=settings.name, what=what, is_ok=False, remedy=remedy)
     return Verdict(workspace=settings.name, what=what, is_ok=True)
 

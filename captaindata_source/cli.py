@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from captaindata_source import __version__, cli_warehouse
 from captaindata_source.errors import CaptainDataError, ConfigError
+from captaindata_source.files import OWNER_ONLY
+from captaindata_source.logs import quiet_dlt
+from captaindata_source.remedies import message_of
 from captaindata_source.tables import TABLES
 
 if TYPE_CHECKING:
@@ -27,13 +30,16 @@ DEFAULTS = {
     # what was loaded is kept in the destination alone, not a second time in staging or on disk
     "load.truncate_staging_dataset": "true",
     "load.delete_completed_jobs": "true",
+    # a load job may have done its work when its connection breaks: not it is tried again, which
+    # could double rows, but its package from the beginning
+    "load.raise_on_max_retries": "1",
 }
 COLLECTORS = ("auto", "log", "tqdm", "enlighten", "alive_progress")
 DEFAULT_PORT = 8765
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line.
+    """Runs the command line. The files that it makes are for their owner alone.
 
     Args:
         arguments: Without the program's name; None: those of the process.
@@ -44,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     os.environ.update(FIXED)
     logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
+    quiet_dlt()
     run: Callable[[argparse.Namespace], int] = options.run
+    umask = os.umask(OWNER_ONLY)
     try:
         return run(options)
     except ConfigError as error:
@@ -56,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("captaindata: interrupted; what was loaded is kept\n")
         return NOT_ALL_LOADED
     except OSError as error:
-        sys.stderr.write(
-            f"captaindata: {error}: the working folder must be writable, and so must dlt's own "
-            "folder, which DLT_DATA_DIR moves\n"
-        )
+        sys.stderr.write(f"captaindata: {message_of(error)}\n")
+        return NOT_ALL_LOADED
+    finally:
+        os.umask(umask)
     return USAGE
 
 
@@ -85,6 +93,18 @@ def build_parser() -> argparse.ArgumentParser:
         "--full-refresh",
         action="store_true",
         help="fetch everything again, keep what the API no longer lists",
+    )
+    sync.add_argument(
+        "--max-minutes",
+        type=_above_zero,
+        metavar="N",
+        help="end after about N minutes; the next sync goes on with the jobs that are left",
+    )
+    sync.add_argument(
+        "--max-requests",
+        type=_whole_above_zero,
+        metavar="N",
+        help="end after about N requests to the API; the next sync goes on with what is left",
     )
     sync.add_argument(
         "--progress",
@@ -134,6 +154,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return number
+
+
+def _whole_above_zero(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be a whole number from 1")
+    return number
+
+
 def _add_destination(parser: argparse.ArgumentParser, *, with_workspace: bool = True) -> None:
     parser.add_argument(
         "--destination",
@@ -164,6 +198,8 @@ def _sync(options: argparse.Namespace) -> int:
         destination=options.destination,
         dataset=options.dataset,
         tables=options.table,
+        max_minutes=options.max_minutes,
+        max_requests=options.max_requests,
         progress=_collector(options.progress),
         **loaded.load,
     )
@@ -174,7 +210,7 @@ def _sync(options: argparse.Namespace) -> int:
     is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != report.FAILED for each in reports):
         aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
-    is_ok = aftermath.is_ok and all(each.outcome == report.LOADED for each in reports)
+    is_ok = aftermath.is_ok and all(each.is_ok for each in reports)
     if options.json:
         text = report.as_json(
             reports,

@@ -49,6 +49,9 @@ class _Options(BaseConfiguration):
     max_parallel_requests: int | None = None
     requests_per_minute: int | None = None
     details_max_age_days: float | None = None
+    exclude_fields: list[str] | None = None
+    hash_fields: list[str] | None = None
+    hash_salt: TSecretStrValue | None = None
     package_max_results: int = 50_000
     package_max_minutes: float = 5.0
     create_views: bool = True
@@ -185,9 +188,11 @@ def _parsed(value: object) -> list[dict[str, Any]]:
 
 def _settings(options: Mapping[str, Any], *, full_refresh: bool) -> Settings:
     key = options.get("api_key")
+    salt = options.get("hash_salt")
     return Settings(
         **{
             **options,
+            "hash_salt": Secret(salt) if isinstance(salt, str) else salt,
             "api_key": Secret(key if isinstance(key, str) else ""),
             "project_uid": options.get("project_uid") or "",
             "full_refresh": full_refresh,

@@ -9,6 +9,7 @@
         ├── NotFoundError      404: fatal for the object
         ├── RefusedError       any other 4xx: fatal for the call
         ├── UnavailableError   still failing after all retries
+        │   └── UnreachableError   the host never answered: fatal for the workspace
         └── ContractError      an answer that the API's contract does not allow
             ├── PaginationError    a list of pages that does not end, or can't be followed
             └── ForeignHostError   a link or redirect that leaves the configured host
@@ -32,12 +33,17 @@ __all__ = [
     "PaginationError",
     "RefusedError",
     "UnavailableError",
+    "UnreachableError",
+    "root_error",
     "root_message",
 ]
 
 
 class CaptainDataError(Exception):
     """Base of all errors of this package."""
+
+    kind: str = "unexpected_error"
+    """What it is called in `sync_issues`."""
 
 
 class ConfigError(CaptainDataError):
@@ -51,6 +57,8 @@ class BusyError(CaptainDataError):
 class DestinationError(CaptainDataError):
     """The warehouse can't be reached, read or written."""
 
+    kind = "destination_failed"
+
 
 class ApiError(CaptainDataError):
     """A call to the API failed.
@@ -59,20 +67,30 @@ class ApiError(CaptainDataError):
         message: What happened and what to do about it.
         path: Path of the request, without host and query.
         status: HTTP status, None where no answer came.
+        kind: What it is called in `sync_issues`; None: the name that its class has there.
     """
 
-    def __init__(self, message: str, *, path: str, status: int | None = None) -> None:
+    kind = "refused"
+
+    def __init__(
+        self, message: str, *, path: str, status: int | None = None, kind: str | None = None
+    ) -> None:
         super().__init__(f"{message} [GET {path}{f', HTTP {status}' if status else ''}]")
         self.path = path
         self.status = status
+        self.kind = kind or type(self).kind
 
 
 class AuthError(ApiError):
     """The key is not accepted (401) or may not see this (403)."""
 
+    kind = "forbidden"
+
 
 class NotFoundError(ApiError):
     """The object does not exist, or no longer (404)."""
+
+    kind = "not_found"
 
 
 class RefusedError(ApiError):
@@ -83,27 +101,48 @@ class UnavailableError(ApiError):
     """No usable answer within the retry deadline."""
 
 
+class UnreachableError(UnavailableError):
+    """No answer at all, to any call: the address is wrong, or the network is down."""
+
+    kind = "connection_failed"
+
+
 class ContractError(ApiError):
     """The answer is not what the API promises."""
+
+    kind = "unexpected_answer"
 
 
 class PaginationError(ContractError):
     """A list whose pages loop or can't be followed."""
 
+    kind = "endless_pages"
+
 
 class ForeignHostError(ContractError):
     """A link or redirect to a host that is not the configured one; nothing was sent there."""
+
+    kind = "foreign_link"
 
 
 MESSAGE_LENGTH = 500
 
 
-def root_message(error: BaseException) -> str:
-    """The root of an error in one line; dlt wraps errors several layers deep."""
+def root_error(error: BaseException) -> BaseException:
+    """Our own error among the causes of one, else the first of them; dlt wraps errors several
+    layers deep."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, CaptainDataError):
-            return str(seen)
+            return seen
         hidden = None if seen.__suppress_context__ else seen.__context__
         error, seen = seen, seen.__cause__ or hidden
+    return error
+
+
+def root_message(error: BaseException) -> str:
+    """The root of an error in one line."""
+    error = root_error(error)
+    if isinstance(error, CaptainDataError):
+        return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())[:MESSAGE_LENGTH]}"

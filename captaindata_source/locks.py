@@ -2,95 +2,202 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dlt
 import fasteners
-from dlt.common.runtime import signals
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.database import DUCKDB, POSTGRES
+from captaindata_source.database import DUCKDB, POSTGRES, SessionLock, connected, this_process
 from captaindata_source.errors import BusyError, DestinationError
+from captaindata_source.waiting import wait_seconds
 
-__all__ = ["alone", "holding", "wait_seconds"]
+__all__ = ["Turn", "alone", "folder_lock", "holding"]
 
 logger = logging.getLogger(__name__)
 
-SIGNAL_POLL_SECONDS = 0.2
 TURN_POLL_SECONDS = 0.2
-MAX_TURN_SECONDS = 1800.0
+TURN_SECONDS = 1800.0
+"""How long another process may load into the same dataset."""
+FILE_SECONDS = 60.0
+"""How long another process may hold the DuckDB file."""
 
 
-def wait_seconds(seconds: float) -> None:
-    """Waits, but not past a signal that ends the process."""
-    ends = time.monotonic() + seconds
-    while (left := ends - time.monotonic()) > 0:
-        signals.raise_if_signalled()
-        time.sleep(min(left, SIGNAL_POLL_SECONDS))
+class Turn:
+    """The right to sync a workspace.
+
+    Args:
+        session: What Postgres knows of it; None elsewhere.
+    """
+
+    def __init__(self, session: SessionLock | None) -> None:
+        self._session = session
+
+    def check(self) -> None:
+        """Sees that it is held still; takes it again where its connection to Postgres broke.
+
+        Raises:
+            BusyError: Another sync has taken it meanwhile.
+            DestinationError: Postgres can't be reached.
+        """
+        if self._session is not None and (holder := self._session.renew()) is not None:
+            raise BusyError(
+                "The connection broke that kept other syncs of this workspace away, and another "
+                f"one began meanwhile ({holder}): this one ends, what it committed is kept"
+            )
 
 
 @contextmanager
-def alone(pipeline: dlt.Pipeline) -> Iterator[None]:
-    """Two syncs of one workspace would undo one another; the lock ends with its process.
+def alone(pipeline: dlt.Pipeline, *, workspace_uid: str) -> Iterator[Turn]:
+    """Two syncs of one workspace would undo one another; the locks end with their process.
+
+    One is in dlt's folder; one is where the rows go, for whoever works in another folder: beside a
+    DuckDB file, in the database of a Postgres dataset.
+
+    Args:
+        pipeline: Gives destination, dataset and working folder.
+        workspace_uid: The workspace.
 
     Raises:
         BusyError: Another sync of the workspace is running.
+        DestinationError: The destination can't be reached.
     """
-    folder = Path(pipeline.working_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = fasteners.InterProcessLock(folder / "sync.lock")
-    if not lock.acquire(blocking=False):
-        raise BusyError(
-            "Another sync of this workspace, to this destination and from this folder, is "
-            "running: wait for it to end"
+    kind = pipeline.destination.destination_type
+    with ExitStack() as stack:
+        stack.enter_context(folder_lock(Path(pipeline.working_dir)))
+        session: SessionLock | None = None
+        if kind in (DUCKDB, POSTGRES):
+            client = pipeline.sql_client()
+            if kind == POSTGRES:
+                session = SessionLock(
+                    client.credentials.to_native_representation(),
+                    (f"captaindata sync {client.dataset_name}", workspace_uid),
+                )
+                stack.callback(session.release)
+                if (holder := session.take()) is not None:
+                    raise _busy(holder)
+            elif (file := Path(str(client.credentials.database))).suffix:
+                what = f"{client.dataset_name}\n{workspace_uid}"
+                stack.enter_context(_lock_beside(file.resolve(), what))
+        yield Turn(session)
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Locks a working folder of dlt; the lock is beside it, for the folder may be made anew.
+
+    Raises:
+        BusyError: Another process has it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _file_lock(folder.parent / f".{folder.name}.lock"):
+        yield
+
+
+@contextmanager
+def _lock_beside(file: Path, what: str) -> Iterator[None]:
+    """Locks `what` in a DuckDB file, by a file beside it."""
+    if not file.parent.is_dir():
+        raise DestinationError(
+            f"The folder of the DuckDB file, {file.parent}, does not exist: make it, or name "
+            "another file in destination.duckdb.credentials"
         )
+    name = hashlib.blake2b(what.encode(), digest_size=4).hexdigest()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_file_lock(file.with_name(f".{file.name}.{name}.lock")))
+        except OSError as error:
+            raise DestinationError(
+                f"The folder of the DuckDB file, {file.parent}, can't be written "
+                f"({error.strerror}): DuckDB needs it for its log; give this user the right to, or "
+                "name another file in destination.duckdb.credentials"
+            ) from error
+        yield
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    lock = fasteners.InterProcessLock(path)
     try:
+        is_ours = lock.acquire(blocking=False)
+    except threading.ThreadError as error:
+        raise DestinationError(f"{path} can't be locked: move it to a local disk") from error
+    if not is_ours:
+        with suppress(OSError):
+            raise _busy(path.read_text(encoding="utf-8").strip())
+        raise _busy("")
+    try:
+        with suppress(OSError):  # a full disk; it only names who holds the lock
+            lock.lockfile.truncate(0)
+            lock.lockfile.write(
+                f"{this_process()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            )
+            lock.lockfile.flush()
         yield
     finally:
         lock.release()
 
 
+def _busy(holder: str) -> BusyError:
+    by = f" ({holder})" if holder else ""
+    return BusyError(
+        f"Another sync of this workspace into this destination is running{by}: wait for it to end"
+    )
+
+
 @contextmanager
-def holding(pipeline: dlt.Pipeline, *, within: threading.Lock) -> Iterator[None]:
+def holding(
+    pipeline: dlt.Pipeline, *, within: threading.Lock, is_patient: bool = True
+) -> Iterator[SqlClientBase[Any] | None]:
     """Holds the destination: whoever changes it does so in turn, in whichever process.
 
     Args:
         pipeline: Gives destination and dataset.
         within: Lock of this process.
+        is_patient: Whether to wait for other processes.
+
+    Yields:
+        A connection to it; None where it is neither DuckDB nor Postgres.
 
     Raises:
-        DestinationError: Others did not let go of it for long.
+        DestinationError: It can't be opened, or others did not let go of it for long.
     """
     kind = pipeline.destination.destination_type
-    with within, ExitStack() as stack:
-        if kind in (DUCKDB, POSTGRES):
-            # DuckDB: held open, or each of dlt's load jobs would open and checkpoint the file
-            client = pipeline.sql_client()
-            stack.enter_context(cast("AbstractContextManager[object]", client))
+    with within:
+        if kind not in (DUCKDB, POSTGRES):
+            yield None
+            return
+        # DuckDB: held open, or each of dlt's load jobs would open and checkpoint the file
+        with connected(pipeline, patience=FILE_SECONDS if is_patient else 0.0) as client:
             if kind == POSTGRES:
                 # other processes would race to create the same tables; ends with its session
-                _wait_for_turn(client, pipeline.dataset_name)
-        yield
+                _wait_for_turn(client, pipeline.dataset_name, is_patient=is_patient)
+            yield client
 
 
-def _wait_for_turn(client: SqlClientBase[Any], dataset: str) -> None:
+def _wait_for_turn(client: SqlClientBase[Any], dataset: str, *, is_patient: bool) -> None:
     """Takes an advisory lock; never waits in the database, where no signal ends it."""
-    for tried in range(int(MAX_TURN_SECONDS / TURN_POLL_SECONDS)):
+    for tried in range(int(TURN_SECONDS / TURN_POLL_SECONDS)):
         rows = client.execute_sql(
             "select pg_try_advisory_lock(hashtext(%s))", f"captaindata {dataset}"
         )
         if rows and rows[0][0]:
             return
+        if not is_patient:
+            break
         if tried == 0:
             logger.info("Another process loads into %s: waiting", dataset)
         wait_seconds(TURN_POLL_SECONDS)
     raise DestinationError(
         f"Another process has been loading into dataset {dataset} for "
-        f"{MAX_TURN_SECONDS / 60:.0f} minutes: end it (pg_locks names its pid), or try later"
+        f"{TURN_SECONDS / 60:.0f} minutes: end it (pg_locks names its pid), or try later"
+        if is_patient
+        else f"Another process loads into dataset {dataset}"
     )

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import dlt
-from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigurationException,
+)
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
+from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
 from captaindata_source.database import DUCKDB, POSTGRES
 from captaindata_source.destinations import read_once
-from captaindata_source.errors import ConfigError, root_message
+from captaindata_source.errors import CaptainDataError, ConfigError, root_message
+from captaindata_source.locks import folder_lock
 from captaindata_source.settings import Settings
 from captaindata_source.tables import TABLES
 from captaindata_source.views.definitions import views_schema
 
 __all__ = ["SyncOptions", "duckdb_file", "make_pipeline", "warehouse_pipeline"]
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_DATASET = "captaindata"
 DEFAULT_DUCKDB_FILE = "warehouse.duckdb"
@@ -40,6 +49,8 @@ class SyncOptions:
         tables: Tables to load; empty: all.
         package_max_results: Results after which a load package is closed.
         package_max_minutes: Minutes after which a load package is closed.
+        max_minutes: Minutes after which the sync ends, with the package at hand; None: no limit.
+        max_requests: Requests, of all workspaces, after which it ends so; None: no limit.
         progress: Makes a collector for a pipeline; None: no progress is shown.
         create_views: Whether views follow the load.
         materialize_results: Whether results of a workflow are a table instead of a view.
@@ -51,6 +62,8 @@ class SyncOptions:
     tables: Sequence[str] = ()
     package_max_results: int = 50_000
     package_max_minutes: float = 5.0
+    max_minutes: float | None = None
+    max_requests: int | None = None
     progress: Callable[[], Collector] | None = None
     create_views: bool = True
     materialize_results: bool = False
@@ -66,18 +79,21 @@ class SyncOptions:
         return frozenset(self.tables or (table.name for table in TABLES))
 
 
-def make_pipeline(settings: Settings, options: SyncOptions, *, suffix: str = "") -> dlt.Pipeline:
+def make_pipeline(
+    settings: Settings, options: SyncOptions, *, suffix: str = "", folder: Path | None = None
+) -> dlt.Pipeline:
     """The dlt pipeline of a workspace: its own name and staging dataset, the shared dataset.
 
     Args:
         settings: The workspace.
         options: Gives destination and dataset.
         suffix: Makes another pipeline of the same workspace.
+        folder: Where dlt works; by default where it does for all.
 
     Raises:
         ConfigError: The destination does not exist, is not installed, or can't hold the dataset.
     """
-    return _make(_short_hash(settings.project_uid), options, suffix)
+    return _make(_short_hash(settings.project_uid), options, suffix, folder)
 
 
 def warehouse_pipeline(options: SyncOptions) -> dlt.Pipeline:
@@ -86,10 +102,10 @@ def warehouse_pipeline(options: SyncOptions) -> dlt.Pipeline:
     Raises:
         ConfigError: As `make_pipeline`.
     """
-    return _make("warehouse", options, "")
+    return _make("warehouse", options, "", None)
 
 
-def _make(workspace: str, options: SyncOptions, suffix: str) -> dlt.Pipeline:
+def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None) -> dlt.Pipeline:
     # dlt keeps working folders in one place for all projects, each with the folder it began in
     place = _short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
     name = f"captaindata_{workspace}_{place}{suffix}"
@@ -103,12 +119,12 @@ def _make(workspace: str, options: SyncOptions, suffix: str) -> dlt.Pipeline:
             # a unique index on dlt's row ids turns a badly timed kill into a package that never
             # loads; nothing here relies on it
             arguments["create_indexes"] = False
-        pipeline = _pipeline(name, options, arguments)
+        pipeline = _pipeline(name, options, arguments, folder)
         pipeline.destination_client()  # resolves its configuration
         if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == name:
             # no file is configured, and dlt's own choice is a file for each pipeline
             default = str(Path(DEFAULT_DUCKDB_FILE).resolve())
-            pipeline = _pipeline(name, options, {**arguments, "credentials": default})
+            pipeline = _pipeline(name, options, {**arguments, "credentials": default}, folder)
     except UnknownDestinationModule:
         raise ConfigError(
             f"Destination {options.destination!r} can't be used: dlt does not know it"
@@ -142,13 +158,41 @@ def _short_hash(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
-def _pipeline(name: str, options: SyncOptions, arguments: dict[str, Any]) -> dlt.Pipeline:
+def _pipeline(
+    name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path | None
+) -> dlt.Pipeline:
+    try:
+        return _opened(name, options, arguments, folder)
+    except (CaptainDataError, ConfigurationException, MissingDependencyException, ImportError):
+        raise
+    except Exception as error:
+        broken = (folder or Path(get_dlt_pipelines_dir())) / name
+        if not broken.exists():
+            raise
+        with folder_lock(broken):
+            logger.warning(
+                "dlt's working folder %s can't be used and is made anew; what was not loaded is "
+                "fetched again (%s)",
+                broken,
+                root_message(error),
+            )
+            if broken.is_dir():
+                shutil.rmtree(broken)
+            else:
+                broken.unlink()
+    return _opened(name, options, arguments, folder)
+
+
+def _opened(
+    name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path | None
+) -> dlt.Pipeline:
     return dlt.pipeline(
         name,
         destination=read_once(
             cast(AnyDestination, Destination.from_reference(options.destination, **arguments))
         ),
         dataset_name=options.dataset,
+        pipelines_dir=str(folder) if folder else "",
         progress=options.progress() if options.progress else NULL_COLLECTOR,
     )
 

@@ -18,6 +18,9 @@ from typing import Any
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api, Record
+from captaindata_source.errors import ApiError
+from captaindata_source.guard import Guard
+from captaindata_source.issues import KEPT, MENDED, REREAD, IssueLog
 from captaindata_source.queue import ResultJob, ResultQueue
 from captaindata_source.records import Row, digest, row_hash, shape
 from captaindata_source.settings import Settings
@@ -48,6 +51,8 @@ class SyncPlan:
         memory: What the destination holds.
         read_rows: Reads whole rows back from the destination.
         wanted: Tables that are loaded; rows of others are not kept.
+        issues: What went wrong without ending the sync; the API and the results add to it too.
+        guard: Decides what a failed call costs.
         now: Goes into `loaded_at`.
     """
 
@@ -59,8 +64,12 @@ class SyncPlan:
         memory: Memory,
         read_rows: RowReader,
         wanted: Collection[str],
+        issues: IssueLog,
+        guard: Guard,
         now: datetime | None = None,
     ) -> None:
+        self.issues = issues
+        self.guard = guard
         self._api = api
         self._settings = settings
         self._memory = memory
@@ -75,6 +84,8 @@ class SyncPlan:
         self._lock = threading.RLock()
         self._workflows: list[Record] | None = None
         self._seen: set[str] = set()
+        self._unread: set[str] = set()
+        """Workflows whose jobs could not be listed: what is known of those stays as it is."""
         self._tasks: deque[Callable[[], None]] = deque()
         self._unfinished = 0
         self._helpers = 0
@@ -83,9 +94,14 @@ class SyncPlan:
     # -- workspaces ---------------------------------------------------------------------------
 
     def workspace_row(self) -> Row | None:
-        """The workspace's row; None where it did not change."""
-        record = self._api.workspace()
-        members = b"[" + b",".join(bytes(member) for member in self._api.members()) + b"]"
+        """The workspace's row; None where it did not change, or could not be read."""
+        try:
+            record = self._api.workspace()
+            members = b"[" + b",".join(bytes(member) for member in self._api.members()) + b"]"
+        except ApiError as error:
+            self.guard.set_aside(error, "The workspace's own row")
+            return None
+        self.guard.answered()
         content = row_hash(record, members.decode("utf-8", "replace"), self._settings.name)
         if content == self._memory.workspace_hash and not self._settings.full_refresh:
             return None
@@ -105,11 +121,13 @@ class SyncPlan:
         with self._lock:
             if self._workflows is None:
                 listed = self._api.workflows()
+                self.guard.answered()
                 self._workflows = list({record["uid"]: record for record in listed}.values())
             return self._workflows
 
-    def changed_workflows(self) -> Iterator[Callable[[], Row]]:
-        """For each workflow to load a call that fetches its details and returns its row."""
+    def changed_workflows(self) -> Iterator[Callable[[], Row | None]]:
+        """For each workflow to load a call that fetches its details and returns its row, or None
+        where nothing of it is to be loaded."""
         for record in self.workflows():
             content = row_hash(record)
             known = self._memory.workflows.get(record["uid"])
@@ -146,19 +164,29 @@ class SyncPlan:
         if fetched_at is None:
             return True
         age = self.now - (fetched_at if fetched_at.tzinfo else fetched_at.replace(tzinfo=UTC))
-        return age > timedelta(days=self._settings.details_max_age_days)
+        # a time to come was written by a clock that went wrong
+        return not timedelta(0) <= age <= timedelta(days=self._settings.details_max_age_days)
 
-    def _workflow_row(self, record: Record, content: str) -> Row:
-        details: object = self._api.workflow_details(record["uid"])
-        self._count(WORKFLOWS, 1)
-        if details is not None:
-            record = {**record, "details": details}
-        row = self._row(
-            WORKFLOWS, record, details_fetched_at=self.now, is_deleted=False, row_hash=content
-        )
-        if details is None:  # gone between two calls: what was loaded of it stays
+    def _workflow_row(self, record: Record, content: str) -> Row | None:
+        with self.issues.about(workflow_uid=record["uid"]):
+            details: object = None
+            try:
+                details = self._api.workflow_details(record["uid"])
+                self.guard.answered()
+                if details is None:
+                    self.issues.add("not_found", KEPT, detail="Gone since it was listed")
+            except ApiError as error:
+                self.guard.set_aside(error, f"Details of workflow {record['uid']}")
+            if details is not None:
+                record = {**record, "details": details}
+            row = self._row(
+                WORKFLOWS, record, details_fetched_at=self.now, is_deleted=False, row_hash=content
+            )
+        if details is None:  # what was loaded of it stays, and is tried again
+            row["details_fetched_at"] = None
             for known in self._read_rows(WORKFLOWS, [record["uid"]]):
                 row.update({name: known.get(name) for name in ("details", "details_fetched_at")})
+        self._count(WORKFLOWS, 1)
         return row
 
     # -- jobs ---------------------------------------------------------------------------------
@@ -210,17 +238,39 @@ class SyncPlan:
         return [partial(self._list_jobs, record["uid"]) for record in self.workflows()]
 
     def _list_jobs(self, workflow_uid: str) -> None:
-        records = self._api.jobs(workflow_uid)
-        with self._lock:
-            for record in records:
-                self._compare({"workflow_uid": workflow_uid, **record})
+        with self.issues.about(workflow_uid=workflow_uid):
+            try:
+                records = self._api.jobs(workflow_uid)
+            except ApiError as error:
+                self.guard.set_aside(error, f"Jobs of workflow {workflow_uid}")
+                self._unread.add(workflow_uid)
+                return
+            self.guard.answered()
+        times = Counter(record["uid"] for record in records)
+        for record in records:
+            uid = record["uid"]
+            with self.issues.about(workflow_uid=workflow_uid, job_uid=uid):
+                latest = self._reread(record) if times[uid] > 1 else record
+                with self._lock:
+                    self._compare({"workflow_uid": workflow_uid, **latest})
+
+    def _reread(self, record: Record) -> Record:
+        """A job that the listing has in two versions, as it is by itself."""
+        if record["uid"] in self._seen:
+            return record
+        self.issues.add("listed_twice", REREAD)
+        try:
+            return {**(self._api.job(record["uid"]) or record), "uid": record["uid"]}
+        except ApiError as error:
+            self.guard.set_aside(error, f"Job {record['uid']}, which is listed in two versions,")
+            return record
 
     def _unlisted_tasks(self) -> list[Callable[[], None]]:
         """Jobs that the API no longer lists: those not final are read one by one."""
         tasks: list[Callable[[], None]] = []
         unsettled: list[str] = []
         for uid, known in self._memory.jobs.items():
-            if uid in self._seen or known.is_deleted:
+            if uid in self._seen or known.is_deleted or known.workflow_uid in self._unread:
                 continue
             if known.status not in self._api.final_statuses or known.row_hash is None:
                 tasks.append(partial(self._read_unlisted, uid))
@@ -245,12 +295,23 @@ class SyncPlan:
                 self._unmark_success(row["uid"])
 
     def _read_unlisted(self, uid: str) -> None:
-        record = self._api.job(uid)
+        known = self._memory.jobs[uid]
+        with self.issues.about(workflow_uid=known.workflow_uid, job_uid=uid):
+            try:
+                record = self._api.job(uid)
+            except ApiError as error:
+                self.guard.set_aside(error, f"Job {uid}, which is no longer listed,")
+                return
+            self.guard.answered()
+            self._compare_unlisted(uid, record)
+
+    def _compare_unlisted(self, uid: str, record: Record | None) -> None:
         with self._lock:
             if record is not None:
                 self._compare({**record, "uid": uid})
                 return
             logger.warning("Job %s is gone: it keeps the last status that was seen", uid)
+            self.issues.add("not_found", KEPT, detail="The job is gone: its last status stays")
             for row in self._read_rows(JOBS, [uid]):
                 self._keep(JOBS, self.job_rows, {**row, "is_deleted": True, "loaded_at": self.now})
 
@@ -324,6 +385,9 @@ class SyncPlan:
                 workflow_uid=known.workflow_uid,
                 version=known.results_version,
                 finish_time=known.finish_time,
+                row_counts=frozenset(
+                    count for count in (known.row_count, known.total_row_count) if count is not None
+                ),
                 is_listed=is_listed,
             )
         )
@@ -344,11 +408,14 @@ class SyncPlan:
 
     def _row(self, table: Table, record: Mapping[str, Any], **added: Any) -> Row:
         return {
-            **shape(table, record),
+            **shape(table, record, on_unfit=self._on_unfit),
             **added,
             "workspace_uid": self._settings.project_uid,
             "loaded_at": self.now,
         }
+
+    def _on_unfit(self, field: str, kind: str) -> None:
+        self.issues.add("unfit_value", MENDED, detail=f"{field} is not a {kind}: kept as a text")
 
     def _keep(self, table: Table, rows: deque[Row], row: Row) -> None:
         if table.name in self._wanted:
@@ -375,5 +442,7 @@ def _as_known(row: Row) -> KnownJob:
         status=row.get("status"),
         results_version=row["results_version"],
         finish_time=row.get("finish_time"),
+        row_count=row.get("row_count"),
+        total_row_count=row.get("total_row_count"),
         is_deleted=False,
     )

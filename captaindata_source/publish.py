@@ -10,12 +10,13 @@ import dlt
 
 from captaindata_source.database import DUCKDB
 from captaindata_source.errors import ConfigError
+from captaindata_source.files import opener, take_place
 from captaindata_source.pipeline import SyncOptions, duckdb_file
 from captaindata_source.views.definitions import views_schema
 
 __all__ = ["check_publish", "publish"]
 
-READ_ONLY = 0o444
+READ_ONLY = 0o400
 COPY_BYTES = 4 * 1024 * 1024
 
 
@@ -46,7 +47,8 @@ def check_publish(pipeline: dlt.Pipeline, options: SyncOptions) -> Path | None:
 def publish(pipeline: dlt.Pipeline, target: Path) -> None:
     """Copies the DuckDB file, then puts the copy in the place of the last one, in one step.
 
-    Readers of the last copy keep it until they open the path again.
+    Readers of the last copy keep it until they open the path again. A first copy is for its owner
+    alone; later ones keep the group, mode and access list that the last one has.
 
     Args:
         pipeline: Loads into DuckDB; nothing of this process is connected to it.
@@ -63,9 +65,9 @@ def publish(pipeline: dlt.Pipeline, target: Path) -> None:
     with source.open("rb") as reader, pipeline.sql_client() as client:
         client.execute_sql("force checkpoint")
         fresh.unlink(missing_ok=True)  # of a process that was killed
-        with fresh.open("xb") as writer:
+        with open(fresh, "xb", opener=opener) as writer:
             shutil.copyfileobj(reader, writer, COPY_BYTES)
             writer.flush()
             os.fsync(writer.fileno())
-        fresh.chmod(READ_ONLY & source.stat().st_mode | 0o400)
-        fresh.replace(target)
+        fresh.chmod(READ_ONLY)
+        take_place(fresh, target)

@@ -10,12 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from captaindata_source.errors import ApiError, UnavailableError
+__all__ = ["Limits", "Package", "ResultJob", "ResultQueue"]
 
-__all__ = ["Package", "ResultJob", "ResultQueue"]
-
-MAX_UNANSWERED = 3
-"""So many jobs in a row without an answer, after all retries: the API is down."""
 OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -28,6 +24,7 @@ class ResultJob:
         workflow_uid: Its workflow.
         version: `results_version` of the job; goes into the ledger once all results are loaded.
         finish_time: When it ended.
+        row_counts: How many results it has, as far as the API says, in whatever way it counts.
         is_listed: Whether the API still lists it; what it no longer lists may be gone for good.
     """
 
@@ -35,7 +32,44 @@ class ResultJob:
     workflow_uid: str | None
     version: str
     finish_time: datetime | None
+    row_counts: frozenset[int] = frozenset()
     is_listed: bool = True
+
+
+class Limits:
+    """Ends a sync early, between two load packages; shared by all workspaces.
+
+    Args:
+        max_minutes: Minutes since the limits were made; None: no limit.
+        max_requests: Requests of all workspaces together; None: no limit.
+        monotonic: Seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_minutes: float | None = None,
+        max_requests: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._ends = math.inf if max_minutes is None else monotonic() + max_minutes * 60
+        self._max_requests = math.inf if max_requests is None else max_requests
+        self._counters: list[Callable[[], int]] = []
+
+    def count(self, calls: Callable[[], int]) -> None:
+        """Counts what a workspace sends.
+
+        Args:
+            calls: Gives its requests so far.
+        """
+        self._counters.append(calls)
+
+    @property
+    def are_reached(self) -> bool:
+        """Whether no more jobs are to be begun; once true, always true."""
+        sent = sum(calls() for calls in self._counters)
+        return sent >= self._max_requests or self._monotonic() >= self._ends
 
 
 class ResultQueue:
@@ -51,8 +85,6 @@ class ResultQueue:
         """Results of those jobs."""
         self.total = 0
         """Jobs that were to be fetched when the listing was complete."""
-        self.set_aside: list[tuple[ResultJob, Exception]] = []
-        """Jobs whose results could not be fetched, and why; the next sync tries again."""
 
     def add(self, job: ResultJob) -> None:
         self._jobs.append(job)
@@ -81,6 +113,7 @@ class Package:
         queue: Where the jobs come from.
         max_rows: No job is handed out once this many results were fetched.
         max_seconds: Nor once this many seconds have passed.
+        limits: Nor once these are reached.
         on_job: Called when a job is done, with the number of jobs to do.
     """
 
@@ -90,16 +123,17 @@ class Package:
         *,
         max_rows: float = math.inf,
         max_seconds: float = math.inf,
+        limits: Limits | None = None,
         on_job: Callable[[int], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._max_rows = max_rows
+        self._limits = limits or Limits()
         self._monotonic = monotonic
         self._ends = monotonic() + max_seconds
         self._on_job = on_job
         self._handed_out = 0
-        self._unanswered = 0
         self._is_cancelled = False
         self._lock = threading.Lock()
         self.rows = 0
@@ -108,7 +142,11 @@ class Package:
         """The next job; None where the package is full or nothing is left. The first take always
         gives a job where there is one."""
         with self._lock:
-            full = self.rows >= self._max_rows or self._monotonic() >= self._ends
+            full = (
+                self.rows >= self._max_rows
+                or self._monotonic() >= self._ends
+                or self._limits.are_reached
+            )
             if self._is_cancelled or (full and self._handed_out):
                 return None
             job = self._queue.pop()
@@ -123,24 +161,13 @@ class Package:
     def done(self, rows: int) -> None:
         """Counts a job whose results are complete."""
         with self._lock:
-            self._unanswered = 0
             self._queue.fetched += 1
             self._queue.rows += rows
             self._report()
 
-    def is_fatal(self, error: ApiError) -> bool:
-        """Whether an error is that of the whole workspace, not of one job: the key was refused, or
-        one job after the other gets no answer."""
-        if isinstance(error, UnavailableError):
-            with self._lock:
-                self._unanswered += 1
-                return self._unanswered >= MAX_UNANSWERED
-        return error.status == 401
-
-    def set_aside(self, job: ResultJob, error: Exception) -> None:
-        """Records a job that could not be fetched."""
+    def failed(self) -> None:
+        """Counts a job that was set aside."""
         with self._lock:
-            self._queue.set_aside.append((job, error))
             self._report()
 
     def cancel(self) -> None:

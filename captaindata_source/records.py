@@ -1,6 +1,7 @@
 """Turns records of the API into rows of the warehouse: fixed types for known columns, hashes.
 
-A value that does not fit its column becomes null, and a log line names it. A field that no column
+A value that does not fit its column becomes null there and a text in a column of its own, whose
+name begins with `api_`; a log line and `sync_issues` name it. A field that no column
 is known for becomes a text column, or JSON where it is nested: no later value breaks those, here or
 in another workspace.
 """
@@ -41,37 +42,46 @@ class UnfitError(ValueError):
     """A value that its column can't hold."""
 
 
-def shape(table: Table, record: Mapping[str, Any]) -> Row:
+def shape(
+    table: Table, record: Mapping[str, Any], *, on_unfit: Callable[[str, str], None] | None = None
+) -> Row:
     """A row of `table` from a record of the API.
 
     Args:
         table: Gives columns and types.
         record: Field name to value; nested values as `msgspec.Raw`.
+        on_unfit: Told each field whose value its column can't hold, and the column's type.
 
     Returns:
         All of the record's fields, known ones with the column's type. An unknown field whose
-        column would overwrite another, one of ours or one of dlt's, is prefixed with `api_`.
+        column would overwrite another, one of ours or one of dlt's, is prefixed with `api_`; so is
+        the text of a value that its column can't hold.
     """
     row: Row = {}
-    unknown = [name for name in record if name not in table.columns]
-    columns = _column_names(table, unknown) if unknown else {}
+    others: dict[str, object] = {}
     for name, value in record.items():
         kind = table.columns.get(name)
         if kind is None:
-            row[columns[name]] = _unknown(value)
+            others[name] = value
             continue
         try:
             row[name] = None if value is None else _CONVERT[kind](value)
         except UnfitError:
             row[name] = None
+            others[name] = _text(value)
+            if on_unfit:
+                on_unfit(name, kind)
             logger.warning(
-                "%s %s: the value of %r is not a %s (%s); loaded as null",
+                "%s %s: the value of %r is not a %s (%s); loaded as a text into api_%s",
                 table.name,
                 record.get("uid"),
                 name,
                 kind,
                 type(value).__name__,
+                name,
             )
+    columns = _column_names(table, list(others)) if others else {}
+    row.update({columns[name]: _unknown(value) for name, value in others.items()})
     return row
 
 

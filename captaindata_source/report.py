@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from captaindata_source.issues import Issue
+
 __all__ = ["FAILED", "LOADED", "WorkspaceReport", "as_json", "as_text"]
 
 LOADED = "loaded"
 PARTLY_LOADED = "partly_loaded"
+STOPPED_EARLY = "stopped_early"
 FAILED = "failed"
 
 
@@ -32,7 +35,9 @@ class WorkspaceReport:
         rows: Rows committed, by table.
         results_fetched: Jobs whose results were fetched.
         results_skipped: Listed jobs whose results were loaded before.
-        set_aside: Jobs whose results could not be fetched, with the reason; tried again next time.
+        results_left: Jobs whose results the next sync fetches, because a limit was reached.
+        set_aside: What could not be fetched, and why; tried again next time.
+        issues: Issues met, those that are in `set_aside` included.
         load_packages: Packages committed.
         api_version: Version of the API that was read.
     """
@@ -48,7 +53,9 @@ class WorkspaceReport:
     rows: dict[str, int] = field(default_factory=dict)
     results_fetched: int = 0
     results_skipped: int = 0
-    set_aside: list[tuple[str, str]] = field(default_factory=list)
+    results_left: int = 0
+    set_aside: list[Issue] = field(default_factory=list)
+    issues: int = 0
     load_packages: int = 0
     api_version: str = ""
 
@@ -56,7 +63,14 @@ class WorkspaceReport:
     def outcome(self) -> str:
         if self.error is not None:
             return FAILED
-        return PARTLY_LOADED if self.set_aside else LOADED
+        if self.set_aside:
+            return PARTLY_LOADED
+        return STOPPED_EARLY if self.results_left else LOADED
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether all that was begun is loaded."""
+        return self.outcome in (LOADED, STOPPED_EARLY)
 
     @property
     def seconds(self) -> float:
@@ -65,7 +79,7 @@ class WorkspaceReport:
 
     def as_row(self, *, versions: Mapping[str, str]) -> dict[str, Any]:
         """The row of `sync_runs`."""
-        reasons = [f"{uid}: {reason}" for uid, reason in self.set_aside]
+        reasons = [issue.detail or issue.kind for issue in self.set_aside]
         return {
             "workspace_uid": self.workspace_uid,
             "uid": self.uid,
@@ -79,7 +93,9 @@ class WorkspaceReport:
             "rows_by_table": json.dumps(self.rows),
             "results_fetched": self.results_fetched,
             "results_skipped": self.results_skipped,
-            "results_set_aside": len(self.set_aside),
+            "results_set_aside": len({issue.job_uid for issue in self.set_aside} - {None}),
+            "results_left": self.results_left,
+            "issues": self.issues,
             "load_packages": self.load_packages,
             "api_version": self.api_version,
             **versions,
@@ -98,7 +114,17 @@ class WorkspaceReport:
             "rows": self.rows,
             "results_fetched": self.results_fetched,
             "results_skipped": self.results_skipped,
-            "set_aside": [{"job_uid": uid, "reason": reason} for uid, reason in self.set_aside],
+            "results_left": self.results_left,
+            "set_aside": [
+                {
+                    "workflow_uid": issue.workflow_uid,
+                    "job_uid": issue.job_uid,
+                    "kind": issue.kind,
+                    "reason": issue.detail,
+                }
+                for issue in self.set_aside
+            ],
+            "issues": self.issues,
             "load_packages": self.load_packages,
         }
 
@@ -136,6 +162,7 @@ def as_text(reports: Sequence[WorkspaceReport], *, tables: Sequence[str]) -> str
         ("API calls", *(f"{report.api_calls:,}" for report in reports)),
         ("results fetched (jobs)", *(f"{report.results_fetched:,}" for report in reports)),
         ("results skipped (jobs)", *(f"{report.results_skipped:,}" for report in reports)),
+        ("issues", *(f"{report.issues:,}" for report in reports)),
         ("seconds", *(f"{report.seconds:.1f}" for report in reports)),
         ("outcome", *(report.outcome for report in reports)),
     ]
@@ -151,7 +178,12 @@ def as_text(reports: Sequence[WorkspaceReport], *, tables: Sequence[str]) -> str
         if report.error:
             text.append(f"{report.name}: FAILED: {report.error}")
         text.extend(
-            f"{report.name}: job {uid} set aside, next sync tries again: {reason}"
-            for uid, reason in report.set_aside
+            f"{report.name}: set aside, next sync tries again: {issue.detail}"
+            for issue in report.set_aside
         )
+        if report.results_left:
+            text.append(
+                f"{report.name}: stopped at the limit; the results of {report.results_left:,} "
+                "jobs are left for the next sync"
+            )
     return "\n".join(text)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import dlt
 from dlt.extract import DltResource
 
+from captaindata_source.issues import KEPT
 from captaindata_source.plan import SyncPlan
 from captaindata_source.records import Row
 from captaindata_source.results import ResultReader
@@ -22,6 +23,7 @@ from captaindata_source.tables import (
     JOBS,
     LEDGER,
     SUCCESSFUL_JOBS,
+    SYNC_ISSUES,
     WORKFLOWS,
     WORKSPACES,
     Table,
@@ -41,6 +43,9 @@ class Work(Protocol):
     def reader(self) -> ResultReader:
         """A reader of results for one thread."""
 
+    def issue_rows(self) -> list[Row]:
+        """Rows of `sync_issues` since the last call."""
+
 
 def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
     """Builds the five resources of a workspace; does no I/O.
@@ -50,23 +55,29 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
     """
 
     def workspaces() -> Iterator[Any]:
-        plan = begin().plan
-        yield lambda: _with_columns(WORKSPACES, [row] if (row := plan.workspace_row()) else [])
+        work = begin()
+        yield partial(_fetch_row, work, WORKSPACES, work.plan.workspace_row)
 
     def workflows() -> Iterator[Any]:
-        plan = begin().plan
+        work = begin()
+        plan = work.plan
         for fetch in plan.changed_workflows():
-            yield partial(_fetch_row, WORKFLOWS, fetch)
+            yield partial(_fetch_row, work, WORKFLOWS, fetch)
         if _may_delete(bool(plan.workflows()), plan.knows_workflows):
             yield _with_columns(WORKFLOWS, plan.vanished_workflows())
+        else:
+            plan.issues.add("empty_listing", KEPT, detail="No workflow is listed, after some were")
+        yield from _issues(work)
 
     def jobs() -> Iterator[Any]:
         work = begin()
         yield from _rows_while_listing(work, JOBS, work.plan.job_rows)
+        yield from _issues(work)
 
     def successful_jobs() -> Iterator[Any]:
         work = begin()
         yield from _rows_while_listing(work, SUCCESSFUL_JOBS, work.plan.successful_job_rows)
+        yield from _issues(work)
 
     def result_readers() -> Iterator[Any]:
         work = begin()
@@ -80,6 +91,7 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
             yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
         if reader.ledger:
             yield dlt.mark.with_table_name(reader.ledger, LEDGER.name)
+        yield from _issues(begin())
 
     readers = dlt.resource(result_readers, name="result_readers", selected=False)
     results = dlt.transformer(
@@ -89,24 +101,38 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
         parallelized=True,
         **_hints(JOB_RESULTS),
     )
-    ledger = {**LEDGER.hints(), "merge_key": (), "create_table_variant": True}
-    # a variant begins with the columns of its resource: drop those first
-    results.apply_hints(**{**ledger, "columns": {}}).apply_hints(**ledger)
-    return [
+    resources: list[DltResource] = [
         dlt.resource(workspaces, name=WORKSPACES.name, **_hints(WORKSPACES)),
         dlt.resource(workflows, name=WORKFLOWS.name, **_hints(WORKFLOWS)),
         dlt.resource(jobs, name=JOBS.name, **_hints(JOBS)),
         dlt.resource(successful_jobs, name=SUCCESSFUL_JOBS.name, **_hints(SUCCESSFUL_JOBS)),
         results,
     ]
+    _add_table(results, LEDGER)
+    for resource in resources:
+        _add_table(resource, SYNC_ISSUES)
+    return resources
+
+
+def _add_table(resource: DltResource, table: Table) -> None:
+    """Lets a resource fill a second table."""
+    hints = {**table.hints(), "merge_key": (), "create_table_variant": True}
+    # a variant begins with the columns of its resource: drop those first
+    resource.apply_hints(**{**hints, "columns": {}}).apply_hints(**hints)
 
 
 def _hints(table: Table) -> dict[str, Any]:
     return {**table.hints(), "max_table_nesting": 0}
 
 
-def _fetch_row(table: Table, fetch: Callable[[], Row]) -> Any:
-    return _with_columns(table, [fetch()])
+def _fetch_row(work: Work, table: Table, fetch: Callable[[], Row | None]) -> Iterator[Any]:
+    row = fetch()
+    return iter([_with_columns(table, [row] if row else []), *_issues(work)])
+
+
+def _issues(work: Work) -> list[Any]:
+    rows = work.issue_rows()
+    return [dlt.mark.with_table_name(rows, SYNC_ISSUES.name)] if rows else []
 
 
 def _with_columns(table: Table, rows: list[Row]) -> Any:

@@ -24,7 +24,11 @@ import pyarrow.parquet as pq
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
-from captaindata_source.errors import ApiError, ContractError, NotFoundError
+from captaindata_source.api.mending import mend_utf8
+from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
+from captaindata_source.guard import Guard
+from captaindata_source.issues import KEPT, MENDED, REREAD, IssueLog
+from captaindata_source.privacy import Redact
 from captaindata_source.queue import Package, ResultJob
 from captaindata_source.records import Row, UnfitError, parse_time
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS
@@ -114,6 +118,18 @@ class _Pages:
         return pages
 
 
+@dataclass(slots=True)
+class _Fetched:
+    """The results of one job."""
+
+    waiting: _Pages = field(default_factory=_Pages)
+    files: list[_File] = field(default_factory=list)
+    rows: int = 0
+    digest: bytes = b""
+    is_repeated: bool = False
+    """Whether a page of several results came twice in a row."""
+
+
 class ResultReader:
     """Fetches results of whole jobs in one thread, while others do the same beside it.
 
@@ -125,8 +141,9 @@ class ResultReader:
         loaded_at: Goes into every row.
         folder: Where files are written.
         marks_empty: Whether a job without results leaves a row that removes those it had.
-        on_error: Decides about a job that the API does not give as promised: raises, or returns
-            where the job is to be set aside.
+        issues: Told of what was not as promised.
+        guard: Decides about a job that the API does not give as promised.
+        redact: Takes from each page what must not be stored; None: nothing.
     """
 
     def __init__(
@@ -139,7 +156,9 @@ class ResultReader:
         loaded_at: datetime,
         folder: Path,
         marks_empty: bool,
-        on_error: Callable[[ResultJob, Exception], None],
+        issues: IssueLog,
+        guard: Guard,
+        redact: Redact | None = None,
     ) -> None:
         self._api = api
         self._package = package
@@ -148,7 +167,9 @@ class ResultReader:
         self._loaded_at = loaded_at
         self._folder = folder
         self._marks_empty = marks_empty
-        self._on_error = on_error
+        self._issues = issues
+        self._guard = guard
+        self._redact = redact
         self._small = _Pages()
         self._open: list[_File] = []
         self._finished: list[ResultFile] = []
@@ -184,44 +205,124 @@ class ResultReader:
             raise
 
     def _read(self, job: ResultJob) -> bool:
-        waiting = _Pages()
-        own: list[_File] = []
-        rows = 0
+        """Fetches a job's results; whether they are complete."""
+        with self._issues.about(workflow_uid=job.workflow_uid, job_uid=job.uid):
+            try:
+                fetched = self._fetch_surely(job)
+            except ApiError as error:
+                if isinstance(error, NotFoundError) and not job.is_listed:
+                    logger.warning("Results of job %s are gone with the job", job.uid)
+                    self._issues.add("not_found", KEPT, detail="The results are gone with the job")
+                    self.ledger.append(self._ledger_row(job, None))
+                    return False
+                self._guard.set_aside(error, f"Results of job {job.uid}")
+                self._package.failed()
+                return False
+        if fetched is None:
+            return False
+        self._guard.answered()
+        for file in fetched.files:
+            self._finish(file)
+        if not fetched.rows and self._marks_empty:
+            fetched.waiting.add([_empty_mark(job)])
+        self._small.add(fetched.waiting.take())
+        self.ledger.append(self._ledger_row(job, fetched.rows))
+        self._package.done(fetched.rows)
+        return True
+
+    def _fetch_surely(self, job: ResultJob) -> _Fetched | None:
+        """The results; read twice where rows and counts disagree. None: the sync is cancelled."""
+        first = self._fetch(job)
+        if first is None or not self._is_doubtful(first, job):
+            return first
+        counted = f"{first.rows} rows, row_count says {_listed(job.row_counts)}"
+        if not first.is_repeated and not self._guard.trusts_counts:
+            self._issues.add("row_count_differs", KEPT, detail=counted)
+            return first
+        try:
+            second = self._fetch(job)
+        except ApiError:
+            self._drop_files(first)
+            raise
+        self._drop_files(first)
+        if second is None or not self._is_doubtful(second, job):
+            self._issues.add("pages_shifted", REREAD, detail=counted)
+            return second
+        if second.digest != first.digest:
+            self._drop_files(second)
+            raise ContractError(
+                "The results change while they are read",
+                path=f"jobs/{job.uid}/results",
+                kind="pages_shifted",
+            )
+        if second.is_repeated:
+            self._drop_files(second)
+            raise PaginationError(
+                "The same page came twice", path=f"jobs/{job.uid}/results", kind="page_repeated"
+            )
+        self._guard.trusts_counts = False
+        self._issues.add("row_count_differs", KEPT, detail=counted)
+        return second
+
+    @staticmethod
+    def _is_doubtful(fetched: _Fetched, job: ResultJob) -> bool:
+        if job.row_counts:
+            return fetched.rows not in job.row_counts
+        return fetched.is_repeated
+
+    def _fetch(self, job: ResultJob) -> _Fetched | None:
+        fetched = _Fetched()
+        digest = hashlib.blake2b(digest_size=16)
         uids = result_uids(self._workspace_uid, job.uid)
+        before: Sequence[bytes] = ()
         try:
             for page in self._api.result_pages(job.uid):
                 signals.raise_if_signalled()
                 if self._package.is_cancelled:
-                    return False
+                    self._drop_files(fetched)
+                    return None
                 if not page:
                     continue
-                waiting.add([_page(job, page, uids(page), first=rows)])
-                rows += len(page)
+                if page == before and len(set(page)) > 1:
+                    fetched.is_repeated = True
+                before = page
+                if self._redact is not None:
+                    page = self._redact(page)  # noqa: PLW2901 - before anything is made of it
+                named = self._named(job, page, uids, first=fetched.rows)
+                digest.update("".join(map(str, named.uids)).encode())
+                fetched.waiting.add([named])
+                fetched.rows += len(page)
                 self._package.count(len(page))
-                if waiting.size >= JOB_IN_MEMORY_BYTES:
-                    if not own or self._is_large(own[-1]):
-                        own.append(self._new_file())
-                    own[-1].write(self._table(waiting.take()))
-        except ApiError as error:
-            for file in own:
-                self._drop(file)
-            if isinstance(error, NotFoundError) and not job.is_listed:
-                logger.warning("Results of job %s are gone with the job", job.uid)
-                self.ledger.append(self._ledger_row(job, None))
-                return False
-            if self._package.is_fatal(error):
-                raise
-            self._on_error(job, error)
-            self._package.set_aside(job, error)
-            return False
-        for file in own:
-            self._finish(file)
-        if not rows and self._marks_empty:
-            waiting.add([_empty_mark(job)])
-        self._small.add(waiting.take())
-        self.ledger.append(self._ledger_row(job, rows))
-        self._package.done(rows)
-        return True
+                if fetched.waiting.size >= JOB_IN_MEMORY_BYTES:
+                    if not fetched.files or self._is_large(fetched.files[-1]):
+                        fetched.files.append(self._new_file())
+                    fetched.files[-1].write(self._table(fetched.waiting.take()))
+        except ApiError:
+            self._drop_files(fetched)
+            raise
+        fetched.digest = digest.digest()
+        return fetched
+
+    def _named(
+        self,
+        job: ResultJob,
+        page: Sequence[bytes],
+        uids: Callable[[Sequence[bytes]], list[str]],
+        *,
+        first: int,
+    ) -> _Page:
+        try:
+            data = pa.array(page, pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:
+            page = [mend_utf8(result) for result in page]
+            self._issues.add("not_utf8", MENDED)
+            data = pa.array(page, pa.binary()).cast(pa.string())
+        if not all(result[:1] == b"{" for result in page):
+            self._issues.add("not_an_object", KEPT, detail="A result that is no JSON object")
+        created_at: list[datetime | None] = [job.finish_time] * len(page)
+        if any(b'"extracted_at"' in result for result in page):
+            created_at = [_extracted_at(result) or job.finish_time for result in page]
+        return _Page(job, data, uids(page), created_at, first, sum(map(len, page)))
 
     def _table(self, pages: Sequence[_Page]) -> pa.Table:
         counts = [(page, len(page.uids)) for page in pages]
@@ -269,9 +370,10 @@ class ResultReader:
         self._open.remove(file)
         self._finished.append(file.close())
 
-    def _drop(self, file: _File) -> None:
-        self._open.remove(file)
-        file.close().path.unlink()
+    def _drop_files(self, fetched: _Fetched) -> None:
+        for file in fetched.files:
+            self._open.remove(file)
+            file.close().path.unlink()
 
     @staticmethod
     def _is_large(file: _File) -> bool:
@@ -314,22 +416,13 @@ def result_uids(workspace_uid: str, job_uid: str) -> Callable[[Sequence[bytes]],
     return uids
 
 
-def _page(job: ResultJob, page: Sequence[bytes], uids: list[str], *, first: int) -> _Page:
-    try:
-        data = pa.array(page, pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:
-        raise ContractError(
-            f"Results of job {job.uid} are not UTF-8", path=f"jobs/{job.uid}/results"
-        ) from None
-    created_at: list[datetime | None] = [job.finish_time] * len(page)
-    if any(b'"extracted_at"' in result for result in page):
-        created_at = [_extracted_at(result) or job.finish_time for result in page]
-    return _Page(job, data, uids, created_at, first, sum(map(len, page)))
-
-
 def _empty_mark(job: ResultJob) -> _Page:
     """A row that only removes: nothing else would replace results by none."""
     return _Page(job, pa.nulls(1, pa.string()), [None], [None], 0, 0)
+
+
+def _listed(counts: Iterable[int]) -> str:
+    return " or ".join(map(str, sorted(counts)))
 
 
 def _repeated(runs: Iterable[tuple[T, int]]) -> Iterator[T]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from captaindata_source.database import Database, open_database, schema_of
 from captaindata_source.errors import ConfigError
+from captaindata_source.files import take_place
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LEDGER, WORKFLOWS
 from captaindata_source.typed.fields import BASE_COLUMNS, FIELD_JOBS
@@ -210,7 +211,7 @@ def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) 
                     f"copy (select {columns} from results) to {literal(str(fresh))} "
                     f"({_COPY_OPTIONS[kind]})"
                 )
-            fresh.replace(target)
+            take_place(fresh, target)
         finally:
             fresh.unlink(missing_ok=True)
     return target

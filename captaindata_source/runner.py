@@ -7,13 +7,14 @@ happens next; what is missing is seen, and fetched, by the next sync.
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,19 @@ import dlt
 from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime import signals
 from dlt.extract import DltSource
-from dlt.pipeline.exceptions import PipelineStepFailed
 
 from captaindata_source import __version__
 from captaindata_source.api import Api
-from captaindata_source.errors import root_message
-from captaindata_source.locks import alone, holding
+from captaindata_source.database import require_writable
+from captaindata_source.errors import CaptainDataError, DestinationError, root_error
+from captaindata_source.issues import FAILED, Issue, IssueLog
+from captaindata_source.leftovers import make_missing_tables, settle
+from captaindata_source.loading import load
+from captaindata_source.locks import Turn, alone, holding
 from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.plan import SyncPlan
-from captaindata_source.queue import Package, ResultJob
+from captaindata_source.queue import Limits, Package
+from captaindata_source.remedies import as_destination_error, message_of
 from captaindata_source.report import WorkspaceReport
 from captaindata_source.settings import Settings
 from captaindata_source.source import (
@@ -39,7 +44,7 @@ from captaindata_source.source import (
     remember_and_plan,
     source_of,
 )
-from captaindata_source.tables import JOB_RESULTS, SYNC_RUNS, TABLES
+from captaindata_source.tables import JOB_RESULTS, SYNC_ISSUES, SYNC_RUNS, TABLES
 
 __all__ = ["INTERRUPTED", "sync"]
 
@@ -65,12 +70,13 @@ def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[Workspace
     """
     pipelines = [make_pipeline(settings, options) for settings in workspaces]
     load_lock = threading.Lock()
+    limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
     with (
         signals.intercepted_signals(),
         ThreadPoolExecutor(len(workspaces), thread_name_prefix="workspace") as pool,
     ):
         syncs = [
-            pool.submit(_WorkspaceSync(settings, options, pipeline, load_lock).run)
+            pool.submit(_WorkspaceSync(settings, options, pipeline, load_lock, limits).run)
             for settings, pipeline in zip(workspaces, pipelines, strict=True)
         ]
         while wait(syncs, timeout=SIGNAL_POLL_SECONDS).not_done:
@@ -94,11 +100,14 @@ class _WorkspaceSync:
         options: SyncOptions,
         pipeline: dlt.Pipeline,
         load_lock: threading.Lock,
+        limits: Limits,
     ) -> None:
         self._settings = settings
         self._options = options
         self._pipeline = pipeline
         self._load_lock = load_lock
+        self._limits = limits
+        self._issues = IssueLog()
         self._report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
@@ -110,10 +119,11 @@ class _WorkspaceSync:
         api: Api | None = None
         try:
             self._pipeline.activate()
-            api = connect(self._settings)
+            api = connect(self._settings, issues=self._issues)
+            self._limits.count(partial(getattr, api, "calls"))
             self._report.api_version = api.version
-            with alone(self._pipeline):
-                self._sync(api)
+            with alone(self._pipeline, workspace_uid=self._settings.project_uid) as turn:
+                self._sync(api, turn)
         except (Exception, SignalReceivedException) as error:
             # the other workspaces go on, whatever it was
             logger.debug("Workspace %s failed", self._settings.name, exc_info=True)
@@ -123,21 +133,28 @@ class _WorkspaceSync:
                 api.close()
         return self._report
 
-    def _sync(self, api: Api) -> None:
-        with holding(self._pipeline, within=self._load_lock):
-            self._finish_pending()
+    def _sync(self, api: Api, turn: Turn) -> None:
+        with holding(self._pipeline, within=self._load_lock) as client:
+            if client is not None:
+                require_writable(client, self._pipeline.destination.destination_type)
+            settle(self._pipeline, client, workspace=self._settings.name)
             self._pipeline.sync_destination()
+            make_missing_tables(self._pipeline)
             plan = remember_and_plan(
-                self._settings, api, self._pipeline, wanted=self._options.wanted, fresh=()
+                self._settings,
+                api,
+                self._pipeline,
+                issues=self._issues,
+                wanted=self._options.wanted,
             )
         tables = self._options.wanted
         while True:
-            self._load_package(plan, api, tables)
+            self._load_package(plan, api, tables, turn)
             if self._report.finished_at is not None:
                 return
             tables = frozenset({JOB_RESULTS.name})
 
-    def _load_package(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> None:
+    def _load_package(self, plan: SyncPlan, api: Api, tables: frozenset[str], turn: Turn) -> None:
         begun: list[Extraction] = []
 
         def begin() -> Extraction:
@@ -146,6 +163,7 @@ class _WorkspaceSync:
                     plan.queue,
                     max_rows=self._options.package_max_results,
                     max_seconds=self._options.package_max_minutes * 60,
+                    limits=self._limits,
                     on_job=self._show_progress if self._options.progress else None,
                 )
                 begun.append(
@@ -154,7 +172,7 @@ class _WorkspaceSync:
                         api=api,
                         settings=self._settings,
                         package=package,
-                        on_error=_set_aside,
+                        sync_uid=self._report.uid,
                     )
                 )
             return begun[0]
@@ -169,7 +187,10 @@ class _WorkspaceSync:
 
         try:
             self._pipeline.extract(
-                [source_of(begin).with_resources(*sorted(tables)), _sync_log(log)],
+                [
+                    source_of(begin).with_resources(*sorted(tables)),
+                    _sync_log(log, lambda: self._issue_rows(self._issues.take())),
+                ],
                 workers=self._settings.max_parallel_requests,
                 max_parallel_items=2 * self._settings.max_parallel_requests,
             )
@@ -177,8 +198,8 @@ class _WorkspaceSync:
             for extraction in begun:
                 extraction.close()
         self._pipeline.normalize()
-        with holding(self._pipeline, within=self._load_lock):
-            self._pipeline.load()
+        load(self._pipeline, turn=turn, within=self._load_lock, workspace=self._settings.name)
+        self._issues.commit()
         self._report = extracted[0]
         if self._report.finished_at is not None:
             self._report.finished_at = datetime.now(UTC)
@@ -188,76 +209,83 @@ class _WorkspaceSync:
         queue = plan.queue
         rows = {table.name: plan.rows[table.name] for table in TABLES}
         rows[JOB_RESULTS.name] = queue.rows
+        is_last = not len(queue) or self._limits.are_reached
         return replace(
             self._report,
-            finished_at=None if len(queue) else datetime.now(UTC),
+            finished_at=datetime.now(UTC) if is_last else None,
             api_calls=api.calls,
             rows={name: count for name, count in rows.items() if name in self._options.wanted},
             results_fetched=queue.fetched,
             results_skipped=queue.skipped,
-            set_aside=[(job.uid, str(error)) for job, error in queue.set_aside],
+            results_left=len(queue),
+            set_aside=self._issues.set_aside,
+            issues=self._issues.count,
             load_packages=self._report.load_packages + 1,
         )
+
+    def _issue_rows(self, issues: Sequence[Issue]) -> list[dict[str, Any]]:
+        return [
+            issue.as_row(workspace_uid=self._settings.project_uid, sync_uid=self._report.uid)
+            for issue in issues
+        ]
 
     def _show_progress(self, to_do: int) -> None:
         self._pipeline.collector.update("Jobs with results", inc=1, total=to_do)
 
-    def _finish_pending(self) -> None:
-        """Loads what an earlier sync left behind, or drops it: what is missing is fetched again."""
-        for leftover in (Path(self._pipeline.working_dir) / "normalize").glob("*/"):
-            if leftover.name != "extracted":
-                shutil.rmtree(leftover)  # by a process that was killed before it had extracted all
-        if not self._pipeline.has_pending_data:
-            return
-        try:
-            self._pipeline.normalize()
-            self._pipeline.load()
-        except PipelineStepFailed as error:
-            logger.warning(
-                "Workspace %s: a package that an earlier sync left behind can't be loaded and is "
-                "dropped; its jobs are fetched again (%s)",
-                self._settings.name,
-                root_message(error),
-            )
-            self._pipeline.abort_packages()
-            self._pipeline.load()
-
     def _fail(self, error: BaseException, api: Api | None) -> None:
         report = self._report
-        report.error = root_message(error)
+        report.error = message_of(error)
         report.finished_at = datetime.now(UTC)
         report.api_calls = api.calls if api else 0
         if signals.was_signal_received():
             report.error = INTERRUPTED
             return
+        root = as_destination_error(error) or root_error(error)
+        kind = root.kind if isinstance(root, CaptainDataError) else CaptainDataError.kind
+        self._issues.add(kind, FAILED, detail=report.error)
+        report.issues = self._issues.count
         try:
-            pipeline = make_pipeline(self._settings, self._options, suffix="_failed")
-            with holding(self._pipeline, within=self._load_lock):
+            self._record_failure()
+        except Exception as second:  # noqa: BLE001 - the first error is the one to report
+            is_known = isinstance(error, DestinationError) or as_destination_error(error)
+            logger.log(
+                logging.INFO if is_known else logging.WARNING,
+                "The failed sync of %s could not be recorded: %s",
+                self._settings.name,
+                message_of(second),
+            )
+
+    def _record_failure(self) -> None:
+        """Writes the row of `sync_runs` by itself, at once or not at all."""
+        row = self._report.as_row(versions=VERSIONS)
+        with tempfile.TemporaryDirectory(prefix="captaindata-") as folder:
+            pipeline = make_pipeline(
+                self._settings, self._options, suffix="_failed", folder=Path(folder)
+            )
+            with holding(self._pipeline, within=self._load_lock, is_patient=False):
                 pipeline.run(
                     _sync_log(
-                        lambda: iter([report.as_row(versions=VERSIONS)]),
+                        lambda: iter([row]),
+                        lambda: self._issue_rows(self._issues.take_uncommitted()),
                         name=f"{SOURCE_NAME}_failed_syncs",
                     )
                 )
-        except Exception as second:  # noqa: BLE001 - the first error is the one to report
-            logger.warning(
-                "The failed sync of %s could not be recorded: %s",
-                self._settings.name,
-                root_message(second),
-            )
 
 
 def _sync_log(
-    rows: Callable[[], Iterator[dict[str, Any]]], *, name: str = SOURCE_NAME
+    runs: Callable[[], Iterator[dict[str, Any]]],
+    issues: Callable[[], list[dict[str, Any]]],
+    *,
+    name: str = SOURCE_NAME,
 ) -> DltSource:
-    """A source of `sync_runs` alone; extracted after the workspace's, into the same package."""
+    """A source of `sync_runs` and `sync_issues`; extracted after the workspace's, into the same
+    package."""
 
     @dlt.source(name=name, section=SOURCE_NAME, max_table_nesting=0)
     def sync_log() -> object:
-        return dlt.resource(rows, name=SYNC_RUNS.name, **SYNC_RUNS.hints())
+        return [
+            dlt.resource(runs, name=SYNC_RUNS.name, **SYNC_RUNS.hints()),
+            dlt.resource(issues, name=SYNC_ISSUES.name, **SYNC_ISSUES.hints()),
+        ]
 
     return sync_log()
-
-
-def _set_aside(job: ResultJob, error: Exception) -> None:
-    logger.warning("Results of job %s are set aside: %s", job.uid, error)

@@ -40,6 +40,9 @@ class Settings:
         max_parallel_requests: Requests in flight at once.
         requests_per_minute: Budget; None: learn from the API's rate limit headers.
         details_max_age_days: Age at which a workflow's details are fetched again.
+        exclude_fields: Keys of results that are dropped before anything is written.
+        hash_fields: Keys of results whose values are hashed before anything is written.
+        hash_salt: Secret key of those hashes; None: plain SHA-256.
         full_refresh: Fetch everything again, whatever is loaded already.
 
     Raises:
@@ -54,6 +57,9 @@ class Settings:
     max_parallel_requests: int = DEFAULT_MAX_PARALLEL_REQUESTS
     requests_per_minute: int | None = None
     details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS
+    exclude_fields: Sequence[str] = ()
+    hash_fields: Sequence[str] = ()
+    hash_salt: Secret | None = None
     full_refresh: bool = False
 
     def __post_init__(self) -> None:
@@ -71,9 +77,7 @@ class Settings:
         )
         check_base_url(self.base_url)
         self._need(
-            isinstance(self.result_statuses, Sequence)
-            and not isinstance(self.result_statuses, str)
-            and all(isinstance(status, str) and status for status in self.result_statuses),
+            _are_names(self.result_statuses),
             "result_statuses",
             'must be a list of statuses, such as ["finished", "completed"]',
         )
@@ -96,10 +100,34 @@ class Settings:
             "details_max_age_days",
             "must be a number of days from 0",
         )
+        for option, names in (
+            ("exclude_fields", self.exclude_fields),
+            ("hash_fields", self.hash_fields),
+        ):
+            self._need(
+                _are_names(names),
+                option,
+                'must be a list of keys of results, such as ["email"]',
+            )
+        both = sorted({*self.exclude_fields} & {*self.hash_fields})
+        self._need(not both, "hash_fields", f"and exclude_fields both name {', '.join(both)}")
+        self._need(
+            self.hash_salt is None or (isinstance(self.hash_salt, Secret) and bool(self.hash_salt)),
+            "hash_salt",
+            "must be a text that is not empty, or left out",
+        )
 
     def _need(self, condition: bool, option: str, message: str) -> None:
         if not condition:
             raise ConfigError(f"Workspace {self.name!r}: {option} {message}")
+
+
+def _are_names(value: object) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and all(isinstance(name, str) and name for name in value)
+    )
 
 
 def _is_whole(value: object) -> bool:

@@ -11,11 +11,13 @@ from pathlib import Path
 import dlt
 import httpx
 from dlt.common.runtime import signals
+from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
 from captaindata_source.api import Api, v3
 from captaindata_source.errors import ConfigError
+from captaindata_source.guard import Guard
 from captaindata_source.http import (
     AdaptiveThrottle,
     Clock,
@@ -25,9 +27,11 @@ from captaindata_source.http import (
     Secret,
     Throttle,
 )
-from captaindata_source.locks import wait_seconds
+from captaindata_source.issues import RETRIED, IssueLog
 from captaindata_source.plan import SyncPlan
-from captaindata_source.queue import Package, ResultJob
+from captaindata_source.privacy import redactor
+from captaindata_source.queue import Package
+from captaindata_source.records import Row
 from captaindata_source.resources import build_resources
 from captaindata_source.results import ResultReader
 from captaindata_source.settings import (
@@ -38,6 +42,7 @@ from captaindata_source.settings import (
     Settings,
 )
 from captaindata_source.tables import JOB_RESULTS, TABLES
+from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse import Warehouse
 
 __all__ = [
@@ -63,7 +68,7 @@ class Extraction:
         settings: Options of the workspace.
         package: Which results belong to this load package.
         marks_empty: See `ResultReader`.
-        on_error: See `ResultReader`.
+        sync_uid: The sync that this is part of, if it has a row in `sync_runs`.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class Extraction:
         settings: Settings,
         package: Package,
         marks_empty: bool = True,
-        on_error: Callable[[ResultJob, Exception], None],
+        sync_uid: str | None = None,
     ) -> None:
         self.plan = plan
         self.max_parallel = settings.max_parallel_requests
@@ -82,7 +87,12 @@ class Extraction:
         self._settings = settings
         self._package = package
         self._marks_empty = marks_empty
-        self._on_error = on_error
+        self._redact = redactor(
+            exclude=settings.exclude_fields,
+            hashed=settings.hash_fields,
+            salt=settings.hash_salt,
+        )
+        self._sync_uid = sync_uid
         self._loaded_at = datetime.now(UTC)
         self._load_id = dlt.current.load_package_state()["load_id"]
         files = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
@@ -109,13 +119,23 @@ class Extraction:
             loaded_at=self._loaded_at,
             folder=self._folder,
             marks_empty=self._marks_empty,
-            on_error=self._on_error,
+            issues=self.plan.issues,
+            guard=self.plan.guard,
+            redact=self._redact,
         )
+
+    def issue_rows(self) -> list[Row]:
+        """Rows of `sync_issues` since the last call."""
+        return [
+            issue.as_row(workspace_uid=self._settings.project_uid, sync_uid=self._sync_uid)
+            for issue in self.plan.issues.take()
+        ]
 
 
 def connect(
     settings: Settings,
     *,
+    issues: IssueLog | None = None,
     retry: RetryPolicy | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> Api:
@@ -123,9 +143,11 @@ def connect(
 
     Args:
         settings: Options of the workspace.
+        issues: Told what goes wrong without ending the sync.
         retry: How long to keep trying; by default a quarter of an hour a call.
         transport: Replaces the network, for tests.
     """
+    issues = issues or IssueLog()
     clock = Clock(sleep=wait_seconds, check=signals.raise_if_signalled)
     throttle: Throttle
     if settings.requests_per_minute is None:
@@ -141,8 +163,9 @@ def connect(
         retry=retry,
         transport=transport,
         clock=clock,
+        on_retry=lambda error: issues.add(error.kind, RETRIED, detail=str(error)),
     )
-    return v3.V3Api(client)
+    return v3.V3Api(client, issues)
 
 
 def remember_and_plan(
@@ -150,10 +173,22 @@ def remember_and_plan(
     api: Api,
     pipeline: dlt.Pipeline,
     *,
+    issues: IssueLog,
     wanted: Collection[str],
-    fresh: Collection[str],
+    fresh: Collection[str] = (),
+    is_strict: bool = False,
 ) -> SyncPlan:
-    """Reads what the pipeline's destination holds and makes a plan."""
+    """Reads what the pipeline's destination holds and makes a plan.
+
+    Args:
+        settings: Options of the workspace.
+        api: The workspace; adds to the same issues.
+        pipeline: Gives the destination.
+        issues: What goes wrong without ending the sync.
+        wanted: See `SyncPlan`.
+        fresh: Tables that are about to be emptied.
+        is_strict: Whether the first failure ends the sync.
+    """
     warehouse = Warehouse(pipeline, workspace_uid=settings.project_uid)
     return SyncPlan(
         api=api,
@@ -161,6 +196,8 @@ def remember_and_plan(
         memory=warehouse.remember(fresh=fresh),
         read_rows=warehouse.rows,
         wanted=wanted,
+        issues=issues,
+        guard=Guard(issues, is_strict=is_strict),
     )
 
 
@@ -185,6 +222,9 @@ def captaindata(
     max_parallel_requests: int = DEFAULT_MAX_PARALLEL_REQUESTS,
     requests_per_minute: int | None = None,
     details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS,
+    exclude_fields: Sequence[str] = (),
+    hash_fields: Sequence[str] = (),
+    hash_salt: TSecretStrValue | None = None,
     full_refresh: bool = False,
 ) -> object:
     """One Captain Data workspace: workspaces, workflows, jobs, successful_jobs, job_results.
@@ -202,6 +242,9 @@ def captaindata(
         max_parallel_requests: Requests in flight at once; dlt's `extract.workers` bounds it too.
         requests_per_minute: Budget; None: learn from the API's rate limit headers.
         details_max_age_days: Age at which a workflow's details are fetched again.
+        exclude_fields: Keys of results that are dropped before anything is written.
+        hash_fields: Keys of results whose values are hashed before anything is written.
+        hash_salt: Secret key of those hashes; None: plain SHA-256.
         full_refresh: Fetch everything again, whatever is loaded already; removes nothing.
 
     Returns:
@@ -219,6 +262,9 @@ def captaindata(
         max_parallel_requests=max_parallel_requests,
         requests_per_minute=requests_per_minute,
         details_max_age_days=details_max_age_days,
+        exclude_fields=exclude_fields,
+        hash_fields=hash_fields,
+        hash_salt=None if hash_salt is None else Secret(hash_salt),
         full_refresh=full_refresh,
     )
     current: list[tuple[str, Extraction]] = []
@@ -235,15 +281,23 @@ def captaindata(
 def _begin_all(settings: Settings) -> Extraction:
     """Everything there is to do, as one load package; errors are raised."""
     wanted, fresh = _selected_tables()
-    api = connect(settings)
-    plan = remember_and_plan(settings, api, dlt.current.pipeline(), wanted=wanted, fresh=fresh)
+    issues = IssueLog()
+    api = connect(settings, issues=issues)
+    plan = remember_and_plan(
+        settings,
+        api,
+        dlt.current.pipeline(),
+        issues=issues,
+        wanted=wanted,
+        fresh=fresh,
+        is_strict=True,
+    )
     return Extraction(
         plan=plan,
         api=api,
         settings=settings,
         package=Package(plan.queue),
         marks_empty=JOB_RESULTS.name not in fresh,
-        on_error=_raise,
     )
 
 
@@ -272,7 +326,3 @@ def _selected_tables() -> tuple[set[str], set[str]]:
         )
     replaced = {name for name in wanted if selected[name].write_disposition == "replace"}
     return wanted, emptied | replaced
-
-
-def _raise(_job: ResultJob, error: Exception) -> None:
-    raise error

@@ -18,6 +18,7 @@ __all__ = [
     "JOB_RESULTS",
     "LEDGER",
     "SUCCESSFUL_JOBS",
+    "SYNC_ISSUES",
     "SYNC_RUNS",
     "TABLES",
     "WORKFLOWS",
@@ -207,12 +208,31 @@ SYNC_RUNS = Table(
         "results_fetched": "bigint",
         "results_skipped": "bigint",
         "results_set_aside": "bigint",
+        "results_left": "bigint",
+        "issues": "bigint",
         "load_packages": "bigint",
         "api_version": "text",
         "connector_version": "text",
         "dlt_version": "text",
     },
 )
+
+SYNC_ISSUES = Table(
+    "sync_issues",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "sync_uid": "text",
+        "seen_at": "timestamp",
+        "workflow_uid": "text",
+        "job_uid": "text",
+        "kind": "text",
+        "action": "text",
+        "occurrences": "bigint",
+        "detail": "text",
+    },
+)
+"""What went wrong without ending a sync, and what was done about it; see `issues`."""
 
 TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, JOB_RESULTS)
 """The tables that a user selects; each is a resource of the source."""

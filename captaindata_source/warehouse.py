@@ -23,6 +23,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import DestinationError
 from captaindata_source.records import Row
+from captaindata_source.remedies import as_destination_error, message_of
 from captaindata_source.tables import (
     DELETE_MARK,
     JOB_RESULTS,
@@ -64,6 +65,8 @@ class KnownJob(NamedTuple):
     status: str | None
     results_version: str
     finish_time: datetime | None
+    row_count: int | None
+    total_row_count: int | None
     is_deleted: bool
 
 
@@ -131,7 +134,7 @@ class Warehouse:
 
     def rows(self, table: Table, uids: Sequence[str]) -> Iterator[Row]:
         """Whole rows of `table`, ready to be loaded again; JSON columns as text."""
-        if not uids:
+        if not uids or self._pipeline.default_schema_name is None:
             return
         columns = self._pipeline.default_schema.get_table_columns(table.name)
         names = [name for name in columns if name[: len(DLT_PREFIX)] != DLT_PREFIX]
@@ -193,9 +196,8 @@ class Warehouse:
         except DestinationUndefinedEntity:
             return
         except DatabaseException as error:
-            raise DestinationError(
-                f"What was loaded before could not be read from {table.name}: "
-                f"{type(error).__name__}"
+            raise as_destination_error(error) or DestinationError(
+                f"What was loaded before could not be read from {table.name}: {message_of(error)}"
             ) from error
 
     @contextmanager

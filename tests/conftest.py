@@ -21,6 +21,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("calm")
 
 MakeHarness = Callable[..., Harness]
+DATABASES = ("duckdb", "postgres")
 SMALL_WORLD = {"jobs_per_day": 0.1, "mean_results": 6, "workspaces": 1, "workflows": 5}
 
 
@@ -48,7 +49,7 @@ def postgres(postgres_folder: Path) -> Iterator[Postgres]:
     database.drop()
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """A fresh database of each kind; of one kind for tests of what no database can matter to:
     `@pytest.mark.parametrize("database", ["duckdb"], indirect=True)`."""

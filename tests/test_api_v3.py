@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captaindata_source.api import Probe
-from captaindata_source.api.surrogates import mend_surrogates
+from captaindata_source.api.mending import mend
 from captaindata_source.api.v3 import V3Api
 from captaindata_source.errors import AuthError, ContractError, ForeignHostError, PaginationError
 from captaindata_source.http import HttpClient, RetryPolicy, Secret
@@ -107,7 +107,7 @@ def test_nested_values_stay_to_the_byte() -> None:
         (b"true", True),
         (b"null", None),
         (b'"\\u00e9\\n"', "\u00e9\n"),
-        (b'"\\u0000"', "\x00"),
+        (b'"\\u0000"', "\ufffd"),
         (b'"\\ud83d\\ude00"', "\U0001f600"),
         (b'"cut \\ud83d"', "cut \ufffd"),
         (b'"bad \xff"', "bad \ufffd"),
@@ -121,19 +121,21 @@ def test_scalars(text: bytes, value: object) -> None:
     assert server.asked == ["jobs/7"]
 
 
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+"""All but U+0000, which is mended."""
 json_values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
     max_leaves=20,
 )
 
 
 @calm
-@given(st.dictionaries(st.text(), json_values), st.booleans())
+@given(st.dictionaries(TEXTS, json_values), st.booleans())
 def test_any_record_comes_through_equal(record: dict[str, Any], ascii_only: bool) -> None:
     api, _ = serve({"workspace": json.dumps(record, ensure_ascii=ascii_only).encode()})
     got = {
@@ -210,7 +212,7 @@ def test_jobs_of_all_pages() -> None:
     api, server = serve(
         {
             "workflows/w/jobs?page=0": b'[{"uid": 5, "accounts": [ ]}, {"uid": "b"}]',
-            "workflows/w/jobs?page=1": b'[{"uid": "5"}, {"uid": "c"}]',
+            "workflows/w/jobs?page=1": b'[{"uid": "5", "accounts": [ ]}, {"uid": "c"}]',
             "workflows/w/jobs?page=2": b"[]",
         }
     )
@@ -220,6 +222,21 @@ def test_jobs_of_all_pages() -> None:
         {"uid": "c"},
     ]
     assert server.asked == [f"workflows/w/jobs?page={page}" for page in range(3)]
+
+
+def test_a_job_that_is_listed_in_two_versions_comes_in_both() -> None:
+    api, server = serve(
+        {
+            "workflows/w/jobs?page=0": b'[{"uid": 5, "status": "running"}, {"uid": "b"}]',
+            "workflows/w/jobs?page=1": b'[{"uid": "5", "status": "finished"}]',
+        }
+    )
+    assert [plain(job) for job in api.jobs("w")] == [
+        {"uid": "5", "status": "running"},
+        {"uid": "b"},
+        {"uid": "5", "status": "finished"},
+    ]
+    assert len(server.asked) == 2, "a page without a uid that is new is the last"
 
 
 def test_jobs_without_a_uid_are_set_aside(caplog: pytest.LogCaptureFixture) -> None:
@@ -361,22 +378,23 @@ def test_any_results_come_through_to_the_byte(
         (rb'"\\\ud83d\\"', rb'"\\\ufffd\\"'),
     ],
 )
-def test_half_a_surrogate_pair_does_not_cost_the_page(
-    sent: bytes, mended: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_half_a_surrogate_pair_does_not_cost_the_page(sent: bytes, mended: bytes) -> None:
     api, server = serve({"jobs/7/results": page(f'{{"a":1}}, {sent.decode()}')})
     assert list(api.result_pages("7")) == [[b'{"a":1}', mended]]
     assert len(server.asked) == 1, "it is no body that was cut short"
-    assert caplog.messages == ["Half a surrogate pair in a text of the API was replaced by U+FFFD"]
+    assert [(issue.kind, issue.action) for issue in api.issues.take()] == [
+        ("half_surrogate", "mended")
+    ]
 
 
 @calm
 @given(st.text(st.characters(exclude_categories=[])))
 def test_mending_changes_halves_only(text: str) -> None:
     sent = json.dumps(text).encode()
-    assert json.loads(mend_surrogates(sent)) == re.sub(
-        "[\ud800-\udfff]", "\ufffd", json.loads(sent)
-    )
+    mended, kinds = mend(sent)
+    wanted = re.sub("[\ud800-\udfff\0]", "\ufffd", text_as_sent := json.loads(sent))
+    assert json.loads(mended) == wanted
+    assert bool(kinds) == (wanted != text_as_sent)
 
 
 # -- check ----------------------------------------------------------------------------------------

@@ -181,6 +181,7 @@ def test_summary_for_people(harness: Harness) -> None:
         "API calls",
         "results fetched (jobs)",
         "results skipped (jobs)",
+        "issues",
         "seconds",
         "outcome",
     ]
@@ -212,7 +213,7 @@ def test_a_job_that_fails_is_named_and_tried_again(harness: Harness) -> None:
     harness.sandbox.faults.add(Fault(match=f"/jobs/{uid}/results", kind="loop_next"))
     done = run(harness, "sync")
     assert done.code == 1
-    assert f"job {uid} set aside" in done.stdout
+    assert f"set aside, next sync tries again: Results of job {uid}: " in done.stdout
     assert "loop" in done.stdout
     assert "partly_loaded" in done.stdout
     assert not harness.rows("job_results", where=f"job_uid = '{uid}'")

@@ -103,6 +103,8 @@ DEFAULTS = {
     "result_statuses": ("finished", "completed"),
     "max_parallel_requests": 8,
     "details_max_age_days": 7.0,
+    "exclude_fields": (),
+    "hash_fields": (),
     "full_refresh": False,
 }
 
@@ -130,6 +132,9 @@ def test_one_workspace_with_every_option(project: Project) -> None:
         max_parallel_requests=3,
         requests_per_minute=150,
         details_max_age_days=0.5,
+        exclude_fields=["phone"],
+        hash_fields=["email"],
+        hash_salt=OTHER_KEY,
         package_max_results=10,
         package_max_minutes=0.5,
     )
@@ -144,6 +149,9 @@ def test_one_workspace_with_every_option(project: Project) -> None:
             "max_parallel_requests": 3,
             "requests_per_minute": 150,
             "details_max_age_days": 0.5,
+            "exclude_fields": ["phone"],
+            "hash_fields": ["email"],
+            "hash_salt": OTHER_KEY,
             "full_refresh": True,
         }
     ]
@@ -169,7 +177,10 @@ def test_the_committed_config_says_the_defaults(project: Project) -> None:
     project.file("config.toml", text)
     config = project.load()
     assert [
-        {**plain(settings), "result_statuses": tuple(settings.result_statuses)}
+        {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in plain(settings).items()
+        }
         for settings in config.workspaces
     ] == [plain(settings) for settings in without.workspaces]
     assert config.load == without.load
@@ -245,8 +256,8 @@ BOTH_FORMS = (
     "in .dlt/secrets.toml or the environment; keep one of the two forms"
 )
 KNOWN = (
-    "known are api_key, base_url, details_max_age_days, max_parallel_requests, name, project_uid, "
-    "requests_per_minute, result_statuses"
+    "known are api_key, base_url, details_max_age_days, exclude_fields, hash_fields, hash_salt, "
+    "max_parallel_requests, name, project_uid, requests_per_minute, result_statuses"
 )
 
 
@@ -418,6 +429,25 @@ def test_no_tables(project: Project) -> None:
                 "Workspace 'two': details_max_age_days must be a number of days from 0",
             )
             for wrong in ("7", -0.1, True, None)
+        ],
+        *[
+            (
+                table("two", **{option: wrong}),
+                f"Workspace 'two': {option} must be a list of keys of results, such as [\"email\"]",
+            )
+            for option in ("exclude_fields", "hash_fields")
+            for wrong in ("email", None, [""], [7])
+        ],
+        (
+            table("two", exclude_fields=["a", "b"], hash_fields=["c", "b"]),
+            "Workspace 'two': hash_fields and exclude_fields both name b",
+        ),
+        *[
+            (
+                table("two", hash_salt=wrong),
+                "Workspace 'two': hash_salt must be a text that is not empty, or left out",
+            )
+            for wrong in ("", 7, [KEY])
         ],
         (table("two", base_url=5), "base_url 5 is not a URL"),
         (table("two", base_url="https://x/?a=1"), "base_url takes scheme, host and path only"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from captaindata_source import captaindata, refresh_views
 from captaindata_source.errors import AuthError, ConfigError, PaginationError
 from captaindata_source.sandbox import Fault, Sandbox, World
 from captaindata_source.tables import TABLES
+from tests.support import leaks
 from tests.support.databases import DuckDb
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
@@ -83,6 +86,25 @@ def test_one_source_object_can_run_twice(harness: Harness) -> None:
         pipeline.run(source)
         assert_equal(harness, oracle)
         harness.world.advance(days=1)
+
+
+def test_keys_are_dropped_and_hashed_with_a_salt_from_the_configuration(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look(harness.world.workspaces[0])
+    values = [value for results in oracle.results.values() for value in results]
+    dropped, hashed = Counter(key for value in values for key in value).most_common(2)
+    monkeypatch.setenv("SOURCES__CAPTAINDATA__HASH_SALT", "marked-salt")
+    pipeline = make_pipeline(harness)
+    pipeline.run(make_source(harness, exclude_fields=[dropped[0]], hash_fields=[hashed[0]]))
+    rows = [row["data"] for row in harness.rows("job_results")]
+    assert len(rows) == len(values)
+    assert not any(dropped[0] in row for row in rows)
+    found = {row[hashed[0]] for row in rows if row.get(hashed[0]) is not None}
+    assert found
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for value in found)
+    assert leaks.in_files(harness.folder, "marked-salt") == []
 
 
 def test_building_the_source_sends_nothing(harness: Harness) -> None:

@@ -22,7 +22,14 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SQL_CHAPTERS = sql_readme.chapters(sql_readme.PATH.read_text(encoding="utf-8"))
 CONFIG = tomllib.loads((ROOT / ".dlt" / "config.toml").read_text(encoding="utf-8"))
-NOT_IN_FILE = {"workspaces", "api_key", "project_uid", "requests_per_minute", "publish_copy"}
+NOT_IN_FILE = {
+    "workspaces",
+    "api_key",
+    "project_uid",
+    "requests_per_minute",
+    "hash_salt",
+    "publish_copy",
+}
 """Secrets, and options whose default is to be left out."""
 
 

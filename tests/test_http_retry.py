@@ -51,7 +51,7 @@ def test_all_waits_together_stay_within_the_deadline(seed: int, deadline: float)
         for attempt in policy.attempts(clock=fake.clock):
             with attempt:
                 tries += 1
-                raise TransientError("again")
+                raise TransientError("again", kind="server_error")
     assert tries == len(fake.sleeps) + 1
     assert fake.elapsed <= deadline
     assert all(wait <= policy.max_wait for wait in fake.sleeps)

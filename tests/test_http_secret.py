@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import pytest
 
+from captaindata_source.api.v3 import V3Api
 from captaindata_source.errors import ApiError
 from captaindata_source.http import HttpClient, RetryPolicy, Secret
 from captaindata_source.settings import Settings
@@ -62,6 +63,20 @@ def test_a_secret_is_not_copied_or_serialised() -> None:
     assert KEY not in str(caught.value)
 
 
+def test_what_holds_a_key_is_not_copied_and_does_not_show_it() -> None:
+    settings = Settings(api_key=Secret(KEY), project_uid="p", hash_salt=Secret(KEY))
+    with make_client(Script(reply(body=b"{}"))) as http:
+        http.get("workspace", decode=bytes)  # now it has connections too
+        api = V3Api(http)
+        for holder in (settings, http, api):
+            inside = [getattr(holder, name, None) for name in dir(holder) if name[:2] != "__"]
+            assert KEY not in f"{holder!r} {holder} {inside!r} {holder!a}"
+            for copied in (pickle.dumps, copy.deepcopy):
+                with pytest.raises(TypeError) as caught:
+                    copied(holder)
+                assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
 def test_an_empty_secret_is_false() -> None:
     assert [bool(Secret("")), bool(Secret(KEY))] == [False, True]
 
@@ -75,6 +90,8 @@ def said(error: BaseException) -> str:
         if one is not None:
             texts += [repr(one), str(one), repr(one.args), repr(getattr(one, "__dict__", ""))]
             texts += traceback.format_exception(one)
+            with_locals = traceback.TracebackException.from_exception(one, capture_locals=True)
+            texts += with_locals.format()  # as crash reporters do
             left += [one.__cause__, one.__context__]
             request = getattr(one, "_request", None)
             texts.append(repr(request and (request, request.headers)))

@@ -9,10 +9,11 @@ import captaindata_source
 
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
-    {"errors", "tables", "sqltext"},
+    {"errors", "tables", "sqltext", "files", "issues", "logs", "waiting"},
+    {"remedies"},
     {"http"},
     {"api"},
-    {"records", "settings", "queue", "report"},
+    {"records", "privacy", "settings", "queue", "report", "guard"},
     {"warehouse", "results", "database"},
     {"locks", "views"},
     {"typed"},
@@ -22,6 +23,8 @@ LAYERS = [
     {"config", "pipeline", "destinations"},
     {"publish", "results_export"},
     {"after_load"},
+    {"leftovers"},
+    {"loading"},
     {"runner", "check"},
     {"cli_warehouse"},
     {"cli"},

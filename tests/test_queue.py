@@ -115,11 +115,9 @@ def test_what_became_of_the_jobs() -> None:
     package.count(5)
     package.done(5)
     package.count(2)
-    error = ValueError("cut")
-    package.set_aside(job("b"), error)
+    package.failed()
     package.done(0)
     assert (queue.fetched, queue.rows, package.rows) == (2, 5, 7)
-    assert queue.set_aside == [(job("b"), error)]
     assert totals == [3, 3, 3]
 
 

@@ -109,16 +109,24 @@ def test_values_that_fit(
         ("json", 777, "int"),
     ],
 )
-def test_values_that_do_not_fit_are_null_and_named(
+def test_values_that_do_not_fit_are_kept_as_texts_and_named(
     kind: ColumnType, value: object, type_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    row = shape(ANY, {"uid": "u-1", "other": "stays", kind: value})
-    assert row == {"uid": "u-1", "other": "stays", kind: None}
+    told: list[tuple[str, str]] = []
+    row = shape(
+        ANY,
+        {"uid": "u-1", "other": "stays", kind: value},
+        on_unfit=lambda field, wanted: told.append((field, wanted)),
+    )
+    shown = bytes(value).decode() if isinstance(value, msgspec.Raw) else str(value)
+    kept = shown.lower() if isinstance(value, bool) else shown
+    assert row == {"uid": "u-1", "other": "stays", kind: None, f"api_{kind}": kept}
+    assert told == [(kind, kind)]
     assert caplog.messages == [
-        f"things u-1: the value of '{kind}' is not a {kind} ({type_name}); loaded as null"
+        f"things u-1: the value of '{kind}' is not a {kind} ({type_name}); "
+        f"loaded as a text into api_{kind}"
     ]
     assert caplog.records[0].levelno == logging.WARNING
-    shown = bytes(value).decode() if isinstance(value, msgspec.Raw) else str(value)
     if len(shown) > 3 and shown.lower() != "true":
         assert shown not in caplog.text
 
@@ -271,8 +279,9 @@ records = st.dictionaries(field_names, field_values)
 @calm
 @given(st.sampled_from([*TABLES, ANY]), records)
 def test_any_record_becomes_a_row(table: Table, record: dict[str, Any]) -> None:
-    row = shape(table, record)
-    assert len(row) == len(record)
+    unfit: list[str] = []
+    row = shape(table, record, on_unfit=lambda field, _: unfit.append(field))
+    assert len(row) == len(record) + len(unfit)
     types = {"text": str, "bigint": int, "double": float, "bool": bool, "json": str}
     for name, value in row.items():
         if name in table.columns and value is not None:

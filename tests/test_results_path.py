@@ -17,14 +17,16 @@ from hypothesis import strategies as st
 from captaindata_source import results
 from captaindata_source.api.v3 import V3Api
 from captaindata_source.errors import ContractError
+from captaindata_source.guard import Guard
 from captaindata_source.http import AdaptiveThrottle, HttpClient, Secret
+from captaindata_source.issues import IssueLog
 from captaindata_source.queue import Package, ResultJob, ResultQueue
 from captaindata_source.results import ResultReader
 from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
 from tests.support.harness import Harness
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 SCALARS = (
     st.none()
     | st.booleans()
@@ -69,10 +71,21 @@ def serve(pages: dict[str, Pages], *, ascii_only: bool) -> V3Api:
     )
 
 
-def read(api: V3Api, jobs: list[str], folder: Path) -> tuple[list[dict[str, Any]], ResultReader]:
+def read(
+    api: V3Api, jobs: list[str], folder: Path, *, count: int | None = None
+) -> tuple[list[dict[str, Any]], ResultReader]:
     queue = ResultQueue()
+    issues = IssueLog()
     for uid in jobs:
-        queue.add(ResultJob(uid=uid, workflow_uid="w", version="v", finish_time=FINISHED))
+        queue.add(
+            ResultJob(
+                uid=uid,
+                workflow_uid="w",
+                version="v",
+                finish_time=FINISHED,
+                row_counts=frozenset(() if count is None else (count,)),
+            )
+        )
     reader = ResultReader(
         api=api,
         package=Package(queue),
@@ -81,7 +94,8 @@ def read(api: V3Api, jobs: list[str], folder: Path) -> tuple[list[dict[str, Any]
         loaded_at=LOADED,
         folder=folder,
         marks_empty=True,
-        on_error=lambda job, error: None,
+        issues=issues,
+        guard=Guard(issues),
     )
     files = list(reader.run())
     rows = []
@@ -104,8 +118,9 @@ def test_any_json_arrives_equal_in_order_and_with_distinct_uids(
     ascii_only: bool,
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    rows, reader = read(serve({"j": pages}, ascii_only=ascii_only), ["j"], folder)
     sent = [record for page in pages for record in page]
+    api = serve({"j": pages}, ascii_only=ascii_only)
+    rows, reader = read(api, ["j"], folder, count=len(sent))
     assert reader.ledger[0]["result_rows"] == len(sent)
     if not sent:
         assert [(row["job_uid"], row["_deleted"], row["data"]) for row in rows] == [
@@ -196,12 +211,12 @@ def test_a_job_that_fails_halfway_leaves_nothing(
     assert list(tmp_path.glob("*.parquet")) == []
 
 
-def test_results_that_are_not_utf_8_are_refused(tmp_path: Path) -> None:
+def test_results_that_are_not_utf_8_are_mended(tmp_path: Path) -> None:
     api = serve({"j": [[]]}, ascii_only=True)
-    api.result_pages = lambda job_uid: iter([[b'{"a": "\xff"}']])  # type: ignore[method-assign]
+    api.result_pages = lambda job_uid: iter([[b'{"a": "\xff"}', b"{}"]])  # type: ignore[method-assign]
     rows, reader = read(api, ["j"], tmp_path)
-    assert rows == []
-    assert reader.ledger == []
+    assert [row["data"] for row in rows] == ['{"a": "\ufffd"}', "{}"]
+    assert [row["result_rows"] for row in reader.ledger] == [2]
 
 
 @pytest.fixture

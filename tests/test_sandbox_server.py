@@ -425,6 +425,54 @@ def test_faults_of_the_body(client: Client, sandbox: Sandbox) -> None:
     assert client.get("/workflows").content == right.content
 
 
+def test_fault_of_one_workspace(client: Client, sandbox: Sandbox) -> None:
+    sandbox.faults.add(Fault(match="", kind="status", workspace=client.workspace.uid, times=2))
+    with Client(sandbox, sandbox.world.workspaces[1]) as neighbour:
+        answers = [each.get("/workspace") for each in (neighbour, client) * 3]
+    assert [answer.status_code for answer in answers] == [200, 503, 200, 503, 200, 200]
+    assert plain_get(f"{sandbox.base_url}/workspace").status_code == 401
+
+
+def test_fault_by_chance_is_reproducible() -> None:
+    def fired(seed: int, **rule: Any) -> list[bool]:
+        faults = Faults([Fault(match="^/v3", kind="reset", chance=0.3, **rule)], seed=seed)
+        assert faults.take("/elsewhere") is None
+        return [faults.take("/v3/users") is not None for _ in range(2000)]
+
+    assert fired(1) == fired(1) != fired(2)
+    assert 500 < sum(fired(1)) < 700
+    late = fired(1, skip=100, times=5)
+    assert sum(late) == 5
+    assert not any(late[:100])
+    faults = Faults([Fault(match="", kind="reset", chance=0), Fault(match="", kind="html")])
+    assert {fault.kind for _ in range(50) if (fault := faults.take("/v3"))} == {"html"}
+
+
+def test_fault_bomb(client: Client, sandbox: Sandbox) -> None:
+    size = 5 * 1024 * 1024 + 7
+    sandbox.faults.add(Fault(match="/workflows$", kind="bomb", size=size, times=1))
+    answer = client.get("/workflows")
+    assert (answer.status_code, answer.headers["content-encoding"]) == (200, "gzip")
+    assert int(answer.headers["content-length"]) < size / 900
+    assert answer.content == bytes(size)
+    assert client.json("/workflows")
+
+
+def test_fault_repeat(client: Client, sandbox: Sandbox) -> None:
+    world = sandbox.world
+    workflow, _ = longest(world, client.workspace)
+    jobs = f"/workflows/{workflow}/jobs"
+    first = client.get(jobs), client.get(f"/jobs/{biggest(world, client.workspace)}/results")
+    second = first[1].json()["paging"]["next"]
+    sandbox.faults.add(Fault(match="", kind="repeat", headers={"x-odd": "1"}))
+    again = client.get(jobs, params={"page": 1}), client.get(second)
+    assert [answer.content for answer in again] == [answer.content for answer in first]
+    assert again[0].headers["x-odd"] == "1"
+    sandbox.faults.clear()
+    assert client.get(jobs, params={"page": 1}).content != first[0].content
+    assert client.get(second).content != first[1].content
+
+
 @pytest.mark.parametrize("style", ["absolute", "relative", "cursor"])
 def test_faults_of_next(client: Client, sandbox: Sandbox, style: Any) -> None:
     sandbox.world.dialect = dataclasses.replace(PLAIN, next_style=style, results_end="no_paging")
@@ -454,6 +502,8 @@ def test_fault_rules_are_checked() -> None:
         Fault(match=".", kind="explode")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no regular expression"):
         Fault(match="(", kind="reset")
+    with pytest.raises(ValueError, match="not between 0 and 1"):
+        Fault(match=".", kind="reset", chance=5)
     with pytest.raises(ValueError, match="unknown fields of a fault: colour"):
         Fault.from_json({"match": ".", "kind": "reset", "colour": 1})
     with pytest.raises(ValueError, match="missing fields of a fault: kind"):
@@ -479,6 +529,9 @@ def test_control(sandbox: Sandbox, client: Client) -> None:
         assert control.get("/state").status_code == 200
         assert control.delete("/faults").status_code == 204
         assert control.post("/faults", json={"match": "."}).status_code == 400
+        rule = {"match": ".", "kind": "status", "chance": 0.0, "workspace": client.workspace.uid}
+        assert control.post("/faults", json=rule).status_code == 204
+        assert control.post("/faults", json={**rule, "chance": "x"}).status_code == 400
         assert client.get("/workspace").status_code == 200
         assert [r["status"] for r in control.get("/requests").json()] == [503, 200]
         assert control.delete("/requests").status_code == 204

@@ -27,10 +27,10 @@ def read_until_known(
         key: An item's identity; None for an item that has none.
 
     Yields:
-        Each item whose key is new, and each item without a key on page 0 or on a page that has a
-        new key.
+        Each item whose key is new or whose content differs from that of the item before with its
+        key, and each item without a key on page 0 or on a page that has a new key.
     """
-    seen: set[str] = set()
+    seen: dict[str, T] = {}
     page = 0
     while True:
         try:
@@ -45,8 +45,8 @@ def read_until_known(
             if uid is None:
                 if has_new or page == 0:
                     yield item
-            elif uid not in seen:
-                seen.add(uid)
+            elif uid not in seen or seen[uid] != item:
+                seen[uid] = item
                 yield item
         if not has_new:
             return

@@ -7,7 +7,7 @@ code works whichever way it turns out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -15,10 +15,11 @@ from urllib.parse import quote
 import msgspec
 
 from captaindata_source.api.base import Probe, Record
+from captaindata_source.api.mending import NULL_CHARACTER, mend
 from captaindata_source.api.pagination import follow_links, read_until_known
-from captaindata_source.api.surrogates import mend_surrogates
 from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.http import HttpClient
+from captaindata_source.issues import KEPT, MENDED, SET_ASIDE, IssueLog
 
 __all__ = ["DEFAULT_BASE_URL", "KEY_HEADER", "V3Api", "key_value"]
 
@@ -56,28 +57,11 @@ class _User(msgspec.Struct):
     uid: str | int | None = None
 
 
-def _decoder(decoder: msgspec.json.Decoder[T]) -> Callable[[bytes], T]:
-    def decode(body: bytes) -> T:
-        try:
-            return decoder.decode(body)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            mended = mend_surrogates(body)
-            if mended == body:
-                raise
-            data = decoder.decode(mended)
-            logger.warning("Half a surrogate pair in a text of the API was replaced by U+FFFD")
-            return data
-
-    return decode
-
-
-_decode_object = _decoder(msgspec.json.Decoder(_Fields))
-_decode_list = _decoder(msgspec.json.Decoder(list[_Fields]))
-_decode_raw = _decoder(msgspec.json.Decoder(msgspec.Raw))
-_decode_results = _decoder(msgspec.json.Decoder(_ResultsPage))
-_decode_users = _decoder(msgspec.json.Decoder(_UsersPage))
+_objects = msgspec.json.Decoder(_Fields)
+_lists = msgspec.json.Decoder(list[_Fields])
+_raws = msgspec.json.Decoder(msgspec.Raw)
+_results_pages = msgspec.json.Decoder(_ResultsPage)
+_users_pages = msgspec.json.Decoder(_UsersPage)
 _decode_user = msgspec.json.Decoder(_User).decode
 _decode_any = msgspec.json.Decoder(Any).decode
 
@@ -89,8 +73,9 @@ class V3Api:
     success_statuses = frozenset({"finished", "completed"})
     final_statuses = frozenset({"finished", "completed", "stopped", "shutdown", "warning"})
 
-    def __init__(self, client: HttpClient) -> None:
+    def __init__(self, client: HttpClient, issues: IssueLog | None = None) -> None:
         self._client = client
+        self.issues = issues or IssueLog()
 
     @property
     def calls(self) -> int:
@@ -100,28 +85,28 @@ class V3Api:
         self._client.close()
 
     def workspace(self) -> Record:
-        return _record(self._client.get("workspace", decode=_decode_object).data)
+        return _record(self._get("workspace", _objects))
 
     def members(self) -> list[msgspec.Raw]:
         def fetch(page: int) -> list[msgspec.Raw]:
-            return self._client.get("users", decode=_decode_users, params={"page": page}).data.users
+            return self._get("users", _users_pages, page=page).users
 
         def key(user: msgspec.Raw) -> str | None:
             try:
                 uid = _decode_user(user).uid
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except msgspec.DecodeError:
                 return None
             return None if uid is None else str(uid)
 
-        return [user.copy() for user in read_until_known(fetch, key)]
+        users = [user.copy() for user in read_until_known(fetch, key)]
+        return list({key(user) or bytes(user): user for user in users}.values())
 
     def workflows(self) -> list[Record]:
-        return self._with_uid(self._client.get("workflows", decode=_decode_list).data, "workflow")
+        return self._with_uid(self._get("workflows", _lists), "workflow")
 
     def workflow_details(self, uid: str) -> msgspec.Raw | None:
         try:
-            path = f"workflows/{_segment(uid)}/details"
-            return self._client.get(path, decode=_decode_raw).data.copy()
+            return self._get(f"workflows/{_segment(uid)}/details", _raws).copy()
         except NotFoundError:
             return None
 
@@ -129,18 +114,18 @@ class V3Api:
         path = f"workflows/{_segment(workflow_uid)}/jobs"
 
         def fetch(page: int) -> list[Record]:
-            fields = self._client.get(path, decode=_decode_list, params={"page": page}).data
-            return self._with_uid(fields, "job")
+            return self._with_uid(self._get(path, _lists, page=page), "job")
 
         try:
             return list(read_until_known(fetch, lambda job: str(job["uid"])))
         except NotFoundError:
             logger.warning("Workflow %s is gone since it was listed", workflow_uid)
+            self.issues.add("not_found", KEPT, detail="The workflow is gone since it was listed")
             return []
 
     def job(self, uid: str) -> Record | None:
         try:
-            fields = self._client.get(f"jobs/{_segment(uid)}", decode=_decode_object).data
+            fields = self._get(f"jobs/{_segment(uid)}", _objects)
         except NotFoundError:
             return None
         return _record(fields)
@@ -151,9 +136,9 @@ class V3Api:
         def fetch(link: str | None) -> tuple[list[bytes], str | None]:
             if link is None or _is_link(link):
                 target = link if link and not link.startswith("?") else f"{path}{link or ''}"
-                page = self._client.get(target, decode=_decode_results).data
+                page = self._get(target, _results_pages)
             else:
-                page = self._client.get(path, decode=_decode_results, params={"cursor": link}).data
+                page = self._get(path, _results_pages, cursor=link)
             return [bytes(result) for result in page.results], _next_link(page.paging, path)
 
         return follow_links(fetch, path=path, what=f"results of job {job_uid}")
@@ -162,25 +147,47 @@ class V3Api:
         workflows: list[Record] = []
         jobs: list[Record] = []
         yield Probe("workspace", self.workspace)
-        yield Probe(
-            "users", partial(self._client.get, "users", decode=_decode_users, params={"page": 0})
-        )
+        yield Probe("users", partial(self._get, "users", _users_pages, page=0))
         yield Probe("workflows", lambda: workflows.extend(self.workflows()))
         for workflow in workflows[:1]:
             path = f"workflows/{_segment(workflow['uid'])}"
-            details = partial(self._client.get, f"{path}/details", decode=_decode_raw)
-            yield Probe("workflow details", details)
+            yield Probe("workflow details", partial(self._get, f"{path}/details", _raws))
             yield Probe("jobs", partial(self._first_jobs, f"{path}/jobs", jobs))
         for job in jobs[:1]:
-            path = f"jobs/{_segment(job['uid'])}"
-            yield Probe("job", partial(self._client.get, path, decode=_decode_object))
+            yield Probe("job", partial(self._get, f"jobs/{_segment(job['uid'])}", _objects))
         for job in [job for job in jobs if job.get("status") in self.success_statuses][:1]:
             path = f"jobs/{_segment(job['uid'])}/results"
-            yield Probe("job results", partial(self._client.get, path, decode=_decode_results))
+            yield Probe("job results", partial(self._get, path, _results_pages))
 
     def _first_jobs(self, path: str, jobs: list[Record]) -> None:
-        page = self._client.get(path, decode=_decode_list, params={"page": 0}).data
-        jobs.extend(self._with_uid(page, "job"))
+        jobs.extend(self._with_uid(self._get(path, _lists, page=0), "job"))
+
+    def _get(self, link: str, decoder: msgspec.json.Decoder[T], **params: str | int) -> T:
+        """One document; what is JSON only nearly is mended, and the issues tell."""
+
+        def decode(body: bytes) -> T:
+            if NULL_CHARACTER in body:
+                return mended(body)
+            if decoder is not _results_pages:  # whose texts are checked all at once, later
+                try:
+                    body.decode()
+                except UnicodeDecodeError:
+                    return mended(body)
+            try:
+                return decoder.decode(body)
+            except msgspec.ValidationError:
+                raise
+            except msgspec.DecodeError:
+                return mended(body)
+
+        def mended(body: bytes) -> T:
+            body, kinds = mend(body)
+            data = decoder.decode(body)
+            for kind in kinds:
+                self.issues.add(kind, MENDED)
+            return data
+
+        return self._client.get(link, decode=decode, params=params).data
 
     def _with_uid(self, items: list[_Fields], what: str) -> list[Record]:
         records = []
@@ -189,6 +196,7 @@ class V3Api:
             uid = record.get("uid")
             if uid in (None, "") or isinstance(uid, msgspec.Raw):
                 logger.warning("A %s without a uid was set aside", what)
+                self.issues.add("missing_uid", SET_ASIDE, detail=f"A {what} without a uid")
                 continue
             record["uid"] = str(uid)
             records.append(record)
@@ -207,8 +215,6 @@ def _record(fields: _Fields) -> Record:
 def _scalar(raw: msgspec.Raw) -> Any:
     try:
         return _decode_any(raw)
-    except UnicodeDecodeError:
-        return _decode_any(bytes(raw).decode("utf-8", "replace"))
     except msgspec.DecodeError:  # a number that no float holds: its text is kept
         return bytes(raw).decode()
 
@@ -226,6 +232,8 @@ def _next_link(paging: _Paging | None, path: str) -> str | None:
         return None
     if paging.next in (None, ""):
         if paging.have_next_page:
-            raise PaginationError("More pages are announced, but no link to them", path=path)
+            raise PaginationError(
+                "More pages are announced, but no link to them", path=path, kind="missing_link"
+            )
         return None
     return str(paging.next)

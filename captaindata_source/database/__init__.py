@@ -6,7 +6,15 @@ Other destinations get the raw tables alone.
 from captaindata_source.database.base import Database, RefusedError, Relation
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
-from captaindata_source.database.opening import DUCKDB, POSTGRES, open_database, schema_of
+from captaindata_source.database.opening import (
+    DUCKDB,
+    POSTGRES,
+    connected,
+    open_database,
+    schema_of,
+)
+from captaindata_source.database.rights import require_writable
+from captaindata_source.database.session_lock import SessionLock, this_process
 
 __all__ = [
     "DUCKDB",
@@ -16,6 +24,10 @@ __all__ = [
     "PostgresDatabase",
     "RefusedError",
     "Relation",
+    "SessionLock",
+    "connected",
     "open_database",
+    "require_writable",
     "schema_of",
+    "this_process",
 ]

@@ -2,19 +2,81 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import dlt
+from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.database.base import Database
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
-from captaindata_source.errors import CaptainDataError, DestinationError, root_message
+from captaindata_source.errors import CaptainDataError, DestinationError
+from captaindata_source.remedies import as_destination_error, is_passing, message_of
+from captaindata_source.waiting import wait_seconds
 
-__all__ = ["DUCKDB", "POSTGRES", "open_database", "schema_of"]
+__all__ = ["DUCKDB", "POSTGRES", "connected", "open_database", "schema_of"]
+
+logger = logging.getLogger(__name__)
 
 DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
+FILE_POLL_SECONDS = 0.2
+
+
+@contextmanager
+def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlClientBase[Any]]:
+    """Connects to the database of a pipeline.
+
+    Args:
+        pipeline: Gives destination and dataset.
+        patience: Seconds to wait for a DuckDB file that another process holds open.
+
+    Raises:
+        DestinationError: It can't be opened.
+    """
+    client = pipeline.sql_client()
+    if pipeline.destination.destination_type == DUCKDB:
+        _open_file(client, patience=patience)
+    else:
+        with _explained():
+            client.open_connection()
+    try:
+        yield client
+    finally:
+        client.close_connection()
+
+
+def _open_file(client: SqlClientBase[Any], *, patience: float) -> None:
+    file = Path(str(client.credentials.database))
+    was_there = file.exists()
+    ends = time.monotonic() + patience
+    is_told = False
+    while True:
+        try:
+            client.open_connection()
+        except Exception as error:
+            if not was_there:
+                file.unlink(missing_ok=True)  # what is half made is no database
+            if not is_passing(error) or time.monotonic() >= ends:
+                raise as_destination_error(error) or error from error
+            if not is_told:
+                logger.warning("%s. Waiting for up to %.0f seconds", message_of(error), patience)
+                is_told = True
+        else:
+            return
+        wait_seconds(FILE_POLL_SECONDS)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise as_destination_error(error) or error from error
 
 
 @contextmanager
@@ -29,7 +91,7 @@ def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
         yield None
         return
     try:
-        with pipeline.sql_client() as client:
+        with connected(pipeline) as client:
             connection = client.native_connection
             if kind == DUCKDB:
                 yield DuckDbDatabase(connection)
@@ -39,14 +101,8 @@ def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
     except Exception as error:
         if isinstance(error, (CaptainDataError, OSError)) or not _is_of_database(error):
             raise
-        message = root_message(error)
-        if kind == DUCKDB and "lock" in message:
-            message += (
-                ". Another process holds the file, which one alone may open to write: close it, "
-                "and let readers use the copy that publish_copy leaves"
-            )
-        raise DestinationError(
-            f"{pipeline.destination.destination_name} can't be read or written: {message}"
+        raise as_destination_error(error) or DestinationError(
+            f"{pipeline.destination.destination_name} can't be read or written: {message_of(error)}"
         ) from error
 
 

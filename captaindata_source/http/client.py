@@ -24,7 +24,9 @@ from captaindata_source.errors import (
     NotFoundError,
     RefusedError,
     UnavailableError,
+    UnreachableError,
 )
+from captaindata_source.http.dates import server_time
 from captaindata_source.http.retry import (
     RETRIED_STATUSES,
     RetryPolicy,
@@ -33,6 +35,7 @@ from captaindata_source.http.retry import (
 )
 from captaindata_source.http.secret import Secret
 from captaindata_source.http.throttle import Clock, Throttle
+from captaindata_source.http.trust import distrust, forget_frames, tls_context
 
 __all__ = ["HttpClient", "Reply", "check_base_url"]
 
@@ -42,7 +45,7 @@ T = TypeVar("T")
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_REDIRECTS = 5
-MAX_BODY_BYTES = 512 * 1024 * 1024
+MAX_BODY_BYTES = 256 * 1024 * 1024
 RESPONSE_DEADLINE_SECONDS = 300.0
 """For one whole answer; httpx's own timeout is per read, so a slow drip would never end."""
 FIRST_CONTACT_SECONDS = 60.0
@@ -56,7 +59,7 @@ REMEDIES = {
     429: "The rate limit did not clear: set requests_per_minute to what your plan allows",
 }
 
-
+_KINDS = {401: "unauthorized"}
 _VERDICTS = {
     2: "The API answered without data",
     3: "The API answered without data",
@@ -87,9 +90,11 @@ class HttpClient:
         retry: What to do about failures that may pass.
         transport: Replaces the network, for tests.
         clock: Replaces time, for tests.
+        on_retry: Told of each failure that is tried again.
 
     Raises:
-        ConfigError: The base URL is not https (and not local), or not a URL.
+        ConfigError: The base URL is not https (and not local), or not a URL; or `SSL_CERT_FILE`
+            can't be read.
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class HttpClient:
         retry: RetryPolicy | None = None,
         transport: httpx.BaseTransport | None = None,
         clock: Clock | None = None,
+        on_retry: Callable[[TransientError], None] | None = None,
     ) -> None:
         self._base = check_base_url(base_url)
         self._key_header = key_header
@@ -110,13 +116,14 @@ class HttpClient:
         self._throttle = throttle
         self._retry = retry or RetryPolicy()
         self._clock = clock or Clock()
+        self._on_retry = on_retry
         self._is_reached = False
         self.calls = 0
         """Requests sent so far, retries and redirects included."""
         self._headers = {"accept": "application/json", **headers}
         self._transport = transport
         # 20 ms, and made once: each thread's client would make its own
-        self._tls = httpx.create_ssl_context() if self._base.scheme == "https" else True
+        self._tls = tls_context() if self._base.scheme == "https" else True
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
         # a dlt resource is not told when the last one of its source has ended
@@ -143,13 +150,19 @@ class HttpClient:
         if params:
             url = url.copy_merge_params({name: str(value) for name, value in params.items()})
         try:
-            for attempt in self._retry.attempts(clock=self._clock, cap=self._contact_seconds):
+            for attempt in self._retry.attempts(
+                clock=self._clock, cap=self._contact_seconds, on_retry=self._on_retry
+            ):
                 with attempt:
                     return self._get_once(url, decode)
         except TransientError as error:
             remedy = REMEDIES.get(error.status or 0, "Check base_url and the network, or try later")
-            raise UnavailableError(
-                f"{error}, also after retries. {remedy}", path=url.path, status=error.status
+            failure = UnavailableError if self._is_reached else UnreachableError
+            raise failure(
+                f"{error}, also after retries. {remedy}",
+                path=url.path,
+                status=error.status,
+                kind=error.kind,
             ) from error.__cause__
         raise AssertionError("tenacity yields until it returns or raises")
 
@@ -177,7 +190,9 @@ class HttpClient:
             if status != 200:
                 raise self._failure(status, headers, url.path)
             return Reply(_decode(body, decode, headers, url.path), headers)
-        raise ContractError(f"More than {MAX_REDIRECTS} redirects", path=url.path)
+        raise ContractError(
+            f"More than {MAX_REDIRECTS} redirects", path=url.path, kind="endless_redirects"
+        )
 
     def _send(self, url: httpx.URL) -> tuple[int, Mapping[str, str], bytes]:
         self._throttle.acquire()
@@ -191,8 +206,18 @@ class HttpClient:
                 self._is_reached = True
                 return response.status_code, headers, self._read(response)
         except (httpx.TransportError, httpx.DecodingError) as error:
+            forget_frames(error)
+            if not self._is_reached and (reason := distrust(error)):
+                raise UnavailableError(
+                    f"The certificate of {url.host} is not trusted ({reason}), so nothing was sent "
+                    "there. Check base_url; if your network inspects TLS, set SSL_CERT_FILE to a "
+                    "file with the certificate of its authority",
+                    path=url.path,
+                    kind="untrusted_certificate",
+                ) from error
             raise TransientError(
-                f"The connection to {url.host} failed ({type(error).__name__})"
+                f"The connection to {url.host} failed ({type(error).__name__})",
+                kind="connection_failed",
             ) from error
         finally:
             self._throttle.release(headers)
@@ -210,6 +235,8 @@ class HttpClient:
                 transport=self._transport,
                 follow_redirects=False,
                 verify=self._tls,
+                # proxies see https as an opaque tunnel, plain http (localhost) with the key in it
+                trust_env=self._base.scheme == "https",
             )
             self._local.client = client
             self._clients.append(client)
@@ -224,21 +251,30 @@ class HttpClient:
             size += len(chunk)
             if size > MAX_BODY_BYTES:
                 raise ContractError(
-                    f"The answer is larger than {MAX_BODY_BYTES} bytes", path=response.url.path
+                    f"The answer is larger than {MAX_BODY_BYTES} bytes",
+                    path=response.url.path,
+                    kind="answer_too_large",
                 )
             self._clock.check()
             if self._clock.monotonic() > ends:
-                raise TransientError(f"The answer took over {RESPONSE_DEADLINE_SECONDS:.0f} s")
+                raise TransientError(
+                    f"The answer took over {RESPONSE_DEADLINE_SECONDS:.0f} s",
+                    kind="answer_too_slow",
+                )
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _failure(self, status: int, headers: Mapping[str, str], path: str) -> Exception:
         if status in RETRIED_STATUSES:
-            retry_after = parse_retry_after(headers.get("retry-after"), now=self._clock.wall())
+            now = server_time(headers, default=self._clock.wall())
+            retry_after = parse_retry_after(headers.get("retry-after"), now=now)
             if status == 429 and (retry_after or 0.0) <= self._retry.deadline:
                 self._throttle.pause(retry_after or self._retry.first_wait)
             logger.info("HTTP %d for %s, will be retried", status, path)
             return TransientError(
-                f"The API answered {status}", status=status, retry_after=retry_after
+                f"The API answered {status}",
+                status=status,
+                retry_after=retry_after,
+                kind="rate_limited" if status == 429 else "server_error",
             )
         kinds: dict[int, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFoundError}
         kind = kinds.get(status, RefusedError if 400 <= status < 500 else ContractError)
@@ -246,6 +282,7 @@ class HttpClient:
             REMEDIES.get(status, _VERDICTS[min(max(status // 100, 2), 5)]),
             path=path,
             status=status,
+            kind=_KINDS.get(status) or ("no_data" if 200 <= status < 400 else None),
         )
 
     def _resolve(self, link: str, current: httpx.URL) -> httpx.URL:
@@ -331,10 +368,12 @@ def _decode(body: bytes, decode: Callable[[bytes], T], headers: Mapping[str, str
         ) from None
     except msgspec.DecodeError as error:
         if _breaks_off(body, error):
-            raise TransientError("The answer breaks off") from None
+            raise TransientError("The answer breaks off", kind="answer_cut_off") from None
         kind = headers.get("content-type", "no content type").split(";")[0]
         raise ContractError(
-            f"The answer is not JSON ({kind}, {len(body)} bytes): is base_url right?", path=path
+            f"The answer is not JSON ({kind}, {len(body)} bytes): is base_url right?",
+            path=path,
+            kind="not_json" if body.strip() else "no_data",
         ) from None
     except (UnicodeDecodeError, RecursionError) as error:
         what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deep"

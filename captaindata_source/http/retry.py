@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import email.utils
 import logging
 import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC
 
 import tenacity
 
+from captaindata_source.http.dates import parse_date
 from captaindata_source.http.throttle import Clock
 
 __all__ = ["RETRIED_STATUSES", "RetryPolicy", "TransientError", "parse_retry_after"]
@@ -30,12 +29,19 @@ class TransientError(Exception):
         message: What happened, without secrets.
         status: HTTP status where there was one.
         retry_after: Seconds that the API asked for.
+        kind: What it is called in `sync_issues`.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        kind: str,
     ) -> None:
         super().__init__(message)
+        self.kind = kind
         self.status = status
         self.retry_after = retry_after
 
@@ -65,13 +71,18 @@ class RetryPolicy:
         return backoff * (0.5 + self.jitter() / 2)
 
     def attempts(
-        self, *, clock: Clock, cap: Callable[[], float] = lambda: math.inf
+        self,
+        *,
+        clock: Clock,
+        cap: Callable[[], float] = lambda: math.inf,
+        on_retry: Callable[[TransientError], None] | None = None,
     ) -> Iterator[tenacity.AttemptManager]:
         """Yields tries until one does not raise `TransientError`, or the deadline ends them.
 
         Args:
             clock: Time.
             cap: Seconds that may bring the deadline forward; asked after each try.
+            on_retry: Told before each wait.
         """
         started = clock.monotonic()
 
@@ -83,22 +94,23 @@ class RetryPolicy:
         def stop(state: tenacity.RetryCallState) -> bool:
             return clock.monotonic() - started + state.upcoming_sleep > min(self.deadline, cap())
 
+        def say(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            if state.upcoming_sleep >= LONG_WAIT_SECONDS:  # or it looks like a hang
+                logger.warning("%s; next try in %.0f s", error, state.upcoming_sleep)
+            if on_retry and isinstance(error, TransientError):
+                on_retry(error)
+
         return iter(
             tenacity.Retrying(
                 retry=tenacity.retry_if_exception_type(TransientError),
                 wait=wait,
                 stop=stop,
                 sleep=clock.sleep,
-                before_sleep=_say,
+                before_sleep=say,
                 reraise=True,
             )
         )
-
-
-def _say(state: tenacity.RetryCallState) -> None:
-    """Long waits are told, or they look like a hang."""
-    if state.upcoming_sleep >= LONG_WAIT_SECONDS and state.outcome:
-        logger.warning("%s; next try in %.0f s", state.outcome.exception(), state.upcoming_sleep)
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
@@ -106,7 +118,7 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
 
     Args:
         value: A number of seconds or an HTTP date (RFC 9110, section 10.2.3).
-        now: Epoch seconds.
+        now: Epoch seconds by the server's clock.
 
     Returns:
         Seconds from now, not below 0; None where the header is missing or makes no sense.
@@ -116,9 +128,8 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            date = email.utils.parsedate_to_datetime(value)
-            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-        except (ValueError, OverflowError):
+        date = parse_date(value)
+        if date is None:
             return None
+        seconds = date - now
     return max(seconds, 0.0) if math.isfinite(seconds) else None

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from captaindata_source.http.dates import server_time
+
 __all__ = ["AdaptiveThrottle", "Clock", "RequestBudget", "Throttle", "parse_reset"]
 
 WINDOW_SECONDS = 60.0
@@ -151,7 +153,8 @@ class AdaptiveThrottle:
 
     def _learn(self, headers: Mapping[str, str]) -> None:
         remaining = _whole(headers.get("x-ratelimit-remaining"))
-        reset = parse_reset(headers.get("x-ratelimit-reset"), now=self._clock.wall())
+        now = server_time(headers, default=self._clock.wall())
+        reset = parse_reset(headers.get("x-ratelimit-reset"), now=now)
         if remaining is None or not reset:  # a reset that is due, or past by a skewed clock
             return
         self._seen_limit = max(self._seen_limit, remaining + 1)
@@ -164,7 +167,7 @@ def parse_reset(value: str | None, *, now: float) -> float | None:
 
     Args:
         value: Header `X-RateLimit-Reset`; seconds, epoch seconds or epoch milliseconds.
-        now: Epoch seconds.
+        now: Epoch seconds by the server's clock.
 
     Returns:
         Seconds from now, between 0 and `MAX_RESET_SECONDS`; None where the header says nothing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import Any, Literal, get_args
 
 FaultKind = Literal[
     "status", "reset", "reset_body", "cut", "truncate", "html", "drip", "empty",
-    "loop_next", "foreign_next", "redirect", "replace",
+    "loop_next", "foreign_next", "redirect", "replace", "repeat", "bomb",
 ]  # fmt: skip
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
@@ -25,22 +26,27 @@ class Fault:
     `html` sends a page with status 200; `drip` sends `size` bytes every `seconds`; `empty` sends
     no body; `loop_next` lets `next` of results point to the page itself; `foreign_next` lets it
     point to `body`; `redirect` answers `status` (307) to `body`; `replace` sends `body` with
-    `status` (200).
+    `status` (200); `repeat` answers as if the request had no query, with the first page again;
+    `bomb` sends a gzip body that unpacks to `size` zero bytes.
 
     Attributes:
         match: Regular expression that is searched in the path (without the query).
         kind: What goes wrong.
+        workspace: Uid of the workspace whose requests alone match, by their `x-project-id`.
+        chance: Probability with which a matching request is answered wrongly; None means all are.
         times: How often; None means always.
         skip: How many matching requests pass first.
         status: The status, where the kind has one.
         headers: More headers of the answer.
         body: Body, or URL, where the kind has one.
         seconds: Interval of `drip`.
-        size: Bytes per interval of `drip`.
+        size: Bytes per interval of `drip`, or of a `bomb` once unpacked.
     """
 
     match: str
     kind: FaultKind
+    workspace: str | None = None
+    chance: float | None = None
     times: int | None = None
     skip: int = 0
     status: int | None = None
@@ -56,6 +62,8 @@ class Fault:
             re.compile(self.match)
         except re.error as error:
             raise ValueError(f"match is no regular expression: {error}") from error
+        if self.chance is not None and not 0 <= self.chance <= 1:
+            raise ValueError(f"chance is {self.chance!r}, which is not between 0 and 1")
 
     @classmethod
     def from_json(cls, rule: Mapping[str, Any]) -> Fault:
@@ -78,12 +86,15 @@ class _Armed:
     seen: int = 0
     used: int = 0
 
-    def fires(self, path: str) -> bool:
-        if not re.search(self.fault.match, path):
+    def fires(self, path: str, workspace: str | None, generator: random.Random) -> bool:
+        fault = self.fault
+        if fault.workspace not in (None, workspace) or not re.search(fault.match, path):
             return False
         self.seen += 1
-        spent = self.fault.times is not None and self.used >= self.fault.times
-        if self.seen <= self.fault.skip or spent:
+        spent = fault.times is not None and self.used >= fault.times
+        if self.seen <= fault.skip or spent:
+            return False
+        if fault.chance is not None and generator.random() >= fault.chance:
             return False
         self.used += 1
         return True
@@ -94,10 +105,13 @@ class Faults:
 
     Args:
         faults: Rules to begin with.
+        seed: Decides which requests meet the rules that have a chance: the same requests in the
+            same order, the same faults.
     """
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, faults: Iterable[Fault] = (), *, seed: int = 0) -> None:
         self._lock = threading.Lock()
+        self._generator = random.Random(seed)
         self._armed = [_Armed(fault) for fault in faults]
 
     def add(self, *faults: Fault) -> None:
@@ -110,7 +124,10 @@ class Faults:
         with self._lock:
             self._armed = []
 
-    def take(self, path: str) -> Fault | None:
-        """Return the rule that a request to `path` falls under, and count it."""
+    def take(self, path: str, workspace: str | None = None) -> Fault | None:
+        """Return the rule that a request of a workspace to `path` falls under, and count it."""
         with self._lock:
-            return next((armed.fault for armed in self._armed if armed.fires(path)), None)
+            for armed in self._armed:
+                if armed.fires(path, workspace, self._generator):
+                    return armed.fault
+        return None

@@ -6,7 +6,9 @@ import asyncio
 import json
 import socket
 import struct
+import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qs
 
 from starlette.datastructures import MutableHeaders
@@ -27,7 +29,9 @@ CANNED: dict[FaultKind, tuple[int, str | None]] = {
     "empty": (200, "application/json"),
     "replace": (200, "application/json"),
     "redirect": (307, None),
+    "bomb": (200, "application/json"),
 }
+BOMB_BLOCK = bytes(1024 * 1024)
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -59,7 +63,7 @@ class FaultMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        fault = self._faults.take(scope["path"]) if scope["type"] == "http" else None
+        fault = self._fault(scope) if scope["type"] == "http" else None
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind == "reset":
@@ -67,10 +71,15 @@ class FaultMiddleware:
         elif (instead := self._instead(fault)) is not None:
             await instead(scope, receive, send)
         else:
-            answer = await self._answer(scope, receive)
+            asked = {**scope, "query_string": b""} if fault.kind == "repeat" else scope
+            answer = await self._answer(asked, receive)
             answer.start["headers"] = list(answer.start["headers"])
             MutableHeaders(raw=answer.start["headers"]).update(fault.headers)
             await self._spoil(fault, answer, scope, receive, send)
+
+    def _fault(self, scope: Scope) -> Fault | None:
+        project = dict(scope["headers"]).get(b"x-project-id")
+        return self._faults.take(scope["path"], project and project.decode("latin-1"))
 
     def _instead(self, fault: Fault) -> Response | None:
         """Return the answer of a fault that does not need the right one."""
@@ -88,6 +97,9 @@ class FaultMiddleware:
             headers.setdefault("location", _text(body))
         if fault.kind in {"redirect", "empty"}:
             body = b""
+        if fault.kind == "bomb":
+            headers["content-encoding"] = "gzip"
+            body = _zeros(fault.size)
         if any(name.lower() == "content-type" for name in headers):
             media_type = None
         return Response(body, status, headers, media_type)
@@ -146,6 +158,15 @@ class FaultMiddleware:
         host = dict(scope["headers"]).get(b"host", b"").decode()
         links = ResultsLinks(self._world.dialect, job_uid, f"{scope['scheme']}://{host}", path)
         return links.link(cursor)
+
+
+@lru_cache(maxsize=4)
+def _zeros(size: int) -> bytes:
+    """Return so many zero bytes as gzip, a thousandth of their size."""
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    blocks, rest = divmod(size, len(BOMB_BLOCK))
+    packed = [packer.compress(BOMB_BLOCK) for _ in range(blocks)]
+    return b"".join([*packed, packer.compress(BOMB_BLOCK[:rest]), packer.flush()])
 
 
 def _text(url: str | bytes | None) -> str:

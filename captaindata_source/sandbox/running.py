@@ -44,6 +44,7 @@ class ThreadedServer(uvicorn.Server):
                 timeout_keep_alive=60,
                 timeout_graceful_shutdown=1,
                 server_header=False,
+                date_header=False,  # a fault may send its own
             )
         )
         self.ready = threading.Event()

@@ -63,16 +63,16 @@ class Postgres:
     name = "postgres"
 
     def __init__(self, socket_folder: Path) -> None:
-        self._socket_folder = socket_folder
+        self.socket_folder = socket_folder
         self.dataset = f"captaindata_{uuid.uuid4().hex[:8]}"
 
     def another(self) -> Postgres:
         """Another schema in the same server."""
-        return Postgres(self._socket_folder)
+        return Postgres(self.socket_folder)
 
     @property
     def uri(self) -> str:
-        return f"postgresql://postgres:x@localhost/postgres?host={self._socket_folder}"
+        return f"postgresql://postgres:x@localhost/postgres?host={self.socket_folder}"
 
     def environment(self) -> dict[str, str]:
         return {"DESTINATION__POSTGRES__CREDENTIALS": self.uri}

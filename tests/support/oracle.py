@@ -95,7 +95,7 @@ class Oracle:
                         "workflow_uid": job["workflow_uid"],
                         "position": position,
                         "data": data,
-                        "created_at": _time(data.get("extracted_at") or job["finish_time"])
+                        "created_at": _time(_extracted_at(data) or job["finish_time"])
                         if job["status"] in SUCCESS
                         else None,
                     }
@@ -167,6 +167,10 @@ def _assert_same(found: list[Row], expected: list[Row]) -> None:
 
 def _key(row: Row) -> str:
     return json.dumps(row, sort_keys=True, default=str)
+
+
+def _extracted_at(data: Any) -> str | None:
+    return data.get("extracted_at") if isinstance(data, dict) else None
 
 
 def _typed(name: str, value: Any) -> Any:

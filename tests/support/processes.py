@@ -7,8 +7,11 @@ folder and open files of its own.
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import multiprocessing
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -17,6 +20,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from captaindata_source import cli
+from tests.support import mishaps
 
 PRELOAD = [
     "captaindata_source.cli",
@@ -44,10 +48,17 @@ PRELOAD = [
     "pytz.tzinfo",
     "requests",
     "sqlglot",
+    "tests.support.mishaps",
     "tests.support.processes",
+    "tests.support.time_lapse",
     "tests.support.preloaded",
 ]
 TIMEOUT_SECONDS = 120
+TIME_FACTOR = "TEST_TIME_FACTOR"
+"""In the environment of a process: how many times faster time passes for its connector."""
+LOG_LEVEL = "TEST_LOG_LEVEL"
+"""In the environment of a process: the level of all of Python's loggers, httpx's included."""
+USUAL_UMASK = 0o022
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOAD)
 
@@ -73,7 +84,7 @@ def start(
 
 
 def finish(process: ForkServerProcess, *, folder: Path, name: str) -> Completed:
-    """Waits for a process that was started."""
+    """Waits for a process that was started; `NAME.usage` then holds its memory and its time."""
     process.join(TIMEOUT_SECONDS)
     if process.exitcode is None:
         process.kill()
@@ -94,11 +105,19 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, name: s
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    os.umask(USUAL_UMASK)
     for end, stream in (("out", 1), ("err", 2)):
         file = os.open(f"{name}.{end}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, stream)
+    if level := environment.get(LOG_LEVEL):
+        logging.basicConfig(level=level)
     code = 70
     try:
+        if factor := environment.get(TIME_FACTOR):
+            from tests.support import time_lapse  # noqa: PLC0415 - imports all of the connector
+
+            time_lapse.install(float(factor))
+        mishaps.install(environment)
         code = cli.main(arguments)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -107,4 +126,7 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, name: s
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        usage = {"peak_kb": used.ru_maxrss, "cpu_seconds": used.ru_utime + used.ru_stime}
+        Path(f"{name}.usage").write_text(json.dumps(usage), encoding="utf-8")
     os._exit(code)

@@ -1,0 +1,66 @@
+"""Whether a database lets itself be written, asked before anything is fetched for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlt.destinations.sql_client import SqlClientBase
+
+from captaindata_source.database.opening import DUCKDB, POSTGRES
+from captaindata_source.errors import DestinationError
+from captaindata_source.remedies import DUCKDB_CREDENTIALS, PG_CREDENTIALS
+from captaindata_source.sqltext import quoted
+
+__all__ = ["require_writable"]
+
+
+def require_writable(client: SqlClientBase[Any], kind: str) -> None:
+    """Finds out whether tables can be loaded.
+
+    Args:
+        client: Connected.
+        kind: Type of the destination.
+
+    Raises:
+        DestinationError: They can't, as far as one can tell without trying.
+    """
+    if kind == DUCKDB:
+        found = client.execute_sql(
+            "select readonly from duckdb_databases() where database_name = current_database()"
+        )
+        if found and found[0][0]:
+            raise DestinationError(
+                "The DuckDB file is opened read-only: take read_only out of " + DUCKDB_CREDENTIALS
+            )
+    elif kind == POSTGRES:
+        _require_writable_postgres(client)
+
+
+def _require_writable_postgres(client: SqlClientBase[Any]) -> None:
+    schemas = [client.dataset_name, client.staging_dataset_name]
+    found = client.execute_sql(
+        """
+        select current_setting('transaction_read_only') = 'on', pg_is_in_recovery(),
+            has_database_privilege(current_database(), 'create'), current_user, current_database(),
+            array(select nspname::text from pg_namespace where nspname = any(%s))
+        """,
+        schemas,
+    )
+    is_read_only, is_replica, may_create, role, database, there = (found or [()])[0]
+    if is_replica:
+        raise DestinationError(
+            f"Postgres takes no writes, it is a read-only replica: let {PG_CREDENTIALS} name the "
+            "primary"
+        )
+    if is_read_only:
+        raise DestinationError(
+            "Postgres takes no writes, for default_transaction_read_only is on for role "
+            f"{role} or database {database}: turn it off (alter role … reset "
+            "default_transaction_read_only), or load with another role"
+        )
+    missing = [schema for schema in schemas if schema not in there]
+    if missing and not may_create:
+        raise DestinationError(
+            f"Postgres role {role} may not make the schema {missing[0]}: let an administrator run "
+            f"grant create on database {quoted(database)} to {quoted(role)}"
+        )

@@ -1,0 +1,154 @@
+"""An advisory lock of Postgres on a connection of its own, which ends with its process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from contextlib import suppress
+from typing import Any
+
+from captaindata_source.remedies import as_destination_error
+from captaindata_source.waiting import wait_seconds
+
+__all__ = ["SessionLock", "this_process"]
+
+logger = logging.getLogger(__name__)
+
+RETAKE_TRIES = 25
+RETAKE_POLL_SECONDS = 0.2
+KEEPALIVE: dict[str, Any] = {
+    # an idle connection stays known to what stands between, and a dead one is noticed
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+SESSION = (
+    # the same from the server's side: a machine that is gone holds no lock for long
+    "set tcp_keepalives_idle = 30",
+    "set tcp_keepalives_interval = 10",
+    "set tcp_keepalives_count = 3",
+    "set idle_session_timeout = 0",
+)
+TRY = "select pg_try_advisory_lock(hashtext(%s), hashtext(%s))"
+HOLDER = """
+    select a.pid, a.application_name, host(a.client_addr), a.backend_start
+    from pg_locks as l inner join pg_stat_activity as a on a.pid = l.pid
+    where l.locktype = 'advisory' and l.objsubid = 2 and l.granted
+        and l.database = (select oid from pg_database where datname = current_database())
+        and l.classid = (hashtext(%s)::bigint & 4294967295)::oid
+        and l.objid = (hashtext(%s)::bigint & 4294967295)::oid
+"""
+OURS = "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()"
+END = "select pg_terminate_backend(pid) from pg_stat_activity where pid = %s and backend_start = %s"
+MAX_APPLICATION_NAME = 63
+
+
+def this_process() -> str:
+    """Who holds a lock, for who waits for it."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+class SessionLock:
+    """Held from `take` on, until it is released or its connection ends.
+
+    Args:
+        address: libpq's connection string.
+        names: What is locked, in two parts.
+    """
+
+    def __init__(self, address: str, names: tuple[str, str]) -> None:
+        self._address = address
+        self._names = names
+        self._connection: Any = None
+        self._session: tuple[Any, ...] = ()
+
+    def take(self) -> str | None:
+        """Tries once. Returns who else holds it, None where it is ours now.
+
+        Raises:
+            DestinationError: Postgres can't be reached.
+        """
+        import psycopg2  # noqa: PLC0415 - an extra
+
+        try:
+            self._connect()
+            if self._query(TRY, *self._names)[0]:
+                return None
+            holder = self._query(HOLDER, *self._names)
+        except psycopg2.Error as error:
+            self.release()
+            raise as_destination_error(error) or error from error
+        self.release()
+        return _described(*holder) if holder else "which has just ended"
+
+    def renew(self) -> str | None:
+        """Sees that it is held still, and takes it again where its connection broke.
+
+        Returns:
+            Who else took it meanwhile; None where it is ours.
+
+        Raises:
+            DestinationError: Postgres can't be reached.
+        """
+        import psycopg2  # noqa: PLC0415 - an extra
+
+        if self._connection is not None:
+            try:
+                self._query("select 1")
+            except psycopg2.Error:
+                logger.info("The connection that holds the lock of the workspace broke")
+            else:
+                return None
+        lost = self._session
+        self.release()
+        holder: str | None = None
+        for _ in range(RETAKE_TRIES):
+            if (holder := self.take()) is None:
+                return None
+            self._end(lost)
+            wait_seconds(RETAKE_POLL_SECONDS)
+        return holder
+
+    def release(self) -> None:
+        """Gives it back; does nothing where it is not held."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.close()
+            self._connection = None
+
+    def _end(self, session: tuple[Any, ...]) -> None:
+        """Ends our own lost session, of which the server does not know that it is lost."""
+        import psycopg2  # noqa: PLC0415 - an extra
+
+        with suppress(psycopg2.Error):
+            self._connect()
+            self._query(END, *session)
+        self.release()
+
+    def _connect(self) -> None:
+        import psycopg2  # noqa: PLC0415 - an extra
+
+        name = f"captaindata sync, {this_process()}"[:MAX_APPLICATION_NAME]
+        self._connection = psycopg2.connect(self._address, application_name=name, **KEEPALIVE)
+        self._connection.autocommit = True
+        for statement in SESSION:
+            with suppress(psycopg2.errors.UndefinedObject):  # an older server
+                self._query(statement)
+        self._session = self._query(OURS)
+
+    def _query(self, sql: str, *parameters: object) -> tuple[Any, ...]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return tuple(cursor.fetchone() or ()) if cursor.description else ()
+
+
+def _described(pid: int, name: str | None, address: str | None, since: Any) -> str:
+    """A session, as far as the role may see it."""
+    started = f", since {since:%Y-%m-%d %H:%M:%S %Z}" if since else ""
+    return (
+        f"{(name or '').partition(', ')[2] or name or 'another role'}"
+        f"{f' at {address}' if address else ''}{started}; Postgres session {pid}"
+    )

@@ -1,0 +1,42 @@
+"""Files that hold data: made for their owner alone, replaced in one step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+__all__ = ["OWNER_ONLY", "opener", "take_place"]
+
+OWNER_ONLY = 0o077
+"""A umask: nothing for group and others."""
+
+
+def opener(path: str, flags: int) -> int:
+    """For `open`: a new file is for its owner alone, whatever the umask."""
+    return os.open(path, flags, 0o600)
+
+
+def take_place(fresh: Path, target: Path) -> None:
+    """Puts a finished file in another's place, in one step.
+
+    Whoever could read the other can read this one: its group, mode and access list are taken over.
+    Where the group can't be, it is shut out, for it would be another one.
+
+    Raises:
+        OSError: It can't be put there; the other is still there.
+    """
+    if target.exists():
+        there = target.stat()
+        has_group = fresh.stat().st_gid == there.st_gid
+        if not has_group:
+            try:
+                os.chown(fresh, -1, there.st_gid)
+                has_group = True
+            except OSError:
+                pass
+        shutil.copystat(target, fresh)
+        os.utime(fresh)
+        if not has_group:
+            fresh.chmod(there.st_mode & ~0o070)
+    fresh.replace(target)

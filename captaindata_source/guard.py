@@ -1,0 +1,73 @@
+"""What a failed call costs: its object, or the whole sync of the workspace."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from captaindata_source.errors import ApiError, UnavailableError, UnreachableError
+from captaindata_source.issues import SET_ASIDE, IssueLog
+
+__all__ = ["Guard"]
+
+logger = logging.getLogger(__name__)
+
+MAX_UNANSWERED = 3
+"""So many objects in a row without an answer, after all retries: the API is down."""
+KEY_REFUSED = 401
+
+
+class Guard:
+    """Decides about objects that the API does not give as promised; shared between threads.
+
+    =========================  ==================================================================
+    the API                    the sync
+    =========================  ==================================================================
+    can't be reached           ends: base_url is wrong, or the network down
+    refuses the key (401)      ends: every other call would be refused too
+    gives no answer at all     goes on without the object; ends after `MAX_UNANSWERED` in a row
+    answers anything else      goes on without the object
+    =========================  ==================================================================
+
+    Args:
+        issues: Told what is set aside.
+        is_strict: Whether the first failure ends the sync.
+    """
+
+    def __init__(self, issues: IssueLog, *, is_strict: bool = False) -> None:
+        self._issues = issues
+        self._is_strict = is_strict
+        self._unanswered = 0
+        self._lock = threading.Lock()
+        self.trusts_counts = True
+        """Whether a `row_count` that differs from the rows is a reason to read them again; until
+        rows that were read twice show that it is the count that means something else."""
+
+    def answered(self) -> None:
+        """Tells that an object came as promised."""
+        with self._lock:
+            self._unanswered = 0
+
+    def set_aside(self, error: ApiError, what: str) -> None:
+        """Sets an object aside, the one that `IssueLog.about` names; the next sync tries again.
+
+        Args:
+            error: Why.
+            what: The object, for people.
+
+        Raises:
+            ApiError: The error itself, where it is that of the whole workspace.
+        """
+        if self._is_strict or self._is_fatal(error):
+            raise error
+        logger.warning("%s set aside: %s", what, error)
+        self._issues.add(error.kind, SET_ASIDE, detail=f"{what}: {error}")
+
+    def _is_fatal(self, error: ApiError) -> bool:
+        with self._lock:
+            self._unanswered = self._unanswered + 1 if isinstance(error, UnavailableError) else 0
+            return (
+                isinstance(error, UnreachableError)
+                or error.status == KEY_REFUSED
+                or self._unanswered >= MAX_UNANSWERED
+            )

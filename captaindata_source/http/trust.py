@@ -1,0 +1,48 @@
+"""Whom the client trusts, and what its failed connections may show."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+from captaindata_source.errors import ConfigError
+
+__all__ = ["distrust", "forget_frames", "tls_context"]
+
+
+def tls_context() -> ssl.SSLContext:
+    """Verifies certificates and host names; authorities are certifi's, or those of the environment.
+
+    Raises:
+        ConfigError: The environment names authorities that can't be read.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise ConfigError(
+            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names can't be read: {error}"
+        ) from error
+
+
+def distrust(error: BaseException) -> str | None:
+    """What is wrong with the certificate, where that is why a connection failed."""
+    for each in _chain(error):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return each.verify_message
+    return None
+
+
+def forget_frames(error: BaseException) -> None:
+    """httpx's frames hold the headers: what shows a traceback's locals would show the key."""
+    for each in _chain(error):
+        each.__traceback__ = None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those behind it, hidden ones too."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__

@@ -1,0 +1,179 @@
+"""What went wrong without ending a sync, for the table `sync_issues`.
+
+An issue says what was met and what was done about it. It never holds a key or anything of what was
+loaded but the uids of workflows and jobs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+__all__ = [
+    "FAILED",
+    "KEPT",
+    "MENDED",
+    "REREAD",
+    "RETRIED",
+    "SET_ASIDE",
+    "Issue",
+    "IssueLog",
+]
+
+RETRIED = "retried"
+"""The call was made again."""
+REREAD = "reread"
+"""What had two versions was read once more, by itself."""
+SET_ASIDE = "set_aside"
+"""Nothing of it was loaded; the next sync tries again."""
+MENDED = "mended"
+"""A value was loaded in a form that the destination can hold."""
+KEPT = "kept"
+"""It was loaded as it came, or what was loaded before stays."""
+FAILED = "failed"
+"""The sync of the workspace ended."""
+
+DETAIL_LENGTH = 500
+
+
+class _Subject(NamedTuple):
+    workflow_uid: str | None = None
+    job_uid: str | None = None
+
+
+class _Event(NamedTuple):
+    """What makes two issues the same; the second only counts."""
+
+    kind: str
+    action: str
+    workflow_uid: str | None
+    job_uid: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """Something that went wrong.
+
+    Args:
+        kind: What was met, such as `rate_limited`; README lists all.
+        action: What was done: one of this module's constants.
+        workflow_uid: The workflow it is about, if any.
+        job_uid: The job it is about, if any.
+        detail: More about it, for people.
+        seen_at: When it was first met.
+        occurrences: How often.
+        uid: Identifies it.
+    """
+
+    kind: str
+    action: str
+    workflow_uid: str | None
+    job_uid: str | None
+    detail: str | None
+    seen_at: datetime
+    occurrences: int
+    uid: str
+
+    @property
+    def subject(self) -> str:
+        """What it is about, for people."""
+        if self.job_uid:
+            return f"job {self.job_uid}"
+        return f"workflow {self.workflow_uid}" if self.workflow_uid else "the workspace"
+
+    def as_row(self, *, workspace_uid: str, sync_uid: str | None) -> dict[str, Any]:
+        """The row of `sync_issues`."""
+        return {
+            "workspace_uid": workspace_uid,
+            "uid": self.uid,
+            "sync_uid": sync_uid,
+            "seen_at": self.seen_at,
+            "workflow_uid": self.workflow_uid,
+            "job_uid": self.job_uid,
+            "kind": self.kind,
+            "action": self.action,
+            "occurrences": self.occurrences,
+            "detail": self.detail,
+        }
+
+
+class IssueLog:
+    """Collects the issues of one sync of one workspace; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._found: dict[_Event, Issue] = {}
+        self._taken: list[Issue] = []
+        self._set_aside: dict[str, Issue] = {}
+        self.count = 0
+        """Issues so far; those that are the same count once a load package."""
+
+    @contextmanager
+    def about(
+        self, *, workflow_uid: str | None = None, job_uid: str | None = None
+    ) -> Iterator[None]:
+        """What this thread adds within is about that workflow or job."""
+        before = self._subject
+        self._local.subject = _Subject(workflow_uid, job_uid)
+        try:
+            yield
+        finally:
+            self._local.subject = before
+
+    def add(self, kind: str, action: str, *, detail: str | None = None) -> None:
+        """Records an issue of the workflow or job at hand.
+
+        Args:
+            kind: What was met.
+            action: What was done.
+            detail: For people; no values that are loaded, no key.
+        """
+        detail = detail[:DETAIL_LENGTH] if detail else None
+        event = _Event(kind, action, *self._subject, detail)
+        with self._lock:
+            known = self._found.get(event)
+            if known is None:
+                self.count += 1
+                known = Issue(
+                    **event._asdict(), seen_at=datetime.now(UTC), occurrences=0, uid=uuid4().hex
+                )
+            issue = replace(known, occurrences=known.occurrences + 1)
+            self._found[event] = issue
+            if action == SET_ASIDE:
+                self._set_aside[issue.uid] = issue
+
+    @property
+    def set_aside(self) -> list[Issue]:
+        """What the next sync has to try again."""
+        with self._lock:
+            return list(self._set_aside.values())
+
+    def take(self) -> list[Issue]:
+        """The issues since the last take."""
+        with self._lock:
+            taken, self._found = list(self._found.values()), {}
+            self._taken += taken
+        return taken
+
+    def commit(self) -> None:
+        """What was taken is loaded."""
+        with self._lock:
+            self._taken.clear()
+
+    def take_uncommitted(self) -> list[Issue]:
+        """All issues that are not loaded for sure."""
+        self.take()
+        with self._lock:
+            return list(self._taken)
+
+    @property
+    def _subject(self) -> _Subject:
+        subject: _Subject = getattr(self._local, "subject", _Subject())
+        return subject

@@ -1,0 +1,189 @@
+"""What an earlier process left in dlt's working folder: loaded, or dropped and fetched again.
+
+The destination is the memory. The folder only saves calls, so that nothing in it is worth a sync
+that can't begin.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.destination.client import WithStagingDataset
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.runtime import signals
+from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
+from dlt.destinations.job_client_impl import SqlJobClientBase
+from dlt.destinations.sql_client import SqlClientBase
+
+from captaindata_source.errors import root_message
+from captaindata_source.remedies import is_passing
+
+__all__ = ["make_missing_tables", "restart", "settle"]
+
+logger = logging.getLogger(__name__)
+
+TRIED = "leftovers.tried"
+"""A file that is there while leftovers are loaded: whoever finds it knows that it can't be done."""
+FOLDERS = ("load", "normalize", "schemas", "result_files")
+LOADS = "_dlt_loads"
+MADE_WHILE_LOADING = ("sql", "reference")
+"""Formats of jobs that dlt adds when others are done."""
+STATES = (
+    PackageStorage.STARTED_JOBS_FOLDER,
+    PackageStorage.COMPLETED_JOBS_FOLDER,
+    PackageStorage.FAILED_JOBS_FOLDER,
+    PackageStorage.NEW_JOBS_FOLDER,
+)
+
+
+def settle(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None, *, workspace: str) -> None:
+    """Loads what an earlier sync left behind; drops it where that fails, or failed before.
+
+    Args:
+        pipeline: Of the workspace, whose lock is held.
+        client: Connected to its destination; None where there is no such thing.
+        workspace: Its name.
+
+    Raises:
+        Exception: The destination can't be used now; what was left behind is kept.
+    """
+    tried = Path(pipeline.working_dir) / TRIED
+    try:
+        _require_folders(Path(pipeline.working_dir))
+        _refuse_second_try(tried)
+        _remove_remains(pipeline)
+        for name in pipeline.schemas.list_schemas():
+            pipeline.schemas.load_schema(name)
+        if not (pipeline.list_extracted_load_packages() or _packages(pipeline)):
+            return
+        tried.touch()
+        _forget_loaded(pipeline, client)
+        restart(pipeline)
+        pipeline.normalize()
+        while _packages(pipeline):
+            pipeline.load()
+        tried.unlink()
+    except Exception as error:
+        if signals.was_signal_received():
+            tried.unlink(missing_ok=True)
+            raise
+        if is_passing(error):
+            raise
+        logger.warning(
+            "Workspace %s: what an earlier sync left in dlt's working folder can't be loaded and "
+            "is dropped; its jobs are fetched again (%s)",
+            workspace,
+            root_message(error),
+        )
+        pipeline.drop()
+
+
+def make_missing_tables(pipeline: dlt.Pipeline) -> None:
+    """Makes tables and columns again that someone dropped: dlt believes that they are there.
+
+    Args:
+        pipeline: In step with its destination.
+    """
+    if not pipeline.default_schema_name:
+        return
+    with pipeline.destination_client() as client:
+        if not isinstance(client, SqlJobClientBase):
+            return
+        _make_missing(client)
+        if isinstance(client, WithStagingDataset):
+            with client.with_staging_dataset():
+                if client.is_storage_initialized():
+                    _make_missing(client, client.should_load_data_to_staging_dataset)
+
+
+def _make_missing(
+    client: SqlJobClientBase, is_wanted: Callable[[str], bool] = lambda _: True
+) -> None:
+    schema = client.schema
+    known = [*schema.data_table_names(seen_data_only=True), schema.loads_table_name]
+    names = [name for name in known if is_wanted(name)]
+    wanted = {name: set(schema.get_table_columns(name)) for name in names}
+    there = {name: set(columns) for name, columns in client.get_storage_tables(names)}
+    missing = sorted(name for name in names if wanted[name] - there.get(name, set()))
+    if missing:
+        logger.warning("Made again, for it was dropped: %s", ", ".join(missing))
+        client.update_stored_schema(only_tables=names, force=True)
+
+
+def _require_folders(folder: Path) -> None:
+    for name in FOLDERS:
+        if (folder / name).exists() and not (folder / name).is_dir():
+            raise NotADirectoryError(str(folder / name))
+
+
+def _refuse_second_try(tried: Path) -> None:
+    if tried.exists():
+        raise RuntimeError("an earlier try failed")
+
+
+def restart(pipeline: dlt.Pipeline) -> None:
+    """Puts the packages that wait for their load back to its beginning.
+
+    A job may have done its work when its process or its connection ended, and was not told so. The
+    same job once more would put its rows into staging twice; a package that begins anew empties
+    staging first, and merging the same rows again changes nothing.
+    """
+    for folder in _packages(pipeline):
+        for state in STATES:
+            for file in list((folder / state).iterdir()):
+                if file.suffix == ".exception":
+                    file.unlink()
+                    continue
+                job = ParsedLoadJobFileName.parse(file.name)
+                if job.file_format in MADE_WHILE_LOADING:
+                    file.unlink()
+                else:
+                    name = job._replace(retry_count=0).file_name()
+                    file.rename(folder / PackageStorage.NEW_JOBS_FOLDER / name)
+        for file in (folder / PackageStorage.PENDING_TRANSITIONS_FOLDER).iterdir():
+            file.unlink()
+        (folder / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).unlink(missing_ok=True)
+        if not (update := folder / PackageStorage.SCHEMA_UPDATES_FILE_NAME).exists():
+            update.write_text("{}", encoding="utf-8")
+        (folder / PackageStorage.APPLIED_SCHEMA_UPDATES_FILE_NAME).unlink(missing_ok=True)
+
+
+def _packages(pipeline: dlt.Pipeline) -> list[Path]:
+    """Folders of the packages that wait for their load, the oldest first."""
+    folder = Path(pipeline.working_dir) / "load" / "normalized"
+    return sorted(folder.glob("*/"))
+
+
+def _remove_remains(pipeline: dlt.Pipeline) -> None:
+    """What a killed process had not extracted as a whole, and the records of past loads."""
+    folder = Path(pipeline.working_dir)
+    for remains in (folder / "normalize").glob("*/"):
+        if remains.name != "extracted":
+            shutil.rmtree(remains)
+    for past in (folder / "load" / "loaded").glob("*/"):
+        shutil.rmtree(past)
+
+
+def _forget_loaded(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None) -> None:
+    """Drops packages whose load was committed: their process ended before it noted so."""
+    packages = {folder.name: folder for folder in _packages(pipeline)}
+    for load_id in _loaded(client, list(packages)) if packages and client else ():
+        shutil.rmtree(packages[load_id])
+
+
+def _loaded(client: SqlClientBase[Any], load_ids: Sequence[str]) -> list[str]:
+    marks = ", ".join(["%s"] * len(load_ids))
+    table = client.make_qualified_table_name(LOADS)
+    try:
+        rows = client.execute_sql(
+            f"select load_id from {table} where load_id in ({marks})",  # noqa: S608 - dlt's own name
+            *load_ids,
+        )
+    except DestinationUndefinedEntity:
+        return []
+    return sorted({row[0] for row in rows or ()})

@@ -1,0 +1,8 @@
+"""What goes wrong in the long run: kills, faults, hostile pages, tight budgets. By hand:
+
+    make chaos
+    make chaos ARGS='kills --number 20 --database postgres'
+
+Each part prints a table; the exit code is 1 when anything was wrong. `tests/test_chaos.py` runs
+short forms of all parts.
+"""

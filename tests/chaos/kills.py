@@ -1,0 +1,229 @@
+"""Syncs that are killed at random moments, then run again: nothing stuck, lost or doubled."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import psycopg2
+
+from captaindata_source.sandbox import LoggedRequest, Sandbox, World
+from tests.chaos.phases import AFTER, BETWEEN, litter, loaded_packages, pending_packages, phase_of
+from tests.chaos.places import Place
+from tests.support.harness import PARALLEL_REQUESTS, Harness, Synced
+from tests.support.oracle import Oracle, assert_equal
+
+KILLS_A_WORLD = 20
+"""Then world and database are made anew: a world is slower the older it is."""
+PACKAGE_RESULTS = 10
+DAYS = (0.5, 1, 2, 3, 5)
+"""That pass before a kill; chosen at random."""
+WORLD = {"workflows": 4, "days": 10, "jobs_per_day": 0.5, "mean_results": 6}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """One sync that was killed, and the one after it.
+
+    Args:
+        phase: In which it hit; one of `phases.PHASES`.
+        keeps_folder: Whether the second found dlt's working folder as the first left it.
+        stuck: Why the second was not the end of it; empty where it was.
+        wrong: How the tables differ from what the sandbox holds; empty where they don't.
+        litter: What is left in dlt's working folder for good, as paths.
+        listing: Calls but for results that the two made beyond those of a sync without a kill.
+        results: Calls for results beyond.
+        is_beyond: Whether more results were fetched twice than fit in one load package.
+    """
+
+    phase: str
+    keeps_folder: bool
+    stuck: str
+    wrong: str
+    litter: list[str]
+    listing: int
+    results: int
+    is_beyond: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Killed:
+    """What a killed sync had asked for and left, and the packages that were loaded before it."""
+
+    requests: list[LoggedRequest]
+    folder: Path
+    loaded_before: set[str]
+
+
+class _Syncs:
+    """Syncs of a harness, in one working folder for dlt until that is lost."""
+
+    def __init__(self, harness: Harness) -> None:
+        harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = str(PACKAGE_RESULTS)
+        self.harness = harness
+        self.folder = harness.folder / "data"
+
+    def run(self) -> tuple[Synced, float]:
+        """Syncs to the end; also gives the seconds that it took."""
+        self.harness.sandbox.log.clear()
+        begun = time.monotonic()
+        synced = self.harness.finish(*self.harness.start(data_dir=str(self.folder)))
+        return synced, time.monotonic() - begun
+
+    def kill(self, after: float) -> _Killed | None:
+        """Kills a sync so many seconds after its start; None where it had ended before."""
+        log = self.harness.sandbox.log
+        log.clear()
+        before = loaded_packages(self.folder)
+        process, _ = self.harness.start(data_dir=str(self.folder))
+        process.join(after)
+        if process.exitcode is not None:
+            return None
+        process.kill()
+        process.join()
+        return _Killed(log.entries, self.folder, before)
+
+    def lose_folder(self) -> None:
+        """Removes dlt's working folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def end(self) -> tuple[str, list[LoggedRequest], float]:
+        """Syncs to the end: why it is none, what it asked for, and the seconds that it took."""
+        try:
+            synced, seconds = self.run()
+        except TimeoutError as error:
+            return str(error), [], 0.0
+        stuck = ""
+        if synced.code:
+            stuck = f"exit {synced.code}: {synced.summary}\n{synced.stderr}"
+        elif pending := pending_packages(self.folder):
+            stuck = f"left behind: {', '.join(pending)}"
+        return stuck, synced.requests, seconds
+
+
+def kills(place: Place, *, number: int, has_twin: bool = True, seed: int = 0) -> list[Kill]:
+    """Kills so many syncs, each over another state of the world, and runs each again.
+
+    Every other time, dlt's working folder is lost between the two.
+
+    Args:
+        place: Gives the databases.
+        number: How many.
+        has_twin: Whether each sync first runs, without a kill, into a database of its own: that
+            tells how long it takes, and which calls it makes. Without, the sync before tells.
+        seed: Chooses worlds, steps of their clocks, and moments.
+    """
+    found: list[Kill] = []
+    for world_seed in itertools.count(seed * 1000):
+        if len(found) >= number:
+            break
+        at_most = min(KILLS_A_WORLD, number - len(found))
+        found += _kills_in_a_world(place, world_seed, at_most, has_twin=has_twin)
+    return found
+
+
+def _kills_in_a_world(place: Place, seed: int, number: int, *, has_twin: bool) -> Iterator[Kill]:
+    rng = random.Random(seed)
+    world = World(seed, workspaces=1 + seed % 2, **WORLD)  # type: ignore[arg-type]
+    with Sandbox(world) as sandbox, ExitStack() as stack:
+        oracle = Oracle(world)
+        struck = _Syncs(stack.enter_context(place.harness(sandbox)))
+        twin = _Syncs(stack.enter_context(place.harness(sandbox))) if has_twin else None
+        clean: list[LoggedRequest] | None = None
+        oracle.look()
+        seconds = 0.0 if twin else struck.run()[1]
+        done = 0
+        while done < number:
+            if twin:
+                synced, seconds = twin.run()
+                clean = synced.requests
+                assert synced.code == 0, synced.stderr
+            else:
+                world.advance(days=rng.choice(DAYS))
+                oracle.look()
+            killed = struck.kill(rng.uniform(0, seconds))
+            if killed is None:
+                struck.run()
+            else:
+                done += 1
+                keeps_folder = (seed + done) % 2 == 0
+                kill, seconds = _run_again(struck, killed, oracle, clean, keeps_folder=keeps_folder)
+                yield kill
+                if kill.stuck or kill.wrong:
+                    return  # what follows would only say so again
+            if twin:
+                world.advance(days=rng.choice(DAYS))
+                oracle.look()
+
+
+def _run_again(
+    syncs: _Syncs,
+    killed: _Killed,
+    oracle: Oracle,
+    clean: Sequence[LoggedRequest] | None,
+    *,
+    keeps_folder: bool,
+) -> tuple[Kill, float]:
+    """Ends a killed sync; also gives the seconds of the second.
+
+    Without `clean`, a sync without a kill counts as one that makes each of their calls once.
+    """
+    phase = phase_of(killed.folder, killed.requests, loaded_before=killed.loaded_before)
+    if not keeps_folder:
+        syncs.lose_folder()
+    stuck, after, seconds = syncs.end()
+    if phase == BETWEEN and not _results(after):
+        phase = AFTER
+    made = [*killed.requests, *after]
+    clean = clean or list({(r.workspace_uid, r.path, r.query): r for r in made}.values())
+    kill = Kill(
+        phase=phase,
+        keeps_folder=keeps_folder,
+        stuck=stuck,
+        wrong="" if stuck else _difference(syncs.harness, oracle),
+        litter=litter(syncs.folder),
+        listing=len(_listing(made)) - len(_listing(clean)),
+        results=len(_results(made)) - len(_results(clean)),
+        is_beyond=_is_beyond(killed.requests, after, oracle),
+    )
+    return kill, seconds
+
+
+def _difference(harness: Harness, oracle: Oracle) -> str:
+    try:
+        assert_equal(harness, oracle)
+    except (AssertionError, duckdb.Error, psycopg2.Error) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _is_beyond(
+    before: Sequence[LoggedRequest], after: Sequence[LoggedRequest], oracle: Oracle
+) -> bool:
+    """A job is handed out while its package is not full, that is, all but those in flight have
+    fewer results together than a package takes."""
+    again = {key: len(oracle.results.get(key, ())) for key in _jobs(before) & _jobs(after)}
+    for owner in {owner for owner, _ in again}:
+        sizes = sorted(rows for (of, _), rows in again.items() if of == owner)
+        if sum(sizes[:-PARALLEL_REQUESTS]) >= PACKAGE_RESULTS:
+            return True
+    return False
+
+
+def _jobs(requests: Sequence[LoggedRequest]) -> set[tuple[str, str]]:
+    return {(r.workspace_uid or "", r.path.split("/")[3]) for r in _results(requests)}
+
+
+def _results(requests: Sequence[LoggedRequest]) -> list[LoggedRequest]:
+    return [request for request in requests if request.path.endswith("/results")]
+
+
+def _listing(requests: Sequence[LoggedRequest]) -> list[LoggedRequest]:
+    return [request for request in requests if not request.path.endswith("/results")]

@@ -1,0 +1,563 @@
+"""What the API may send and what a sync makes of it: the matrix, stated in advance.
+
+`tests/test_fault_matrix.py` holds a sync to each row; the README prints the table.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from captaindata_source.sandbox import Fault
+
+__all__ = [
+    "LISTING_ROWS",
+    "RESULT_ROWS",
+    "ROWS",
+    "SEVERAL",
+    "WORKSPACE_ROWS",
+    "MatrixRow",
+    "Target",
+]
+
+Issues = tuple[tuple[str, str, int], ...]
+"""Kind, action and occurrences of each row of `sync_issues`."""
+SEVERAL = -1
+"""More than one."""
+LONGER_THAN_BUDGET = {"Retry-After": "7200"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a row's fault is aimed at.
+
+    Args:
+        path: Pattern of the path that misbehaves.
+        uid: The job or workflow, or the workspace.
+        base_url: Of the sandbox.
+        rows: The results that the sandbox holds; for a listing its jobs.
+    """
+
+    path: str
+    uid: str
+    base_url: str
+    rows: Sequence[dict[str, Any]] = ()
+
+    def fault(self, kind: Any, **options: Any) -> Fault:
+        return Fault(match=self.path, kind=kind, **options)
+
+    def page(self, texts: Sequence[str | bytes], **paging: Any) -> Fault:
+        """One answer with these results."""
+        body = b'{"results":[%b],"paging":%b}' % (
+            b",".join(text.encode() if isinstance(text, str) else text for text in texts),
+            json.dumps({"next": None, "have_next_page": False, **paging}).encode(),
+        )
+        return self.fault("replace", body=body, times=1)
+
+    @property
+    def texts(self) -> list[str]:
+        return [json.dumps(row) for row in self.rows]
+
+    def link(self, cursor: str) -> str:
+        return f"{self.base_url}/jobs/{self.uid}/results?cursor={cursor}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixRow:
+    """One row of the matrix.
+
+    Args:
+        name: What the API does.
+        outcome: What the sync does, for people.
+        calls: Calls for the object in the sync that meets the fault; 1 without a fault for
+            results and the workspace, 2 for a job list.
+        issues: What `sync_issues` holds of the object after that sync.
+        exit: Exit code of a sync that meets nothing else.
+        faults: Makes the rules of the sandbox.
+        sent: Where the answer is hostile: the first result as the API sends it, as bytes.
+        loaded: What the warehouse then holds of it; None: what was sent.
+        kind: Which call misbehaves.
+    """
+
+    name: str
+    outcome: str
+    calls: int
+    issues: Issues = ()
+    exit: Literal[0, 1] = 0
+    faults: Callable[[Target], Sequence[Fault]] | None = None
+    sent: bytes | None = None
+    loaded: bytes | None = None
+    kind: str = "results"
+
+
+def retried(
+    name: str, kind: str, *faults: Callable[[Target], Fault], occurrences: Sequence[int] = (1,)
+) -> MatrixRow:
+    return MatrixRow(
+        name=name,
+        outcome="tried again; loaded",
+        calls=1 + sum(occurrences),
+        issues=tuple((kind, "retried", number) for number in occurrences),
+        faults=lambda target: [fault(target) for fault in faults],
+    )
+
+
+def aside(
+    name: str,
+    kind: str,
+    *faults: Callable[[Target], Fault],
+    calls: int = 1,
+    of: str = "results",
+) -> MatrixRow:
+    what = {"results": "job", "jobs": "workflow"}[of]
+    return MatrixRow(
+        name=name,
+        outcome=f"{what} set aside; the next sync tries again",
+        calls=calls,
+        issues=((kind, "set_aside", 1),),
+        exit=1,
+        faults=lambda target: [fault(target) for fault in faults],
+        kind=of,
+    )
+
+
+def value(
+    name: str, sent: bytes, *, loaded: bytes | None = None, kind: str = "", action: str = "mended"
+) -> MatrixRow:
+    kept = {"mended": "kept in a form that every destination holds", "kept": "loaded as sent"}
+    return MatrixRow(
+        name=f"a result with {name}",
+        outcome=kept[action] if kind else "loaded as sent",
+        calls=1,
+        issues=((kind, action, 1),) if kind else (),
+        sent=sent,
+        loaded=loaded,
+    )
+
+
+def http_date(seconds: float) -> str:
+    return email.utils.formatdate(time.time() + seconds, usegmt=True)
+
+
+def first(kind: Any, **options: Any) -> Callable[[Target], Fault]:
+    return lambda target: target.fault(kind, times=1, **options)
+
+
+def always(kind: Any, **options: Any) -> Callable[[Target], Fault]:
+    return lambda target: target.fault(kind, **options)
+
+
+def whole(body: bytes) -> Callable[[Target], Fault]:
+    return lambda target: target.fault("replace", body=body)
+
+
+def in_two_pages(link: Callable[[Target], str]) -> Callable[[Target], Sequence[Fault]]:
+    return lambda target: [
+        target.page(target.texts[:2], next=link(target), have_next_page=True),
+        target.page(target.texts[2:]),
+    ]
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' * depth + b"1" + b"}" * depth
+
+
+def empty_page(cursor: str) -> Callable[[Target], Fault]:
+    return lambda target: target.page([], next=cursor, have_next_page=True)
+
+
+RESULT_ROWS: tuple[MatrixRow, ...] = (
+    retried(
+        "429 with seconds",
+        "rate_limited",
+        first("status", status=429, headers={"Retry-After": "2"}),
+    ),
+    retried(
+        "429 with a date",
+        "rate_limited",
+        lambda target: target.fault(
+            "status", status=429, headers={"Retry-After": http_date(5)}, times=1
+        ),
+    ),
+    retried("429 without a header", "rate_limited", first("status", status=429)),
+    retried(
+        "429 by a clock that is ten years ahead",
+        "rate_limited",
+        lambda target: target.fault(
+            "status",
+            status=429,
+            times=1,
+            headers={"Date": http_date(3e8), "Retry-After": http_date(3e8 + 4)},
+        ),
+    ),
+    aside(
+        "429 for longer than the budget",
+        "rate_limited",
+        always("status", status=429, headers=LONGER_THAN_BUDGET),
+    ),
+    retried(
+        "500, 502, 503 and 504 in a burst",
+        "server_error",
+        *(first("status", status=status) for status in (500, 502, 503, 504)),
+        occurrences=(1, 1, 1, 1),
+    ),
+    retried("connection reset before the answer", "connection_failed", first("reset")),
+    retried("connection reset in the body", "connection_failed", first("reset_body")),
+    retried("short body", "connection_failed", first("cut")),
+    retried("slow drip beyond the deadline", "answer_too_slow", first("drip", seconds=0.2, size=1)),
+    retried("truncated JSON of the right length", "answer_cut_off", first("truncate")),
+    aside("answer beyond the cap", "answer_too_large", always("bomb", size=300_000_000)),
+    aside("HTML with status 200", "not_json", always("html")),
+    aside("error object with status 200", "unexpected_answer", whole(b'{"error":"internal"}')),
+    aside("204", "no_data", always("status", status=204, body="")),
+    aside("empty body", "no_data", always("empty")),
+    MatrixRow(
+        name="redirect within the host",
+        outcome="followed; loaded",
+        calls=2,
+        faults=lambda target: [
+            target.fault("redirect", body=target.link("").split("?")[0], times=1)
+        ],
+    ),
+    aside(
+        "redirect to another host",
+        "foreign_link",
+        always("redirect", body="https://elsewhere.invalid/"),
+    ),
+    aside(
+        "redirect loop",
+        "endless_redirects",
+        lambda target: target.fault("redirect", body=target.link("").split("?")[0]),
+        calls=6,
+    ),
+    *(
+        MatrixRow(
+            name=f"`next` {style}", outcome="followed; loaded", calls=2, faults=in_two_pages(link)
+        )
+        for style, link in (
+            ("absolute", lambda target: target.link("c")),
+            ("relative", lambda target: f"/v3/jobs/{target.uid}/results?cursor=c"),
+            ("a bare cursor", lambda _target: "c"),
+        )
+    ),
+    aside(
+        "`next` null with have_next_page true",
+        "missing_link",
+        lambda target: target.page(target.texts, have_next_page=True),
+    ),
+    aside("`next` to itself", "endless_pages", always("loop_next"), calls=2),
+    aside(
+        "`next` in a longer loop",
+        "endless_pages",
+        *(
+            (lambda target, to=to: target.page(target.texts[:1], next=to, have_next_page=True))
+            for to in ("a", "b", "a")
+        ),
+        calls=3,
+    ),
+    aside("`next` to another host", "foreign_link", always("foreign_next")),
+    MatrixRow(
+        name="empty page with have_next_page true",
+        outcome="followed; loaded",
+        calls=2,
+        faults=lambda target: [
+            empty_page("c")(target),
+            target.page(target.texts),
+        ],
+    ),
+    aside(
+        "empty pages without end",
+        "endless_pages",
+        *(empty_page(str(number)) for number in range(12)),
+        calls=10,
+    ),
+    aside(
+        "the same page twice",
+        "page_repeated",
+        *(
+            (lambda target, to=to: target.page(target.texts[:3], next=to, have_next_page=bool(to)))
+            for to in ("c", None, "c", None)
+        ),
+        calls=4,
+    ),
+    MatrixRow(
+        name="pages whose results shift while they are read",
+        outcome="the count differs: read again; loaded",
+        calls=3,
+        issues=(("pages_shifted", "reread", 1),),
+        faults=lambda target: [
+            target.page(target.texts[:2], next="c", have_next_page=True),
+            target.page(target.texts[1:]),
+        ],
+    ),
+    aside(
+        "pages that shift at every reading",
+        "pages_shifted",
+        *(
+            (
+                lambda target, begin=begin, end=end, to=to: target.page(
+                    target.texts[begin:end], next=to, have_next_page=bool(to)
+                )
+            )
+            for begin, end, to in (
+                (0, 2, "c"),
+                (1, None, None),
+                (0, 2, "c"),
+                (3, None, None),
+            )
+        ),
+        calls=4,
+    ),
+    aside("`results` missing", "unexpected_answer", whole(b'{"paging":{"next":null}}')),
+    aside("`results` null", "unexpected_answer", whole(b'{"results":null}')),
+    aside("`results` an object", "unexpected_answer", whole(b'{"results":{"a":1}}')),
+    value("no object (a number, a text, a list)", b"[1]", kind="not_an_object", action="kept"),
+    aside("job gone (404) between list and results", "not_found", always("status", status=404)),
+    value("10,000 keys", json.dumps({f"key {n}": n for n in range(10_000)}).encode()),
+    value("200 levels", nested(200)),
+    aside(
+        "a result with 100,000 levels",
+        "unexpected_answer",
+        lambda target: target.page([nested(100_000)]),
+    ),
+    value("50 MB in one row", b'{"text":"%b"}' % (b"x" * 50_000_000)),
+    value("integers of 40 digits", b'{"a":%b}' % (b"7" * 40)),
+    value("1e400", b'{"a":1e400}'),
+    value("NaN", b'{"a":NaN}', loaded=b'{"a":"NaN"}', kind="not_a_number"),
+    value("Infinity", b'{"a":[-Infinity]}', loaded=b'{"a":["-Infinity"]}', kind="not_a_number"),
+    value(r"`\u0000`", rb'{"a":"x\u0000y"}', loaded=rb'{"a":"x\ufffdy"}', kind="null_character"),
+    value(
+        "half a surrogate pair",
+        rb'{"a":"\ud83d!"}',
+        loaded=rb'{"a":"\ufffd!"}',
+        kind="half_surrogate",
+    ),
+    value("invalid UTF-8", b'{"a":"\xff!"}', loaded='{"a":"\ufffd!"}'.encode(), kind="not_utf8"),
+    value(
+        "a control character",
+        b'{"a":"x\x01y\nz"}',
+        loaded=rb'{"a":"x\u0001y\u000az"}',
+        kind="control_character",
+    ),
+    value("two equal keys", b'{"a":1,"a":2}'),
+    value("an empty key", b'{"":1}'),
+    value("a key of 10,000 characters", b'{"%b":1}' % (b"k" * 10_000)),
+    value("`_dlt_id` as a key", b'{"_dlt_id":"mine","_dlt_load_id":"mine"}'),
+    value("SQL in keys and values", b'{"a\'); drop table jobs; --":"\'; drop table jobs; --"}'),
+)
+
+
+def job(target: Target, **fields: Any) -> str:
+    """A job that the sandbox does not have, of a status that is final."""
+    return json.dumps(
+        {"uid": f"job-of-{target.uid}", "name": "made up", "status": "stopped", **fields}
+    )
+
+
+def listing(
+    name: str, outcome: str, jobs: Callable[[Target], str], *, calls: int = 2, issues: Issues = ()
+) -> MatrixRow:
+    """A first page with one more job."""
+
+    def faults(target: Target) -> Sequence[Fault]:
+        texts = ",".join([*(json.dumps(one) for one in target.rows), jobs(target)])
+        return [target.fault("replace", body=f"[{texts}]", times=1)]
+
+    is_aside = any(action == "set_aside" for _, action, _ in issues)
+    return MatrixRow(
+        name=name,
+        outcome=outcome,
+        calls=calls,
+        issues=issues,
+        exit=1 if is_aside else 0,
+        faults=faults,
+        kind="jobs",
+    )
+
+
+LISTING_ROWS: tuple[MatrixRow, ...] = (
+    MatrixRow(
+        name="job list that ignores `page`",
+        outcome="ends with the page that brings nothing new; loaded",
+        calls=2,
+        faults=lambda target: [target.fault("repeat")],
+        kind="jobs",
+    ),
+    listing(
+        "job without a uid",
+        "job set aside, the others are loaded",
+        lambda _target: '{"status":"stopped"}',
+        issues=(("missing_uid", "set_aside", 1),),
+    ),
+    listing(
+        "job with a number as uid",
+        "loaded, the number as a text",
+        lambda target: job(target, uid=int(target.uid[:8], 16)),
+    ),
+    MatrixRow(
+        name="job twice in a list with different content",
+        outcome="read once more by itself; loaded",
+        calls=3,
+        issues=(("listed_twice", "reread", 1),),
+        faults=lambda target: [
+            target.fault(
+                "replace",
+                times=1,
+                body=json.dumps([{**target.rows[0], "status": "running"}, *target.rows]),
+            )
+        ],
+        kind="jobs",
+    ),
+    listing(
+        "unknown status",
+        "loaded as it is, its results are not asked for",
+        lambda target: job(target, status="teleporting"),
+    ),
+    listing("missing timestamps", "loaded as null", job),
+    listing(
+        "nonsense timestamps",
+        "null, and as a text into a column `api_…`",
+        lambda target: job(target, start_time="yesterday", finish_time="+12345-01-01T00:00:00Z"),
+        issues=(("unfit_value", "mended", 1), ("unfit_value", "mended", 1)),
+    ),
+    listing(
+        "times without and with offsets",
+        "loaded as UTC",
+        lambda target: job(
+            target, start_time="2026-01-01T10:00:00", finish_time="2026-01-01T13:30:00+02:00"
+        ),
+    ),
+    listing(
+        "a time in the far future",
+        "loaded",
+        lambda target: job(target, finish_time="9999-12-31T23:59:59Z"),
+    ),
+    MatrixRow(
+        name="workflow deleted between two calls",
+        outcome="its jobs stay as they are loaded",
+        calls=1,
+        issues=(("not_found", "kept", 1),),
+        faults=lambda target: [target.fault("status", status=404)],
+        kind="jobs",
+    ),
+    aside("403 on one workflow only", "forbidden", always("status", status=403), of="jobs"),
+    aside("job list that is no list", "unexpected_answer", whole(b'{"jobs":[]}'), of="jobs"),
+    aside("job list in HTML", "not_json", always("html"), of="jobs"),
+    aside(
+        "job list that is never answered",
+        "server_error",
+        always("status", status=503, headers=LONGER_THAN_BUDGET),
+        of="jobs",
+    ),
+    MatrixRow(
+        name="workflow's details are gone",
+        outcome="loaded without them",
+        calls=1,
+        issues=(("not_found", "kept", 1),),
+        faults=lambda target: [target.fault("status", status=404)],
+        kind="details",
+    ),
+    MatrixRow(
+        name="workflow's details fail",
+        outcome="loaded without them; the next sync tries again",
+        calls=1,
+        issues=(("refused", "set_aside", 1),),
+        exit=1,
+        faults=lambda target: [target.fault("status", status=418)],
+        kind="details",
+    ),
+)
+
+
+def failing(
+    name: str, cause: str, *, calls: int, path: str, issues: Issues = (), **fault: Any
+) -> MatrixRow:
+    return MatrixRow(
+        name=name,
+        outcome="the workspace fails, what was committed stays; others go on",
+        calls=calls,
+        issues=(*issues, (cause, "failed", 1)),
+        exit=1,
+        faults=lambda target: [Fault(match=path, workspace=target.uid, **fault)],
+        kind="workspace",
+    )
+
+
+WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
+    failing(
+        "workspace key revoked in the middle",
+        "unauthorized",
+        calls=4,
+        path="/results$",
+        kind="status",
+        status=401,
+        skip=3,
+    ),
+    failing(
+        "workflow listing refused",
+        "forbidden",
+        calls=1,
+        path="/workflows$",
+        kind="status",
+        status=403,
+    ),
+    failing(
+        "the API goes down",
+        "server_error",
+        calls=6,
+        path="/results$",
+        issues=(("server_error", "set_aside", 1), ("server_error", "set_aside", 1)),
+        kind="status",
+        status=503,
+        headers=LONGER_THAN_BUDGET,
+        skip=3,
+    ),
+    MatrixRow(
+        name="connection refused",
+        outcome="tried again for a minute; the workspace fails, others go on",
+        calls=0,
+        issues=(("connection_failed", "failed", 1), ("connection_failed", "retried", SEVERAL)),
+        exit=1,
+        kind="unreachable",
+    ),
+    MatrixRow(
+        name="the workspace itself refused (403)",
+        outcome="its own row set aside, all else is loaded",
+        calls=1,
+        issues=(("forbidden", "set_aside", 1),),
+        exit=1,
+        faults=lambda target: [
+            Fault(match="/workspace$", workspace=target.uid, kind="status", status=403)
+        ],
+        kind="workspace",
+    ),
+    MatrixRow(
+        name="empty workflow listing after a full one",
+        outcome="nothing is marked as deleted; a second one in a row is believed",
+        calls=1,
+        issues=(("empty_listing", "kept", 1),),
+        faults=lambda target: [
+            Fault(match="/workflows$", workspace=target.uid, kind="replace", body="[]")
+        ],
+        kind="second",
+    ),
+    MatrixRow(
+        name="our clock was a year ahead at the last sync",
+        outcome="details from a time to come are fetched again",
+        calls=1,
+        kind="clock",
+    ),
+    MatrixRow(
+        name="a row count that disagrees with the rows",
+        outcome="read again; the same rows: loaded",
+        calls=2,
+        issues=(("row_count_differs", "kept", 1),),
+        kind="count",
+    ),
+)
+
+ROWS = (*RESULT_ROWS, *LISTING_ROWS, *WORKSPACE_ROWS)

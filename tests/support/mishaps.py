@@ -1,0 +1,63 @@
+"""What befalls a process of `tests.support.processes`, as its environment says.
+
+A full disk, a kill at a certain moment, a wait that is shorter than in earnest.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import resource
+import signal
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+MAX_FILE_BYTES = "TEST_MAX_FILE_BYTES"
+"""No file of the process grows beyond this: writes fail as on a full disk."""
+DIE_IN = "TEST_DIE_IN"
+"""`module:Class.function:n`: kills the process where it calls the function the nth time."""
+CONSTANTS = "TEST_CONSTANTS"
+"""JSON object: `module:NAME` to the value it gets."""
+HEEDS_MODES = "TEST_HEEDS_MODES"
+"""File modes bind the process also where root runs it."""
+CAPABILITY_VERSION_3 = 0x20080522
+
+
+def install(environment: Mapping[str, str]) -> None:
+    """Prepares what is to befall this process."""
+    for name, value in json.loads(environment.get(CONSTANTS, "{}")).items():
+        module, _, attribute = name.partition(":")
+        setattr(importlib.import_module(module), attribute, value)
+    if place := environment.get(DIE_IN):
+        _die_in(*place.split(":"))
+    if HEEDS_MODES in environment:
+        _drop_capabilities()
+    if size := environment.get(MAX_FILE_BYTES):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
+
+
+def _die_in(module: str, path: str, number: str) -> None:
+    owner: Any = importlib.import_module(module)
+    *parents, name = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent)
+    function = getattr(owner, name)
+    calls = count(1)
+
+    def deadly(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == int(number):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **named)
+
+    setattr(owner, name, deadly)
+
+
+def _drop_capabilities() -> None:
+    """Root without capabilities is a user like others, for files too."""
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, nothing):
+        raise OSError(ctypes.get_errno(), "capset")

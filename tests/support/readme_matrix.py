@@ -1,0 +1,39 @@
+"""Writes the fault matrix into the README: `python -m tests.support.readme_matrix`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.fault_matrix import ROWS, MatrixRow
+
+BEGIN = "<!-- fault matrix: begin -->"
+END = "<!-- fault matrix: end -->"
+
+
+def matrix_table() -> str:
+    """The table as the README has it."""
+    head = [
+        "| The API sends | The sync | Calls | `sync_issues` | Exit |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *map(_line, ROWS)])
+
+
+def _line(row: MatrixRow) -> str:
+    issues = dict.fromkeys(f"`{kind}`: {action}" for kind, action, _ in row.issues)
+    return f"| {row.name} | {row.outcome} | {row.calls} | {', '.join(issues) or 'none'} | {row.exit} |"
+
+
+def main() -> None:
+    path = Path("README.md")
+    text = path.read_text(encoding="utf-8")
+    marks = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    assert marks.search(text), f"README.md has no {BEGIN}"
+    path.write_text(
+        marks.sub(lambda _: f"{BEGIN}\n{matrix_table()}\n{END}", text), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()

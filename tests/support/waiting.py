@@ -1,0 +1,30 @@
+"""Waits for what another process does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from tests.support.harness import Harness
+
+WAIT_SECONDS = 60.0
+POLL_SECONDS = 0.01
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Waits until something is so.
+
+    Raises:
+        TimeoutError: It never was.
+    """
+    pause = threading.Event()
+    for _ in range(int(WAIT_SECONDS / POLL_SECONDS)):
+        if condition():
+            return
+        pause.wait(POLL_SECONDS)
+    raise TimeoutError("what was waited for did not happen")
+
+
+def wait_for_results(harness: Harness) -> None:
+    """Waits until a sync fetches results: it knows its plan, and loads nothing yet."""
+    wait_for(lambda: any(r.path.endswith("/results") for r in list(harness.sandbox.log.entries)))

@@ -1,0 +1,90 @@
+"""Short forms of `make chaos`: kills, faults over days, hostile pages, tight budgets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from captaindata_source.issues import IssueLog
+from tests.chaos import fuzz as fuzzing
+from tests.chaos.budget import budget
+from tests.chaos.fuzz import ASIDE, EQUAL, FLAGGED, fuzz, judge
+from tests.chaos.holding import not_held
+from tests.chaos.kills import kills
+from tests.chaos.phases import PHASES
+from tests.chaos.places import DUCKDB, POSTGRES, Place
+from tests.chaos.soak import soak
+from tests.chaos.tables import complaints
+
+
+@pytest.fixture(params=[DUCKDB, POSTGRES])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Databases of each kind; of one kind for what no database can matter to."""
+    if request.param == DUCKDB:
+        return Place(DUCKDB, folder=tmp_path)
+    socket_folder = request.getfixturevalue("postgres_folder")
+    return Place(POSTGRES, folder=tmp_path, socket_folder=socket_folder)
+
+
+ON_ONE_DATABASE = pytest.mark.parametrize("place", [DUCKDB], indirect=True)
+
+
+def test_kills(place: Place) -> None:
+    found = kills(place, number=2, has_twin=False)
+    assert complaints(found) == []
+    assert {kill.keeps_folder for kill in found} == {True, False}
+    assert {kill.phase for kill in found} <= set(PHASES)
+
+
+@ON_ONE_DATABASE
+def test_soak(place: Place) -> None:
+    found = soak(place, days=2)
+    assert found.wrong == ""
+    assert found.faults > 0
+    assert {tick.code for tick in found.ticks} <= {0, 1}
+    assert found.early is not None
+    assert found.late is not None
+    assert found.late.state_rows <= 4
+
+
+def test_fuzz(place: Place) -> None:
+    found = fuzz(250 if place.kind == DUCKDB else 50)
+    assert found.wrong == []
+    assert found.outcomes.keys() == {EQUAL, FLAGGED, ASIDE}
+    assert not_held(place, found.texts) == []
+
+
+def test_what_a_fuzz_finds() -> None:
+    page = b'{"results": [{"a": 1, "a": 2.0}]}'
+    assert judge(page, ['{"a":1, "a":2.0}'], []) == (EQUAL, "")
+    assert "silence" in judge(page, ['{"a":2.0}'], [])[1]
+    assert "silence" in judge(page, ['{"a":1, "a":2}'], [])[1]
+    assert "silence" in judge(page, [], [])[1]
+    assert "silence" in judge(page, None, [])[1]
+    assert "no JSON" in judge(page, ['{"a":NaN}'], [])[1]
+    assert "no page" in judge(b"{}", ["{}"], [])[1]
+    issues = IssueLog()
+    with issues.about(job_uid=fuzzing.JOB):
+        issues.add("not_a_number", "mended")
+        issues.add("not_json", "set_aside", detail="why")
+    flags = issues.take()
+    assert judge(b'{"results": [NaN, "\\ud83d"]}', ['"NaN"', '"\ufffd"'], flags) == (FLAGGED, "")
+    assert "something else" in judge(b'{"results": [NaN]}', ["null"], flags)[1]
+    assert "could have been read" in judge(page, None, flags)[1]
+    assert judge(b"{", None, flags) == (ASIDE, "")
+
+
+def test_a_text_that_is_not_held(place: Place) -> None:
+    (found,) = not_held(place, ['{"a": 1}', "{", "1e400"])
+    assert found.startswith("{: refused")
+
+
+@ON_ONE_DATABASE
+def test_budget(place: Place) -> None:
+    found = budget(place, workspaces=3, per_minute=40, windows=4, factor=40)
+    assert found.code == 0
+    assert len(found.shares) == 3
+    # less sharp than `make chaos`: other tests share the machine
+    assert found.share > 0.7
+    assert found.refused < 0.1 * found.calls

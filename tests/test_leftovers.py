@@ -1,0 +1,212 @@
+"""What a killed sync leaves in dlt's working folder never blocks the next one, loses or doubles."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from captaindata_source.sandbox import Sandbox, World
+from tests.conftest import SMALL_WORLD
+from tests.support import mishaps
+from tests.support.databases import DuckDb
+from tests.support.harness import Harness, Synced
+from tests.support.oracle import Oracle, assert_equal
+
+PACKAGES = "dlt.common.storages.load_package:PackageStorage"
+STORAGE = "dlt.common.storages.load_storage:LoadStorage"
+CLIENT = "dlt.destinations.job_client_impl:SqlJobClientBase"
+FILES = ("warehouse.duckdb", "warehouse.duckdb.wal")
+FRESH = "can't be loaded and is dropped"
+"""In the log where leftovers were of no use."""
+
+
+def killed(harness: Harness, place: str) -> str:
+    """A folder of dlt's in which a sync was killed."""
+    folder = str(harness.folder / "kept")
+    harness.extra[mishaps.DIE_IN] = place
+    process, _ = harness.start(data_dir=folder)
+    process.join()
+    assert process.exitcode == -9, "it is there that it was killed"
+    harness.extra.clear()
+    return folder
+
+
+def assert_loads_once(harness: Harness) -> None:
+    loads = [row["load_id"] for row in harness.rows("_dlt_loads")]
+    assert len(set(loads)) == len(loads)
+
+
+@pytest.mark.parametrize(
+    ("place", "fetches"),
+    [
+        pytest.param("dlt.extract.extract:Extract.commit_packages:1", True, id="extracted"),
+        pytest.param(f"{STORAGE}.commit_new_load_package:1", False, id="normalized"),
+        # rows are in staging, and dlt does not know
+        pytest.param(f"{PACKAGES}.save_pending_transition:3", False, id="staged"),
+        pytest.param(f"{PACKAGES}.save_pending_transition:12", False, id="merged"),
+        pytest.param(f"{CLIENT}.complete_load:1", False, id="all merged"),
+        pytest.param(f"{STORAGE}.complete_load_package:1", False, id="committed"),
+    ],
+)
+def test_a_kill(harness: Harness, place: str, fetches: bool) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    folder = killed(harness, place)
+    synced = harness.sync(data_dir=folder)
+    assert_equal(harness, oracle)
+    assert_loads_once(harness)
+    assert bool(synced.paths("/results")) == fetches
+    assert FRESH not in synced.stderr
+
+
+# -- a folder that was damaged ---------------------------------------------------------------------
+
+
+class Damaged:
+    """Copies of a warehouse and of dlt's folder, in which a package waits for its load."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+        self.oracle = Oracle(harness.world)
+        self.oracle.look()
+        killed(harness, f"{PACKAGES}.start_job:1")
+        for name in ("kept", *FILES):
+            (harness.folder / name).rename(harness.folder / f"{name}.saved")
+
+    @property
+    def working_folder(self) -> Path:
+        """Of the workspace's pipeline, in the copy."""
+        found = (self.harness.folder / "kept" / "pipelines").glob("captaindata_*")
+        (folder,) = (each for each in found if "warehouse" not in each.name)
+        return folder
+
+    @property
+    def package(self) -> Path:
+        (package,) = (self.working_folder / "load" / "normalized").iterdir()
+        return package
+
+    def renew(self) -> None:
+        folder = self.harness.folder
+        shutil.rmtree(folder / "kept", ignore_errors=True)
+        shutil.copytree(folder / "kept.saved", folder / "kept")
+        for name in FILES:
+            shutil.copyfile(folder / f"{name}.saved", folder / name)
+
+    def sync(self) -> Synced:
+        return self.harness.sync(data_dir=str(self.harness.folder / "kept"))
+
+
+@pytest.fixture(scope="module")
+def damaged_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Damaged]:
+    folder = tmp_path_factory.mktemp("damaged")
+    with Sandbox(World(1, **SMALL_WORLD)) as sandbox:  # type: ignore[arg-type]
+        yield Damaged(Harness(sandbox, DuckDb(folder), folder))
+
+
+@pytest.fixture
+def damaged(damaged_once: Damaged) -> Damaged:
+    damaged_once.renew()
+    return damaged_once
+
+
+def truncated(*names: str) -> Callable[[Damaged], None]:
+    """Cuts files in half, as a crash of the machine may."""
+
+    def damage(damaged: Damaged) -> None:
+        for name in names:
+            (path,) = damaged.working_folder.glob(name)
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    return damage
+
+
+def written(name: str, text: str) -> Callable[[Damaged], None]:
+    def damage(damaged: Damaged) -> None:
+        path = damaged.working_folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    return damage
+
+
+def corrupt_results(damaged: Damaged) -> None:
+    for path in damaged.package.glob("new_jobs/job_results.*.parquet"):
+        path.write_bytes(b"PAR1 but no more")
+
+
+def lost_table(damaged: Damaged) -> None:
+    """As if it had been dropped while dlt was sure that it is there."""
+    (damaged.package / "applied_schema_updates.json").write_text("{}", encoding="utf-8")
+    damaged.harness.database.execute("drop table if exists job_results")
+
+
+def other_type(damaged: Damaged) -> None:
+    """Values of one table that another table's columns can't hold."""
+    (path,) = damaged.package.glob("new_jobs/workspaces.*.parquet")
+    (other,) = damaged.package.glob("new_jobs/workflows.*.parquet")
+    path.write_bytes(other.read_bytes())
+
+
+def file_for_folder(damaged: Damaged) -> None:
+    shutil.rmtree(damaged.working_folder / "load")
+    (damaged.working_folder / "load").touch()
+
+
+def nothing_but_a_file(damaged: Damaged) -> None:
+    folder = damaged.working_folder
+    shutil.rmtree(folder)
+    folder.touch()
+
+
+def warehouse_state(damaged: Damaged) -> None:
+    """The pipeline that only looks at the warehouse has a folder too."""
+    (path,) = damaged.working_folder.parent.glob("captaindata_warehouse_*/state.json")
+    path.write_text("{", encoding="utf-8")
+
+
+IS_DROPPED = "dropped"
+IS_MADE_ANEW = "made anew"
+IS_USED = ""
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        pytest.param(corrupt_results, IS_DROPPED, id="corrupt results"),
+        pytest.param(other_type, IS_DROPPED, id="other types"),
+        pytest.param(lost_table, IS_USED, id="lost table"),
+        pytest.param(truncated("schemas/captaindata.schema.json"), IS_MADE_ANEW, id="schema"),
+        pytest.param(
+            truncated("load/normalized/*/schema.json"), IS_DROPPED, id="schema of the package"
+        ),
+        pytest.param(
+            truncated("load/normalized/*/load_package_state.json"), IS_DROPPED, id="package state"
+        ),
+        pytest.param(truncated("state.json"), IS_MADE_ANEW, id="state"),
+        pytest.param(written("state.json", ""), IS_MADE_ANEW, id="empty state"),
+        pytest.param(written("state.json", "{}"), IS_MADE_ANEW, id="no state"),
+        pytest.param(warehouse_state, IS_MADE_ANEW, id="state of the warehouse"),
+        pytest.param(written("load/.version", "0.1.0"), IS_USED, id="older dlt"),
+        pytest.param(written("normalize/.version", "99.0.0"), IS_DROPPED, id="newer dlt"),
+        pytest.param(written("load/normalized/x/garbage", "x"), IS_DROPPED, id="garbage"),
+        pytest.param(written("load/new/x/garbage", "x"), IS_USED, id="garbage that is new"),
+        pytest.param(written("normalize/extracted/x/y", "x"), IS_DROPPED, id="garbage extracted"),
+        pytest.param(written("schemas/x.schema.json", "x"), IS_DROPPED, id="garbage of a schema"),
+        pytest.param(written("trace.pickle", "x"), IS_USED, id="trace"),
+        pytest.param(file_for_folder, IS_DROPPED, id="a file for a folder"),
+        pytest.param(nothing_but_a_file, IS_MADE_ANEW, id="a file for the folder"),
+        pytest.param(written("leftovers.tried", ""), IS_DROPPED, id="tried before"),
+    ],
+)
+def test_a_damaged_folder(damaged: Damaged, damage: Callable[[Damaged], None], said: str) -> None:
+    damage(damaged)
+    synced = damaged.sync()
+    assert_equal(damaged.harness, damaged.oracle)
+    assert_loads_once(damaged.harness)
+    assert said in synced.stderr
+    assert len(synced.stderr.splitlines()) == bool(said), synced.stderr
+    if said == IS_USED:
+        assert not synced.paths("/results")

@@ -1,0 +1,86 @@
+"""Waits of minutes pass in a moment, with the decisions that they would bring."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from captaindata_source.http import Clock
+from captaindata_source.sandbox import Fault
+from tests.support import processes, time_lapse
+from tests.support.harness import Harness
+
+ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+
+
+def test_a_fast_clock() -> None:
+    slept: list[float] = []
+    clock = time_lapse.fast_clock(60, sleep=slept.append, check=lambda: None)
+    begun, really = clock.monotonic(), time.monotonic()
+    threading.Event().wait(0.05)
+    assert clock.monotonic() - begun == pytest.approx(60 * (time.monotonic() - really), rel=0.2)
+    clock.sleep(30)
+    assert slept == [0.5]
+    assert abs(clock.wall() - Clock().wall()) < 1
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize("is_date", [False, True])
+def test_a_retry_after_is_waited_for_and_takes_a_moment(harness: Harness, is_date: bool) -> None:
+    # a date comes nearer in real time: it has a minute to spare
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    harness.sandbox.faults.add(
+        Fault(
+            match="/workspace$",
+            kind="status",
+            status=429,
+            headers={"Retry-After": soon if is_date else "30"},
+            times=2,
+        )
+    )
+    harness.extra[processes.TIME_FACTOR] = "300"
+    begun = time.monotonic()
+    synced = harness.sync("--table", "workspaces")
+    assert time.monotonic() - begun < 30
+    tries = [request for request in synced.requests if request.path == "/v3/workspace"]
+    assert [request.status for request in tries] == [429, 429, 200]
+    waits = [300 * (b.monotonic - a.monotonic) for a, b in itertools.pairwise(tries)]
+    assert all(wait >= 30 for wait in waits), waits
+
+
+@ON_ONE_DATABASE
+def test_a_quarter_of_an_hour_of_retries_takes_a_moment(harness: Harness) -> None:
+    harness.sandbox.faults.add(Fault(match="/workspace$", kind="status", status=503))
+    harness.extra[processes.TIME_FACTOR] = "1500"
+    begun = time.monotonic()
+    synced = harness.sync("--table", "workspaces", expect=1)
+    assert time.monotonic() - begun < 30
+    assert "also after retries" in str(synced.summary["workspaces"][0])
+    tries = [request for request in synced.requests if request.path == "/v3/workspace"]
+    # waits of half a second to a minute, for 900 s, of which a slow machine spends some otherwise
+    assert 8 < len(tries) < 45
+    assert 1500 * (tries[-1].monotonic - tries[0].monotonic) > 700
+
+
+@ON_ONE_DATABASE
+def test_a_signal_still_ends_a_wait(harness: Harness) -> None:
+    never = {"Retry-After": "800"}
+    harness.sandbox.faults.add(Fault(match="/workspace$", kind="status", status=503, headers=never))
+    harness.extra[processes.TIME_FACTOR] = "2"
+    process, name = harness.start()
+    for _ in range(500):
+        if harness.sandbox.log.entries:
+            break
+        threading.Event().wait(0.02)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGTERM)
+    begun = time.monotonic()
+    assert harness.finish(process, name).code == 1
+    assert time.monotonic() - begun < 15

@@ -1,0 +1,193 @@
+"""Certificates are verified, always, and the key goes to the host of `base_url` alone."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from captaindata_source.errors import ApiError, ConfigError, UnavailableError
+from captaindata_source.http import HttpClient, RetryPolicy, Secret
+from tests.conftest import MakeHarness
+from tests.support import processes
+from tests.test_http_client import KEY, FakeTime, RecordingThrottle
+from tests.test_http_secret import said
+
+CERTIFICATE = Path(__file__).parent / "tls" / "localhost.pem"
+"""Self-signed, for localhost, with its key: for these tests alone. Made with `openssl req -x509
+-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=localhost
+-addext subjectAltName=DNS:localhost`."""
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+class Server(ThreadingHTTPServer):
+    """Answers `{}` and notes what it got; over TLS where it has a certificate."""
+
+    daemon_threads = True
+
+    def __init__(self, *, is_tls: bool) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.connections = 0
+        self.requests: list[str] = []
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if is_tls else None
+        if self.tls:
+            self.tls.load_cert_chain(CERTIFICATE)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        if not self.tls:
+            super().finish_request(request, client_address)
+            return
+        try:
+            with self.tls.wrap_socket(request, server_side=True) as secured:
+                super().finish_request(secured, client_address)
+        except OSError:
+            """The client hung up."""
+
+    def serve(self) -> None:
+        self.serve_forever(poll_interval=0.01)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.requests.append(f"{self.requestline}\n{self.headers}")
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_CONNECT(self) -> None:
+        self.server.requests.append(f"{self.requestline}\n{self.headers}")
+        self.send_error(502)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+def running(server: Server) -> Iterator[Server]:
+    with server:
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    yield from running(Server(is_tls=True))
+
+
+@pytest.fixture
+def proxy() -> Iterator[Server]:
+    yield from running(Server(is_tls=False))
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*PROXIES, "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def client(base_url: str) -> HttpClient:
+    return HttpClient(
+        base_url=base_url,
+        headers={"x-project-id": "p"},
+        key_header="authorization",
+        key=Secret(KEY),
+        throttle=RecordingThrottle(),
+        retry=RetryPolicy(deadline=1),
+        clock=FakeTime().clock,
+    )
+
+
+def test_a_self_signed_certificate_is_refused_before_the_key_is_sent(server: Server) -> None:
+    with client(f"https://localhost:{server.port}") as http, pytest.raises(ApiError) as caught:
+        http.get("workspace", decode=bytes)
+    assert isinstance(caught.value, UnavailableError)
+    assert str(caught.value) == (
+        "The certificate of localhost is not trusted (self-signed certificate), so nothing was "
+        "sent there. Check base_url; if your network inspects TLS, set SSL_CERT_FILE to a file "
+        "with the certificate of its authority [GET /workspace]"
+    )
+    assert server.connections == 1, "no retry makes it better"
+    assert server.requests == []
+    assert KEY not in said(caught.value)
+
+
+def test_a_user_may_trust_more_but_never_another_hosts_certificate(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    with client(f"https://localhost:{server.port}") as http:
+        assert http.get("workspace", decode=bytes).data == b"{}"
+    assert KEY in server.requests.pop()
+    with (
+        client(f"https://127.0.0.1:{server.port}") as http,
+        pytest.raises(UnavailableError, match=r"not trusted .*mismatch") as caught,
+    ):
+        http.get("workspace", decode=bytes)
+    assert server.requests == []
+    assert KEY not in said(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_of_certificates_that_is_none(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content, encoding="utf-8")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+        client("https://localhost:1")
+
+
+def test_a_proxy_sees_the_name_of_the_host_alone(
+    proxy: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in PROXIES[:3]:
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+    with client("https://api.example") as http, pytest.raises(UnavailableError):
+        http.get("workspace", decode=bytes)
+    assert {each.splitlines()[0] for each in proxy.requests} == {"CONNECT api.example:443 HTTP/1.1"}
+    assert KEY not in "".join(proxy.requests)
+
+
+def test_no_proxy_stands_before_this_machine(
+    proxy: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plain http is taken for localhost only: a proxy would see the key in clear."""
+    for name in PROXIES[:3]:
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    with client(f"http://localhost:{port}") as http, pytest.raises(UnavailableError):
+        http.get("workspace", decode=bytes)
+    assert proxy.connections == 0
+
+
+@pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+def test_check_says_what_to_do(make_harness: MakeHarness, server: Server) -> None:
+    harness = make_harness(workflows=1)
+    config = harness.config(
+        harness.world.workspaces[0], base_url=f"https://localhost:{server.port}"
+    )
+    environment = harness.environment([config])
+    done = processes.run(["check"], environment=environment, folder=harness.folder)
+    assert done.code == 1
+    assert "is not trusted (self-signed certificate)" in done.stdout
+    assert "set SSL_CERT_FILE" in done.stdout
+    assert server.requests == []
