@@ -89,16 +89,26 @@ def make_missing_tables(pipeline: dlt.Pipeline) -> None:
     Args:
         pipeline: In step with its destination.
     """
-    if not pipeline.default_schema_name:
-        return
     with pipeline.destination_client() as client:
-        if not isinstance(client, SqlJobClientBase):
+        if not isinstance(client, SqlJobClientBase) or not client.is_storage_initialized():
+            return
+        if not pipeline.default_schema_name:
+            _forget_schemas(client)
             return
         _make_missing(client)
         if isinstance(client, WithStagingDataset):
             with client.with_staging_dataset():
                 if client.is_storage_initialized():
                     _make_missing(client, client.should_load_data_to_staging_dataset)
+
+
+def _forget_schemas(client: SqlJobClientBase) -> None:
+    """Lets dlt look at the tables again where it lost its state with the table of loads."""
+    loads, schemas = client.schema.loads_table_name, client.schema.version_table_name
+    there = dict(client.get_storage_tables((loads, schemas)))
+    if there[schemas] and not there[loads]:
+        table = client.sql_client.make_qualified_table_name(schemas)
+        client.sql_client.execute_sql(f"delete from {table}")  # noqa: S608 - dlt's own name
 
 
 def _make_missing(

@@ -185,11 +185,18 @@ class _WorkspaceSync:
             if extracted[0].finished_at is not None:
                 yield extracted[0].as_row(versions=VERSIONS)
 
+        def issues() -> Iterator[Any]:
+            """Rows of `sync_issues`; the table is there also when there never was one."""
+            rows = self._issue_rows(self._issues.take())
+            name = self._pipeline.default_schema_name
+            is_there = name and SYNC_ISSUES.name in self._pipeline.schemas[name].tables
+            yield rows if rows or is_there else dlt.mark.materialize_table_schema()
+
         try:
             self._pipeline.extract(
                 [
                     source_of(begin).with_resources(*sorted(tables)),
-                    _sync_log(log, lambda: self._issue_rows(self._issues.take())),
+                    _sync_log(log, issues),
                 ],
                 workers=self._settings.max_parallel_requests,
                 max_parallel_items=2 * self._settings.max_parallel_requests,
@@ -274,7 +281,7 @@ class _WorkspaceSync:
 
 def _sync_log(
     runs: Callable[[], Iterator[dict[str, Any]]],
-    issues: Callable[[], list[dict[str, Any]]],
+    issues: Callable[[], Any],
     *,
     name: str = SOURCE_NAME,
 ) -> DltSource:

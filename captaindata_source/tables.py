@@ -45,6 +45,8 @@ class Table:
         key: Columns that identify a row, or with `replaces_by_key` a group of rows.
         replaces_by_key: All rows with the key of a new row are replaced.
         has_delete_mark: Rows may be removed by a row that is marked.
+        not_null: Columns that are never null, beside the key.
+        file_format: How its rows travel; None: as the destination likes it, also without any.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Table:
     replaces_by_key: bool = False
     has_delete_mark: bool = False
     not_null: frozenset[str] = field(default=frozenset())
+    file_format: str | None = "parquet"
 
     def hints(self) -> dict[str, Any]:
         """The table as arguments of `dlt.resource` and `dlt.mark.make_hints`."""
@@ -61,7 +64,7 @@ class Table:
             "write_disposition": MERGE,
             "merge_key" if self.replaces_by_key else "primary_key": self.key,
             "columns": self.dlt_columns(),
-            "file_format": "parquet",
+            "file_format": self.file_format,
         }
 
     def dlt_columns(self) -> dict[str, TColumnSchema]:
@@ -231,6 +234,7 @@ SYNC_ISSUES = Table(
         "occurrences": "bigint",
         "detail": "text",
     },
+    file_format=None,
 )
 """What went wrong without ending a sync, and what was done about it; see `issues`."""
 

@@ -151,6 +151,7 @@ def test_selected_tables_and_workspaces(harness: Harness) -> None:
     assert {name for name in tables if not name.startswith("_dlt")} == {
         "jobs",
         "workflows",
+        "sync_issues",
         "sync_runs",
     }
     oracle = Oracle(harness.world)

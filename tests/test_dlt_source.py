@@ -107,6 +107,24 @@ def test_keys_are_dropped_and_hashed_with_a_salt_from_the_configuration(
     assert leaks.in_files(harness.folder, "marked-salt") == []
 
 
+def test_what_was_mended_is_in_sync_issues(harness: Harness) -> None:
+    job = next(
+        job
+        for flow in harness.world.workflows(harness.world.workspaces[0])
+        for job in harness.world.listed_jobs(harness.world.workspaces[0], flow["uid"])
+        if job["status"] in ("finished", "completed")
+    )
+    harness.sandbox.faults.add(
+        Fault(match=f"/jobs/{job['uid']}/results", kind="replace", body='{"results":[{"a":NaN}]}'),
+        Fault(match="/details$", kind="status", status=503, times=1),
+    )
+    make_pipeline(harness).run(make_source(harness))
+    issues = {(row["kind"], row["action"], row["job_uid"]) for row in harness.rows("sync_issues")}
+    assert issues >= {("not_a_number", "mended", job["uid"]), ("server_error", "retried", None)}
+    (row,) = harness.rows("job_results", where=f"job_uid = '{job['uid']}'")
+    assert row["data"] == {"a": "NaN"}
+
+
 def test_building_the_source_sends_nothing(harness: Harness) -> None:
     source = make_source(harness)
     assert list(source.resources.selected) == [table.name for table in TABLES]

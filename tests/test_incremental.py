@@ -619,17 +619,3 @@ def test_one_job_that_never_answers_does_not_stop_the_others(harness: Harness) -
     harness.sandbox.faults.clear()
     assert results_of(harness.sync()) == {uid}
     assert_equal(harness, oracle)
-
-
-def test_two_syncs_of_one_workspace_the_second_says_so_and_ends(harness: Harness) -> None:
-    oracle = Oracle(harness.world)
-    oracle.look()
-    shared = str(harness.folder / "shared")
-    harness.sandbox.faults.add(Fault(match="/results$", kind="drip", seconds=0.02, size=200))
-    process, name = harness.start(data_dir=shared)
-    _wait_for(lambda: len(_result_requests(harness)) > 2)
-    second = harness.finish(*harness.start(data_dir=shared))
-    assert second.code == 1
-    assert "Another sync of this workspace" in second.summary["workspaces"][0]["error"]
-    assert harness.finish(process, name).code == 0
-    assert_equal(harness, oracle)

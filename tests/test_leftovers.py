@@ -40,16 +40,21 @@ def assert_loads_once(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "fetches"),
+    ("database", "place", "fetches"),
     [
-        pytest.param("dlt.extract.extract:Extract.commit_packages:1", True, id="extracted"),
-        pytest.param(f"{STORAGE}.commit_new_load_package:1", False, id="normalized"),
-        # rows are in staging, and dlt does not know
-        pytest.param(f"{PACKAGES}.save_pending_transition:3", False, id="staged"),
-        pytest.param(f"{PACKAGES}.save_pending_transition:12", False, id="merged"),
-        pytest.param(f"{CLIENT}.complete_load:1", False, id="all merged"),
-        pytest.param(f"{STORAGE}.complete_load_package:1", False, id="committed"),
+        pytest.param(name, place, fetches, id=f"{moment} {name}")
+        for moment, place, fetches, names in (
+            ("extracted", "dlt.extract.extract:Extract.commit_packages:1", True, ["duckdb"]),
+            ("normalized", f"{STORAGE}.commit_new_load_package:1", False, ["duckdb"]),
+            # rows are in staging, and dlt does not know
+            ("staged", f"{PACKAGES}.save_pending_transition:3", False, ["duckdb", "postgres"]),
+            ("merged", f"{PACKAGES}.save_pending_transition:12", False, ["postgres"]),
+            ("all merged", f"{CLIENT}.complete_load:1", False, ["duckdb"]),
+            ("committed", f"{STORAGE}.complete_load_package:1", False, ["postgres"]),
+        )
+        for name in names
     ],
+    indirect=["database"],
 )
 def test_a_kill(harness: Harness, place: str, fetches: bool) -> None:
     oracle = Oracle(harness.world)
@@ -138,9 +143,8 @@ def corrupt_results(damaged: Damaged) -> None:
 
 
 def lost_table(damaged: Damaged) -> None:
-    """As if it had been dropped while dlt was sure that it is there."""
-    (damaged.package / "applied_schema_updates.json").write_text("{}", encoding="utf-8")
-    damaged.harness.database.execute("drop table if exists job_results")
+    """dlt is sure that it is there."""
+    damaged.harness.database.execute("drop table job_results")
 
 
 def other_type(damaged: Damaged) -> None:
@@ -177,7 +181,7 @@ IS_USED = ""
     [
         pytest.param(corrupt_results, IS_DROPPED, id="corrupt results"),
         pytest.param(other_type, IS_DROPPED, id="other types"),
-        pytest.param(lost_table, IS_USED, id="lost table"),
+        pytest.param(lost_table, IS_DROPPED, id="lost table"),
         pytest.param(truncated("schemas/captaindata.schema.json"), IS_MADE_ANEW, id="schema"),
         pytest.param(
             truncated("load/normalized/*/schema.json"), IS_DROPPED, id="schema of the package"
@@ -207,6 +211,18 @@ def test_a_damaged_folder(damaged: Damaged, damage: Callable[[Damaged], None], s
     assert_equal(damaged.harness, damaged.oracle)
     assert_loads_once(damaged.harness)
     assert said in synced.stderr
-    assert len(synced.stderr.splitlines()) == bool(said), synced.stderr
+    assert "Traceback" not in synced.stderr
     if said == IS_USED:
         assert not synced.paths("/results")
+
+
+@pytest.mark.parametrize("keeps_folder", [True, False])
+@pytest.mark.parametrize("table", ["job_results", "_dlt_loads"])
+def test_a_dropped_table_is_made_again(damaged: Damaged, table: str, keeps_folder: bool) -> None:
+    damaged.sync()
+    damaged.harness.database.execute(f"drop table {table}")
+    if not keeps_folder:
+        shutil.rmtree(damaged.harness.folder / "kept")
+    synced = damaged.sync()
+    assert synced.paths("/results")
+    assert_equal(damaged.harness, damaged.oracle)

@@ -70,12 +70,11 @@ class _Syncs:
         self.harness = harness
         self.folder = harness.folder / "data"
 
-    def run(self) -> tuple[Synced, float]:
-        """Syncs to the end; also gives the seconds that it took."""
-        self.harness.sandbox.log.clear()
-        begun = time.monotonic()
-        synced = self.harness.finish(*self.harness.start(data_dir=str(self.folder)))
-        return synced, time.monotonic() - begun
+    def run(self) -> tuple[list[LoggedRequest], float]:
+        """Syncs without a kill: what it asked for, and the seconds that it took."""
+        synced, seconds = self._sync()
+        assert synced.code == 0, f"exit {synced.code}: {synced.summary}\n{synced.stderr}"
+        return synced.requests, seconds
 
     def kill(self, after: float) -> _Killed | None:
         """Kills a sync so many seconds after its start; None where it had ended before."""
@@ -97,7 +96,7 @@ class _Syncs:
     def end(self) -> tuple[str, list[LoggedRequest], float]:
         """Syncs to the end: why it is none, what it asked for, and the seconds that it took."""
         try:
-            synced, seconds = self.run()
+            synced, seconds = self._sync()
         except TimeoutError as error:
             return str(error), [], 0.0
         stuck = ""
@@ -106,6 +105,12 @@ class _Syncs:
         elif pending := pending_packages(self.folder):
             stuck = f"left behind: {', '.join(pending)}"
         return stuck, synced.requests, seconds
+
+    def _sync(self) -> tuple[Synced, float]:
+        self.harness.sandbox.log.clear()
+        begun = time.monotonic()
+        synced = self.harness.finish(*self.harness.start(data_dir=str(self.folder)))
+        return synced, time.monotonic() - begun
 
 
 def kills(place: Place, *, number: int, has_twin: bool = True, seed: int = 0) -> list[Kill]:
@@ -142,9 +147,7 @@ def _kills_in_a_world(place: Place, seed: int, number: int, *, has_twin: bool) -
         done = 0
         while done < number:
             if twin:
-                synced, seconds = twin.run()
-                clean = synced.requests
-                assert synced.code == 0, synced.stderr
+                clean, seconds = twin.run()
             else:
                 world.advance(days=rng.choice(DAYS))
                 oracle.look()

@@ -74,7 +74,7 @@ class Entry:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-_OUTCOMES = Accepted(("loaded", "partly_loaded", "failed"))
+_OUTCOMES = Accepted(("loaded", "stopped_early", "partly_loaded", "failed"))
 _WORKFLOW_STATUS = Accepted(("active", "paused", "archived"))
 _JOB_STATUS = ("pending", "running", "paused", "stopped", "shutdown", "warning")
 _SUCCESS = ("finished", "completed")
@@ -148,6 +148,7 @@ MEANINGS = {
     ("successful_jobs", "_deleted"): "null; true on destinations that can't merge: the job left",
     ("sync_runs", "is_full_refresh"): "everything was fetched again",
     ("sync_runs", "load_packages"): "load packages committed",
+    ("sync_issues", "seen_at"): "when it was first met",
     ("sync_runs", "api_version"): "version of the API",
     ("sync_runs", "connector_version"): "version of the connector",
     ("sync_runs", "dlt_version"): "version of dlt",
@@ -162,6 +163,7 @@ RAW_UNIQUE: Mapping[str, Sequence[tuple[str, ...]]] = {
 RAW_NOT_NULL = {
     "job_results": ("result_uid", "position", "_dlt_load_id"),
     "sync_runs": ("started_at", "finished_at", "outcome"),
+    "sync_issues": ("seen_at", "kind", "action", "occurrences"),
 }
 """Beside the tables' keys."""
 _WORKFLOW = Related("workflows", ("workspace_uid", "workflow_uid"), ("workspace_uid", "uid"))
@@ -177,6 +179,9 @@ RAW_ACCEPTED = {
     "jobs": {"status": Accepted((*_JOB_STATUS, *_SUCCESS), is_certain=False)},
     "successful_jobs": {"status": Accepted(_SUCCESS)},
     "sync_runs": {"outcome": _OUTCOMES},
+    "sync_issues": {
+        "action": Accepted(("retried", "reread", "mended", "kept", "set_aside", "failed"))
+    },
 }
 RAW_CONFIG = {
     "sync_runs": {
