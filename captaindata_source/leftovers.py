@@ -22,6 +22,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import root_message
 from captaindata_source.remedies import is_passing
+from captaindata_source.source import SOURCE_NAME
 
 __all__ = ["make_missing_tables", "restart", "settle"]
 
@@ -93,7 +94,7 @@ def make_missing_tables(pipeline: dlt.Pipeline) -> None:
         if not isinstance(client, SqlJobClientBase) or not client.is_storage_initialized():
             return
         if not pipeline.default_schema_name:
-            _forget_schemas(client)
+            _forget_schema(client)
             return
         _make_missing(client)
         if isinstance(client, WithStagingDataset):
@@ -102,13 +103,12 @@ def make_missing_tables(pipeline: dlt.Pipeline) -> None:
                     _make_missing(client, client.should_load_data_to_staging_dataset)
 
 
-def _forget_schemas(client: SqlJobClientBase) -> None:
-    """Lets dlt look at the tables again where it lost its state with the table of loads."""
-    loads, schemas = client.schema.loads_table_name, client.schema.version_table_name
-    there = dict(client.get_storage_tables((loads, schemas)))
-    if there[schemas] and not there[loads]:
-        table = client.sql_client.make_qualified_table_name(schemas)
-        client.sql_client.execute_sql(f"delete from {table}")  # noqa: S608 - dlt's own name
+def _forget_schema(client: SqlJobClientBase) -> None:
+    """Lets dlt look at the tables again where it knows no state: none of a finished load."""
+    if client.get_stored_schema(SOURCE_NAME) is not None:
+        table = client.sql_client.make_qualified_table_name(client.schema.version_table_name)
+        sql = f"delete from {table} where schema_name = %s"  # noqa: S608 - dlt's own name
+        client.sql_client.execute_sql(sql, SOURCE_NAME)
 
 
 def _make_missing(

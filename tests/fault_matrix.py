@@ -210,7 +210,7 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
     retried("short body", "connection_failed", first("cut")),
     retried("slow drip beyond the deadline", "answer_too_slow", first("drip", seconds=0.2, size=1)),
     retried("truncated JSON of the right length", "answer_cut_off", first("truncate")),
-    aside("answer beyond the cap", "answer_too_large", always("bomb", size=300_000_000)),
+    aside("answer beyond the cap", "answer_too_large", always("bomb", size=270_000_000)),
     aside("HTML with status 200", "not_json", always("html")),
     aside("error object with status 200", "unexpected_answer", whole(b'{"error":"internal"}')),
     aside("204", "no_data", always("status", status=204, body="")),

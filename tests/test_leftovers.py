@@ -159,16 +159,16 @@ def file_for_folder(damaged: Damaged) -> None:
     (damaged.working_folder / "load").touch()
 
 
-def nothing_but_a_file(damaged: Damaged) -> None:
-    folder = damaged.working_folder
-    shutil.rmtree(folder)
-    folder.touch()
-
-
-def warehouse_state(damaged: Damaged) -> None:
+def all_states(damaged: Damaged) -> None:
     """The pipeline that only looks at the warehouse has a folder too."""
-    (path,) = damaged.working_folder.parent.glob("captaindata_warehouse_*/state.json")
-    path.write_text("{", encoding="utf-8")
+    for path in damaged.working_folder.parent.glob("captaindata_*/state.json"):
+        path.write_text("{", encoding="utf-8")
+
+
+def harmless(damaged: Damaged) -> None:
+    for name in ("load/new/x/garbage", "trace.pickle", "garbage", "normalize/x/garbage"):
+        written(name, "x")(damaged)
+    written("load/.version", "0.1.0")(damaged)
 
 
 IS_DROPPED = "dropped"
@@ -183,26 +183,16 @@ IS_USED = ""
         pytest.param(other_type, IS_DROPPED, id="other types"),
         pytest.param(lost_table, IS_DROPPED, id="lost table"),
         pytest.param(truncated("schemas/captaindata.schema.json"), IS_MADE_ANEW, id="schema"),
-        pytest.param(
-            truncated("load/normalized/*/schema.json"), IS_DROPPED, id="schema of the package"
-        ),
-        pytest.param(
-            truncated("load/normalized/*/load_package_state.json"), IS_DROPPED, id="package state"
-        ),
-        pytest.param(truncated("state.json"), IS_MADE_ANEW, id="state"),
-        pytest.param(written("state.json", ""), IS_MADE_ANEW, id="empty state"),
+        pytest.param(truncated("load/normalized/*/schema.json"), IS_DROPPED, id="its schema"),
+        pytest.param(truncated("load/normalized/*/load_*.json"), IS_DROPPED, id="its state"),
+        pytest.param(all_states, IS_MADE_ANEW, id="states"),
         pytest.param(written("state.json", "{}"), IS_MADE_ANEW, id="no state"),
-        pytest.param(warehouse_state, IS_MADE_ANEW, id="state of the warehouse"),
-        pytest.param(written("load/.version", "0.1.0"), IS_USED, id="older dlt"),
         pytest.param(written("normalize/.version", "99.0.0"), IS_DROPPED, id="newer dlt"),
         pytest.param(written("load/normalized/x/garbage", "x"), IS_DROPPED, id="garbage"),
-        pytest.param(written("load/new/x/garbage", "x"), IS_USED, id="garbage that is new"),
-        pytest.param(written("normalize/extracted/x/y", "x"), IS_DROPPED, id="garbage extracted"),
-        pytest.param(written("schemas/x.schema.json", "x"), IS_DROPPED, id="garbage of a schema"),
-        pytest.param(written("trace.pickle", "x"), IS_USED, id="trace"),
+        pytest.param(written("schemas/x.schema.json", "x"), IS_DROPPED, id="a schema of garbage"),
         pytest.param(file_for_folder, IS_DROPPED, id="a file for a folder"),
-        pytest.param(nothing_but_a_file, IS_MADE_ANEW, id="a file for the folder"),
         pytest.param(written("leftovers.tried", ""), IS_DROPPED, id="tried before"),
+        pytest.param(harmless, IS_USED, id="harmless"),
     ],
 )
 def test_a_damaged_folder(damaged: Damaged, damage: Callable[[Damaged], None], said: str) -> None:
@@ -216,8 +206,7 @@ def test_a_damaged_folder(damaged: Damaged, damage: Callable[[Damaged], None], s
         assert not synced.paths("/results")
 
 
-@pytest.mark.parametrize("keeps_folder", [True, False])
-@pytest.mark.parametrize("table", ["job_results", "_dlt_loads"])
+@pytest.mark.parametrize(("table", "keeps_folder"), [("job_results", True), ("_dlt_loads", False)])
 def test_a_dropped_table_is_made_again(damaged: Damaged, table: str, keeps_folder: bool) -> None:
     damaged.sync()
     damaged.harness.database.execute(f"drop table {table}")

@@ -49,7 +49,11 @@ def begun(harness: Harness, **environment: Any) -> tuple[ForkServerProcess, str]
     return process, name
 
 
-@pytest.mark.parametrize("folders", ["one folder", "two folders"])
+@pytest.mark.parametrize(
+    ("database", "folders"),
+    [("duckdb", "one folder"), ("duckdb", "two folders"), ("postgres", "two folders")],
+    indirect=["database"],
+)
 def test_two_syncs_of_one_workspace_the_second_says_so_and_ends(
     harness: Harness, folders: str
 ) -> None:

@@ -1,0 +1,248 @@
+"""The syncs that meet the faults of the matrix, all rows of a database in a few of them.
+
+Each row's fault is aimed at a job, a workflow or a workspace of its own, so that every row is also
+held to leave the others alone. Rows that a sync survives with exit code 0 are synced apart from
+those that it ends with 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from captaindata_source.sandbox import Fault, Sandbox, Workspace, World
+from captaindata_source.sandbox.dialect import Dialect
+from tests.fault_matrix import LISTING_ROWS, RESULT_ROWS, WORKSPACE_ROWS, MatrixRow, Target
+from tests.support.databases import Database, Row
+from tests.support.harness import Harness, Synced
+from tests.support.oracle import Oracle, assert_equal
+
+__all__ = ["Story", "brief", "tell"]
+
+TIME_FACTOR = "60"
+MIN_ROWS = 4
+LONG = 20_000
+ROLES = ("calm", "aside", *(row.name for row in WORKSPACE_ROWS))
+CALM = {row.name for row in WORKSPACE_ROWS if row.exit == 0}
+
+
+@dataclass
+class Story:
+    """What the syncs of one database did; plain data, for several processes."""
+
+    workspaces: dict[str, Workspace]
+    targets: dict[str, Target] = field(default_factory=dict)
+    faulty: dict[str, Synced] = field(default_factory=dict)
+    """By the row's name: the sync that met its fault."""
+    issues: dict[str, list[Row]] = field(default_factory=dict)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    """By job: what `job_results` held after the sync that met its fault."""
+    ledger: set[str] = field(default_factory=set)
+    jobs: dict[str, Row] = field(default_factory=dict)
+    all_issues: str = ""
+    healed: Synced | None = None
+    """The last sync, which met no fault."""
+    mismatch: str = ""
+    """In what the warehouse then differed from the sandbox."""
+
+    def workspace_of(self, row: MatrixRow) -> Workspace:
+        if row.name in self.workspaces:
+            return self.workspaces[row.name]
+        return self.workspaces["aside" if row.exit else "calm"]
+
+    def calls(self, row: MatrixRow) -> int:
+        target = self.targets[row.name]
+        paths = target.path.split("|")
+        workspace = self.workspace_of(row)
+        return sum(
+            request.workspace_uid == workspace.uid
+            and any(request.path.endswith(path.rstrip("$")) for path in paths)
+            for request in self.faulty[row.name].requests
+        )
+
+    def issues_of(self, row: MatrixRow) -> list[Row]:
+        target = self.targets[row.name]
+        workspace = self.workspace_of(row)
+        if row.name in self.workspaces:
+            return [i for i in self.issues[row.name] if i["workspace_uid"] == workspace.uid]
+        column = "job_uid" if row.kind == "results" else "workflow_uid"
+        return [issue for issue in self.issues[row.name] if issue[column] == target.uid]
+
+
+@dataclass
+class Teller:
+    """Makes the syncs."""
+
+    harness: Harness
+    oracle: Oracle
+    story: Story
+
+
+def aim(teller: Teller, name: str, rows: list[MatrixRow]) -> list[Fault]:
+    """Gives each row a job or workflow of its own in a workspace; the rules of all."""
+    story, world = teller.story, teller.harness.world
+    base_url = teller.harness.sandbox.base_url
+    workspace = story.workspaces[name]
+    flows = [
+        (flow["uid"], world.listed_jobs(workspace, flow["uid"]))
+        for flow in world.workflows(workspace)
+    ]
+    flows.sort(key=lambda flow: len(flow[1]))
+    free = iter([flow for flow in flows if flow[1]])
+    faults: list[Fault] = []
+    for row in rows:
+        if row.kind not in ("jobs", "details"):
+            continue
+        uid, listed = next(free)
+        path = f"/workflows/{uid}/{row.kind}"
+        if row.calls == 3:
+            path += f"|/jobs/{listed[0]['uid']}$"
+        story.targets[row.name] = Target(path=path, uid=uid, base_url=base_url, rows=listed)
+        assert row.faults
+        match = path.split("|", maxsplit=1)[0]
+        aimed = Target(path=match, uid=uid, base_url=base_url, rows=listed)
+        faults += row.faults(aimed)
+    free_jobs = iter(
+        job
+        for _, listed in free
+        for job in listed
+        if job["status"] == "finished" and (job["row_count"] or 0) >= MIN_ROWS
+    )
+    for row in rows:
+        if row.kind != "results":
+            continue
+        job = next(free_jobs)
+        found = world.results(workspace, job["uid"])
+        target = Target(
+            path=f"/jobs/{job['uid']}/results", uid=job["uid"], base_url=base_url, rows=found
+        )
+        story.targets[row.name] = target
+        if row.sent is not None:
+            faults.append(target.page([row.sent, *target.texts[1:]]))
+            data = json.loads(row.loaded or row.sent)
+            teller.oracle.results[workspace.uid, job["uid"]] = [data, *found[1:]]
+        else:
+            assert row.faults
+            faults += row.faults(target)
+    return faults
+
+
+def aim_at_workspaces(teller: Teller) -> list[Fault]:
+    """The rules of the rows that have a workspace of their own."""
+    story, world = teller.story, teller.harness.world
+    base_url = teller.harness.sandbox.base_url
+    faults: list[Fault] = []
+    for row in WORKSPACE_ROWS:
+        workspace = story.workspaces[row.name]
+        target = Target(path="", uid=workspace.uid, base_url=base_url)
+        rules = list(row.faults(target)) if row.faults else []
+        path = rules[0].match if rules else "/"
+        if row.kind == "count":
+            job = next(
+                job
+                for flow in world.workflows(workspace)
+                for job in world.listed_jobs(workspace, flow["uid"])
+                if job["status"] == "finished" and (job["row_count"] or 0) >= MIN_ROWS
+            )
+            path = f"/jobs/{job['uid']}/results"
+            rows = world.results(workspace, job["uid"])[:-1]
+            teller.oracle.results[workspace.uid, job["uid"]] = rows
+            rules = [Fault(match=path, kind="replace", body=json.dumps({"results": rows}))]
+        if row.kind == "clock":
+            path = f"/workflows/{world.workflows(workspace)[0]['uid']}/details"
+        story.targets[row.name] = Target(path=path, uid=workspace.uid, base_url=base_url)
+        faults += [] if row.kind == "second" else rules
+    return faults
+
+
+def sync(teller: Teller, names: list[str], rows: list[MatrixRow], *, expect: int) -> Synced:
+    """One sync of some workspaces; what it did is kept for each of the rows."""
+    story, harness = teller.story, teller.harness
+    configs = []
+    for name in names:
+        options: dict[str, Any] = {}
+        kinds = {row.name: row.kind for row in WORKSPACE_ROWS}
+        if kinds.get(name) == "workspace":
+            options["max_parallel_requests"] = 1
+        if kinds.get(name) == "unreachable" and expect:
+            options["base_url"] = f"http://127.0.0.1:{closed_port()}/v3"
+        workspace = story.workspaces[name]
+        configs.append({**harness.config(workspace), "name": name, **options})
+    before = {row["uid"] for row in harness.rows("sync_issues")} if story.faulty else set[str]()
+    synced = harness.sync(configs=configs, expect=expect)
+    found = [row for row in harness.rows("sync_issues") if row["uid"] not in before]
+    for row in rows:
+        story.faulty[row.name] = synced
+        story.issues[row.name] = found
+    return synced
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def tell(database: Database, folder: Path) -> Story:
+    """Lives through all rows on a database."""
+    everything = database.name == "duckdb"
+    dialect = Dialect(results_page_size=1000, jobs_page_size=100)
+    roles = ROLES if everything else ROLES[:2]
+    world = World(
+        3, workspaces=len(roles), workflows=24, days=20, jobs_per_day=0.12, mean_results=14,
+        dialect=dialect,
+    )  # fmt: skip
+    with Sandbox(world) as sandbox:
+        harness = Harness(sandbox, database, folder)
+        harness.extra["TEST_TIME_FACTOR"] = TIME_FACTOR
+        story = Story(dict(zip(roles, world.workspaces, strict=True)))
+        teller = Teller(harness, Oracle(world), story)
+        teller.oracle.look()
+        shared = [*RESULT_ROWS, *LISTING_ROWS]
+        calm = [row for row in shared if not row.exit]
+        aside = [row for row in shared if row.exit]
+        own = list(WORKSPACE_ROWS) if everything else []
+        faults = aim(teller, "calm", calm) + aim(teller, "aside", aside)
+        sandbox.faults.add(*faults, *(aim_at_workspaces(teller) if everything else []))
+        second = [row for row in own if row.kind in ("second", "clock")]
+        names = [row.name for row in own]
+        sync(teller, ["calm", *(n for n in names if n in CALM)], [*calm, *own], expect=0)
+        failing = [*aside, *(row for row in own if row.exit)]
+        sync(teller, ["aside", *(n for n in names if n not in CALM)], failing, expect=1)
+        for row in harness.database.execute(
+            "select job_uid, position, cast(data as text) as data "
+            "from job_results order by job_uid, position"
+        ):
+            story.texts.setdefault(row["job_uid"], []).append(brief(row["data"]))
+        story.ledger = {row["job_uid"] for row in harness.rows("job_results_ledger")}
+        story.jobs = {row["uid"]: row for row in harness.rows("jobs")}
+        sandbox.faults.clear()
+        if second:
+            flow = story.targets[second[1].name].path.split("/")[2]
+            database.execute(
+                "update workflows set details_fetched_at = details_fetched_at + interval '1 year' "
+                "where uid = %s",
+                [flow],
+            )
+            for one in second:
+                target = Target(path="", uid=story.workspaces[one.name].uid, base_url="")
+                sandbox.faults.add(*(one.faults(target) if one.faults else ()))
+            sync(teller, [row.name for row in second], second, expect=0)
+            sandbox.faults.clear()
+        story.healed = sync(teller, list(roles), [], expect=0)
+        story.all_issues = str(harness.rows("sync_issues"))
+        database.execute("delete from jobs where name = 'made up'")
+        try:
+            assert_equal(harness, teller.oracle)
+        except AssertionError as error:
+            story.mismatch = str(error) or "differs"
+        return story
+
+
+def brief(text: str) -> str:
+    """A text, or the hash of a long one."""
+    return text if len(text) < LONG else hashlib.sha256(text.encode()).hexdigest()
