@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 TURN_POLL_SECONDS = 0.2
 TURN_SECONDS = 1800.0
 """How long another process may load into the same dataset."""
+SHORT_TURN_SECONDS = 5.0
+"""The same for what can do without: a session that was just closed ends a moment later."""
 FILE_SECONDS = 60.0
 """How long another process may hold the DuckDB file."""
 
@@ -161,7 +163,7 @@ def holding(
     Args:
         pipeline: Gives destination and dataset.
         within: Lock of this process.
-        is_patient: Whether to wait for other processes.
+        is_patient: Whether to wait long for other processes.
 
     Yields:
         A connection to it; None where it is neither DuckDB nor Postgres.
@@ -184,14 +186,13 @@ def holding(
 
 def _wait_for_turn(client: SqlClientBase[Any], dataset: str, *, is_patient: bool) -> None:
     """Takes an advisory lock; never waits in the database, where no signal ends it."""
-    for tried in range(int(TURN_SECONDS / TURN_POLL_SECONDS)):
+    seconds = TURN_SECONDS if is_patient else SHORT_TURN_SECONDS
+    for tried in range(int(seconds / TURN_POLL_SECONDS)):
         rows = client.execute_sql(
             "select pg_try_advisory_lock(hashtext(%s))", f"captaindata {dataset}"
         )
         if rows and rows[0][0]:
             return
-        if not is_patient:
-            break
         if tried == 0:
             logger.info("Another process loads into %s: waiting", dataset)
         wait_seconds(TURN_POLL_SECONDS)

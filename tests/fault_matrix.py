@@ -560,4 +560,13 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
     ),
 )
 
-ROWS = (*RESULT_ROWS, *LISTING_ROWS, *WORKSPACE_ROWS)
+OTHER_ROWS: tuple[MatrixRow, ...] = (
+    MatrixRow(  # tests/test_tls.py, for it takes a server with a certificate
+        name="`next` to plain http",
+        outcome="followed over https; loaded",
+        calls=2,
+        kind="tls",
+    ),
+)
+
+ROWS = (*RESULT_ROWS, *LISTING_ROWS, *WORKSPACE_ROWS, *OTHER_ROWS)

@@ -60,7 +60,8 @@ def test_however_small_the_limit_the_newest_job_is_finished(harness: Harness) ->
         ["sync", "--max-requests", "1"], environment=harness.environment(), folder=harness.folder
     )
     assert text.code == 0
-    assert f"the results of {done['results_left'] - 1} jobs are left for the next sync" in text.stdout
+    left = done["results_left"] - 1
+    assert f"the results of {left} jobs are left for the next sync" in text.stdout
     harness.sync()
     assert_equal(harness, oracle)
 

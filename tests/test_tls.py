@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from captaindata_source.api.v3 import V3Api
 from captaindata_source.errors import ApiError, ConfigError, UnavailableError
 from captaindata_source.http import HttpClient, RetryPolicy, Secret
 from tests.conftest import MakeHarness
@@ -35,6 +37,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.connections = 0
         self.requests: list[str] = []
+        self.answers: dict[str, bytes] = {}
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if is_tls else None
         if self.tls:
             self.tls.load_cert_chain(CERTIFICATE)
@@ -63,10 +66,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append(f"{self.requestline}\n{self.headers}")
+        body = self.server.answers.get(self.path, b"{}")
         self.send_response(200)
-        self.send_header("content-length", "2")
+        self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(body)
 
     def do_CONNECT(self) -> None:
         self.server.requests.append(f"{self.requestline}\n{self.headers}")
@@ -126,6 +130,23 @@ def test_a_self_signed_certificate_is_refused_before_the_key_is_sent(server: Ser
     assert server.connections == 1, "no retry makes it better"
     assert server.requests == []
     assert KEY not in said(caught.value)
+
+
+def test_a_next_link_to_plain_http_is_followed_over_https(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    path = "/jobs/j/results"
+    link = f"http://localhost:{server.port}{path}?cursor=c"
+    paging = json.dumps({"next": link, "have_next_page": True}).encode()
+    server.answers = {
+        path: b'{"results":[{"a":1}],"paging":%b}' % paging,
+        f"{path}?cursor=c": b'{"results":[{"a":2}]}',
+    }
+    with client(f"https://localhost:{server.port}") as http:
+        pages = list(V3Api(http).result_pages("j"))
+    assert pages == [[b'{"a":1}'], [b'{"a":2}']]
+    assert len(server.requests) == 2, "plain http would not have come through"
 
 
 def test_a_user_may_trust_more_but_never_another_hosts_certificate(
