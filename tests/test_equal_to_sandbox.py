@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import MakeHarness
+from tests.conftest import DATABASES, MakeHarness
 from tests.support.oracle import Oracle, assert_equal
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("seed", "database"),
+    [(seed, DATABASES[seed // 2 % 2]) for seed in range(12)],
+    indirect=["database"],
+)
 def test_equal_after_the_first_second_and_tenth_day(make_harness: MakeHarness, seed: int) -> None:
     # eight workflows, so that all that can happen to workflows happens
     harness = make_harness(seed, workspaces=1 + seed % 2, workflows=8)

@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--number", type=int, default=200, help="kills, for each database")
     parser.add_argument("--database", action="append", choices=DATABASES, help="repeatable")
+    parser.add_argument("--aimed", action="store_true", help="kills hit loads alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--days", type=int, default=200, help="of the soak")
     parser.add_argument("--pages", type=int, default=10_000, help="random ones")

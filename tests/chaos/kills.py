@@ -15,7 +15,15 @@ import duckdb
 import psycopg2
 
 from captaindata_source.sandbox import LoggedRequest, Sandbox, World
-from tests.chaos.phases import AFTER, BETWEEN, litter, loaded_packages, pending_packages, phase_of
+from tests.chaos.phases import (
+    AFTER,
+    BETWEEN,
+    litter,
+    loaded_packages,
+    loads_begun,
+    pending_packages,
+    phase_of,
+)
 from tests.chaos.places import Place
 from tests.support.harness import PARALLEL_REQUESTS, Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
@@ -23,6 +31,9 @@ from tests.support.oracle import Oracle, assert_equal
 KILLS_A_WORLD = 20
 """Then world and database are made anew: a world is slower the older it is."""
 PACKAGE_RESULTS = 10
+LOAD_SECONDS = 0.4
+"""About what the load of a package takes."""
+POLL_SECONDS = 0.002
 DAYS = (0.5, 1, 2, 3, 5)
 """That pass before a kill; chosen at random."""
 WORLD = {"workflows": 4, "days": 10, "jobs_per_day": 0.5, "mean_results": 6}
@@ -76,12 +87,21 @@ class _Syncs:
         assert synced.code == 0, f"exit {synced.code}: {synced.summary}\n{synced.stderr}"
         return synced.requests, seconds
 
-    def kill(self, after: float) -> _Killed | None:
-        """Kills a sync so many seconds after its start; None where it had ended before."""
+    def kill(self, after: float, *, load: int | None = None) -> _Killed | None:
+        """Kills a sync so many seconds after its start; None where it had ended before.
+
+        Args:
+            after: Seconds.
+            load: Counts them from the beginning of that load instead, from 0.
+        """
         log = self.harness.sandbox.log
         log.clear()
         before = loaded_packages(self.folder)
         process, _ = self.harness.start(data_dir=str(self.folder))
+        while load is not None and process.exitcode is None:
+            if len(loads_begun(self.folder) - before) > load:
+                break
+            process.join(POLL_SECONDS)
         process.join(after)
         if process.exitcode is not None:
             return None
@@ -113,7 +133,9 @@ class _Syncs:
         return synced, time.monotonic() - begun
 
 
-def kills(place: Place, *, number: int, has_twin: bool = True, seed: int = 0) -> list[Kill]:
+def kills(
+    place: Place, *, number: int, has_twin: bool = True, is_aimed: bool = False, seed: int = 0
+) -> list[Kill]:
     """Kills so many syncs, each over another state of the world, and runs each again.
 
     Every other time, dlt's working folder is lost between the two.
@@ -123,6 +145,8 @@ def kills(place: Place, *, number: int, has_twin: bool = True, seed: int = 0) ->
         number: How many.
         has_twin: Whether each sync first runs, without a kill, into a database of its own: that
             tells how long it takes, and which calls it makes. Without, the sync before tells.
+        is_aimed: Whether they hit loads alone, where a moment's difference matters most, instead of
+            any moment alike.
         seed: Chooses worlds, steps of their clocks, and moments.
     """
     found: list[Kill] = []
@@ -130,11 +154,13 @@ def kills(place: Place, *, number: int, has_twin: bool = True, seed: int = 0) ->
         if len(found) >= number:
             break
         at_most = min(KILLS_A_WORLD, number - len(found))
-        found += _kills_in_a_world(place, world_seed, at_most, has_twin=has_twin)
+        found += _kills_in_a_world(place, world_seed, at_most, has_twin=has_twin, is_aimed=is_aimed)
     return found
 
 
-def _kills_in_a_world(place: Place, seed: int, number: int, *, has_twin: bool) -> Iterator[Kill]:
+def _kills_in_a_world(
+    place: Place, seed: int, number: int, *, has_twin: bool, is_aimed: bool
+) -> Iterator[Kill]:
     rng = random.Random(seed)
     world = World(seed, workspaces=1 + seed % 2, **WORLD)  # type: ignore[arg-type]
     with Sandbox(world) as sandbox, ExitStack() as stack:
@@ -151,7 +177,10 @@ def _kills_in_a_world(place: Place, seed: int, number: int, *, has_twin: bool) -
             else:
                 world.advance(days=rng.choice(DAYS))
                 oracle.look()
-            killed = struck.kill(rng.uniform(0, seconds))
+            if is_aimed:
+                killed = struck.kill(rng.uniform(0, LOAD_SECONDS), load=rng.choice((0, 0, 1)))
+            else:
+                killed = struck.kill(rng.uniform(0, seconds))
             if killed is None:
                 struck.run()
             else:

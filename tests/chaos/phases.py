@@ -41,6 +41,12 @@ def loaded_packages(data_dir: Path) -> set[str]:
     return {path.name for path in data_dir.glob("pipelines/*/load/loaded/*/")}
 
 
+def loads_begun(data_dir: Path) -> set[str]:
+    """Ids of the load packages whose load may have begun, or is complete."""
+    begun = {path.name for path in data_dir.glob("pipelines/*/load/normalized/*/")}
+    return begun | loaded_packages(data_dir)
+
+
 def pending_packages(data_dir: Path) -> list[str]:
     """Load packages that are neither loaded nor dropped, as paths below the folder."""
     return _found(data_dir, "normalize/*/", "normalize/extracted/*/", "load/normalized/*/")

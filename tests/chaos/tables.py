@@ -24,7 +24,9 @@ def kills_table(arguments: argparse.Namespace) -> bool:
     rows, wrong = [header], []
     for database in arguments.database or DATABASES:
         with open_place(database) as place:
-            found = kills(place, number=arguments.number, seed=arguments.seed)
+            found = kills(
+                place, number=arguments.number, is_aimed=arguments.aimed, seed=arguments.seed
+            )
         for name, keeps_folder in (("kept", True), ("gone", False)):
             some = [kill for kill in found if kill.keeps_folder is keeps_folder]
             rows.append([database, name, *_row(some)])
