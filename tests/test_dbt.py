@@ -239,9 +239,8 @@ def break_rows(harness: Harness, dbt: Dbt) -> None:
     jobs = "source_related_captaindata_job_results_workspace_uid__job_uid__source_captaindata"
     assert {name: status for name, status in statuses.items() if status != "pass"} == {
         "source_unique_combination_captaindata_jobs_workspace_uid__uid": "fail",
-        "source_accepted_values_captaindata_sync_runs_outcome__loaded__partly_loaded__failed": (
-            "fail"
-        ),
+        "source_accepted_values_captaindata_sync_runs_outcome__"
+        "loaded__stopped_early__partly_loaded__failed": "fail",
         f"{jobs}_jobs___workspace_uid__uid": "warn",
         f"{jobs}_job_results_ledger___workspace_uid__job_uid": "warn",
     }

@@ -11,8 +11,8 @@
 --   last_sync_at: end of the last sync that read the table and did not fail, in UTC
 --   last_change_at: end of the last sync that wrote rows to the table, in UTC
 --   rows_last_change: rows that this sync wrote to the table
---   last_outcome: outcome of the workspace's last sync, whatever it read: loaded, partly_loaded or
---     failed
+--   last_outcome: outcome of the workspace's last sync, whatever it read: loaded,
+--     stopped_early, partly_loaded or failed
 --   syncs: syncs that read the table
 
 with source as (

@@ -2,6 +2,7 @@
 
     make chaos
     make chaos ARGS='kills --number 20 --database postgres'
+    make chaos ARGS='kills --number 20 --aimed'
 
 Each part prints a table; the exit code is 1 when anything was wrong. `tests/test_chaos.py` runs
 short forms of all parts.

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import itertools
 import random
-import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import psycopg2
 
 from captaindata_source.sandbox import LoggedRequest, Sandbox, World
-from tests.chaos.phases import (
-    AFTER,
-    BETWEEN,
-    litter,
-    loaded_packages,
-    loads_begun,
-    pending_packages,
-    phase_of,
-)
+from tests.chaos.phases import AFTER, BETWEEN, litter, phase_of
 from tests.chaos.places import Place
-from tests.support.harness import PARALLEL_REQUESTS, Harness, Synced
+from tests.chaos.striking import Killed, Syncs
+from tests.support.harness import PARALLEL_REQUESTS, Harness
 from tests.support.oracle import Oracle, assert_equal
 
 KILLS_A_WORLD = 20
@@ -33,7 +23,6 @@ KILLS_A_WORLD = 20
 PACKAGE_RESULTS = 10
 LOAD_SECONDS = 0.4
 """About what the load of a package takes."""
-POLL_SECONDS = 0.002
 DAYS = (0.5, 1, 2, 3, 5)
 """That pass before a kill; chosen at random."""
 WORLD = {"workflows": 4, "days": 10, "jobs_per_day": 0.5, "mean_results": 6}
@@ -62,75 +51,6 @@ class Kill:
     listing: int
     results: int
     is_beyond: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Killed:
-    """What a killed sync had asked for and left, and the packages that were loaded before it."""
-
-    requests: list[LoggedRequest]
-    folder: Path
-    loaded_before: set[str]
-
-
-class _Syncs:
-    """Syncs of a harness, in one working folder for dlt until that is lost."""
-
-    def __init__(self, harness: Harness) -> None:
-        harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = str(PACKAGE_RESULTS)
-        self.harness = harness
-        self.folder = harness.folder / "data"
-
-    def run(self) -> tuple[list[LoggedRequest], float]:
-        """Syncs without a kill: what it asked for, and the seconds that it took."""
-        synced, seconds = self._sync()
-        assert synced.code == 0, f"exit {synced.code}: {synced.summary}\n{synced.stderr}"
-        return synced.requests, seconds
-
-    def kill(self, after: float, *, load: int | None = None) -> _Killed | None:
-        """Kills a sync so many seconds after its start; None where it had ended before.
-
-        Args:
-            after: Seconds.
-            load: Counts them from the beginning of that load instead, from 0.
-        """
-        log = self.harness.sandbox.log
-        log.clear()
-        before = loaded_packages(self.folder)
-        process, _ = self.harness.start(data_dir=str(self.folder))
-        while load is not None and process.exitcode is None:
-            if len(loads_begun(self.folder) - before) > load:
-                break
-            process.join(POLL_SECONDS)
-        process.join(after)
-        if process.exitcode is not None:
-            return None
-        process.kill()
-        process.join()
-        return _Killed(log.entries, self.folder, before)
-
-    def lose_folder(self) -> None:
-        """Removes dlt's working folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def end(self) -> tuple[str, list[LoggedRequest], float]:
-        """Syncs to the end: why it is none, what it asked for, and the seconds that it took."""
-        try:
-            synced, seconds = self._sync()
-        except TimeoutError as error:
-            return str(error), [], 0.0
-        stuck = ""
-        if synced.code:
-            stuck = f"exit {synced.code}: {synced.summary}\n{synced.stderr}"
-        elif pending := pending_packages(self.folder):
-            stuck = f"left behind: {', '.join(pending)}"
-        return stuck, synced.requests, seconds
-
-    def _sync(self) -> tuple[Synced, float]:
-        self.harness.sandbox.log.clear()
-        begun = time.monotonic()
-        synced = self.harness.finish(*self.harness.start(data_dir=str(self.folder)))
-        return synced, time.monotonic() - begun
 
 
 def kills(
@@ -165,8 +85,11 @@ def _kills_in_a_world(
     world = World(seed, workspaces=1 + seed % 2, **WORLD)  # type: ignore[arg-type]
     with Sandbox(world) as sandbox, ExitStack() as stack:
         oracle = Oracle(world)
-        struck = _Syncs(stack.enter_context(place.harness(sandbox)))
-        twin = _Syncs(stack.enter_context(place.harness(sandbox))) if has_twin else None
+        struck, unhurt = (
+            Syncs(stack.enter_context(place.harness(sandbox)), package_results=PACKAGE_RESULTS)
+            for _ in range(2)
+        )
+        twin = unhurt if has_twin else None
         clean: list[LoggedRequest] | None = None
         oracle.look()
         seconds = 0.0 if twin else struck.run()[1]
@@ -196,8 +119,8 @@ def _kills_in_a_world(
 
 
 def _run_again(
-    syncs: _Syncs,
-    killed: _Killed,
+    syncs: Syncs,
+    killed: Killed,
     oracle: Oracle,
     clean: Sequence[LoggedRequest] | None,
     *,
