@@ -5,7 +5,7 @@
     ├── BusyError              another sync of the same workspace is running
     ├── DestinationError       the warehouse can't be reached, read or written
     └── ApiError               the API, or what stands before it, said no
-        ├── AuthError          401 or 403: fatal for the workspace
+        ├── AuthError          401: fatal for the workspace; 403: for the object
         ├── NotFoundError      404: fatal for the object
         ├── RefusedError       any other 4xx: fatal for the call
         ├── UnavailableError   still failing after all retries
@@ -35,7 +35,6 @@ __all__ = [
     "UnavailableError",
     "UnreachableError",
     "root_error",
-    "root_message",
 ]
 
 
@@ -125,9 +124,6 @@ class ForeignHostError(ContractError):
     kind = "foreign_link"
 
 
-MESSAGE_LENGTH = 500
-
-
 def root_error(error: BaseException) -> BaseException:
     """Our own error among the causes of one, else the first of them; dlt wraps errors several
     layers deep."""
@@ -138,11 +134,3 @@ def root_error(error: BaseException) -> BaseException:
         hidden = None if seen.__suppress_context__ else seen.__context__
         error, seen = seen, seen.__cause__ or hidden
     return error
-
-
-def root_message(error: BaseException) -> str:
-    """The root of an error in one line."""
-    error = root_error(error)
-    if isinstance(error, CaptainDataError):
-        return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:MESSAGE_LENGTH]}"

@@ -39,9 +39,6 @@ class Guard:
         self._is_strict = is_strict
         self._unanswered = 0
         self._lock = threading.Lock()
-        self.trusts_counts = True
-        """Whether a `row_count` that differs from the rows is a reason to read them again; until
-        rows that were read twice show that it is the count that means something else."""
 
     def answered(self) -> None:
         """Tells that an object came as promised."""

@@ -113,7 +113,6 @@ class IssueLog:
         self._taken: list[Issue] = []
         self._set_aside: dict[str, Issue] = {}
         self.count = 0
-        """Issues so far; those that are the same count once a load package."""
 
     @contextmanager
     def about(
@@ -154,6 +153,11 @@ class IssueLog:
         """What the next sync has to try again."""
         with self._lock:
             return list(self._set_aside.values())
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether there are issues that were not taken yet."""
+        return bool(self._found)
 
     def take(self) -> list[Issue]:
         """The issues since the last take."""

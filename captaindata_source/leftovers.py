@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,11 @@ from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileNa
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.errors import root_message
-from captaindata_source.remedies import is_passing
+from captaindata_source.database import last_load
+from captaindata_source.remedies import message_of, spares_package
 from captaindata_source.source import SOURCE_NAME
 
-__all__ = ["make_missing_tables", "restart", "settle"]
+__all__ = ["make_missing_tables", "packages", "restart", "settle"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +43,21 @@ STATES = (
 )
 
 
-def settle(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None, *, workspace: str) -> None:
-    """Loads what an earlier sync left behind; drops it where that fails, or failed before.
+def settle(
+    pipeline: dlt.Pipeline,
+    client: SqlClientBase[Any] | None,
+    *,
+    workspace: str,
+    workspace_uid: str,
+) -> None:
+    """Loads what an earlier sync left behind; drops it where that fails, or failed before, or
+    where the workspace was synced since from another folder.
 
     Args:
         pipeline: Of the workspace, whose lock is held.
         client: Connected to its destination; None where there is no such thing.
         workspace: Its name.
+        workspace_uid: The workspace.
 
     Raises:
         Exception: The destination can't be used now; what was left behind is kept.
@@ -60,26 +69,28 @@ def settle(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None, *, workspa
         _remove_remains(pipeline)
         for name in pipeline.schemas.list_schemas():
             pipeline.schemas.load_schema(name)
-        if not (pipeline.list_extracted_load_packages() or _packages(pipeline)):
+        left = [*pipeline.list_extracted_load_packages(), *packages(pipeline)]
+        if not left:
             return
         tried.touch()
+        if client is not None and workspace_uid is not None:
+            _refuse_outdated(left, last_load(client, workspace_uid))
         _forget_loaded(pipeline, client)
         restart(pipeline)
         pipeline.normalize()
-        while _packages(pipeline):
+        while packages(pipeline):
             pipeline.load()
         tried.unlink()
     except Exception as error:
-        if signals.was_signal_received():
-            tried.unlink(missing_ok=True)
-            raise
-        if is_passing(error):
+        if signals.was_signal_received() or spares_package(error):
+            with suppress(OSError):
+                tried.unlink(missing_ok=True)
             raise
         logger.warning(
             "Workspace %s: what an earlier sync left in dlt's working folder can't be loaded and "
             "is dropped; its jobs are fetched again (%s)",
             workspace,
-            root_message(error),
+            message_of(error),
         )
         pipeline.drop()
 
@@ -136,6 +147,12 @@ def _refuse_second_try(tried: Path) -> None:
         raise RuntimeError("an earlier try failed")
 
 
+def _refuse_outdated(left: Sequence[str], last: str) -> None:
+    """Older rows would replace newer ones, for good where the API no longer lists the job."""
+    if min(left) < last:
+        raise RuntimeError("the workspace was synced since, from another folder")
+
+
 def restart(pipeline: dlt.Pipeline) -> None:
     """Puts the packages that wait for their load back to its beginning.
 
@@ -143,7 +160,7 @@ def restart(pipeline: dlt.Pipeline) -> None:
     same job once more would put its rows into staging twice; a package that begins anew empties
     staging first, and merging the same rows again changes nothing.
     """
-    for folder in _packages(pipeline):
+    for folder in packages(pipeline).values():
         for state in STATES:
             for file in list((folder / state).iterdir()):
                 if file.suffix == ".exception":
@@ -163,10 +180,10 @@ def restart(pipeline: dlt.Pipeline) -> None:
         (folder / PackageStorage.APPLIED_SCHEMA_UPDATES_FILE_NAME).unlink(missing_ok=True)
 
 
-def _packages(pipeline: dlt.Pipeline) -> list[Path]:
-    """Folders of the packages that wait for their load, the oldest first."""
+def packages(pipeline: dlt.Pipeline) -> dict[str, Path]:
+    """The packages that wait for their load and their folders, the oldest first."""
     folder = Path(pipeline.working_dir) / "load" / "normalized"
-    return sorted(folder.glob("*/"))
+    return {each.name: each for each in sorted(folder.glob("*/"))}
 
 
 def _remove_remains(pipeline: dlt.Pipeline) -> None:
@@ -177,13 +194,15 @@ def _remove_remains(pipeline: dlt.Pipeline) -> None:
             shutil.rmtree(remains)
     for past in (folder / "load" / "loaded").glob("*/"):
         shutil.rmtree(past)
+    for package in packages(pipeline):  # dlt takes two steps to move on; it was killed between
+        shutil.rmtree(folder / "normalize" / "extracted" / package, ignore_errors=True)
 
 
 def _forget_loaded(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None) -> None:
     """Drops packages whose load was committed: their process ended before it noted so."""
-    packages = {folder.name: folder for folder in _packages(pipeline)}
-    for load_id in _loaded(client, list(packages)) if packages and client else ():
-        shutil.rmtree(packages[load_id])
+    found = packages(pipeline)
+    for load_id in _loaded(client, list(found)) if found and client else ():
+        shutil.rmtree(found[load_id])
 
 
 def _loaded(client: SqlClientBase[Any], load_ids: Sequence[str]) -> list[str]:

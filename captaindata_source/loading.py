@@ -8,7 +8,7 @@ import threading
 import dlt
 from dlt.common.runtime import signals
 
-from captaindata_source.leftovers import restart
+from captaindata_source.leftovers import packages, restart
 from captaindata_source.locks import Turn, holding
 from captaindata_source.remedies import is_passing, message_of
 from captaindata_source.waiting import wait_seconds
@@ -18,7 +18,7 @@ __all__ = ["load"]
 logger = logging.getLogger(__name__)
 
 LOAD_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds before each further try: a minute in all."""
+"""Seconds before each further try: a minute in all, after `FILE_SECONDS` in the first at most."""
 
 
 def load(pipeline: dlt.Pipeline, *, turn: Turn, within: threading.Lock, workspace: str) -> None:
@@ -36,8 +36,9 @@ def load(pipeline: dlt.Pipeline, *, turn: Turn, within: threading.Lock, workspac
     is_again = False
     for seconds in (*LOAD_WAITS, None):
         try:
-            with holding(pipeline, within=within):
-                turn.check()
+            # only the first try waits for a file, in the lock that all workspaces share
+            with holding(pipeline, within=within, waits_for_file=not is_again) as client:
+                turn.check(client, max(packages(pipeline), default=""))
                 if is_again:
                     restart(pipeline)
                 pipeline.load()

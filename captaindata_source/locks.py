@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -15,7 +16,15 @@ import dlt
 import fasteners
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.database import DUCKDB, POSTGRES, SessionLock, connected, this_process
+from captaindata_source.database import (
+    DUCKDB,
+    POSTGRES,
+    SessionLock,
+    connected,
+    file_of,
+    last_load,
+    this_process,
+)
 from captaindata_source.errors import BusyError, DestinationError
 from captaindata_source.waiting import wait_seconds
 
@@ -37,23 +46,39 @@ class Turn:
 
     Args:
         session: What Postgres knows of it; None elsewhere.
+        workspace_uid: The workspace.
     """
 
-    def __init__(self, session: SessionLock | None) -> None:
+    def __init__(self, session: SessionLock | None, workspace_uid: str) -> None:
         self._session = session
+        self._workspace_uid = workspace_uid
+        self._last_load = f"{time.time():.6f}"
 
-    def check(self) -> None:
+    def check(self, client: SqlClientBase[Any] | None, load_id: str) -> None:
         """Sees that it is held still; takes it again where its connection to Postgres broke.
 
+        Args:
+            client: Connected to the destination; None where there is no such thing.
+            load_id: What is about to be loaded.
+
         Raises:
-            BusyError: Another sync has taken it meanwhile.
+            BusyError: Another sync has taken it meanwhile, and maybe ended already.
             DestinationError: Postgres can't be reached.
         """
-        if self._session is not None and (holder := self._session.renew()) is not None:
-            raise BusyError(
-                "The connection broke that kept other syncs of this workspace away, and another "
-                f"one began meanwhile ({holder}): this one ends, what it committed is kept"
-            )
+        if self._session is not None and client is not None and not self._session.is_held():
+            if (holder := self._session.retake()) is not None:
+                raise _lost(holder)
+            if last_load(client, self._workspace_uid) > self._last_load:
+                self._session.release()  # it stays lost, however often one asks
+                raise _lost("which has ended")
+        self._last_load = max(self._last_load, load_id)
+
+
+def _lost(holder: str) -> BusyError:
+    return BusyError(
+        "The connection broke that kept other syncs of this workspace away, and another one began "
+        f"meanwhile ({holder}): this one ends, what it committed is kept"
+    )
 
 
 @contextmanager
@@ -85,10 +110,10 @@ def alone(pipeline: dlt.Pipeline, *, workspace_uid: str) -> Iterator[Turn]:
                 stack.callback(session.release)
                 if (holder := session.take()) is not None:
                     raise _busy(holder)
-            elif (file := Path(str(client.credentials.database))).suffix:
+            elif (file := file_of(client)) is not None:
                 what = f"{client.dataset_name}\n{workspace_uid}"
                 stack.enter_context(_lock_beside(file.resolve(), what))
-        yield Turn(session)
+        yield Turn(session, workspace_uid)
 
 
 @contextmanager
@@ -156,7 +181,11 @@ def _busy(holder: str) -> BusyError:
 
 @contextmanager
 def holding(
-    pipeline: dlt.Pipeline, *, within: threading.Lock, is_patient: bool = True
+    pipeline: dlt.Pipeline,
+    *,
+    within: threading.Lock,
+    is_patient: bool = True,
+    waits_for_file: bool = True,
 ) -> Iterator[SqlClientBase[Any] | None]:
     """Holds the destination: whoever changes it does so in turn, in whichever process.
 
@@ -164,6 +193,7 @@ def holding(
         pipeline: Gives destination and dataset.
         within: Lock of this process.
         is_patient: Whether to wait long for other processes.
+        waits_for_file: Whether to do so for a process that holds the DuckDB file.
 
     Yields:
         A connection to it; None where it is neither DuckDB nor Postgres.
@@ -177,7 +207,8 @@ def holding(
             yield None
             return
         # DuckDB: held open, or each of dlt's load jobs would open and checkpoint the file
-        with connected(pipeline, patience=FILE_SECONDS if is_patient else 0.0) as client:
+        patience = FILE_SECONDS if is_patient and waits_for_file else 0.0
+        with connected(pipeline, patience=patience) as client:
             if kind == POSTGRES:
                 # other processes would race to create the same tables; ends with its session
                 _wait_for_turn(client, pipeline.dataset_name, is_patient=is_patient)

@@ -14,6 +14,7 @@ import dlt
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
+    InvalidNativeValue,
 )
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
@@ -25,8 +26,9 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
 from captaindata_source.database import DUCKDB, POSTGRES
 from captaindata_source.destinations import read_once
-from captaindata_source.errors import CaptainDataError, ConfigError, root_message
+from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.locks import folder_lock
+from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
 from captaindata_source.tables import TABLES
 from captaindata_source.views.definitions import views_schema
@@ -37,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_DATASET = "captaindata"
 DEFAULT_DUCKDB_FILE = "warehouse.duckdb"
+ADDRESSES = {
+    DUCKDB: "the path of a file",
+    POSTGRES: "postgresql://user:password@host:5432/database, with %40 for @ within the password",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +142,21 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
             ".dlt/secrets.toml or the environment "
             f"(DESTINATION__{options.destination.upper()}__CREDENTIALS)"
         ) from None
+    except InvalidNativeValue:  # its words are the credentials
+        raise ConfigError(
+            f"Destination {options.destination!r} can't be used: its credentials can't be read. "
+            f"Set DESTINATION__{options.destination.upper()}__CREDENTIALS, or the same in "
+            f".dlt/secrets.toml, to {ADDRESSES.get(kind.destination_type, 'an address')}"
+        ) from None
     except (ImportError, MissingDependencyException) as error:
         raise ConfigError(
             f"Destination {options.destination!r} needs packages that are not installed; for "
-            f"postgres: pip install 'captaindata-source[postgres]' ({root_message(error)})"
+            f"postgres: pip install 'captaindata-source[postgres]' ({message_of(error)})"
         ) from None
     except (ValueError, dlt.common.exceptions.DltException) as error:
         raise ConfigError(
-            f"Destination {options.destination!r} can't be used: {root_message(error)}"
-        ) from error
+            f"Destination {options.destination!r} can't be used: {message_of(error)}"
+        ) from None
     schemas = (options.dataset, views_schema(options.dataset))
     if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem in schemas:
         raise ConfigError(
@@ -174,7 +186,7 @@ def _pipeline(
                 "dlt's working folder %s can't be used and is made anew; what was not loaded is "
                 "fetched again (%s)",
                 broken,
-                root_message(error),
+                message_of(error),
             )
             if broken.is_dir():
                 shutil.rmtree(broken)

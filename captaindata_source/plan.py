@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from dlt.common.runtime import signals
-
 from captaindata_source.api import Api, Record
 from captaindata_source.errors import ApiError
 from captaindata_source.guard import Guard
@@ -24,6 +22,7 @@ from captaindata_source.issues import KEPT, MENDED, REREAD, IssueLog
 from captaindata_source.queue import ResultJob, ResultQueue
 from captaindata_source.records import Row, digest, row_hash, shape
 from captaindata_source.settings import Settings
+from captaindata_source.stages import Stages, Task
 from captaindata_source.tables import (
     DELETE_MARK,
     JOB_RESULTS,
@@ -86,10 +85,8 @@ class SyncPlan:
         self._seen: set[str] = set()
         self._unread: set[str] = set()
         """Workflows whose jobs could not be listed: what is known of those stays as it is."""
-        self._tasks: deque[Callable[[], None]] = deque()
-        self._unfinished = 0
-        self._helpers = 0
-        self._stage = 0
+        self.listing = Stages(self._listing_tasks, self._unlisted_tasks, self._sort_queue)
+        """Lists jobs and compares them, by whichever threads help."""
 
     # -- workspaces ---------------------------------------------------------------------------
 
@@ -191,50 +188,7 @@ class SyncPlan:
 
     # -- jobs ---------------------------------------------------------------------------------
 
-    @property
-    def is_listed(self) -> bool:
-        """Whether all jobs were listed and compared."""
-        return self._stage == len(self._stages) and self._unfinished == 0
-
-    def take_help(self, *, limit: int) -> Callable[[], None] | None:
-        """A call that lists jobs until there is nothing left to list; None where none is needed.
-
-        Args:
-            limit: Calls that may be under way at once.
-        """
-        with self._lock:
-            while not self._unfinished and self._stage < len(self._stages):
-                self._tasks.extend(self._stages[self._stage]())
-                self._stage += 1
-                self._unfinished = len(self._tasks)
-            if not self._tasks or self._helpers >= limit:
-                return None
-            self._helpers += 1
-            return self._help
-
-    @property
-    def _stages(self) -> tuple[Callable[[], list[Callable[[], None]]], ...]:
-        return self._listing_tasks, self._unlisted_tasks, self._sort_queue
-
-    def _help(self) -> None:
-        try:
-            while self._tasks:
-                try:
-                    task = self._tasks.popleft()
-                except IndexError:
-                    return
-                signals.raise_if_signalled()
-                task()
-                with self._lock:
-                    self._unfinished -= 1
-        except BaseException:
-            self._tasks.clear()  # the sync fails: no more calls
-            raise
-        finally:
-            with self._lock:
-                self._helpers -= 1
-
-    def _listing_tasks(self) -> list[Callable[[], None]]:
+    def _listing_tasks(self) -> list[Task]:
         return [partial(self._list_jobs, record["uid"]) for record in self.workflows()]
 
     def _list_jobs(self, workflow_uid: str) -> None:
@@ -265,9 +219,9 @@ class SyncPlan:
             self.guard.set_aside(error, f"Job {record['uid']}, which is listed in two versions,")
             return record
 
-    def _unlisted_tasks(self) -> list[Callable[[], None]]:
+    def _unlisted_tasks(self) -> list[Task]:
         """Jobs that the API no longer lists: those not final are read one by one."""
-        tasks: list[Callable[[], None]] = []
+        tasks: list[Task] = []
         unsettled: list[str] = []
         for uid, known in self._memory.jobs.items():
             if uid in self._seen or known.is_deleted or known.workflow_uid in self._unread:
@@ -315,7 +269,7 @@ class SyncPlan:
             for row in self._read_rows(JOBS, [uid]):
                 self._keep(JOBS, self.job_rows, {**row, "is_deleted": True, "loaded_at": self.now})
 
-    def _sort_queue(self) -> list[Callable[[], None]]:
+    def _sort_queue(self) -> list[Task]:
         self.queue.sort()
         return []
 

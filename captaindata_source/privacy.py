@@ -22,7 +22,8 @@ Redact = Callable[[Sequence[bytes]], Sequence[bytes]]
 """A page of results, each as JSON text, to the page that may be stored."""
 
 _SPACE = rb"[ \t\r\n]*"
-_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+# possessive: else each escape of a string is a place to come back to, of more bytes than it has
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _SCALAR = rb"[-+.0-9A-Za-z]+"
 _FLAGS = re.DOTALL
 _STRINGS = re.compile(_STRING, _FLAGS)

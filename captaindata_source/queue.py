@@ -166,8 +166,9 @@ class Package:
             self._report()
 
     def failed(self) -> None:
-        """Counts a job that was set aside."""
+        """Counts a job that was set aside; another one is handed out in its place."""
         with self._lock:
+            self._handed_out -= 1
             self._report()
 
     def cancel(self) -> None:

@@ -34,6 +34,10 @@ HASH_VERSION = 1
 MAX_BIGINT = 2**63
 MAX_EPOCH_SECONDS = 253_402_300_800
 """Year 10000; a larger number is taken for milliseconds."""
+MAX_DEPTH = 200
+"""Of an unknown nested field; dlt's encoder gives up at 254."""
+MAX_UNKNOWN_FIELDS = 200
+SURPLUS_COLUMN = "api_surplus_fields"
 RESERVED_PREFIX = "_dlt_"
 _NAMING = NamingConvention()
 
@@ -55,7 +59,8 @@ def shape(
     Returns:
         All of the record's fields, known ones with the column's type. An unknown field whose
         column would overwrite another, one of ours or one of dlt's, is prefixed with `api_`; so is
-        the text of a value that its column can't hold.
+        the text of a value that its column can't hold. Beyond `MAX_UNKNOWN_FIELDS` they share
+        one JSON column, `SURPLUS_COLUMN`: Postgres has 1,600 columns a table.
     """
     row: Row = {}
     others: dict[str, object] = {}
@@ -80,8 +85,11 @@ def shape(
                 type(value).__name__,
                 name,
             )
+    surplus = {name: others.pop(name) for name in sorted(others)[MAX_UNKNOWN_FIELDS:]}
     columns = _column_names(table, list(others)) if others else {}
     row.update({columns[name]: _unknown(value) for name, value in others.items()})
+    if surplus:
+        row[SURPLUS_COLUMN] = {name: _unknown(value) for name, value in surplus.items()}
     return row
 
 
@@ -205,9 +213,19 @@ def _unknown(value: object) -> object:
         return _text(value)
     text = bytes(value).decode("utf-8", "replace")
     try:
-        return json.loads(text, parse_int=_storable_int, parse_float=_storable_float)
+        found = json.loads(text, parse_int=_storable_int, parse_float=_storable_float)
     except (ValueError, RecursionError):
-        return text
+        return [text]
+    return found if _is_storable(found, MAX_DEPTH) else [text]
+
+
+def _is_storable(value: object, depth: int) -> bool:
+    """Whether dlt's encoder takes it; as a text in a list anything stays JSON."""
+    if isinstance(value, dict):
+        return depth > 0 and all(_is_storable(each, depth - 1) for each in value.values())
+    if isinstance(value, list):
+        return depth > 0 and all(_is_storable(each, depth - 1) for each in value)
+    return True
 
 
 def _storable_int(text: str) -> int | str:

@@ -1,6 +1,9 @@
 """From what a database, a disk or dlt says to what happened and what to do about it.
 
 One table. Drivers are not imported: they are extras, and an error tells by itself who raised it.
+
+What they say may hold rows and passwords. `message_of` and `words_of` are the only ways from an
+error to a person, a log or a table, and leave both out.
 """
 
 from __future__ import annotations
@@ -10,31 +13,37 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from captaindata_source.errors import CaptainDataError, DestinationError, root_message
+from captaindata_source.errors import CaptainDataError, DestinationError, root_error
 
-__all__ = ["as_destination_error", "is_passing", "message_of"]
+__all__ = ["as_destination_error", "is_passing", "message_of", "spares_package", "words_of"]
 
 
 class _Case(NamedTuple):
     """What an error is known by, what it means, and what helps.
 
-    `pattern` is searched in `driver code type: message`. What is passing may work a moment later.
+    `pattern` is matched with `driver code type: message`, of which no row is a part. What is
+    passing may work a moment later. Where the package may be to blame that was loaded, or the
+    folder that it is in, another package may load where this one never will.
     """
 
     pattern: str
     what: str
     remedy: str
     is_passing: bool = False
+    may_be_package: bool = False
 
 
+LIBPQ = r"postgres (?:-----|08...|28...|3D...|53...|57...|58...) .*"
+"""Where libpq speaks, or the server about itself; other messages may quote what was loaded."""
 PG_CREDENTIALS = "destination.postgres.credentials"
 DUCKDB_CREDENTIALS = "destination.duckdb.credentials"
+NO_FOLDER = "dlt's working folder can't be written"
 GO_ON = "what was committed is kept, and the next sync goes on from there"
 
 CASES = (
     # -- Postgres: SQLSTATE where there is one, ----- where the driver or libpq speaks
     _Case(
-        r"postgres (53100|\S+ .*No space left on device)",
+        rf"postgres 53100|{LIBPQ}No space left on device",
         "The disk of the Postgres server is full",
         f"free some space there; {GO_ON}",
     ),
@@ -51,27 +60,27 @@ CASES = (
         "schemas), and load with the one role that made the tables",
     ),
     _Case(
-        r"postgres \S+ .*(password authentication failed|no password supplied|pg_hba\.conf"
-        r"|authentication|FATAL:.* (role|database) .* does not exist)|postgres (28...|3D000)",
+        rf"postgres (28...|3D000)|{LIBPQ}(no password supplied|pg_hba\.conf|authentication"
+        r"|FATAL:.* (role|database) .* does not exist)",
         "Postgres refuses the login",
         f"check user, password and database in {PG_CREDENTIALS}",
     ),
     _Case(
-        r"postgres (53300|\S+ .*(too many (clients|connections)|connection slots))",
+        rf"postgres 53300|{LIBPQ}(too many (clients|connections)|connection slots)",
         "Postgres has no connection free",
         f"end some sessions or raise max_connections; {GO_ON}",
         is_passing=True,
     ),
     _Case(
-        r"postgres \S+ .*(invalid port|invalid connection option|invalid dsn|invalid integer value"
-        r"|missing \"=\"|sslmode|server does not support SSL)",
+        rf"{LIBPQ}(invalid (port|connection option|dsn|integer value|percent-encoded|URI)"
+        r"|missing [\"…]|sslmode|server does not support SSL)",
         "The address of Postgres can't be used",
         f"check host, port and options in {PG_CREDENTIALS}",
     ),
     _Case(
-        r"postgres \S+ .*connection to server .*failed"
-        r"|postgres \S+ .*(could not translate host name|Connection refused|No route to host"
-        r"|Network is unreachable|timeout expired|starting up|shutting down|could not connect)"
+        rf"{LIBPQ}(connection to server .*failed|could not translate host name"
+        r"|Connection refused|No route to host|Network is unreachable|timeout expired"
+        r"|starting up|shutting down|could not connect)"
         r"|postgres 57P03",
         "Postgres can't be reached",
         f"see that it runs, and that host and port in {PG_CREDENTIALS} are right and no firewall "
@@ -79,7 +88,7 @@ CASES = (
         is_passing=True,
     ),
     _Case(
-        r"postgres (08...|57P0.)|postgres \S+ .*(server closed the connection|connection (already|"
+        rf"postgres (08...|57P0.)|{LIBPQ}(server closed the connection|connection (already|"
         r"has been|not) (closed|open)|terminating connection|could not (send|receive) data"
         r"|SSL SYSCALL|SSL connection|no connection to the server|lost synchronization"
         r"|Connection reset|Broken pipe)|postgres ----- (Operational|Interface)Error",
@@ -96,21 +105,24 @@ CASES = (
     _Case(
         r"postgres 57014",
         "Postgres ended a statement of the load",
-        "raise statement_timeout for the role that loads, or make package_max_results smaller",
+        "raise statement_timeout for the role that loads; a smaller package_max_results makes what "
+        "is fetched from then on load faster",
     ),
     _Case(
         r"postgres 53200",
         "Postgres ran out of memory",
         "give it more, or make package_max_results smaller",
+        may_be_package=True,
     ),
     _Case(
         r"postgres (42P01|3F000)",
         "A table or schema vanished while it was used",
         "let nothing drop it while a sync runs; the next sync makes it anew",
+        may_be_package=True,
     ),
     # -- DuckDB
     _Case(
-        r"duckdb .*Could not set lock on file",
+        r"duckdb IOException: .*Could not set lock on file",
         "The DuckDB file is open in another process, and one alone may write to it",
         "close it there, and let readers use the copy that publish_copy leaves",
         is_passing=True,
@@ -121,7 +133,7 @@ CASES = (
         f"free some space there; {GO_ON}",
     ),
     _Case(
-        r"duckdb .*(read-only mode|read only mode|readonly)",
+        r"duckdb .*(Cannot execute statement of type|read-only mode|read only mode|readonly)",
         "The DuckDB file is opened read-only",
         f"take read_only out of {DUCKDB_CREDENTIALS}",
     ),
@@ -147,19 +159,22 @@ CASES = (
         "The DuckDB file is no database, or a damaged one",
         f"name another file in {DUCKDB_CREDENTIALS}, or put a backup in its place; without it the "
         "next sync makes a new one, with what the API still lists",
+        may_be_package=True,
     ),
     _Case(
         r"duckdb .*(database has been invalidated|FATAL Error|INTERNAL Error)",
         "DuckDB gave up after an earlier error",
         f"sync again; {GO_ON}",
+        may_be_package=True,
     ),
     _Case(
         r"duckdb (OutOfMemory|.*Out of Memory|.*could not allocate)",
         "DuckDB ran out of memory",
         "give the process more, or make package_max_results smaller",
+        may_be_package=True,
     ),
     _Case(
-        r"duckdb .*([Cc]onflict|write-write)",
+        r"duckdb TransactionException: [^\"]*([Cc]onflict|write-write)",
         "DuckDB undid a change because another one touched the same rows",
         f"sync again; {GO_ON}",
         is_passing=True,
@@ -171,9 +186,15 @@ CASES = (
         f"free some space, or let DLT_DATA_DIR name a folder on another disk; {GO_ON}",
     ),
     _Case(
-        r"system (EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST)",
-        "dlt's working folder can't be written",
+        r"system (EACCES|EPERM|EROFS)",
+        NO_FOLDER,
         "give this user the right to, or let DLT_DATA_DIR name another folder",
+    ),
+    _Case(
+        r"system (ENOTDIR|EISDIR|EEXIST)",
+        NO_FOLDER,
+        "give this user the right to, or let DLT_DATA_DIR name another folder",
+        may_be_package=True,
     ),
     _Case(
         r"system ENOENT|dlt (LoadPackageNotFound|LoadPackageAlreadyCompleted|SchemaNotFoundError"
@@ -181,13 +202,19 @@ CASES = (
         "A file of dlt's working folder is gone",
         "let nothing clean it up while a sync runs, or let DLT_DATA_DIR name another folder; "
         + GO_ON,
+        may_be_package=True,
     ),
     _Case(
         r"system (EMFILE|ENFILE)",
         "Too many files are open",
         "raise the limit (ulimit -n)",
     ),
-    _Case(r"system EIO", "The disk failed", "check it; " + GO_ON),
+    _Case(
+        r"system EIO",
+        "The disk failed",
+        f"check it; {GO_ON}",
+        may_be_package=True,
+    ),
 )
 
 DRIVERS = {
@@ -198,9 +225,36 @@ DRIVERS = {
     "dlt": "dlt",
 }
 NO_CODE = "-----"
-DETAIL_LENGTH = 300
+MAX_LENGTH = 300
 HINTS = re.compile(r"[.,]? (See also|However, you would) .*")
-SECRETS = re.compile(r"(?<=://)[^\s@]*@|(?i:password)\s*=\s*\S+")
+SECRETS = re.compile(
+    r"(?<=://)\S*@|(?<=\")[^\"\s]*@"
+    r"|(?i:password)[\"']?\s*[=:]\s*(?:'(?:[^'\\]|\\.)*(?:'|$)|\"(?:[^\"\\]|\\.)*(?:\"|$)|\S+)"
+)
+MORE = re.compile(r"\s*\b(DETAIL|CONTEXT|HINT|LINE \d+|QUERY|Query was|SQLSTATE):.*")
+"""What follows the first sentence of Postgres, where it is on the same line."""
+DATA = re.compile(r"(?:\d|[\"'{\[]|\bwith message\b).*")
+"""From where on a message may hold what was to be loaded."""
+PLAIN_POSTGRES = re.compile(r"(0[8A]|2[35BDF]|28|3[BDF]|4[024]|5[3-8]|XX)...")
+"""SQLSTATEs whose first sentence names tables, columns and roles, and holds no value of a row."""
+QUOTING = re.compile(rf"22|{NO_CODE}")
+"""Those that quote what they speak of; all others are words of whoever wrote a trigger."""
+PLAIN_LIBPQ = re.compile(r"connection to server |could not translate host name")
+"""What else libpq quotes may be a piece of a password that it took for something else."""
+PLAIN_DUCKDB = {
+    "BinderException",
+    "CatalogException",
+    "ConnectionException",
+    "DependencyException",
+    "IOException",
+    "NotImplementedException",
+    "OutOfMemoryException",
+    "PermissionException",
+    "SerializationException",
+}
+TELLING_DUCKDB = PLAIN_DUCKDB | {"FatalException", "InternalException", "TransactionException"}
+"""Whose cause is known by their words, which may come with a value."""
+OF_A_FILE = re.compile(r"[^\"'{\[]*\b(Could not|Cannot|Failed to) \w+( \w+)? file \"")
 
 
 def as_destination_error(error: BaseException) -> DestinationError | None:
@@ -209,20 +263,43 @@ def as_destination_error(error: BaseException) -> DestinationError | None:
     if found is None:
         return None
     case, cause = found
-    return DestinationError(f"{case.what}: {case.remedy} ({_detail(cause)})")
+    return DestinationError(f"{case.what}: {case.remedy} ({words_of(cause)})")
 
 
 def message_of(error: BaseException) -> str:
-    """One line for people: our own words where there are some, else the root of the error."""
-    if any(isinstance(each, CaptainDataError) for each in _chain(error)):
-        return root_message(error)
-    return str(as_destination_error(error) or SECRETS.sub("…", root_message(error)))
+    """One line for people: our own words where there are some, else what the table knows, else the
+    root of the error."""
+    root = root_error(error)
+    if isinstance(root, CaptainDataError):
+        return str(root)
+    if known := as_destination_error(error):
+        return str(known)
+    words = words_of(root)
+    name = type(root).__name__
+    return name if words in ("", name) else f"{name}: {words}"
+
+
+def words_of(error: BaseException) -> str:
+    """What an error itself says, in one line, without secrets and without what was to be loaded."""
+    if isinstance(error, CaptainDataError):
+        return str(error)
+    said = _first_sentence(error) or type(error).__name__
+    if not _is_plain(error):
+        is_raised = _driver(error) == "postgres" and not QUOTING.match(_code(error))
+        said = f"SQLSTATE {_code(error)}" if is_raised else DATA.sub("…", said)
+    return SECRETS.sub("…", HINTS.sub("", said))[:MAX_LENGTH]
 
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same may work a moment later."""
     found = _find(error)
     return found is not None and found[0].is_passing
+
+
+def spares_package(error: BaseException) -> bool:
+    """Whether it is the destination or the machine that failed, whatever is loaded."""
+    found = _find(error)
+    return found is not None and not found[0].may_be_package
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -244,20 +321,43 @@ def _find(error: BaseException) -> tuple[_Case, BaseException] | None:
 
 
 def _signature(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    said = _first_sentence(error)
     if isinstance(error, OSError) and error.errno is not None:
-        return f"system {errno.errorcode.get(error.errno, error.errno)} {text}"
-    modules = [kind.__module__.split(".")[0] for kind in type(error).__mro__]
-    driver = next((DRIVERS[name] for name in modules if name in DRIVERS), "")
-    if not driver:
-        return ""
-    code = getattr(error, "pgcode", None) or getattr(error, "sqlstate", None) or NO_CODE
+        return f"system {errno.errorcode.get(error.errno, error.errno)} {said}"
+    driver = _driver(error)
     name = type(error).__name__
-    return f"{driver} {f'{code} ' if driver == 'postgres' else ''}{name}: {text}"
+    if driver == "postgres":
+        return f"{driver} {_code(error)} {name}: {said}"
+    if driver == "duckdb" and name not in TELLING_DUCKDB:
+        said = DATA.sub("…", said)
+    return f"{driver} {name}: {said}" if driver else ""
 
 
-def _detail(error: BaseException) -> str:
-    """The first line of what was said, without secrets."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = lines[0] if lines else type(error).__name__
-    return SECRETS.sub("…", HINTS.sub("", said))[:DETAIL_LENGTH]
+def _driver(error: BaseException) -> str:
+    modules = [kind.__module__.split(".")[0] for kind in type(error).__mro__]
+    return next((DRIVERS[name] for name in modules if name in DRIVERS), "")
+
+
+def _code(error: BaseException) -> str:
+    return getattr(error, "pgcode", None) or getattr(error, "sqlstate", None) or NO_CODE
+
+
+def _first_sentence(error: BaseException) -> str:
+    primary = getattr(getattr(error, "diag", None), "message_primary", None)
+    lines = (line.strip() for line in str(primary or error).splitlines())
+    return MORE.sub("", next(filter(None, lines), ""))
+
+
+def _is_plain(error: BaseException) -> bool:
+    """Whether its first sentence holds nothing of a row; names and addresses it may hold."""
+    driver = _driver(error)
+    if driver == "duckdb":
+        if type(error).__name__ in TELLING_DUCKDB and OF_A_FILE.match(_first_sentence(error)):
+            return True
+        return type(error).__name__ in PLAIN_DUCKDB
+    if driver == "postgres":
+        code = _code(error)
+        if code == NO_CODE:
+            return PLAIN_LIBPQ.search(_first_sentence(error)) is not None
+        return PLAIN_POSTGRES.fullmatch(code) is not None
+    return isinstance(error, (OSError, ImportError))

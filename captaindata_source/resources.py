@@ -82,7 +82,9 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
     def result_readers() -> Iterator[Any]:
         work = begin()
         yield from _rows_while_listing(work, JOB_RESULTS, deque())
-        for _ in range(min(work.max_parallel, len(work.plan.queue))):
+        # one at least where the listing left issues: the reader loads those too
+        needed = len(work.plan.queue) or int(work.plan.issues.is_pending)
+        for _ in range(min(work.max_parallel, needed)):
             yield work.reader()
 
     def job_results(reader: ResultReader) -> Iterator[Any]:
@@ -151,13 +153,13 @@ def _with_columns(table: Table, rows: list[Row]) -> Any:
 def _rows_while_listing(work: Work, table: Table, rows: deque[Row]) -> Iterator[Any]:
     """Yields rows as jobs are listed; helps with listing, whoever else does too."""
     while True:
-        is_last = work.plan.is_listed
+        is_last = work.plan.listing.are_done
         while rows:
             batch = [rows.popleft() for _ in range(min(len(rows), ROWS_PER_YIELD))]
             yield _with_columns(table, batch)
         if is_last:
             return
-        yield work.plan.take_help(limit=work.max_parallel)
+        yield work.plan.listing.take_help(limit=work.max_parallel)
 
 
 def _may_delete(is_listing_full: bool, was_full: bool) -> bool:

@@ -137,7 +137,12 @@ class _WorkspaceSync:
         with holding(self._pipeline, within=self._load_lock) as client:
             if client is not None:
                 require_writable(client, self._pipeline.destination.destination_type)
-            settle(self._pipeline, client, workspace=self._settings.name)
+            settle(
+                self._pipeline,
+                client,
+                workspace=self._settings.name,
+                workspace_uid=self._settings.project_uid,
+            )
             self._pipeline.sync_destination()
             make_missing_tables(self._pipeline)
             plan = remember_and_plan(

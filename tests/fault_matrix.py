@@ -276,6 +276,15 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         calls=10,
     ),
     aside(
+        "a cursor that is ignored",
+        "endless_pages",
+        *(
+            (lambda target, to=str(to): target.page(target.texts, next=to, have_next_page=True))
+            for to in range(12)
+        ),
+        calls=11,
+    ),
+    aside(
         "the same page twice",
         "page_repeated",
         *(

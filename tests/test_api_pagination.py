@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from captaindata_source.api import pagination
 from captaindata_source.api.pagination import follow_links, read_until_known
 from captaindata_source.errors import AuthError, NotFoundError, PaginationError
 from tests.test_http_client import calm
@@ -30,7 +31,7 @@ class Pages:
         return page
 
     def read(self) -> list[Item]:
-        return list(read_until_known(self, lambda item: item[0]))
+        return list(read_until_known(self, lambda item: item[0], path="p", what="things"))
 
 
 A, B, C, D = [(name, 0) for name in "abcd"]
@@ -152,3 +153,10 @@ def test_a_loop_of_links_is_an_error_that_names_the_job(length: int, before: int
         "[GET jobs/7/results]"
     )
     assert asked == [*way, *loop], "no page is fetched twice"
+
+
+def test_a_list_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pagination, "MAX_PAGES", 7)
+    pages = read_until_known(lambda page: [page], str, path="things", what="things")
+    with pytest.raises(PaginationError, match=r"The list of things has no end \[GET things\]"):
+        list(pages)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ import duckdb
 import psycopg2
 import pytest
 
+from captaindata_source import loading
+from captaindata_source.database import opening
+from captaindata_source.errors import DestinationError
+from captaindata_source.remedies import is_passing, message_of, spares_package, words_of
 from tests.support import mishaps
 from tests.support.databases import Postgres
 from tests.support.harness import Harness, Synced
@@ -57,6 +63,225 @@ def assert_next_is_exact(harness: Harness, oracle: Oracle, **environment: Any) -
     synced = harness.sync(**environment)
     assert_equal(harness, oracle)
     return synced
+
+
+# -- what errors say ------------------------------------------------------------------------------
+
+
+class Said(psycopg2.Error):
+    """An error of Postgres; psycopg2's own can't be given a code."""
+
+    def __init__(self, text: str, code: str) -> None:
+        super().__init__(text)
+        self.sqlstate = code
+
+
+ROW = "Failing row contains (Jane, timeout expired)."
+JANE = '{"name": "Jane", "note": "Conflict, No space left on device"}'
+WITH_DATA = [
+    Said(f'new row for relation "jobs" violates check constraint "c"\nDETAIL:  {ROW}', "23514"),
+    Said(f'new row for relation "jobs" violates check constraint "c" DETAIL:  {ROW}', "23514"),
+    Said('invalid input syntax for type bigint: "Jane: Connection refused"', "22P02"),
+    Said("Jane is refused: server closed the connection", "P0001"),
+    duckdb.ConversionException(f"Conversion Error: Failed to cast value to numerical: {JANE}"),
+    duckdb.InvalidInputException(f"Invalid Input Error: Malformed JSON. Input: {JANE}"),
+    duckdb.ConversionException("Conversion Error: Could not convert string 'Jane' to INT32"),
+    duckdb.ConstraintException('Constraint Error: duplicate key "name: Jane, Conflict"'),
+    duckdb.TransactionException('TransactionContext Error: duplicate key "Jane, Conflict"'),
+    KeyError("Jane"),
+    ValueError(f"could not convert {JANE}"),
+]
+
+
+@pytest.mark.parametrize("error", WITH_DATA, ids=lambda error: type(error).__name__)
+def test_no_row_is_said_or_taken_for_what_happened(error: Exception) -> None:
+    wrapped = RuntimeError(str(error))
+    wrapped.__cause__ = error
+    for said in (message_of(wrapped), words_of(error)):
+        assert not any(text in said for text in ("Jane", "timeout", "Conflict"))
+        assert "\n" not in said
+    assert message_of(wrapped).startswith(type(error).__name__)
+    assert not is_passing(wrapped)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Said('relation "jobs" is a view\nHINT: x', "42809"), 'Said: relation "jobs" is a view'),
+        (
+            duckdb.BinderException('Binder Error: Column "a" is not there\n\nLINE 1: select'),
+            'BinderException: Binder Error: Column "a" is not there',
+        ),
+        (TypeError("Recursion limit reached"), "TypeError: Recursion limit reached"),
+        (OSError("no errno"), "OSError: no errno"),
+    ],
+)
+def test_names_are_said(error: Exception, said: str) -> None:
+    assert message_of(error) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://u:p@hidden-word@host",
+        "password='top hidden-word' host=h",
+        "password='it\\'s hidden-word",
+        "password = hidden-word",
+        'could not translate host name "p@hidden-word@host" to address',
+        '"password": "a hidden-word"',
+        "postgresql://u:{p@hidden-word@[::1]/x and postgresql://v:hidden-word@host",
+    ],
+)
+def test_no_password_is_said(text: str) -> None:
+    for error in (OSError(text), psycopg2.OperationalError(f"connection to server {text}")):
+        assert PASSWORD not in message_of(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'invalid dsn: missing "=" after "u:hidden-word@h/db" in connection info string',
+        'invalid percent-encoded token: "hidden-word%zz"',
+        'invalid integer value "hidden-word" for connection option "port"',
+    ],
+)
+def test_no_address_that_was_taken_for_another_is_said(text: str) -> None:
+    for kind in (psycopg2.OperationalError, psycopg2.ProgrammingError):
+        said = message_of(kind(text))
+        assert said.startswith("The address of Postgres can't be used")
+        assert PASSWORD not in said
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        "host=h password=hidden-word dbname=x",
+        "u:hidden-word@h/db",
+        "postgresql://u:hidden-word@h:p/db",
+    ],
+)
+@ON_DUCKDB
+def test_credentials_that_can_not_be_read(harness: Harness, credentials: str) -> None:
+    folder = harness.folder
+    harness.extra["DESTINATION__POSTGRES__CREDENTIALS"] = credentials
+    done = harness.finish(*harness.start("--destination", "postgres"))
+    assert done.code == 2
+    assert PASSWORD not in done.stderr + json.dumps(done.summary)
+    assert "its credentials can't be read. Set DESTINATION__POSTGRES__CREDENTIALS" in done.stderr
+    assert not list(folder.glob("*.duckdb"))
+
+
+def test_rows_that_a_table_refuses_are_said_nowhere(harness: Harness) -> None:
+    harness.sync()
+    if harness.database.name == "postgres":
+        change = "add constraint c check (position < 0) not valid"
+    else:
+        change = "alter column data type bigint using 0"
+    harness.database.execute(f"alter table job_results {change}")
+    harness.sandbox.log.clear()
+    done = harness.finish(*harness.start("--full-refresh"))
+    assert done.code == 1
+    (failed,) = harness.rows("sync_runs", where="outcome = 'failed'")
+    said = [done.stderr, json.dumps(done.summary), failed["error"]]
+    said += [str(row["detail"]) for row in harness.rows("sync_issues")]
+    assert len(said) > 3
+    for text in ("{", "DETAIL", "Failing row", "linkedin"):
+        assert not any(text in each for each in [*said[2:], done.summary["workspaces"][0]["error"]])
+    assert "Failing row" not in done.stderr
+
+
+# -- opening a DuckDB file -------------------------------------------------------------------------
+
+LOCKED = duckdb.IOException('IO Error: Could not set lock on file "x": Conflicting lock is held')
+FULL = duckdb.IOException('IO Error: Could not write file "x": No space left on device')
+
+
+class Opens:
+    """A client of dlt's, whose first try to open a file fails in a certain way."""
+
+    def __init__(self, file: Path, error: Exception, leaves: int) -> None:
+        self.credentials = self
+        self.database = str(file)
+        self.failures = [error]
+        self.leaves = leaves
+
+    def open_connection(self) -> None:
+        if self.failures:
+            Path(self.database).write_bytes(bytes(self.leaves))
+            raise self.failures.pop()
+
+
+@pytest.mark.parametrize("patience", [0.0, 5.0])
+def test_a_file_that_another_process_makes_meanwhile_stays(tmp_path: Path, patience: float) -> None:
+    file = tmp_path / "new.duckdb"
+    client: Any = Opens(file, LOCKED, leaves=20)
+    with nullcontext() if patience else pytest.raises(DestinationError, match="in another process"):
+        opening._open_file(client, patience=patience)
+    assert file.exists()
+
+
+@pytest.mark.parametrize(("leaves", "stays"), [(0, False), (2_000, False), (12_288, True)])
+def test_what_is_no_database_goes(tmp_path: Path, leaves: int, stays: bool) -> None:
+    file = tmp_path / "new.duckdb"
+    client: Any = Opens(file, FULL, leaves)
+    with pytest.raises(Exception, match="The disk of the DuckDB file is full"):
+        opening._open_file(client, patience=0)
+    assert file.exists() == stays
+
+
+def test_what_another_process_is_making_stays(tmp_path: Path) -> None:
+    file = tmp_path / "new.duckdb"
+    script = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX); "
+    script += "print('locked', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-Sc", script, str(file)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as other:  # type: ignore[call-overload]
+        other.stdout.readline()
+        opening._remove_stub(file)
+        assert file.exists()
+        other.stdin.close()
+    opening._remove_stub(file)
+    assert not file.exists()
+
+
+# -- further tries ---------------------------------------------------------------------------------
+
+
+def test_only_the_first_try_waits_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[bool] = []
+
+    def holding(*_: Any, waits_for_file: bool, **__: Any) -> Any:
+        waits.append(waits_for_file)
+        raise LOCKED
+
+    monkeypatch.setattr(loading, "holding", holding)
+    monkeypatch.setattr(loading, "LOAD_WAITS", (0.0, 0.0))
+    nothing: Any = None
+    with pytest.raises(duckdb.IOException):
+        loading.load(nothing, turn=nothing, within=nothing, workspace="x")
+    assert waits == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_spared"),
+    [
+        (LOCKED, True),
+        (FULL, True),
+        (Said("canceling statement due to statement timeout", "57014"), True),
+        (Said("permission denied for schema x", "42501"), True),
+        (Said("cannot execute INSERT in a read-only transaction", "25006"), True),
+        (PermissionError(13, "Permission denied"), True),
+        (Said('relation "jobs" does not exist', "42P01"), False),
+        (duckdb.IOException("IO Error: Could not read enough bytes from file"), False),
+        (FileNotFoundError(2, "No such file or directory"), False),
+        (duckdb.CatalogException("Catalog Error: no such table"), False),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_is_left_is_kept_where_the_destination_fails(
+    error: Exception, is_spared: bool
+) -> None:
+    assert spares_package(error) == is_spared
 
 
 # -- a full disk -----------------------------------------------------------------------------------

@@ -125,6 +125,13 @@ def test_what_was_mended_is_in_sync_issues(harness: Harness) -> None:
     assert row["data"] == {"a": "NaN"}
 
 
+def test_issues_of_the_listing_are_loaded_with_results_alone(harness: Harness) -> None:
+    make_pipeline(harness).run(make_source(harness))
+    harness.sandbox.faults.add(Fault(match="/jobs$", kind="status", status=503, times=1))
+    make_pipeline(harness).run(make_source(harness).with_resources("job_results"))
+    assert [row["kind"] for row in harness.rows("sync_issues")] == ["server_error"]
+
+
 def test_building_the_source_sends_nothing(harness: Harness) -> None:
     source = make_source(harness)
     assert list(source.resources.selected) == [table.name for table in TABLES]

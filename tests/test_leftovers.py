@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dlt
+import duckdb
 import pytest
 
-from captaindata_source.sandbox import Sandbox, World
+from captaindata_source import leftovers
+from captaindata_source.sandbox import Fault, Sandbox, World
 from tests.conftest import SMALL_WORLD
 from tests.support import mishaps
 from tests.support.databases import DuckDb
@@ -65,6 +69,62 @@ def test_a_kill(harness: Harness, place: str, fetches: bool) -> None:
     assert_loads_once(harness)
     assert bool(synced.paths("/results")) == fetches
     assert FRESH not in synced.stderr
+
+
+@pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+def test_older_rows_never_replace_newer_ones(harness: Harness) -> None:
+    (workspace,) = harness.world.workspaces
+    flow, job = next(
+        (flow["uid"], job)
+        for flow in harness.world.workflows(workspace)
+        for job in harness.world.listed_jobs(workspace, flow["uid"])
+        if job["status"] == "finished"
+    )
+    faults = harness.sandbox.faults
+    path = f"/workflows/{flow}/jobs"
+    running = {**job, "status": "running", "finish_time": None, "row_count": None}
+    faults.add(Fault(match=path, kind="replace", body=json.dumps([running]).encode()))
+    folder = killed(harness, f"{PACKAGES}.start_job:1")
+    faults.clear()
+    harness.sync()
+    condition = f"uid = '{job['uid']}'"
+    (known,) = harness.rows("jobs", where=condition)
+    assert known["status"] == "finished"
+    faults.add(Fault(match=path, kind="replace", body=b"[]"))
+    faults.add(Fault(match=f"/jobs/{job['uid']}", kind="status", status=404))
+    synced = harness.sync(data_dir=folder)
+    faults.clear()
+    assert FRESH in synced.stderr
+    assert "the workspace was synced since, from another folder" in synced.stderr
+    (row,) = harness.rows("jobs", where=condition)
+    assert row["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.IOException('IO Error: Could not set lock on file "x"'),
+        duckdb.IOException('IO Error: Could not write file "x": No space left on device'),
+    ],
+    ids=["passing", "lasting"],
+)
+def test_what_is_left_outlives_a_destination_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    pipeline = dlt.pipeline(
+        "left",
+        destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
+        dataset_name="x",
+        pipelines_dir=str(tmp_path / "pipelines"),
+    )
+    pipeline.extract([{"a": 1}], table_name="t")
+    with monkeypatch.context() as patch:
+        patch.setattr(dlt.Pipeline, "load", lambda _: (_ for _ in ()).throw(error))
+        with pytest.raises(duckdb.IOException):
+            leftovers.settle(pipeline, None, workspace="w", workspace_uid="u")
+    leftovers.settle(pipeline, None, workspace="w", workspace_uid="u")
+    with pipeline.sql_client() as client:
+        assert client.execute_sql("select a from t") == [(1,)]
 
 
 # -- a folder that was damaged ---------------------------------------------------------------------

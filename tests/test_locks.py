@@ -8,11 +8,15 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import Any
 
+import dlt
+import duckdb
 import psycopg2
 import pytest
 
+from captaindata_source.locks import alone
 from captaindata_source.sandbox import Fault
 from tests.support import mishaps
 from tests.support.databases import Postgres
@@ -89,6 +93,29 @@ def test_a_killed_sync_keeps_nobody_away(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
+@pytest.mark.parametrize(
+    ("database", "names"),
+    [
+        ("warehouse.duckdb", [".warehouse.duckdb."]),
+        ("warehouse", [".warehouse."]),
+        (":memory:", []),
+    ],
+)
+def test_a_lock_is_beside_each_file(tmp_path: Path, database: str, names: list[str]) -> None:
+    credentials = database if database[0] == ":" else str(tmp_path / database)
+    if database[0] == ":":
+        credentials = duckdb.connect(credentials)  # type: ignore[assignment]
+    pipeline = dlt.pipeline(
+        "alone",
+        destination=dlt.destinations.duckdb(credentials),
+        dataset_name="x",
+        pipelines_dir=str(tmp_path / "pipelines"),
+    )
+    with alone(pipeline, workspace_uid="w"):
+        found = [path.name for path in tmp_path.glob(".*.lock")]
+    assert [name[: -len("01234567.lock")] for name in found] == names
+
+
 def session_of(pid: int) -> str:
     """A condition on `pg_stat_activity`: the session with the lock of a sync."""
     return f"application_name like 'captaindata sync, process {pid} on %'"
@@ -148,4 +175,26 @@ def test_a_lost_lock_that_another_sync_has_taken_ends_the_sync(
     other.close()
     harness.sandbox.faults.clear()
     harness.sync()
+    assert_equal(harness, oracle)
+
+
+@ON_POSTGRES
+def test_a_lost_lock_that_another_sync_had_meanwhile_ends_the_sync(
+    harness: Harness, postgres: Postgres
+) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
+    folder = str(harness.folder / "kept")
+    process, name = begun(harness, data_dir=folder)
+    with stopped(process) as pid:
+        end = "select pg_terminate_backend(pid) from pg_stat_activity where"
+        assert run_on(postgres, f"{end} {session_of(pid)}") == [(True,)]
+        harness.sandbox.faults.clear()
+        harness.sync()
+    done = harness.finish(process, name)
+    assert done.code == 1
+    error = done.summary["workspaces"][0]["error"]
+    assert "another one began meanwhile (which has ended)" in error
+    again = harness.sync(data_dir=folder)
+    assert "the workspace was synced since" in again.stderr
     assert_equal(harness, oracle)

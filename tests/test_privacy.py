@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -251,3 +252,16 @@ def test_bytes_that_are_no_text_are_hashed_as_well() -> None:
     for value in (b'"\xff"', b'"\xff\\n"'):
         (found,) = redact([b'{"email":' + value + b"}"])
         assert len(json.loads(found)["email"]) == 64
+
+
+def test_a_string_of_escapes_takes_no_memory_for_each() -> None:
+    redact = redactor(exclude=["email"], hashed=[])
+    assert redact is not None
+    escapes = rb"\n" * 500_000
+    result = b'{"email":"%b","list":["%b"],"b":1}' % (escapes, escapes)
+    tracemalloc.start()
+    (found,) = redact([result])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == b'{"list":["%b"],"b":1}' % escapes
+    assert peak < 4 * len(result)

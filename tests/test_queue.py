@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from captaindata_source.queue import Package, ResultJob, ResultQueue
+from captaindata_source.queue import Limits, Package, ResultJob, ResultQueue
 from tests.test_http_client import FakeTime
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
@@ -105,6 +105,16 @@ def test_a_cancelled_package_gives_nothing_not_even_the_first() -> None:
     assert package.is_cancelled
     assert package.take() is None
     assert len(queue) == 3
+
+
+def test_a_job_that_fails_does_not_use_up_the_one_that_is_always_given() -> None:
+    package = Package(queue_of(*map(job, "abc")), limits=Limits(max_requests=0))
+    assert package.take() == job("a")
+    assert package.take() is None
+    package.failed()
+    assert package.take() == job("b")
+    package.done(0)
+    assert package.take() is None
 
 
 def test_what_became_of_the_jobs() -> None:

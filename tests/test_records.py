@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captaindata_source.records import UnfitError, digest, parse_time, row_hash, shape
-from captaindata_source.results import result_uids
+from captaindata_source.result_uids import result_uids
 from captaindata_source.tables import JOBS, TABLES, WORKFLOWS, ColumnType, Table
 from tests.test_http_client import calm
 
@@ -250,7 +250,21 @@ def test_unknown_nested_numbers_that_no_destination_takes_become_text() -> None:
 
 @pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, f"[{'9' * 5000}]"])
 def test_unknown_nested_values_that_python_can_not_read_stay_text(text: str) -> None:
-    assert shape(JOBS, {"x": raw(text)}) == {"x": text}
+    assert shape(JOBS, {"x": raw(text)}) == {"x": [text]}, "in a list, for it stays JSON"
+
+
+def test_unknown_fields_deeper_than_dlt_can_write_are_kept_as_texts() -> None:
+    shallow, deep = "[" * 200 + "]" * 200, '{"a":' * 201 + "1" + "}" * 201
+    row = shape(JOBS, {"x": raw(shallow), "y": raw(deep)})
+    assert json.dumps(row["x"]) == shallow
+    assert row["y"] == [deep]
+
+
+def test_beyond_two_hundred_unknown_fields_share_a_column() -> None:
+    record = {f"field_{number:03}": number for number in range(300)} | {"uid": "u"}
+    row = shape(JOBS, record)
+    assert len(row) == 202
+    assert row["api_surplus_fields"] == {f"field_{n}": str(n) for n in range(200, 300)}
 
 
 def test_fields_that_would_overwrite_columns_of_dlt_are_renamed() -> None:

@@ -14,13 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from captaindata_source import results
+from captaindata_source import result_files, results
 from captaindata_source.api.v3 import V3Api
 from captaindata_source.errors import ContractError
 from captaindata_source.guard import Guard
 from captaindata_source.http import AdaptiveThrottle, HttpClient, Secret
 from captaindata_source.issues import IssueLog
 from captaindata_source.queue import Package, ResultJob, ResultQueue
+from captaindata_source.result_files import ResultFiles
 from captaindata_source.results import ResultReader
 from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
@@ -71,7 +72,7 @@ def serve(pages: dict[str, Pages], *, ascii_only: bool) -> V3Api:
     )
 
 
-def read(
+def read_jobs(
     api: V3Api, jobs: list[str], folder: Path, *, count: int | None = None
 ) -> tuple[list[dict[str, Any]], ResultReader]:
     queue = ResultQueue()
@@ -120,7 +121,7 @@ def test_any_json_arrives_equal_in_order_and_with_distinct_uids(
     folder = tmp_path_factory.getbasetemp()
     sent = [record for page in pages for record in page]
     api = serve({"j": pages}, ascii_only=ascii_only)
-    rows, reader = read(api, ["j"], folder, count=len(sent))
+    rows, reader = read_jobs(api, ["j"], folder, count=len(sent))
     assert reader.ledger[0]["result_rows"] == len(sent)
     if not sent:
         assert [(row["job_uid"], row["_deleted"], row["data"]) for row in rows] == [
@@ -136,8 +137,8 @@ def test_any_json_arrives_equal_in_order_and_with_distinct_uids(
 
 def test_uids_stay_when_rows_shift_and_equal_rows_stay_two(tmp_path: Path) -> None:
     a, b, c = ({"name": name} for name in "abc")
-    before, _ = read(serve({"j": [[a, b], [b]]}, ascii_only=True), ["j"], tmp_path)
-    after, _ = read(serve({"j": [[c, b, a], [b]]}, ascii_only=True), ["j"], tmp_path)
+    before, _ = read_jobs(serve({"j": [[a, b], [b]]}, ascii_only=True), ["j"], tmp_path)
+    after, _ = read_jobs(serve({"j": [[c, b, a], [b]]}, ascii_only=True), ["j"], tmp_path)
     uids = {row["result_uid"] for row in before}
     assert len(uids) == 3
     assert uids < {row["result_uid"] for row in after}
@@ -151,7 +152,7 @@ def test_created_at_is_the_rows_own_where_it_has_one(tmp_path: Path) -> None:
         {"extracted_at": None},
         {"nested": {"extracted_at": "2026-01-01T00:00:00Z"}},
     ]
-    rows, _ = read(serve({"j": [sent]}, ascii_only=True), ["j"], tmp_path)
+    rows, _ = read_jobs(serve({"j": [sent]}, ascii_only=True), ["j"], tmp_path)
     rows.sort(key=lambda row: row["position"])
     first = datetime(2026, 1, 1, tzinfo=UTC)
     assert [row["created_at"] for row in rows] == [first, first, FINISHED, FINISHED, FINISHED]
@@ -162,21 +163,21 @@ def test_a_job_of_any_size_streams_through_several_files(
 ) -> None:
     monkeypatch.setattr(results, "JOB_IN_MEMORY_BYTES", 2_000)
     monkeypatch.setattr(results, "ROW_GROUP_BYTES", 1_000)
-    monkeypatch.setattr(results, "FILE_BYTES", 3_000)
+    monkeypatch.setattr(result_files, "FILE_BYTES", 3_000)
     big: Pages = [
         [{"n": page * 10 + row, "text": "x" * 90} for row in range(10)] for page in range(40)
     ]
     jobs: dict[str, Pages] = {"big": big, "small": [[{"n": 1}]], "none": [[]]}
     made: list[Path] = []
-    original = ResultReader._new_file
+    original = ResultFiles.new
 
-    def new_file(self: ResultReader) -> Any:
+    def new_file(self: ResultFiles) -> Any:
         file = original(self)
         made.append(file.path)
         return file
 
-    monkeypatch.setattr(ResultReader, "_new_file", new_file)
-    rows, reader = read(serve(jobs, ascii_only=True), list(jobs), tmp_path)
+    monkeypatch.setattr(ResultFiles, "new", new_file)
+    rows, reader = read_jobs(serve(jobs, ascii_only=True), list(jobs), tmp_path)
     assert len(made) > 5
     numbers = sorted(json.loads(row["data"])["n"] for row in rows if row["job_uid"] == "big")
     assert numbers == list(range(400))
@@ -205,7 +206,7 @@ def test_a_job_that_fails_halfway_leaves_nothing(
             yield page
 
     monkeypatch.setattr(api, "result_pages", result_pages)
-    rows, reader = read(api, ["bad", "good"], tmp_path)
+    rows, reader = read_jobs(api, ["bad", "good"], tmp_path)
     assert [row["job_uid"] for row in rows] == ["good"]
     assert [row["job_uid"] for row in reader.ledger] == ["good"]
     assert list(tmp_path.glob("*.parquet")) == []
@@ -214,9 +215,76 @@ def test_a_job_that_fails_halfway_leaves_nothing(
 def test_results_that_are_not_utf_8_are_mended(tmp_path: Path) -> None:
     api = serve({"j": [[]]}, ascii_only=True)
     api.result_pages = lambda job_uid: iter([[b'{"a": "\xff"}', b"{}"]])  # type: ignore[method-assign]
-    rows, reader = read(api, ["j"], tmp_path)
+    rows, reader = read_jobs(api, ["j"], tmp_path)
     assert [row["data"] for row in rows] == ['{"a": "\ufffd"}', "{}"]
     assert [row["result_rows"] for row in reader.ledger] == [2]
+
+
+def readings(*read: list[list[dict[str, Any]]]) -> Any:
+    """An API that gives other pages at each reading, the last ones for ever."""
+    api: Any = serve({}, ascii_only=True)
+    left = list(read)
+
+    def result_pages(_job_uid: str) -> Any:
+        pages = left.pop(0) if len(left) > 1 else left[0]
+        return ([json.dumps(row).encode() for row in page] for page in pages)
+
+    api.result_pages = result_pages
+    return api
+
+
+A, B, C, D = ({"n": number} for number in range(4))
+
+
+@pytest.mark.parametrize(
+    ("read", "count", "loaded", "issues"),
+    [
+        pytest.param([[[A, B], [A, B]], [[A, B], [C, D]]], 4, [A, B, C, D],
+                     ["pages_shifted"], id="a page twice, and the count agrees by chance"),
+        pytest.param([[[A, B], [A, B]]], 4, [A, B, A, B], ["page_repeated"],
+                     id="pages that are equal indeed"),
+        pytest.param([[[A, B], [A, B]]], None, [A, B, A, B], ["page_repeated"],
+                     id="the same without a count"),
+        pytest.param([[[A, B], [A, B]]], 2, None, ["page_repeated"],
+                     id="a page that is always sent twice"),
+        pytest.param([[[A]], [[A, B, C, D]]], 4, [A, B, C, D], ["pages_shifted"],
+                     id="short once"),
+        pytest.param([[[A, B]]], 4, [A, B], ["row_count_differs"], id="a count of something else"),
+        pytest.param([[[A, B, C]], [[C, B], [A]]], 4, [C, B, A], ["row_count_differs"],
+                     id="the same in another order"),
+        pytest.param([[[A]], [[B]]], 4, None, ["pages_shifted"], id="never the same"),
+        pytest.param([[[A, B]] * 30], None, None, ["endless_pages"], id="a cursor that is ignored"),
+    ],
+)  # fmt: skip
+def test_results_that_are_doubtful_are_read_once_more(
+    tmp_path: Path,
+    read: list[list[list[dict[str, Any]]]],
+    count: int | None,
+    loaded: list[dict[str, Any]] | None,
+    issues: list[str],
+) -> None:
+    rows, reader = read_jobs(readings(*read), ["j"], tmp_path, count=count)
+    assert [json.loads(row["data"]) for row in rows] == (loaded or [])
+    assert len(reader.ledger) == (loaded is not None)
+    assert [issue.kind for issue in reader._issues.take()] == issues
+    assert list(tmp_path.glob("*.parquet")) == []
+
+
+def test_a_count_that_means_something_else_costs_no_other_job_its_second_reading(
+    tmp_path: Path,
+) -> None:
+    api: Any = serve({}, ascii_only=True)
+    asked: list[str] = []
+
+    def result_pages(uid: str) -> Any:
+        asked.append(uid)
+        is_short = uid == "odd" or asked.count("short") == 1
+        return iter([[b'{"n":1}'] if is_short else [b'{"n":1}', b'{"n":2}']])
+
+    api.result_pages = result_pages
+    rows, _ = read_jobs(api, ["odd", "short"], tmp_path, count=2)
+    assert asked == ["odd", "odd", "short", "short"]
+    assert [row["job_uid"] for row in rows] == ["odd", "short", "short"]
 
 
 @pytest.fixture

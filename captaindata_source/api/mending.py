@@ -16,10 +16,8 @@ _REPLACEMENT = rb"\ufffd"
 _HIGH = rb"u[dD][89abAB][0-9a-fA-F]{2}"
 _LOW = rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
 _TOKEN = re.compile(
-    rb'(?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+"?)|(?P<number>-?\b(?:NaN|Infinity)\b)', re.DOTALL
-)
-_PART = re.compile(
-    rb"\\(?:(?P<pair>%b\\%b)|(?P<half>%b|%b)|(?P<null>u0000)|.)|(?P<control>[\x00-\x1f])"
+    rb"\\(?:(?P<pair>%b\\%b)|(?P<half>%b|%b)|(?P<null>u0000)|.)"
+    rb'|(?P<quote>")|(?P<control>[\x00-\x1f])|(?P<number>-?\b(?:NaN|Infinity)\b)'
     % (_HIGH, _LOW, _HIGH, _LOW),
     re.DOTALL,
 )
@@ -39,25 +37,34 @@ def mend(body: bytes) -> tuple[bytes, frozenset[str]]:
     if valid is not body:
         kinds.add("not_utf8")
 
-    def part(found: re.Match[bytes]) -> bytes:
-        if found["half"]:
-            kinds.add("half_surrogate")
-            return _REPLACEMENT
-        if found["null"] or found["control"] == b"\x00":
-            kinds.add("null_character")
-            return _REPLACEMENT
-        if found["control"]:
-            kinds.add("control_character")
-            return rb"\u%04x" % found["control"][0]
-        return found[0]
+    pieces: list[bytes] = []
+    done = 0
+    is_text = False
+    for found in _TOKEN.finditer(valid):  # one by one: a text may hold millions of escapes
+        name = found.lastgroup
+        if name == "quote":
+            is_text = not is_text
+        mended = _mended(found, is_text=is_text)
+        if mended is not None:
+            kind, replacement = mended
+            kinds.add(kind)
+            pieces += (valid[done : found.start()], replacement)
+            done = found.end()
+    return b"".join([*pieces, valid[done:]]), frozenset(kinds)
 
-    def token(found: re.Match[bytes]) -> bytes:
-        if found["string"]:
-            return _PART.sub(part, found["string"])
-        kinds.add("not_a_number")
-        return b'"%b"' % found["number"]
 
-    return _TOKEN.sub(token, valid), frozenset(kinds)
+def _mended(found: re.Match[bytes], *, is_text: bool) -> tuple[str, bytes] | None:
+    """What is wrong with a token and what stands in its place; None where it is right."""
+    name = found.lastgroup
+    if not is_text:
+        return ("not_a_number", b'"%b"' % found[0]) if name == "number" else None
+    if name == "half":
+        return "half_surrogate", _REPLACEMENT
+    if name == "null" or found[0] == b"\x00":
+        return "null_character", _REPLACEMENT
+    if name == "control":
+        return "control_character", rb"\u%04x" % found[0][0]
+    return None
 
 
 def mend_utf8(body: bytes) -> bytes:

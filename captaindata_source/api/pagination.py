@@ -12,10 +12,11 @@ __all__ = ["follow_links", "read_until_known"]
 T = TypeVar("T")
 
 MAX_EMPTY_PAGES = 10
+MAX_PAGES = 10_000
 
 
 def read_until_known(
-    fetch: Callable[[int], list[T]], key: Callable[[T], str | None]
+    fetch: Callable[[int], list[T]], key: Callable[[T], str | None], *, path: str, what: str
 ) -> Iterator[T]:
     """Reads numbered pages of a list whose end is not documented.
 
@@ -25,14 +26,18 @@ def read_until_known(
     Args:
         fetch: Page number, from 0, to items.
         key: An item's identity; None for an item that has none.
+        path: For the error.
+        what: For the error: what is listed.
 
     Yields:
         Each item whose key is new or whose content differs from that of the item before with its
         key, and each item without a key on page 0 or on a page that has a new key.
+
+    Raises:
+        PaginationError: After `MAX_PAGES` there is still more.
     """
     seen: dict[str, T] = {}
-    page = 0
-    while True:
+    for page in range(MAX_PAGES):
         try:
             items = fetch(page)
         except NotFoundError:
@@ -50,7 +55,7 @@ def read_until_known(
                 yield item
         if not has_new:
             return
-        page += 1
+    raise PaginationError(f"The list of {what} has no end", path=path)
 
 
 def follow_links(

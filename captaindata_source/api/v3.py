@@ -98,7 +98,7 @@ class V3Api:
                 return None
             return None if uid is None else str(uid)
 
-        users = [user.copy() for user in read_until_known(fetch, key)]
+        users = [user.copy() for user in read_until_known(fetch, key, path="users", what="users")]
         return list({key(user) or bytes(user): user for user in users}.values())
 
     def workflows(self) -> list[Record]:
@@ -117,7 +117,9 @@ class V3Api:
             return self._with_uid(self._get(path, _lists, page=page), "job")
 
         try:
-            return list(read_until_known(fetch, lambda job: str(job["uid"])))
+            return list(
+                read_until_known(fetch, lambda job: str(job["uid"]), path=path, what="jobs")
+            )
         except NotFoundError:
             logger.warning("Workflow %s is gone since it was listed", workflow_uid)
             self.issues.add("not_found", KEPT, detail="The workflow is gone since it was listed")

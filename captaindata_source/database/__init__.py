@@ -4,12 +4,14 @@ Other destinations get the raw tables alone.
 """
 
 from captaindata_source.database.base import Database, RefusedError, Relation
+from captaindata_source.database.last_load import last_load
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
 from captaindata_source.database.opening import (
     DUCKDB,
     POSTGRES,
     connected,
+    file_of,
     open_database,
     schema_of,
 )
@@ -26,6 +28,8 @@ __all__ = [
     "Relation",
     "SessionLock",
     "connected",
+    "file_of",
+    "last_load",
     "open_database",
     "require_writable",
     "schema_of",

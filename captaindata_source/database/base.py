@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from captaindata_source.errors import DestinationError
+from captaindata_source.remedies import words_of
 
 __all__ = ["Database", "RefusedError", "Relation", "Rows", "first_line"]
 
@@ -69,4 +70,4 @@ class Database(Protocol):
 
 def first_line(error: Exception) -> str:
     """What an error says, without the hints that follow."""
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return words_of(error)

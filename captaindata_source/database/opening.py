@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import dlt
+import fasteners
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.database.base import Database
@@ -19,12 +21,16 @@ from captaindata_source.errors import CaptainDataError, DestinationError
 from captaindata_source.remedies import as_destination_error, is_passing, message_of
 from captaindata_source.waiting import wait_seconds
 
-__all__ = ["DUCKDB", "POSTGRES", "connected", "open_database", "schema_of"]
+__all__ = ["DUCKDB", "POSTGRES", "connected", "file_of", "open_database", "schema_of"]
 
 logger = logging.getLogger(__name__)
 
 DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
 FILE_POLL_SECONDS = 0.2
+EMPTY_BYTES = 12_288
+"""Size of a DuckDB file without a table: its three headers. What is smaller is no database."""
+NO_FILE = re.compile(r":|$|[A-Za-z][A-Za-z0-9+.-]+:")
+"""Databases of DuckDB that are no file: `:memory:`, `md:name`, `s3://…`, but not `C:\\…`."""
 
 
 @contextmanager
@@ -50,18 +56,27 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
         client.close_connection()
 
 
+def file_of(client: SqlClientBase[Any]) -> Path | None:
+    """The file of a connection to DuckDB; None where it is in memory or with a service."""
+    database = str(client.credentials.database)
+    return None if NO_FILE.match(database) else Path(database)
+
+
 def _open_file(client: SqlClientBase[Any], *, patience: float) -> None:
-    file = Path(str(client.credentials.database))
-    was_there = file.exists()
+    file = file_of(client)
+    is_new = file is not None and not file.exists()
     ends = time.monotonic() + patience
     is_told = False
     while True:
         try:
             client.open_connection()
         except Exception as error:
-            if not was_there:
-                file.unlink(missing_ok=True)  # what is half made is no database
-            if not is_passing(error) or time.monotonic() >= ends:
+            if not is_passing(error):
+                if file is not None and is_new:
+                    _remove_stub(file)
+                raise as_destination_error(error) or error from error
+            is_new = False  # another process made it meanwhile
+            if time.monotonic() >= ends:
                 raise as_destination_error(error) or error from error
             if not is_told:
                 logger.warning("%s. Waiting for up to %.0f seconds", message_of(error), patience)
@@ -69,6 +84,22 @@ def _open_file(client: SqlClientBase[Any], *, patience: float) -> None:
         else:
             return
         wait_seconds(FILE_POLL_SECONDS)
+
+
+def _remove_stub(file: Path) -> None:
+    """Removes what is half made and no database, unless another process is at making it."""
+    lock = fasteners.InterProcessLock(file)  # as DuckDB locks it
+    with suppress(OSError):
+        if not file.exists():
+            return
+        if not lock.acquire(blocking=False):
+            lock.lockfile.close()
+            return
+        try:
+            if file.stat().st_size < EMPTY_BYTES:
+                file.unlink()
+        finally:
+            lock.release()
 
 
 @contextmanager

@@ -84,8 +84,21 @@ class SessionLock:
         self.release()
         return _described(*holder) if holder else "which has just ended"
 
-    def renew(self) -> str | None:
-        """Sees that it is held still, and takes it again where its connection broke.
+    def is_held(self) -> bool:
+        """Whether it is held still: its connection may have broken."""
+        import psycopg2  # noqa: PLC0415 - an extra
+
+        if self._connection is None:
+            return False
+        try:
+            self._query("select 1")
+        except psycopg2.Error:
+            logger.info("The connection that holds the lock of the workspace broke")
+            return False
+        return True
+
+    def retake(self) -> str | None:
+        """Takes it again after its connection broke.
 
         Returns:
             Who else took it meanwhile; None where it is ours.
@@ -93,15 +106,6 @@ class SessionLock:
         Raises:
             DestinationError: Postgres can't be reached.
         """
-        import psycopg2  # noqa: PLC0415 - an extra
-
-        if self._connection is not None:
-            try:
-                self._query("select 1")
-            except psycopg2.Error:
-                logger.info("The connection that holds the lock of the workspace broke")
-            else:
-                return None
         lost = self._session
         self.release()
         holder: str | None = None

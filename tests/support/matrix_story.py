@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,11 @@ from tests.support.databases import Database, Row
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
 
-__all__ = ["Story", "brief", "tell"]
+__all__ = ["Story", "brief", "tell", "tell_of_workspaces"]
 
 TIME_FACTOR = "60"
 MIN_ROWS = 4
 LONG = 20_000
-ROLES = ("calm", "aside", *(row.name for row in WORKSPACE_ROWS))
 CALM = {row.name for row in WORKSPACE_ROWS if row.exit == 0}
 
 
@@ -159,7 +160,7 @@ def aim_at_workspaces(teller: Teller) -> list[Fault]:
     return faults
 
 
-def sync(teller: Teller, names: list[str], rows: list[MatrixRow], *, expect: int) -> Synced:
+def sync(teller: Teller, names: Sequence[str], rows: list[MatrixRow], *, expect: int) -> Synced:
     """One sync of some workspaces; what it did is kept for each of the rows."""
     story, harness = teller.story, teller.harness
     configs = []
@@ -188,59 +189,73 @@ def closed_port() -> int:
 
 
 def tell(database: Database, folder: Path) -> Story:
-    """Lives through all rows on a database."""
-    everything = database.name == "duckdb"
-    dialect = Dialect(results_page_size=1000, jobs_page_size=100)
-    roles = ROLES if everything else ROLES[:2]
-    world = World(
-        3, workspaces=len(roles), workflows=24, days=20, jobs_per_day=0.12, mean_results=14,
-        dialect=dialect,
-    )  # fmt: skip
-    with Sandbox(world) as sandbox:
-        harness = Harness(sandbox, database, folder)
-        harness.extra["TEST_TIME_FACTOR"] = TIME_FACTOR
-        story = Story(dict(zip(roles, world.workspaces, strict=True)))
-        teller = Teller(harness, Oracle(world), story)
-        teller.oracle.look()
-        shared = [*RESULT_ROWS, *LISTING_ROWS]
-        calm = [row for row in shared if not row.exit]
-        aside = [row for row in shared if row.exit]
-        own = list(WORKSPACE_ROWS) if everything else []
-        faults = aim(teller, "calm", calm) + aim(teller, "aside", aside)
-        sandbox.faults.add(*faults, *(aim_at_workspaces(teller) if everything else []))
-        second = [row for row in own if row.kind in ("second", "clock")]
-        names = [row.name for row in own]
-        sync(teller, ["calm", *(n for n in names if n in CALM)], [*calm, *own], expect=0)
-        failing = [*aside, *(row for row in own if row.exit)]
-        sync(teller, ["aside", *(n for n in names if n not in CALM)], failing, expect=1)
-        for row in harness.database.execute(
+    """Lives through the rows that are about a job or a workflow."""
+    rows = [*RESULT_ROWS, *LISTING_ROWS]
+    by_exit = {"calm": [r for r in rows if not r.exit], "aside": [r for r in rows if r.exit]}
+    with telling(
+        database, folder, [*by_exit], workflows=24, jobs_per_day=0.12, mean_results=14
+    ) as teller:
+        for name, its_rows in by_exit.items():
+            teller.harness.sandbox.faults.add(*aim(teller, name, its_rows))
+        for code, (name, its_rows) in enumerate(by_exit.items()):
+            sync(teller, [name], its_rows, expect=code)
+        for row in database.execute(
             "select job_uid, position, cast(data as text) as data "
             "from job_results order by job_uid, position"
         ):
-            story.texts.setdefault(row["job_uid"], []).append(brief(row["data"]))
+            teller.story.texts.setdefault(row["job_uid"], []).append(brief(row["data"]))
+    return teller.story
+
+
+def tell_of_workspaces(database: Database, folder: Path) -> Story:
+    """Lives through the rows that have a workspace of their own."""
+    rows = list(WORKSPACE_ROWS)
+    names = [row.name for row in rows]
+    with telling(database, folder, names, workflows=3, jobs_per_day=0.02, mean_results=8) as teller:
+        story, faults = teller.story, teller.harness.sandbox.faults
+        faults.add(*aim_at_workspaces(teller))
+        sync(teller, [name for name in names if name in CALM], rows, expect=0)
+        failing = [row for row in rows if row.exit]
+        sync(teller, [row.name for row in failing], failing, expect=1)
+        faults.clear()
+        second = [row for row in rows if row.kind in ("second", "clock")]
+        flow = story.targets[second[1].name].path.split("/")[2]
+        database.execute(
+            "update workflows set details_fetched_at = details_fetched_at + interval '1 year' "
+            "where uid = %s",
+            [flow],
+        )
+        for row in second:
+            target = Target(path="", uid=story.workspaces[row.name].uid, base_url="")
+            faults.add(*(row.faults(target) if row.faults else ()))
+        sync(teller, [row.name for row in second], second, expect=0)
+    return teller.story
+
+
+@contextmanager
+def telling(
+    database: Database, folder: Path, names: Sequence[str], **world: Any
+) -> Iterator[Teller]:
+    """A sandbox with a workspace for each name; after its faults a last sync meets none."""
+    dialect = Dialect(results_page_size=1000, jobs_page_size=100)
+    made = World(3, workspaces=len(names), days=20, dialect=dialect, **world)
+    with Sandbox(made) as sandbox:
+        harness = Harness(sandbox, database, folder)
+        harness.extra["TEST_TIME_FACTOR"] = TIME_FACTOR
+        story = Story(dict(zip(names, made.workspaces, strict=True)))
+        teller = Teller(harness, Oracle(made), story)
+        teller.oracle.look()
+        yield teller
+        sandbox.faults.clear()
         story.ledger = {row["job_uid"] for row in harness.rows("job_results_ledger")}
         story.jobs = {row["uid"]: row for row in harness.rows("jobs")}
-        sandbox.faults.clear()
-        if second:
-            flow = story.targets[second[1].name].path.split("/")[2]
-            database.execute(
-                "update workflows set details_fetched_at = details_fetched_at + interval '1 year' "
-                "where uid = %s",
-                [flow],
-            )
-            for one in second:
-                target = Target(path="", uid=story.workspaces[one.name].uid, base_url="")
-                sandbox.faults.add(*(one.faults(target) if one.faults else ()))
-            sync(teller, [row.name for row in second], second, expect=0)
-            sandbox.faults.clear()
-        story.healed = sync(teller, list(roles), [], expect=0)
+        story.healed = sync(teller, names, [], expect=0)
         story.all_issues = str(harness.rows("sync_issues"))
         database.execute("delete from jobs where name = 'made up'")
         try:
             assert_equal(harness, teller.oracle)
         except AssertionError as error:
             story.mismatch = str(error) or "differs"
-        return story
 
 
 def brief(text: str) -> str:
