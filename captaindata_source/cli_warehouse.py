@@ -135,7 +135,10 @@ def _drop_views(options: argparse.Namespace) -> int:
     from captaindata_source.views.install import State, drop_views
 
     pipeline = _pipeline(options)
-    with holding(pipeline, within=threading.Lock()), open_database(pipeline) as database:
+    with (
+        holding(pipeline, within=threading.Lock(), waits_for_file=False),
+        open_database(pipeline) as database,
+    ):
         if database is None:
             raise ConfigError(NO_VIEWS)
         changes = drop_views(database, schema_of(pipeline))

@@ -47,43 +47,48 @@ class Work(Protocol):
         """Rows of `sync_issues` since the last call."""
 
 
-def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
+def build_resources(begin: Callable[[], Work], *, loads_issues: bool = True) -> list[DltResource]:
     """Builds the five resources of a workspace; does no I/O.
 
     Args:
         begin: Called within an extraction, by each resource; gives all of them the same work.
+        loads_issues: Whether the resources fill `sync_issues` too, each with what it met.
     """
+
+    def issues(work: Work) -> list[Any]:
+        rows = work.issue_rows() if loads_issues else []
+        return [dlt.mark.with_table_name(rows, SYNC_ISSUES.name)] if rows else []
 
     def workspaces() -> Iterator[Any]:
         work = begin()
-        yield partial(_fetch_row, work, WORKSPACES, work.plan.workspace_row)
+        yield partial(_fetch_row, work, WORKSPACES, work.plan.workspace_row, issues)
 
     def workflows() -> Iterator[Any]:
         work = begin()
         plan = work.plan
         for fetch in plan.changed_workflows():
-            yield partial(_fetch_row, work, WORKFLOWS, fetch)
+            yield partial(_fetch_row, work, WORKFLOWS, fetch, issues)
         if _may_delete(bool(plan.workflows()), plan.knows_workflows):
             yield _with_columns(WORKFLOWS, plan.vanished_workflows())
         else:
             plan.issues.add("empty_listing", KEPT, detail="No workflow is listed, after some were")
-        yield from _issues(work)
+        yield from issues(work)
 
     def jobs() -> Iterator[Any]:
         work = begin()
         yield from _rows_while_listing(work, JOBS, work.plan.job_rows)
-        yield from _issues(work)
+        yield from issues(work)
 
     def successful_jobs() -> Iterator[Any]:
         work = begin()
         yield from _rows_while_listing(work, SUCCESSFUL_JOBS, work.plan.successful_job_rows)
-        yield from _issues(work)
+        yield from issues(work)
 
     def result_readers() -> Iterator[Any]:
         work = begin()
         yield from _rows_while_listing(work, JOB_RESULTS, deque())
         # one at least where the listing left issues: the reader loads those too
-        needed = len(work.plan.queue) or int(work.plan.issues.is_pending)
+        needed = len(work.plan.queue) or int(loads_issues and work.plan.issues.is_pending)
         for _ in range(min(work.max_parallel, needed)):
             yield work.reader()
 
@@ -93,7 +98,7 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
             yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
         if reader.ledger:
             yield dlt.mark.with_table_name(reader.ledger, LEDGER.name)
-        yield from _issues(begin())
+        yield from issues(begin())
 
     readers = dlt.resource(result_readers, name="result_readers", selected=False)
     results = dlt.transformer(
@@ -111,7 +116,7 @@ def build_resources(begin: Callable[[], Work]) -> list[DltResource]:
         results,
     ]
     _add_table(results, LEDGER)
-    for resource in resources:
+    for resource in resources if loads_issues else ():
         _add_table(resource, SYNC_ISSUES)
     return resources
 
@@ -127,14 +132,14 @@ def _hints(table: Table) -> dict[str, Any]:
     return {**table.hints(), "max_table_nesting": 0}
 
 
-def _fetch_row(work: Work, table: Table, fetch: Callable[[], Row | None]) -> Iterator[Any]:
+def _fetch_row(
+    work: Work,
+    table: Table,
+    fetch: Callable[[], Row | None],
+    issues: Callable[[Work], list[Any]],
+) -> Iterator[Any]:
     row = fetch()
-    return iter([_with_columns(table, [row] if row else []), *_issues(work)])
-
-
-def _issues(work: Work) -> list[Any]:
-    rows = work.issue_rows()
-    return [dlt.mark.with_table_name(rows, SYNC_ISSUES.name)] if rows else []
+    return iter([_with_columns(table, [row] if row else []), *issues(work)])
 
 
 def _with_columns(table: Table, rows: list[Row]) -> Any:

@@ -206,7 +206,7 @@ def source_of(begin: Callable[[], Extraction]) -> DltSource:
 
     @dlt.source(name=SOURCE_NAME, section=SOURCE_NAME, max_table_nesting=0)
     def workspace_source() -> object:
-        return build_resources(begin)
+        return build_resources(begin, loads_issues=False)  # the sync's log does
 
     return workspace_source()
 

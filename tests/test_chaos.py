@@ -30,6 +30,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 ON_ONE_DATABASE = pytest.mark.parametrize("place", [DUCKDB], indirect=True)
 
 
+@ON_ONE_DATABASE
 def test_kills(place: Place) -> None:
     found = kills(place, number=2, has_twin=False)
     assert complaints(found) == []
@@ -39,7 +40,7 @@ def test_kills(place: Place) -> None:
 
 @ON_ONE_DATABASE
 def test_soak(place: Place) -> None:
-    found = soak(place, days=2)
+    found = soak(place, days=1)
     assert found.wrong == ""
     assert found.faults > 0
     assert {tick.code for tick in found.ticks} <= {0, 1}
@@ -49,7 +50,7 @@ def test_soak(place: Place) -> None:
 
 
 def test_fuzz(place: Place) -> None:
-    found = fuzz(250 if place.kind == DUCKDB else 50)
+    found = fuzz(150 if place.kind == DUCKDB else 50)
     assert found.wrong == []
     assert found.outcomes.keys() == {EQUAL, FLAGGED, ASIDE}
     assert not_held(place, found.texts) == []

@@ -34,7 +34,7 @@ START = 1_700_000_000.0
 KEY = "k3y-0f-a-customer"
 BASE_URL = "https://api.example/v3"
 
-calm = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+calm = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 """For property tests: a busy machine is no failure."""
 
 Step = Callable[[httpx.Request], httpx.Response]

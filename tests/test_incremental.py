@@ -125,6 +125,7 @@ def test_losing_dlts_state_loses_nothing_and_fetches_nothing_again(harness: Harn
     assert_equal(harness, oracle)
 
 
+@ON_ONE_DATABASE
 def test_state_rows_do_not_pile_up(harness_of_two: Harness) -> None:
     harness = harness_of_two
     for _ in range(3):
@@ -140,6 +141,7 @@ def test_state_rows_do_not_pile_up(harness_of_two: Harness) -> None:
 # -- 2: results are fetched when, and only when, a job's state asks for it ------------------------
 
 
+@ON_ONE_DATABASE
 def test_results_are_fetched_for_the_jobs_that_changed_and_no_others(
     make_harness: MakeHarness,
 ) -> None:
@@ -223,6 +225,7 @@ def test_a_retried_job_leaves_successful_jobs_and_keeps_its_results(harness: Har
 # -- 3: no job is missed -------------------------------------------------------------------------
 
 
+@ON_ONE_DATABASE
 def test_jobs_that_ran_for_weeks_and_left_the_listing_are_read_one_by_one(
     make_harness: MakeHarness,
 ) -> None:
@@ -248,6 +251,7 @@ def test_jobs_that_ran_for_weeks_and_left_the_listing_are_read_one_by_one(
     assert ended <= {row["job_uid"] for row in harness.rows("job_results_ledger")}
 
 
+@ON_ONE_DATABASE
 def test_history_beyond_the_listing_window_stays(make_harness: MakeHarness) -> None:
     harness = make_harness(1)
     oracle = Oracle(harness.world)
@@ -265,6 +269,7 @@ def test_history_beyond_the_listing_window_stays(make_harness: MakeHarness) -> N
     assert not old & results_of(synced)
 
 
+@ON_ONE_DATABASE
 def test_a_job_that_is_gone_is_marked_and_not_asked_for_again(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
@@ -475,6 +480,7 @@ def test_details_are_fetched_again_when_the_entry_changed_or_they_are_old(
     assert {path.split("/")[3] for path in harness.sync().paths("/details")} == expected
 
 
+@ON_ONE_DATABASE
 def test_one_empty_listing_of_workflows_deletes_nothing_a_second_does(harness: Harness) -> None:
     def deleted() -> set[bool]:
         return {row["is_deleted"] for row in harness.rows("workflows")}
@@ -490,6 +496,7 @@ def test_one_empty_listing_of_workflows_deletes_nothing_a_second_does(harness: H
     assert deleted() == {False}
 
 
+@ON_ONE_DATABASE
 def test_an_empty_listing_between_full_ones_is_forgotten(harness: Harness) -> None:
     for body in ("[]", None, "[]"):
         harness.sandbox.faults.clear()

@@ -147,7 +147,7 @@ def tree(
     return Oracle(f"{text} ", drop, hide, digest).value()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     text=DOCUMENTS,
     drop=st.sets(st.sampled_from(NAMES), max_size=4),

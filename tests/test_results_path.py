@@ -108,7 +108,7 @@ def read_jobs(
     return rows, reader
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     pages=st.lists(st.lists(RECORDS, max_size=5), min_size=1, max_size=4),
     ascii_only=st.booleans(),
@@ -294,7 +294,7 @@ def harness(make_harness: MakeHarness) -> Harness:
 
 
 @settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(records=st.lists(RECORDS, min_size=20, max_size=60))
 def test_any_json_arrives_equal_in_the_database(

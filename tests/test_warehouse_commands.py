@@ -166,7 +166,8 @@ def test_a_warehouse_that_is_missing_or_held(make_harness: MakeHarness, database
         assert "run `captaindata sync` first" in missing.stderr
         assert not database.path.exists()
     with duckdb.connect(str(database.path)):
-        for command in (["views", "list"], ["views", "create"], ["results", "list"]):
+        # `views create` waits for a minute, as a sync does
+        for command in (["views", "list"], ["views", "drop"], ["results", "list"]):
             held = run(harness, *command, expect=1)
             assert "lock" in held.stderr + held.stdout
 

@@ -122,8 +122,7 @@ class HttpClient:
         """Requests sent so far, retries and redirects included."""
         self._headers = {"accept": "application/json", **headers}
         self._transport = transport
-        # 20 ms, and made once: each thread's client would make its own
-        self._tls = tls_context() if self._base.scheme == "https" else True
+        self._tls = tls_context(is_used=self._base.scheme == "https")
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
         # a dlt resource is not told when the last one of its source has ended

@@ -69,7 +69,6 @@ class _Object(list[Any]):
 def fuzz(pages: int) -> Fuzz:
     """Sends so many pages, the same in each run."""
     found = Fuzz()
-    logging.getLogger("captaindata_source").setLevel(logging.CRITICAL)
 
     @hypothesis.settings(
         max_examples=pages,
@@ -97,8 +96,21 @@ def fuzz(pages: int) -> Fuzz:
         if complaint:
             found.wrong.append(f"{_short(body)}: {complaint}")
 
-    send()
+    with _quiet():
+        send()
     return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Each page would log a line or two."""
+    logger = logging.getLogger("captaindata_source")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager
