@@ -327,7 +327,11 @@ def test_a_load_that_was_not_committed_does_not_count(harness_of_two: Harness) -
     assert_equal(harness, oracle)
 
 
-@pytest.mark.parametrize("keeps_state", [True, False])
+@pytest.mark.parametrize(
+    ("database", "keeps_state"),
+    [("duckdb", True), ("duckdb", False), ("postgres", False)],
+    indirect=["database"],
+)
 def test_a_killed_sync_goes_on_where_its_last_package_ended(
     harness: Harness, keeps_state: bool
 ) -> None:
@@ -536,7 +540,11 @@ def test_every_sync_has_its_row_also_when_nothing_was_new(harness_of_two: Harnes
     )
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("database", "signal_number"),
+    [("duckdb", signal.SIGTERM), ("postgres", signal.SIGINT)],
+    indirect=["database"],
+)
 def test_an_interrupted_sync_ends_soon_and_the_next_goes_on(
     harness: Harness, signal_number: signal.Signals
 ) -> None:
