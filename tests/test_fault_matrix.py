@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,16 @@ from tests.support.databases import DuckDb, Postgres
 from tests.support.matrix_story import Story, brief, tell, tell_of_workspaces
 from tests.support.readme_matrix import matrix_table
 
+ISSUE_MODULES = (
+    "api",
+    "errors.py",
+    "guard.py",
+    "http",
+    "plan.py",
+    "resources.py",
+    "results.py",
+    "runner.py",
+)
 WORKSPACES = "workspaces"
 """The story of the rows that no database can matter to."""
 
@@ -201,3 +212,20 @@ def test_readme_prints_the_matrix() -> None:
     assert matrix_table() in readme, "python -m tests.support.readme_matrix"
     names = [row.name for row in ROWS]
     assert len(set(names)) == len(names)
+
+
+def test_sql_readme_lists_all_kinds_of_issues() -> None:
+    text = Path("sql/README.md").read_text(encoding="utf-8")
+    section = text[text.index("## sync_issues") : text.index("## job_results_ledger")]
+    in_code = {
+        kind
+        for path in Path("captaindata_source").rglob("*.py")
+        for kind in re.findall(
+            r'(?:\bkind: str = |\bkind = |issues\.add\(|\bkind=)"([a-z0-9_]+)"',
+            path.read_text(encoding="utf-8"),
+        )
+        if path.parts[1] in ISSUE_MODULES
+    }
+    in_matrix = {kind for row in ROWS for kind, _, _ in row.issues}
+    assert len(in_code) > 20
+    assert {kind for kind in in_code | in_matrix if f"`{kind}`" not in section} == set()
