@@ -52,6 +52,8 @@ class ConfigError(CaptainDataError):
 class BusyError(CaptainDataError):
     """Another sync of the same workspace is running."""
 
+    kind = "busy"
+
 
 class DestinationError(CaptainDataError):
     """The warehouse can't be reached, read or written."""
