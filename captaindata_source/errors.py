@@ -20,6 +20,8 @@ key, a header or a body.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 __all__ = [
     "ApiError",
     "AuthError",
@@ -34,6 +36,7 @@ __all__ = [
     "RefusedError",
     "UnavailableError",
     "UnreachableError",
+    "causes",
     "root_error",
 ]
 
@@ -126,13 +129,15 @@ class ForeignHostError(ContractError):
     kind = "foreign_link"
 
 
-def root_error(error: BaseException) -> BaseException:
-    """Our own error among the causes of one, else the first of them; dlt wraps errors several
-    layers deep."""
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what it was raised from, and so on: dlt wraps errors several layers deep."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, CaptainDataError):
-            return seen
-        hidden = None if seen.__suppress_context__ else seen.__context__
-        error, seen = seen, seen.__cause__ or hidden
-    return error
+        yield seen
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+
+
+def root_error(error: BaseException) -> BaseException:
+    """Our own error among the causes of one, else the first of them."""
+    chain = list(causes(error))
+    return next((each for each in chain if isinstance(each, CaptainDataError)), chain[-1])

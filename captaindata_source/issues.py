@@ -80,15 +80,8 @@ class Issue:
     occurrences: int
     uid: str
 
-    @property
-    def subject(self) -> str:
-        """What it is about, for people."""
-        if self.job_uid:
-            return f"job {self.job_uid}"
-        return f"workflow {self.workflow_uid}" if self.workflow_uid else "the workspace"
-
-    def as_row(self, *, workspace_uid: str, sync_uid: str | None) -> dict[str, Any]:
-        """The row of `sync_issues`."""
+    def as_row(self, *, workspace_uid: str, sync_uid: str | None = None) -> dict[str, Any]:
+        """The row of `sync_issues`; `sync_uid` where the sync has a row in `sync_runs`."""
         return {
             "workspace_uid": workspace_uid,
             "uid": self.uid,

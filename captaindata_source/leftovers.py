@@ -24,6 +24,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from captaindata_source.database import last_load
 from captaindata_source.remedies import message_of, spares_package
 from captaindata_source.source import SOURCE_NAME
+from captaindata_source.tables import LOADS
 
 __all__ = ["make_missing_tables", "packages", "restart", "settle"]
 
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 TRIED = "leftovers.tried"
 """A file that is there while leftovers are loaded: whoever finds it knows that it can't be done."""
 FOLDERS = ("load", "normalize", "schemas", "result_files")
-LOADS = "_dlt_loads"
 MADE_WHILE_LOADING = ("sql", "reference")
 """Formats of jobs that dlt adds when others are done."""
 STATES = (
@@ -73,7 +73,7 @@ def settle(
         if not left:
             return
         tried.touch()
-        if client is not None and workspace_uid is not None:
+        if client is not None:
             _refuse_outdated(left, last_load(client, workspace_uid))
         _forget_loaded(pipeline, client)
         restart(pipeline)

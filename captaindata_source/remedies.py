@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from captaindata_source.errors import CaptainDataError, DestinationError, root_error
+from captaindata_source.errors import CaptainDataError, DestinationError, causes, root_error
 
-__all__ = ["as_destination_error", "is_passing", "message_of", "spares_package", "words_of"]
+__all__ = [
+    "as_destination_error",
+    "driver_of",
+    "is_passing",
+    "message_of",
+    "spares_package",
+    "words_of",
+]
 
 
 class _Case(NamedTuple):
@@ -285,7 +291,7 @@ def words_of(error: BaseException) -> str:
         return str(error)
     said = _first_sentence(error) or type(error).__name__
     if not _is_plain(error):
-        is_raised = _driver(error) == "postgres" and not QUOTING.match(_code(error))
+        is_raised = driver_of(error) == "postgres" and not QUOTING.match(_code(error))
         said = f"SQLSTATE {_code(error)}" if is_raised else DATA.sub("…", said)
     return SECRETS.sub("…", HINTS.sub("", said))[:MAX_LENGTH]
 
@@ -302,17 +308,9 @@ def spares_package(error: BaseException) -> bool:
     return found is not None and not found[0].may_be_package
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it was raised from, and so on."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-
-
 def _find(error: BaseException) -> tuple[_Case, BaseException] | None:
-    """The case of the deepest error that has one: dlt wraps errors several layers deep."""
-    for cause in reversed(list(_chain(error))):
+    """The case of the deepest error that has one."""
+    for cause in reversed(list(causes(error))):
         signature = _signature(cause)
         for case in CASES if signature else ():
             if re.match(case.pattern, signature):
@@ -324,7 +322,7 @@ def _signature(error: BaseException) -> str:
     said = _first_sentence(error)
     if isinstance(error, OSError) and error.errno is not None:
         return f"system {errno.errorcode.get(error.errno, error.errno)} {said}"
-    driver = _driver(error)
+    driver = driver_of(error)
     name = type(error).__name__
     if driver == "postgres":
         return f"{driver} {_code(error)} {name}: {said}"
@@ -333,7 +331,8 @@ def _signature(error: BaseException) -> str:
     return f"{driver} {name}: {said}" if driver else ""
 
 
-def _driver(error: BaseException) -> str:
+def driver_of(error: BaseException) -> str:
+    """Whose error it is: `postgres`, `duckdb` or `dlt`; empty: of none of them."""
     modules = [kind.__module__.split(".")[0] for kind in type(error).__mro__]
     return next((DRIVERS[name] for name in modules if name in DRIVERS), "")
 
@@ -350,7 +349,7 @@ def _first_sentence(error: BaseException) -> str:
 
 def _is_plain(error: BaseException) -> bool:
     """Whether its first sentence holds nothing of a row; names and addresses it may hold."""
-    driver = _driver(error)
+    driver = driver_of(error)
     if driver == "duckdb":
         if type(error).__name__ in TELLING_DUCKDB and OF_A_FILE.match(_first_sentence(error)):
             return True

@@ -177,7 +177,6 @@ class _WorkspaceSync:
                         api=api,
                         settings=self._settings,
                         package=package,
-                        sync_uid=self._report.uid,
                     )
                 )
             return begun[0]

@@ -68,7 +68,6 @@ class Extraction:
         settings: Options of the workspace.
         package: Which results belong to this load package.
         marks_empty: See `ResultReader`.
-        sync_uid: The sync that this is part of, if it has a row in `sync_runs`.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class Extraction:
         settings: Settings,
         package: Package,
         marks_empty: bool = True,
-        sync_uid: str | None = None,
     ) -> None:
         self.plan = plan
         self.max_parallel = settings.max_parallel_requests
@@ -92,7 +90,6 @@ class Extraction:
             hashed=settings.hash_fields,
             salt=settings.hash_salt,
         )
-        self._sync_uid = sync_uid
         self._loaded_at = datetime.now(UTC)
         self._load_id = dlt.current.load_package_state()["load_id"]
         files = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
@@ -127,7 +124,7 @@ class Extraction:
     def issue_rows(self) -> list[Row]:
         """Rows of `sync_issues` since the last call."""
         return [
-            issue.as_row(workspace_uid=self._settings.project_uid, sync_uid=self._sync_uid)
+            issue.as_row(workspace_uid=self._settings.project_uid)
             for issue in self.plan.issues.take()
         ]
 

@@ -17,6 +17,7 @@ __all__ = [
     "JOBS",
     "JOB_RESULTS",
     "LEDGER",
+    "LOADS",
     "SUCCESSFUL_JOBS",
     "SYNC_ISSUES",
     "SYNC_RUNS",
@@ -238,5 +239,7 @@ SYNC_ISSUES = Table(
 )
 """What went wrong without ending a sync, and what was done about it; see `issues`."""
 
+LOADS = "_dlt_loads"
+"""dlt's own table of loads that were committed."""
 TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, JOB_RESULTS)
 """The tables that a user selects; each is a resource of the source."""

@@ -29,6 +29,7 @@ from captaindata_source.tables import (
     JOB_RESULTS,
     JOBS,
     LEDGER,
+    LOADS,
     SUCCESSFUL_JOBS,
     WORKFLOWS,
     WORKSPACES,
@@ -39,7 +40,6 @@ __all__ = ["KnownJob", "KnownWorkflow", "Memory", "Warehouse"]
 
 logger = logging.getLogger(__name__)
 
-LOADS = "_dlt_loads"
 LOADED = 0
 """Status in `_dlt_loads` of a load that was committed."""
 DLT_PREFIX = "_dlt_"

@@ -10,6 +10,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from captaindata_source.tables import (
     JOBS,
     LEDGER,
+    LOADS,
     SUCCESSFUL_JOBS,
     SYNC_RUNS,
     WORKFLOWS,
@@ -18,7 +19,6 @@ from captaindata_source.tables import (
 
 __all__ = ["last_load"]
 
-LOADS = "_dlt_loads"
 TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, LEDGER, SYNC_RUNS)
 """Every load leaves rows in one of them at least; those of a later load may replace them."""
 FAILED = "coalesce(t.outcome, '') = 'failed'"

@@ -18,7 +18,7 @@ from captaindata_source.database.base import Database
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
 from captaindata_source.errors import CaptainDataError, DestinationError
-from captaindata_source.remedies import as_destination_error, is_passing, message_of
+from captaindata_source.remedies import as_destination_error, driver_of, is_passing, message_of
 from captaindata_source.waiting import wait_seconds
 
 __all__ = ["DUCKDB", "POSTGRES", "connected", "file_of", "open_database", "schema_of"]
@@ -130,17 +130,11 @@ def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
                 address = client.credentials.to_native_representation()
                 yield PostgresDatabase(connection, address)
     except Exception as error:
-        if isinstance(error, (CaptainDataError, OSError)) or not _is_of_database(error):
+        if isinstance(error, (CaptainDataError, OSError)) or not driver_of(error):
             raise
         raise as_destination_error(error) or DestinationError(
             f"{pipeline.destination.destination_name} can't be read or written: {message_of(error)}"
         ) from error
-
-
-def _is_of_database(error: Exception) -> bool:
-    """Whether dlt, DuckDB, psycopg2 or ADBC raised it."""
-    modules = {kind.__module__.split(".")[0] for kind in type(error).__mro__}
-    return bool(modules & {"dlt", "duckdb", "_duckdb", "psycopg2", "adbc_driver_manager"})
 
 
 def schema_of(pipeline: dlt.Pipeline) -> str:
