@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv
 
 from captaindata_source.database.base import RefusedError, Relation, Rows, first_line
 from captaindata_source.sqltext import quoted
@@ -50,12 +54,36 @@ class PostgresDatabase:
             raise
 
     @contextmanager
-    def reader(self, sql: str, rows: int) -> Iterator[Any]:  # noqa: ARG002 - ADBC has its own size
+    def reader(
+        self,
+        sql: str,
+        rows: int = 0,  # noqa: ARG002 - ADBC has its own size
+        *,
+        tables: Mapping[str, pa.Table] | None = None,
+    ) -> Iterator[Any]:
+        """As `Database.reader`, in a session of its own, which sees what is committed.
+
+        Args:
+            sql: The query.
+            rows: Not used.
+            tables: Temporary tables that the query names.
+        """
         import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
 
         with adbc.connect(self._address) as connection, connection.cursor() as cursor:
+            for name, table in (tables or {}).items():
+                cursor.adbc_ingest(name, table, mode="create", temporary=True)
+                cursor.execute(f"analyze {name}")
             cursor.execute(sql)
             yield cursor.fetch_record_batch()
+
+    def fill(self, table: str, rows: pa.Table) -> None:
+        """Adds rows to a table that has their columns, in their order."""
+        text = io.BytesIO()
+        csv.write_csv(rows, text, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
+        text.seek(0)
+        with self._connection.cursor() as cursor:
+            cursor.copy_expert(f"copy {table} from stdin (format csv)", text)
 
     def has_schema(self, schema: str) -> bool:
         return bool(self.query("select 1 from pg_namespace where nspname = %s", (schema,)))

@@ -28,7 +28,7 @@ from captaindata_source.typed.fields import (
 )
 from captaindata_source.typed.names import assign_names
 from captaindata_source.typed.types import json_types, value_type
-from captaindata_source.typed.values import values_query
+from captaindata_source.typed.values import find_values
 
 __all__ = ["Catalogue"]
 
@@ -38,7 +38,7 @@ MAX_FIELDS = 10_000
 """Keys of a workflow that the catalogue takes; more are data, not keys."""
 MAX_COLUMNS = 1_500
 """Columns of a workflow's view; Postgres ends at 1,600."""
-BATCH_ROWS = 50_000
+BATCH_ROWS = 25_000
 """Results that are looked at in one transaction."""
 
 
@@ -122,22 +122,36 @@ class Catalogue:
 
     def _count(self, batch: int) -> None:
         """Counts one batch anew: takes away what its jobs had, adds what they have."""
-        rows = f"""
-            select r.workspace_uid, coalesce(r.workflow_uid, '') as workflow_uid, r.job_uid,
-                coalesce(r.created_at, r.loaded_at) as created_at, r.data
-            from {{{JOB_RESULTS.name}}} as r
-            inner join changed_jobs as c
-                on c.workspace_uid = r.workspace_uid and c.job_uid = r.job_uid
-            where c.batch = {batch} and c.load_id is not null
-        """
         self._store.run(
             f"""
+            create temporary table batch_jobs as
+            select row_number() over () as number, c.workspace_uid, c.job_uid, c.load_id,
+                j.table_load_id, coalesce(found.workflow_uid, j.workflow_uid, '') as workflow_uid,
+                j.workflow_uid as old_workflow_uid
+            from changed_jobs as c
+            left join (
+                select r.workspace_uid, r.job_uid, min(r.workflow_uid) as workflow_uid
+                from {{{JOB_RESULTS.name}}} as r
+                inner join changed_jobs as b
+                    on b.workspace_uid = r.workspace_uid and b.job_uid = r.job_uid
+                where b.batch = {batch}
+                group by r.workspace_uid, r.job_uid
+            ) as found
+                on found.workspace_uid = c.workspace_uid and found.job_uid = c.job_uid
+            left join {{{FIELD_JOBS}}} as j
+                on j.workspace_uid = c.workspace_uid and j.job_uid = c.job_uid
+                and j.load_id <> '{GONE}'
+            where c.batch = {batch}
+            """
+        )
+        find_values(self._database, self._store)
+        self._store.run(
+            """
             create temporary table batch_values as
-            select workspace_uid, workflow_uid, job_uid, key, nested_key, kind,
-                count(*) as result_rows, min(created_at) as first_at, max(created_at) as last_at,
-                min(place) as place
-            from ({values_query(self._database.kind, rows)}) as found
-            group by workspace_uid, workflow_uid, job_uid, key, nested_key, kind
+            select b.workspace_uid, b.workflow_uid, b.job_uid, v.key, v.nested_key, v.kind,
+                v.result_rows, v.first_at, v.last_at, v.place
+            from job_values as v inner join batch_jobs as b on b.number = v.number;
+            drop table job_values
             """
         )
         self._analyze("batch_values")
@@ -185,24 +199,6 @@ class Catalogue:
                 (workspace_uid, job_uid, workflow_uid, field_id, kind, result_rows)
             select workspace_uid, job_uid, workflow_uid, field_id, kind, result_rows
             from batch_counts;
-            create temporary table batch_jobs as
-            select c.workspace_uid, c.job_uid, c.load_id, j.table_load_id,
-                coalesce(found.workflow_uid, j.workflow_uid, '') as workflow_uid,
-                j.workflow_uid as old_workflow_uid
-            from changed_jobs as c
-            left join (
-                select r.workspace_uid, r.job_uid, min(r.workflow_uid) as workflow_uid
-                from {{{JOB_RESULTS.name}}} as r
-                inner join changed_jobs as b
-                    on b.workspace_uid = r.workspace_uid and b.job_uid = r.job_uid
-                where b.batch = {batch}
-                group by r.workspace_uid, r.job_uid
-            ) as found
-                on found.workspace_uid = c.workspace_uid and found.job_uid = c.job_uid
-            left join {{{FIELD_JOBS}}} as j
-                on j.workspace_uid = c.workspace_uid and j.job_uid = c.job_uid
-                and j.load_id <> '{GONE}'
-            where c.batch = {batch};
             delete from {{{FIELD_JOBS}}}
             where load_id <> '{GONE}' and (workspace_uid, job_uid) in {jobs};
             insert into {{{FIELD_JOBS}}}

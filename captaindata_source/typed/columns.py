@@ -23,6 +23,9 @@ __all__ = ["Column", "column_types", "select_query"]
 
 DOUBLE_PATTERN = r"^-?[0-9]{1,200}(\.[0-9]{1,200})?([eE][+-]?0*[0-9]{1,2})?$"
 """What Postgres casts to a double without an error; more than what counts as a number."""
+NUMBER_PATTERN = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?0*[0-9]{1,3})?$"
+"""What Postgres casts to numeric without an error, up to `MAX_NUMBER_LENGTH` characters."""
+MAX_NUMBER_LENGTH = 10_000
 HAS_OFFSET = "(Z|[+-][0-9][0-9]:?[0-9][0-9])$"
 COMMON_TYPES: Mapping[ValueType, str] = MappingProxyType(
     {
@@ -184,7 +187,14 @@ def _postgres_cast(value_type: ValueType, value: str) -> str:
             f"between {MIN_BIGINT} and {MAX_BIGINT} then {value}::bigint end end"
         )
     if value_type is ValueType.DOUBLE:
-        return f"case when {value} ~ {literal(DOUBLE_PATTERN)} then {value}::double precision end"
+        # other numbers by way of numeric, for no double is as small as 1e-400 and Postgres objects
+        return (
+            f"case when {value} ~ {literal(DOUBLE_PATTERN)} then {value}::double precision "
+            f"when length({value}) < {MAX_NUMBER_LENGTH} and {value} ~ {literal(NUMBER_PATTERN)} "
+            f"then case when abs({value}::numeric) < 1e-307 then 0 "
+            f"when abs({value}::numeric) < 1.79e308 then {value}::numeric::double precision "
+            "end end"
+        )
     if value_type is ValueType.TIMESTAMP:
         return (
             f"case when {value} ~ {literal(TIMESTAMP_PATTERN)} then ({value} || case when {value} "

@@ -196,13 +196,13 @@ class FieldStore:
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """As `Database.query`; `{table}` is one of the dataset."""
-        return self._database.query(self._named(sql), parameters)
+        return self._database.query(self.named(sql), parameters)
 
     def run(self, sql: str) -> None:
         """As `Database.run`; `{table}` is one of the dataset."""
-        self._database.run(self._named(sql))
+        self._database.run(self.named(sql))
 
-    def _named(self, sql: str) -> str:
+    def named(self, sql: str) -> str:
         """Puts the dataset before `{table}`."""
         for table in (
             FIELDS,

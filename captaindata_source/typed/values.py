@@ -1,132 +1,139 @@
-"""Every value of every result with its kind, in the SQL of each database."""
+"""Every value of every result with its kind, counted by job.
+
+DuckDB does it for Postgres too, which takes five times as long: results stream through an engine
+in memory, only the counts go back.
+"""
 
 from __future__ import annotations
 
-from captaindata_source.sqltext import literal
-from captaindata_source.typed.json_sql import clean_json, object_of
-from captaindata_source.typed.types import MAX_BIGINT, MIN_BIGINT, TIMESTAMP_PATTERN
+import duckdb
+import pyarrow as pa
 
-__all__ = ["values_query"]
+from captaindata_source.database import Database, PostgresDatabase
+from captaindata_source.sqltext import literal
+from captaindata_source.tables import JOB_RESULTS
+from captaindata_source.typed.fields import FieldStore
+from captaindata_source.typed.json_sql import clean_json
+from captaindata_source.typed.types import TIMESTAMP_PATTERN
+
+__all__ = ["find_values"]
 
 INTEGER_PATTERN = "^-?[0-9]{1,15}$"
 LONG_PATTERN = "^-?[0-9]{16,19}$"
 NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,200})?([eE][+-]?[0-9]{1,2})?$"
 SHORTEST_TIME, LONGEST_TIME = 19, 32
+ENGINE: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "256MB", "threads": 2}
 
 
-def values_query(kind: str, rows: str) -> str:
-    """A select of all values of all results, and of those within their objects.
+def find_values(database: Database, store: FieldStore) -> None:
+    """Creates the temporary table `job_values` from the results of the jobs in `batch_jobs`.
+
+    It has a row for each job, key and kind of value: `number` of the job, `key`, `nested_key`,
+    `kind`, `result_rows`, `first_at`, `last_at`, and `place` of the key among its neighbours.
 
     Args:
-        kind: `duckdb` or `postgres`.
-        rows: A select of `workspace_uid`, `workflow_uid`, `job_uid`, `data`, `created_at`.
-
-    Returns:
-        SQL with the columns `workspace_uid`, `workflow_uid`, `job_uid`, `created_at`, `key`,
-        `nested_key`, `kind`, and `place` of the key among its neighbours.
+        database: Within a transaction.
+        store: Of the dataset.
     """
-    return _duckdb_values(rows) if kind == "duckdb" else _postgres_values(rows)
+    rows = f"""
+        select b.number, coalesce(r.created_at, r.loaded_at) as created_at, r.data
+        from {{{JOB_RESULTS.name}}} as r
+        inner join batch_jobs as b on b.workspace_uid = r.workspace_uid and b.job_uid = r.job_uid
+        where b.load_id is not null
+    """
+    if not isinstance(database, PostgresDatabase):
+        store.run(f"create temporary table job_values as {_values_query(rows)}")
+        return
+    jobs = store.query("select number, workspace_uid, job_uid, load_id from batch_jobs")
+    names = ("number", "workspace_uid", "job_uid", "load_id")
+    columns = dict(zip(names, map(list, zip(*jobs, strict=True)), strict=True))
+    with (
+        database.reader(store.named(rows), tables={"batch_jobs": pa.table(columns)}) as results,
+        duckdb.connect(config=ENGINE) as engine,
+    ):
+        engine.execute("set timezone = 'UTC'")
+        engine.register("results", results)
+        found = engine.sql(_values_query("select * from results")).to_arrow_table()
+    store.run(
+        """
+        create temporary table job_values (
+            number bigint, key text, nested_key text, kind text, result_rows bigint,
+            first_at timestamp with time zone, last_at timestamp with time zone, place bigint
+        )
+        """
+    )
+    database.fill("job_values", found)
 
 
-def _duckdb_values(rows: str) -> str:
+def _values_query(rows: str) -> str:
+    """In DuckDB's SQL.
+
+    Args:
+        rows: A select of `number`, `created_at` and `data`.
+    """
     return f"""
-        with cleaned as (
-            select workspace_uid, workflow_uid, job_uid, created_at,
-                {clean_json("data", "varchar")} as data
-            from ({rows}) as results
+        with results as (
+            select number, epoch_us(created_at) as created_us, data, json_keys(data) as keys
+            from (
+                select number, created_at, {clean_json("data", "varchar")} as data
+                from ({rows}) as found
+            ) as cleaned
         ),
-        fields as (
-            select workspace_uid, workflow_uid, job_uid, created_at,
-                unnest(json_keys(data)) as key,
+        fields as materialized (
+            select number, created_us, unnest(keys) as key,
                 unnest(json_type(data, '$.*')) as json_type,
                 unnest(json_extract_string(data, '$.*')) as value,
-                generate_subscripts(json_keys(data), 1) as place
-            from cleaned
-            where json_type(data) = 'OBJECT'
+                generate_subscripts(keys, 1) as place
+            from results
         ),
         nested as (
-            select workspace_uid, workflow_uid, job_uid, created_at, key,
-                unnest(json_keys(value)) as nested_key,
+            select number, created_us, key, unnest(keys) as nested_key,
                 unnest(json_type(value, '$.*')) as json_type,
                 unnest(json_extract_string(value, '$.*')) as value,
-                generate_subscripts(json_keys(value), 1) as place
-            from fields
-            where json_type = 'OBJECT'
+                generate_subscripts(keys, 1) as place
+            from (
+                select number, created_us, key, value, json_keys(value) as keys
+                from fields where json_type = 'OBJECT'
+            ) as objects
         ),
         together as (
-            select workspace_uid, workflow_uid, job_uid, created_at, key,
-                cast(null as varchar) as nested_key, json_type, value, place
+            select number, created_us, key, cast(null as varchar) as nested_key, json_type, value,
+                place
             from fields
             union all
-            select workspace_uid, workflow_uid, job_uid, created_at, key,
-                nested_key, json_type, value, place
+            select number, created_us, key, nested_key, json_type, value, place
             from nested
-        )
-        select workspace_uid, workflow_uid, job_uid, created_at, key, nested_key, place,
-            case json_type
-                when 'NULL' then 'null'
-                when 'BOOLEAN' then 'boolean'
-                when 'ARRAY' then 'array'
-                when 'OBJECT' then case when value = '{{}}' then 'empty' else 'object' end
-                when 'VARCHAR' then
-                    case when length(value) between {SHORTEST_TIME} and {LONGEST_TIME}
-                        then case when regexp_matches(value, {literal(TIMESTAMP_PATTERN)})
-                            then 'timestamp' else 'string' end
-                        else 'string' end
-                else case
-                    when regexp_matches(value, {literal(INTEGER_PATTERN)}) then 'integer'
-                    when regexp_matches(value, {literal(LONG_PATTERN)})
-                        and try_cast(value as bigint) is not null then 'long'
-                    when regexp_matches(value, {literal(NUMBER_PATTERN)}) then 'number'
-                    else 'huge' end
-            end as kind
-        from together
-    """
-
-
-def _postgres_values(rows: str) -> str:
-    kinds = f"""
-        case json_typeof(value)
-            when 'null' then 'null'
-            when 'boolean' then 'boolean'
-            when 'array' then 'array'
-            when 'object' then
-                case when value::text ~ '^\\{{\\s*\\}}$' then 'empty' else 'object' end
-            when 'string' then
-                case when octet_length(value::text) between
-                        {SHORTEST_TIME + 2} and {2 * LONGEST_TIME}
-                    then case when value #>> '{{}}' ~ {literal(TIMESTAMP_PATTERN)}
-                        then 'timestamp' else 'string' end
-                    else 'string' end
-            else case
-                when value::text ~ {literal(INTEGER_PATTERN)} then 'integer'
-                when value::text ~ {literal(LONG_PATTERN)} then
-                    case when value::text::numeric between {MIN_BIGINT} and {MAX_BIGINT}
-                        then 'long' else 'huge' end
-                when value::text ~ {literal(NUMBER_PATTERN)} then 'number'
-                else 'huge' end
-        end
-    """
-    return f"""
-        with fields as (
-            select workspace_uid, workflow_uid, job_uid, created_at, e.key, e.value, e.place
-            from ({rows}) as results
-            cross join lateral json_each({object_of(clean_json("data", "text"))})
-                with ordinality as e(key, value, place)
         ),
-        together as (
-            select workspace_uid, workflow_uid, job_uid, created_at, key,
-                cast(null as text) as nested_key, value, place
-            from fields
-            union all
-            select workspace_uid, workflow_uid, job_uid, created_at, fields.key,
-                e.key as nested_key, e.value, e.place
-            from fields
-            cross join lateral json_each({object_of("fields.value")})
-                with ordinality as e(key, value, place)
-            where json_typeof(fields.value) = 'object'
+        counted as (
+            select number, key, nested_key, {_KIND} as kind, count(*) as result_rows,
+                min(created_us) as first_us, max(created_us) as last_us, min(place) as place
+            from together
+            group by number, key, nested_key, kind
         )
-        select workspace_uid, workflow_uid, job_uid, created_at, key, nested_key, place,
-            {kinds} as kind
-        from together
+        select number, key, nested_key, kind, result_rows,
+            make_timestamp(first_us) at time zone 'UTC' as first_at,
+            make_timestamp(last_us) at time zone 'UTC' as last_at, place
+        from counted
     """
+
+
+_KIND = f"""
+    case json_type
+        when 'NULL' then 'null'
+        when 'BOOLEAN' then 'boolean'
+        when 'ARRAY' then 'array'
+        when 'OBJECT' then case when value = '{{}}' then 'empty' else 'object' end
+        when 'VARCHAR' then
+            case when strlen(value) between {SHORTEST_TIME} and {LONGEST_TIME}
+                then case when regexp_matches(value, {literal(TIMESTAMP_PATTERN)})
+                    then 'timestamp' else 'string' end
+                else 'string' end
+        else case
+            when json_type in ('UBIGINT', 'BIGINT') and strlen(value) <= 15 then 'integer'
+            when regexp_matches(value, {literal(INTEGER_PATTERN)}) then 'integer'
+            when regexp_matches(value, {literal(LONG_PATTERN)})
+                and try_cast(value as bigint) is not null then 'long'
+            when regexp_matches(value, {literal(NUMBER_PATTERN)}) then 'number'
+            else 'huge' end
+    end
+"""
