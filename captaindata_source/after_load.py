@@ -17,13 +17,14 @@ from captaindata_source.pipeline import SyncOptions
 from captaindata_source.publish import publish
 from captaindata_source.remedies import message_of
 from captaindata_source.typed.catalogue import Catalogue
+from captaindata_source.typed.counting import Counted
 from captaindata_source.typed.materialize import materialize
 from captaindata_source.typed.names import MAX_IDENTIFIER
 from captaindata_source.typed.tables import result_views
 from captaindata_source.views.definitions import views_schema
 from captaindata_source.views.install import Change, State, create_views, shipped_views
 
-__all__ = ["Aftermath", "follow_load", "refresh", "refresh_views"]
+__all__ = ["Aftermath", "follow_load", "refresh", "refresh_catalogue", "refresh_views"]
 
 logger = logging.getLogger(__name__)
 
@@ -137,6 +138,21 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
         if database is None:
             return []
         return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
+
+
+def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted | None) -> None:
+    """Counts what was just loaded, while the destination is held; `follow_load` does what it can't.
+
+    Args:
+        pipeline: Has loaded this source.
+        counted: What is known of the results.
+    """
+    try:
+        with open_database(pipeline) as database:
+            if database is not None:
+                Catalogue(database, schema_of(pipeline)).refresh(counted)
+    except Exception:  # the views need it, not the load
+        logger.debug("Catalogue", exc_info=True)
 
 
 def refresh(database: Database, dataset: str, *, materialize_results: bool = False) -> list[Change]:

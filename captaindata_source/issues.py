@@ -7,7 +7,7 @@ loaded but the uids of workflows and jobs.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -159,10 +159,11 @@ class IssueLog:
             self._taken += taken
         return taken
 
-    def commit(self) -> None:
-        """What was taken is loaded."""
+    def commit(self, issues: Collection[Issue]) -> None:
+        """These, which were taken, are loaded."""
+        loaded = {issue.uid for issue in issues}
         with self._lock:
-            self._taken.clear()
+            self._taken = [issue for issue in self._taken if issue.uid not in loaded]
 
     def take_uncommitted(self) -> list[Issue]:
         """All issues that are not loaded for sure."""

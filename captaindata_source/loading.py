@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
 
 import dlt
 from dlt.common.runtime import signals
 
+from captaindata_source.after_load import refresh_catalogue
 from captaindata_source.leftovers import packages, restart
 from captaindata_source.locks import Turn, holding
 from captaindata_source.remedies import is_passing, message_of
+from captaindata_source.typed.counting import Counted
 from captaindata_source.waiting import wait_seconds
 
-__all__ = ["load"]
+__all__ = ["BackgroundLoad", "load"]
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +27,14 @@ LOAD_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each further try: a minute in all, after `FILE_SECONDS` in the first at most."""
 
 
-def load(pipeline: dlt.Pipeline, *, turn: Turn, within: threading.Lock, workspace: str) -> None:
+def load(
+    pipeline: dlt.Pipeline,
+    *,
+    turn: Turn,
+    within: threading.Lock,
+    workspace: str,
+    counted: Counted | None = None,
+) -> None:
     """Loads what the pipeline has normalized.
 
     Args:
@@ -29,6 +42,7 @@ def load(pipeline: dlt.Pipeline, *, turn: Turn, within: threading.Lock, workspac
         turn: The right to sync it.
         within: Lock of this process.
         workspace: Its name.
+        counted: What the results in it hold, for the catalogue; None: it need not follow at once.
 
     Raises:
         Exception: It could not be loaded; the package waits for the next sync.
@@ -42,6 +56,8 @@ def load(pipeline: dlt.Pipeline, *, turn: Turn, within: threading.Lock, workspac
                 if is_again:
                     restart(pipeline)
                 pipeline.load()
+                if counted is not None:
+                    refresh_catalogue(pipeline, counted)
         except Exception as error:
             if seconds is None or signals.was_signal_received() or not is_passing(error):
                 raise
@@ -52,3 +68,49 @@ def load(pipeline: dlt.Pipeline, *, turn: Turn, within: threading.Lock, workspac
             is_again = True
         else:
             return
+
+
+class BackgroundLoad:
+    """Loads one package while the next is extracted.
+
+    Args:
+        name: Of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._running: Future[None] | None = None
+
+    def start(self, task: Callable[[], None], *, on_failure: Callable[[], None]) -> None:
+        """Begins a load; the one before has ended.
+
+        Args:
+            task: Loads.
+            on_failure: Called in its thread where it raises.
+        """
+
+        def run() -> None:
+            try:
+                task()
+            except BaseException:
+                on_failure()
+                raise
+
+        self._running = self._pool.submit(run)
+
+    def wait(self) -> None:
+        """Waits for the load that is running, if any; raises what it raised."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -14,12 +16,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from captaindata_source.queue import ResultJob
+from captaindata_source.records import Row
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS
 
-__all__ = ["OpenFile", "ResultFile", "ResultFiles", "ResultPage", "ResultPages", "empty_mark"]
+__all__ = [
+    "OpenFile",
+    "ResultFile",
+    "ResultFiles",
+    "ResultPage",
+    "ResultPages",
+    "empty_mark",
+    "texts",
+]
 
 T = TypeVar("T")
 
+ROW_GROUP_BYTES = 4 * 1024 * 1024
+"""Results of small jobs are written out once they are this large together."""
 FILE_BYTES = 128 * 1024 * 1024
 """A file larger than this is closed and the next one begun."""
 
@@ -94,52 +107,159 @@ class ResultPages:
 
 
 class ResultFiles:
-    """The files that one thread writes.
+    """The files of one load package; safe to share between threads.
+
+    Jobs share a file, so that the destination has few to load. A job's rows and its row of the
+    ledger come together, and rows of the ledger come out once all files have.
 
     Args:
         folder: Where they are.
         workspace_uid: Goes into every row.
         load_id: The load package that the rows belong to.
         loaded_at: Goes into every row.
+        on_rows: Called with what is written; part of it may be dropped later.
     """
 
     def __init__(
-        self, *, folder: Path, workspace_uid: str, load_id: str, loaded_at: datetime
+        self,
+        *,
+        folder: Path,
+        workspace_uid: str,
+        load_id: str,
+        loaded_at: datetime,
+        on_rows: Callable[[pa.Table], None] | None = None,
     ) -> None:
         self._folder = folder
         self._workspace_uid = workspace_uid
         self._load_id = load_id
         self._loaded_at = loaded_at
+        self._on_rows = on_rows
+        self._lock = threading.Lock()
+        self._file_lock = threading.Lock()
         self._open: list[OpenFile] = []
-        self.finished: list[ResultFile] = []
+        self._finished: list[ResultFile] = []
+        self._waiting = ResultPages()
+        self._shared: OpenFile | None = None
+        self._ledger: list[Row] = []
+        self._users = 0
 
     def new(self) -> OpenFile:
+        """Begins a file that only the caller writes."""
         path = self._folder / f"{JOB_RESULTS.name}.{uuid4().hex}.parquet"
         writer = pq.ParquetWriter(
             path, SCHEMA, use_dictionary=_REPEATED, write_statistics=False, compression="snappy"
         )
         file = OpenFile(path, writer)
-        self._open.append(file)
+        with self._lock:
+            self._open.append(file)
         return file
 
     def write(self, file: OpenFile, pages: Sequence[ResultPage]) -> None:
         """Writes pages as one row group."""
-        file.write(self._table(pages))
-
-    def finish(self, file: OpenFile) -> None:
-        """Closes a file and adds it to `finished`."""
-        self._open.remove(file)
-        self.finished.append(file.close())
+        table = self._table(pages)
+        file.write(table)
+        self._tell(table)
 
     def drop(self, file: OpenFile) -> None:
         """Closes a file and deletes it."""
-        self._open.remove(file)
-        file.close().path.unlink()
+        self._close(file).path.unlink()
+
+    def add_job(
+        self, job: ResultJob, files: Sequence[OpenFile], pages: Sequence[ResultPage], *, rows: int
+    ) -> None:
+        """Adds a job whose results are complete.
+
+        Args:
+            job: The job.
+            files: What was written of it already.
+            pages: The rest.
+            rows: All its results.
+        """
+        finished = [self._close(file) for file in files]
+        with self._lock:
+            self._finished += finished
+            self._waiting.add(pages)
+            self._ledger.append(self._ledger_row(job, rows))
+            is_full = self._waiting.size >= ROW_GROUP_BYTES
+            batch = self._waiting.take() if is_full else []
+        if batch:
+            self._write_shared(batch)
+
+    def add_gone(self, job: ResultJob) -> None:
+        """Adds a job whose results the API has no longer."""
+        with self._lock:
+            self._ledger.append(self._ledger_row(job, None))
+
+    def take_finished(self) -> list[ResultFile]:
+        """Files to load, each once."""
+        with self._lock:
+            finished, self._finished = self._finished, []
+        return finished
+
+    def enter(self) -> None:
+        """Counts a thread that adds jobs."""
+        with self._lock:
+            self._users += 1
+
+    def leave(self) -> list[Row]:
+        """The last thread to leave finishes the files.
+
+        Returns:
+            Rows of the ledger, whose files are finished; empty unless the caller is the last.
+        """
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return []
+            batch = self._waiting.take()
+            ledger, self._ledger = self._ledger, []
+        if batch:
+            self._write_shared(batch)
+        self._finish_shared()
+        return ledger
 
     def close(self) -> None:
-        """Closes all files that are open; they are of no use."""
-        for file in self._open:
-            file.writer.close()
+        """Closes all files that are open, once all threads are done; they are of no use."""
+        with self._lock:
+            for file in self._open:
+                file.writer.close()
+            self._open.clear()
+
+    def _write_shared(self, pages: Sequence[ResultPage]) -> None:
+        table = self._table(pages)
+        with self._file_lock:
+            self._shared = self._shared or self.new()
+            self._shared.write(table)
+            is_large = self._shared.is_large
+        if is_large:
+            self._finish_shared()
+        self._tell(table)
+
+    def _tell(self, table: pa.Table) -> None:
+        if self._on_rows is not None:
+            self._on_rows(table)
+
+    def _finish_shared(self) -> None:
+        with self._file_lock:
+            shared, self._shared = self._shared, None
+        if shared is not None:
+            finished = self._close(shared)
+            with self._lock:
+                self._finished.append(finished)
+
+    def _close(self, file: OpenFile) -> ResultFile:
+        with self._lock:
+            self._open.remove(file)
+        return file.close()
+
+    def _ledger_row(self, job: ResultJob, rows: int | None) -> Row:
+        return {
+            "workspace_uid": self._workspace_uid,
+            "job_uid": job.uid,
+            "fingerprint": job.version,
+            "result_rows": rows,
+            "loaded_at": self._loaded_at,
+        }
 
     def _table(self, pages: Sequence[ResultPage]) -> pa.Table:
         counts = [(page, len(page.uids)) for page in pages]
@@ -164,6 +284,17 @@ class ResultFiles:
             ),
         }
         return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def texts(page: Sequence[bytes]) -> pa.Array:
+    """JSON texts as an Arrow array, copied once.
+
+    Raises:
+        pyarrow.ArrowInvalid: They are not UTF-8.
+    """
+    offsets = array("i", accumulate(map(len, page), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(page))]
+    return pa.Array.from_buffers(pa.binary(), len(page), buffers).cast(pa.string())
 
 
 def empty_mark(job: ResultJob) -> ResultPage:

@@ -1,7 +1,8 @@
 """The path of the results: pages of JSON to parquet files, no result parsed, memory flat.
 
 A page is split into the JSON texts of its results; they become Arrow columns and, a few megabytes
-at a time, row groups of a parquet file. A job's rows join a file only once all its pages arrived,
+at a time, row groups of a parquet file that all threads share. A job's rows join it only once all
+its pages arrived,
 so that a job that fails halfway leaves nothing; a job too large to wait has files of its own.
 """
 
@@ -11,7 +12,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -32,6 +32,7 @@ from captaindata_source.result_files import (
     ResultPage,
     ResultPages,
     empty_mark,
+    texts,
 )
 from captaindata_source.result_uids import result_uids
 
@@ -39,8 +40,6 @@ __all__ = ["ResultReader"]
 
 logger = logging.getLogger(__name__)
 
-ROW_GROUP_BYTES = 4 * 1024 * 1024
-"""Results are written out once they are this large; bounds the memory of one thread."""
 JOB_IN_MEMORY_BYTES = 8 * 1024 * 1024
 """A job larger than this streams into files of its own."""
 MAX_SURPLUS = 100_000
@@ -77,10 +76,8 @@ class ResultReader:
     Args:
         api: The workspace.
         package: Gives the jobs.
-        workspace_uid: Goes into every row.
-        load_id: The load package that the rows belong to.
-        loaded_at: Goes into every row.
-        folder: Where files are written.
+        workspace_uid: The workspace.
+        files: Those of the load package.
         marks_empty: Whether a job without results leaves a row that removes those it had.
         issues: Told of what was not as promised.
         guard: Decides about a job that the API does not give as promised.
@@ -93,9 +90,7 @@ class ResultReader:
         api: Api,
         package: Package,
         workspace_uid: str,
-        load_id: str,
-        loaded_at: datetime,
-        folder: Path,
+        files: ResultFiles,
         marks_empty: bool,
         issues: IssueLog,
         guard: Guard,
@@ -104,48 +99,29 @@ class ResultReader:
         self._api = api
         self._package = package
         self._workspace_uid = workspace_uid
-        self._loaded_at = loaded_at
-        self._files = ResultFiles(
-            folder=folder, workspace_uid=workspace_uid, load_id=load_id, loaded_at=loaded_at
-        )
+        self._files = files
         self._marks_empty = marks_empty
         self._issues = issues
         self._guard = guard
         self._redact = redact
-        self._small = ResultPages()
+        files.enter()
         self.ledger: list[Row] = []
-        """A row for each job that is complete."""
+        """A row for each job that is complete, once all files were yielded; in the last reader."""
 
     def run(self) -> Iterator[ResultFile]:
         """Fetches jobs until the package is full. Yields files as they are finished."""
-        shared: OpenFile | None = None
-        files = self._files
         try:
             while (job := self._package.take()) is not None:
-                if not self._read(job):
-                    continue
-                if self._small.size >= ROW_GROUP_BYTES:
-                    shared = shared or files.new()
-                    files.write(shared, self._small.take())
-                    if shared.is_large:
-                        files.finish(shared)
-                        shared = None
-                while files.finished:
-                    yield files.finished.pop()
-            if self._small.pages:
-                shared = shared or files.new()
-                files.write(shared, self._small.take())
-            if shared is not None:
-                files.finish(shared)
-            while files.finished:
-                yield files.finished.pop()
+                self._read(job)
+                yield from self._files.take_finished()
+            self.ledger = self._files.leave()
+            yield from self._files.take_finished()
         except BaseException:
             self._package.cancel()
-            files.close()
             raise
 
-    def _read(self, job: ResultJob) -> bool:
-        """Fetches a job's results; whether they are complete."""
+    def _read(self, job: ResultJob) -> None:
+        """Fetches a job's results."""
         with self._issues.about(workflow_uid=job.workflow_uid, job_uid=job.uid):
             try:
                 fetched = self._fetch_surely(job)
@@ -153,22 +129,18 @@ class ResultReader:
                 if isinstance(error, NotFoundError) and not job.is_listed:
                     logger.warning("Results of job %s are gone with the job", job.uid)
                     self._issues.add("not_found", KEPT, detail="The results are gone with the job")
-                    self.ledger.append(self._ledger_row(job, None))
-                    return False
+                    self._files.add_gone(job)
+                    return
                 self._guard.set_aside(error, f"Results of job {job.uid}")
                 self._package.failed()
-                return False
+                return
         if fetched is None:
-            return False
+            return
         self._guard.answered()
-        for file in fetched.files:
-            self._files.finish(file)
         if not fetched.rows and self._marks_empty:
             fetched.waiting.add([empty_mark(job)])
-        self._small.add(fetched.waiting.take())
-        self.ledger.append(self._ledger_row(job, fetched.rows))
+        self._files.add_job(job, fetched.files, fetched.waiting.take(), rows=fetched.rows)
         self._package.done(fetched.rows)
-        return True
 
     def _fetch_surely(self, job: ResultJob) -> _Fetched | None:
         """The results; read once more where rows and counts disagree, or a page came twice. What
@@ -257,11 +229,11 @@ class ResultReader:
         first: int,
     ) -> ResultPage:
         try:
-            data = pa.array(page, pa.binary()).cast(pa.string())
+            data = texts(page)
         except pa.ArrowInvalid:
             page = [mend_utf8(result) for result in page]
             self._issues.add("not_utf8", MENDED)
-            data = pa.array(page, pa.binary()).cast(pa.string())
+            data = texts(page)
         if not all(result[:1] == b"{" for result in page):
             self._issues.add("not_an_object", KEPT, detail="A result that is no JSON object")
         created_at: list[datetime | None] = [job.finish_time] * len(page)
@@ -272,15 +244,6 @@ class ResultReader:
     def _drop_files(self, fetched: _Fetched) -> None:
         for file in fetched.files:
             self._files.drop(file)
-
-    def _ledger_row(self, job: ResultJob, rows: int | None) -> Row:
-        return {
-            "workspace_uid": self._workspace_uid,
-            "job_uid": job.uid,
-            "fingerprint": job.version,
-            "result_rows": rows,
-            "loaded_at": self._loaded_at,
-        }
 
 
 def _is_doubtful(fetched: _Fetched, job: ResultJob) -> bool:

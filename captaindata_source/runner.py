@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from captaindata_source.database import require_writable
 from captaindata_source.errors import CaptainDataError, DestinationError, root_error
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
-from captaindata_source.loading import load
+from captaindata_source.loading import BackgroundLoad, load
 from captaindata_source.locks import Turn, alone, holding
 from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.plan import SyncPlan
@@ -45,6 +45,7 @@ from captaindata_source.source import (
     source_of,
 )
 from captaindata_source.tables import JOB_RESULTS, SYNC_ISSUES, SYNC_RUNS, TABLES
+from captaindata_source.typed.counting import Counted
 
 __all__ = ["INTERRUPTED", "sync"]
 
@@ -91,6 +92,25 @@ def _hold_interrupts() -> None:
         signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
+@dataclass(slots=True)
+class _Extracted:
+    """A load package that is ready.
+
+    Args:
+        report: As it will be once the package is committed.
+        counted: What the results in it hold, where views follow.
+        issues: What it says about what went wrong.
+    """
+
+    report: WorkspaceReport
+    counted: Counted | None = None
+    issues: Sequence[Issue] = ()
+
+    @property
+    def is_last(self) -> bool:
+        return self.report.finished_at is not None
+
+
 class _WorkspaceSync:
     """One sync of one workspace, in a thread of its own."""
 
@@ -108,6 +128,9 @@ class _WorkspaceSync:
         self._load_lock = load_lock
         self._limits = limits
         self._issues = IssueLog()
+        self._loader: dlt.Pipeline | None = None
+        self._package: Package | None = None
+        self._packages = 0
         self._report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
@@ -153,18 +176,30 @@ class _WorkspaceSync:
                 wanted=self._options.wanted,
             )
         tables = self._options.wanted
-        while True:
-            self._load_package(plan, api, tables, turn)
-            if self._report.finished_at is not None:
-                return
-            tables = frozenset({JOB_RESULTS.name})
+        with BackgroundLoad(f"{self._settings.name}-load") as background:
+            while True:
+                package = self._extract(plan, api, tables)
+                background.wait()
+                self._pipeline.normalize()
+                if package.is_last:
+                    self._load(self._pipeline, package, turn)
+                    return
+                if self._loader is None:
+                    self._loader = _second(self._settings, self._options)
+                background.start(
+                    partial(self._load, self._loader, package, turn),
+                    on_failure=self._stop_extracting,
+                )
+                if __import__("os").environ.get("SEQ"):
+                    background.wait()
+                tables = frozenset({JOB_RESULTS.name})
 
-    def _load_package(self, plan: SyncPlan, api: Api, tables: frozenset[str], turn: Turn) -> None:
+    def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> _Extracted:
         begun: list[Extraction] = []
 
         def begin() -> Extraction:
             if not begun:
-                package = Package(
+                self._package = Package(
                     plan.queue,
                     max_rows=self._options.package_max_results,
                     max_seconds=self._options.package_max_minutes * 60,
@@ -176,22 +211,26 @@ class _WorkspaceSync:
                         plan=plan,
                         api=api,
                         settings=self._settings,
-                        package=package,
+                        package=self._package,
+                        counts_values=self._options.create_views,
                     )
                 )
             return begun[0]
 
-        extracted: list[WorkspaceReport] = []
+        extracted: list[_Extracted] = []
 
         def log() -> Iterator[dict[str, Any]]:
             """The row of `sync_runs`, in the last package: it is there when all the rest is."""
-            extracted.append(self._report_with(plan, api))
-            if extracted[0].finished_at is not None:
-                yield extracted[0].as_row(versions=VERSIONS)
+            self._packages += 1
+            report = self._report_with(plan, api)
+            extracted.append(_Extracted(report))
+            if extracted[0].is_last:
+                yield report.as_row(versions=VERSIONS)
 
         def issues() -> Iterator[Any]:
             """Rows of `sync_issues`; the table is there also when there never was one."""
-            rows = self._issue_rows(self._issues.take())
+            extracted[0].issues = self._issues.take()
+            rows = self._issue_rows(extracted[0].issues)
             name = self._pipeline.default_schema_name
             is_there = name and SYNC_ISSUES.name in self._pipeline.schemas[name].tables
             yield rows if rows or is_there else dlt.mark.materialize_table_schema()
@@ -208,11 +247,25 @@ class _WorkspaceSync:
         finally:
             for extraction in begun:
                 extraction.close()
-        self._pipeline.normalize()
-        load(self._pipeline, turn=turn, within=self._load_lock, workspace=self._settings.name)
-        self._issues.commit()
-        self._report = extracted[0]
-        if self._report.finished_at is not None:
+        extracted[0].counted = begun[0].counted if begun else None
+        return extracted[0]
+
+    def _stop_extracting(self) -> None:
+        """What is complete is kept for the next sync."""
+        if self._package is not None:
+            self._package.cancel()
+
+    def _load(self, pipeline: dlt.Pipeline, package: _Extracted, turn: Turn) -> None:
+        load(
+            pipeline,
+            turn=turn,
+            within=self._load_lock,
+            workspace=self._settings.name,
+            counted=package.counted,
+        )
+        self._issues.commit(package.issues)
+        self._report = package.report
+        if package.is_last:
             self._report.finished_at = datetime.now(UTC)
 
     def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
@@ -220,7 +273,8 @@ class _WorkspaceSync:
         queue = plan.queue
         rows = {table.name: plan.rows[table.name] for table in TABLES}
         rows[JOB_RESULTS.name] = queue.rows
-        is_last = not len(queue) or self._limits.are_reached
+        is_cut_short = self._package is not None and self._package.is_cancelled
+        is_last = not is_cut_short and (not len(queue) or self._limits.are_reached)
         return replace(
             self._report,
             finished_at=datetime.now(UTC) if is_last else None,
@@ -231,7 +285,7 @@ class _WorkspaceSync:
             results_left=len(queue),
             set_aside=self._issues.set_aside,
             issues=self._issues.count,
-            load_packages=self._report.load_packages + 1,
+            load_packages=self._packages,
         )
 
     def _issue_rows(self, issues: Sequence[Issue]) -> list[dict[str, Any]]:
@@ -281,6 +335,14 @@ class _WorkspaceSync:
                         name=f"{SOURCE_NAME}_failed_syncs",
                     )
                 )
+
+
+def _second(settings: Settings, options: SyncOptions) -> dlt.Pipeline:
+    """The pipeline once more, in the same working folder: a pipeline does one step at a time."""
+    pipeline = make_pipeline(settings, options)
+    # dlt's record of the last run is one file, which the first pipeline writes
+    pipeline.config.enable_runtime_trace = False
+    return pipeline
 
 
 def _sync_log(

@@ -33,6 +33,7 @@ from captaindata_source.privacy import redactor
 from captaindata_source.queue import Package
 from captaindata_source.records import Row
 from captaindata_source.resources import build_resources
+from captaindata_source.result_files import ResultFiles
 from captaindata_source.results import ResultReader
 from captaindata_source.settings import (
     DEFAULT_DETAILS_MAX_AGE_DAYS,
@@ -42,6 +43,7 @@ from captaindata_source.settings import (
     Settings,
 )
 from captaindata_source.tables import JOB_RESULTS, TABLES
+from captaindata_source.typed.counting import Counted, ValueCounter
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse import Warehouse
 
@@ -68,6 +70,7 @@ class Extraction:
         settings: Options of the workspace.
         package: Which results belong to this load package.
         marks_empty: See `ResultReader`.
+        counts_values: Whether to count what results hold, for the catalogue.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Extraction:
         settings: Settings,
         package: Package,
         marks_empty: bool = True,
+        counts_values: bool = False,
     ) -> None:
         self.plan = plan
         self.max_parallel = settings.max_parallel_requests
@@ -90,19 +94,35 @@ class Extraction:
             hashed=settings.hash_fields,
             salt=settings.hash_salt,
         )
-        self._loaded_at = datetime.now(UTC)
-        self._load_id = dlt.current.load_package_state()["load_id"]
-        files = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
-        shutil.rmtree(files, ignore_errors=True)  # of a process that was killed
-        self._folder = files / self._load_id
-        self._folder.mkdir(mode=0o700, parents=True)
-        self._remove_files = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        load_id = dlt.current.load_package_state()["load_id"]
+        parent = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
+        shutil.rmtree(parent, ignore_errors=True)  # of a process that was killed
+        folder = parent / load_id
+        folder.mkdir(mode=0o700, parents=True)
+        self._remove_files = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.counted: Counted | None = None
+        """What the results hold, once closed."""
+        self._counter = (
+            ValueCounter(workspace_uid=settings.project_uid, load_id=load_id)
+            if counts_values
+            else None
+        )
+        self._files = ResultFiles(
+            folder=folder,
+            workspace_uid=settings.project_uid,
+            load_id=load_id,
+            loaded_at=datetime.now(UTC),
+            on_rows=self._counter.add if self._counter else None,
+        )
 
     def close(self) -> None:
         """Removes the files of results, which dlt has linked, and closes the connections.
 
         The threads that opened them end with the extraction; the next one opens its own.
         """
+        if self._counter is not None:
+            self.counted = self._counter.finish()
+        self._files.close()
         self._remove_files()
         self._api.close()
 
@@ -112,9 +132,7 @@ class Extraction:
             api=self._api,
             package=self._package,
             workspace_uid=self._settings.project_uid,
-            load_id=self._load_id,
-            loaded_at=self._loaded_at,
-            folder=self._folder,
+            files=self._files,
             marks_empty=self._marks_empty,
             issues=self.plan.issues,
             guard=self.plan.guard,

@@ -168,7 +168,7 @@ class V3Api:
         """One document; what is JSON only nearly is mended, and the issues tell."""
 
         def decode(body: bytes) -> T:
-            if NULL_CHARACTER in body:
+            if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
                 return mended(body)
             if decoder is not _results_pages:  # whose texts are checked all at once, later
                 try:

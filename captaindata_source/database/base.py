@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import pyarrow as pa
+
 from captaindata_source.errors import DestinationError
 from captaindata_source.remedies import words_of
 
@@ -51,6 +53,9 @@ class Database(Protocol):
 
     def reader(self, sql: str, rows: int) -> Any:
         """A context: the rows of a query as Arrow batches, as they come; times are UTC."""
+
+    def fill(self, table: str, rows: pa.Table) -> None:
+        """Adds rows to a table that has their columns, in their order."""
 
     def has_schema(self, schema: str) -> bool:
         """Whether a schema is there."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from captaindata_source.database.base import RefusedError, Relation, Rows, first_line
 
@@ -46,6 +47,11 @@ class DuckDbDatabase:
     def reader(self, sql: str, rows: int) -> Iterator[Any]:
         self._connection.execute("set timezone = 'UTC'")
         yield self._connection.sql(sql).to_arrow_reader(rows)
+
+    def fill(self, table: str, rows: pa.Table) -> None:
+        self._connection.register("rows_to_add", rows)
+        self._connection.execute(f"insert into {table} select * from rows_to_add")
+        self._connection.unregister("rows_to_add")
 
     def has_schema(self, schema: str) -> bool:
         found = "select 1 from duckdb_schemas() where schema_name = %s"

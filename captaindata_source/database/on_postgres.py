@@ -78,7 +78,6 @@ class PostgresDatabase:
             yield cursor.fetch_record_batch()
 
     def fill(self, table: str, rows: pa.Table) -> None:
-        """Adds rows to a table that has their columns, in their order."""
         text = io.BytesIO()
         csv.write_csv(rows, text, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
         text.seek(0)

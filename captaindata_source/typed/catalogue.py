@@ -14,8 +14,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pyarrow as pa
+
 from captaindata_source.database import Database
 from captaindata_source.tables import JOB_RESULTS, LEDGER
+from captaindata_source.typed.counting import Counted
 from captaindata_source.typed.fields import (
     BASE_COLUMNS,
     FIELD_COUNTS,
@@ -55,8 +58,11 @@ class Catalogue:
         self._dataset = dataset
         self._store = FieldStore(database, dataset)
 
-    def refresh(self) -> int:
+    def refresh(self, counted: Counted | None = None) -> int:
         """Counts the results of jobs that were loaded since the last time.
+
+        Args:
+            counted: What needs not be counted again.
 
         Returns:
             Jobs looked at.
@@ -64,6 +70,7 @@ class Catalogue:
         if not {JOB_RESULTS.name, LEDGER.name} <= set(self._database.relations(self._dataset)):
             return 0
         self._store.create_tables()
+        self._take_counted(counted)
         batches = self._changed_jobs()
         try:
             (jobs,) = self._database.query("select count(*) from changed_jobs")[0]
@@ -73,8 +80,34 @@ class Catalogue:
                 with self._database.transaction():
                     self._count(batch)
         finally:
-            self._database.run("drop table changed_jobs")
+            self._database.run("drop table changed_jobs; drop table counted_jobs")
+            self._database.run("drop table counted_values")
         return int(jobs)
+
+    def _take_counted(self, counted: Counted | None) -> None:
+        self._database.run(
+            """
+            create temporary table counted_jobs (
+                job_uid text, workflow_uid text, result_rows bigint,
+                workspace_uid text, load_id text
+            );
+            create temporary table counted_values (
+                job_uid text, key text, nested_key text, kind text, result_rows bigint,
+                first_at timestamp with time zone, last_at timestamp with time zone, place bigint
+            )
+            """
+        )
+        if counted is not None:
+            rows = counted.jobs
+            for name, value in (
+                ("workspace_uid", counted.workspace_uid),
+                ("load_id", counted.load_id),
+            ):
+                rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
+            self._database.fill("counted_jobs", rows)
+            self._database.fill("counted_values", counted.values)
+            self._analyze("counted_jobs")
+            self._analyze("counted_values")
 
     def _changed_jobs(self) -> list[int]:
         """Lists the jobs whose committed load is not the one that is counted.
@@ -110,10 +143,16 @@ class Catalogue:
                 where counted.load_id is null or loaded.load_id is null
                     or counted.load_id <> loaded.load_id
             )
-            select workspace_uid, job_uid, load_id, cast(floor(cast(sum(result_rows) over (
-                order by workspace_uid, job_uid rows unbounded preceding) as double precision)
-                / {BATCH_ROWS}) as bigint) as batch
-            from changed
+            select c.workspace_uid, c.job_uid, c.load_id, k.workflow_uid,
+                k.job_uid is not null as is_counted,
+                cast(floor(cast(
+                    sum(case when k.job_uid is null then c.result_rows else 0 end) over (
+                        order by c.workspace_uid, c.job_uid rows unbounded preceding
+                    ) as double precision) / {BATCH_ROWS}) as bigint) as batch
+            from changed as c
+            left join counted_jobs as k
+                on k.workspace_uid = c.workspace_uid and k.job_uid = c.job_uid
+                and k.load_id = c.load_id and k.result_rows = c.result_rows
             """
         )
         self._analyze("changed_jobs")
@@ -126,25 +165,35 @@ class Catalogue:
             f"""
             create temporary table batch_jobs as
             select row_number() over () as number, c.workspace_uid, c.job_uid, c.load_id,
-                j.table_load_id, coalesce(found.workflow_uid, j.workflow_uid, '') as workflow_uid,
-                j.workflow_uid as old_workflow_uid
+                c.is_counted, j.table_load_id, j.workflow_uid as old_workflow_uid,
+                coalesce(c.workflow_uid, found.workflow_uid, j.workflow_uid, '') as workflow_uid
             from changed_jobs as c
             left join (
                 select r.workspace_uid, r.job_uid, min(r.workflow_uid) as workflow_uid
                 from {{{JOB_RESULTS.name}}} as r
                 inner join changed_jobs as b
                     on b.workspace_uid = r.workspace_uid and b.job_uid = r.job_uid
-                where b.batch = {batch}
+                where b.batch = {batch} and not b.is_counted
                 group by r.workspace_uid, r.job_uid
             ) as found
                 on found.workspace_uid = c.workspace_uid and found.job_uid = c.job_uid
             left join {{{FIELD_JOBS}}} as j
                 on j.workspace_uid = c.workspace_uid and j.job_uid = c.job_uid
                 and j.load_id <> '{GONE}'
-            where c.batch = {batch}
+            where c.batch = {batch};
+            create temporary table job_values (
+                number bigint, key text, nested_key text, kind text, result_rows bigint,
+                first_at timestamp with time zone, last_at timestamp with time zone, place bigint
+            );
+            insert into job_values
+            select b.number, v.key, v.nested_key, v.kind, v.result_rows, v.first_at, v.last_at,
+                v.place
+            from counted_values as v inner join batch_jobs as b on b.job_uid = v.job_uid
+            where b.is_counted
             """
         )
-        find_values(self._database, self._store)
+        if self._store.query("select 1 from batch_jobs where not is_counted limit 1"):
+            find_values(self._database, self._store)
         self._store.run(
             """
             create temporary table batch_values as

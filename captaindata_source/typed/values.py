@@ -16,7 +16,7 @@ from captaindata_source.typed.fields import FieldStore
 from captaindata_source.typed.json_sql import clean_json
 from captaindata_source.typed.types import TIMESTAMP_PATTERN
 
-__all__ = ["find_values"]
+__all__ = ["find_values", "values_query"]
 
 INTEGER_PATTERN = "^-?[0-9]{1,15}$"
 LONG_PATTERN = "^-?[0-9]{16,19}$"
@@ -26,10 +26,7 @@ ENGINE: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "256M
 
 
 def find_values(database: Database, store: FieldStore) -> None:
-    """Creates the temporary table `job_values` from the results of the jobs in `batch_jobs`.
-
-    It has a row for each job, key and kind of value: `number` of the job, `key`, `nested_key`,
-    `kind`, `result_rows`, `first_at`, `last_at`, and `place` of the key among its neighbours.
+    """Fills the temporary table `job_values` from the results of the jobs in `batch_jobs`.
 
     Args:
         database: Within a transaction.
@@ -39,13 +36,13 @@ def find_values(database: Database, store: FieldStore) -> None:
         select b.number, coalesce(r.created_at, r.loaded_at) as created_at, r.data
         from {{{JOB_RESULTS.name}}} as r
         inner join batch_jobs as b on b.workspace_uid = r.workspace_uid and b.job_uid = r.job_uid
-        where b.load_id is not null
+        where b.load_id is not null and not b.is_counted
     """
     if not isinstance(database, PostgresDatabase):
-        store.run(f"create temporary table job_values as {_values_query(rows)}")
+        store.run(f"insert into job_values {values_query(rows)}")
         return
-    jobs = store.query("select number, workspace_uid, job_uid, load_id from batch_jobs")
-    names = ("number", "workspace_uid", "job_uid", "load_id")
+    names = ("number", "workspace_uid", "job_uid", "load_id", "is_counted")
+    jobs = store.query(f"select {', '.join(names)} from batch_jobs")
     columns = dict(zip(names, map(list, zip(*jobs, strict=True)), strict=True))
     with (
         database.reader(store.named(rows), tables={"batch_jobs": pa.table(columns)}) as results,
@@ -53,23 +50,19 @@ def find_values(database: Database, store: FieldStore) -> None:
     ):
         engine.execute("set timezone = 'UTC'")
         engine.register("results", results)
-        found = engine.sql(_values_query("select * from results")).to_arrow_table()
-    store.run(
-        """
-        create temporary table job_values (
-            number bigint, key text, nested_key text, kind text, result_rows bigint,
-            first_at timestamp with time zone, last_at timestamp with time zone, place bigint
-        )
-        """
-    )
+        found = engine.sql(values_query("select * from results")).to_arrow_table()
     database.fill("job_values", found)
 
 
-def _values_query(rows: str) -> str:
-    """In DuckDB's SQL.
+def values_query(rows: str) -> str:
+    """In DuckDB's SQL: each job's keys and kinds of values, counted.
 
     Args:
-        rows: A select of `number`, `created_at` and `data`.
+        rows: A select of the job's `number`, `created_at` and `data`.
+
+    Returns:
+        A select of `number`, `key`, `nested_key`, `kind`, `result_rows`, `first_at`, `last_at`, and
+        `place` of the key among its neighbours.
     """
     return f"""
         with results as (
