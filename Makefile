@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check-types unit audit chaos clean
+.PHONY: demo test lint check-types unit audit chaos bench bench-smoke clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo-ready
@@ -49,6 +49,14 @@ audit: | .venv/bin/python
 # hours: kills, faults, hostile pages, budgets; ARGS='kills --number 20' runs a part
 chaos: .venv/.dev-ready
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+# half an hour and more; ARGS='--part base' runs a part, bench.json gets all runs
+bench: .venv/.dev-ready
+	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
+
+# under a minute: a small size, bounds of ratios
+bench-smoke: .venv/.dev-ready
+	$(BIN)/python -m tests.benchmarks.bench --smoke
 
 clean:
 	rm -rf .venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

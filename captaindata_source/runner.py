@@ -212,7 +212,7 @@ class _WorkspaceSync:
                         api=api,
                         settings=self._settings,
                         package=self._package,
-                        counts_values=self._options.create_views,
+                        counts_values=self._options.create_views and not __import__("os").environ.get("NOCOUNT"),
                     )
                 )
             return begun[0]

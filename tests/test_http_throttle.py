@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -344,3 +345,20 @@ def test_resets_in_seconds_and_as_points_in_time(value: str | None, seconds: flo
 def test_any_reset_is_survived_and_capped(value: str) -> None:
     seconds = parse_reset(value, now=START)
     assert seconds is None or 0 <= seconds <= MAX_RESET_SECONDS
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize(
+    ("waited", "worked", "parallel"), [(0.100, 0.002, 8), (0.001, 0.002, 2), (0.010, 0.002, 4)]
+)
+def test_grows_while_answers_are_what_is_waited_for(
+    waited: float, worked: float, parallel: int
+) -> None:
+    time, cpu = FakeTime(), [0.0]
+    throttle = AdaptiveThrottle(max_parallel=8, clock=replace(time.clock, cpu=lambda: cpu[0]))
+    for _ in range(100):
+        throttle.acquire()
+        time.elapsed += waited + worked
+        cpu[0] += worked
+        throttle.release({})
+    assert in_flight(throttle) == parallel

@@ -24,6 +24,8 @@ ARRIVAL_MARGIN_SECONDS = 1.5
 EPOCH_THRESHOLD = 1_000_000_000
 """`X-RateLimit-Reset` above this is a point in time, below it a number of seconds."""
 MAX_RESET_SECONDS = 300.0
+RECENT = 8
+"""Answers by which to judge what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
     check: Callable[[], None] = lambda: None
     """Called while an answer is read; raises where the process is to end."""
+    cpu: Callable[[], float] = time.thread_time
+    """Processor seconds of the calling thread."""
 
 
 class Throttle(Protocol):
@@ -91,7 +95,8 @@ class AdaptiveThrottle:
     """No budget known: starts gently and learns from the rate limit headers.
 
     The number of calls in flight starts at `FIRST_PARALLEL` and grows by one with every answer, up
-    to `max_parallel`. Where answers carry `X-RateLimit-Remaining` and `-Reset` (documented for all
+    to `max_parallel`, as long as answers are what is waited for: threads that have work for a
+    processor only wait for one another, and each for Python's lock. Where answers carry `X-RateLimit-Remaining` and `-Reset` (documented for all
     generations of the API), `reserve` of what was seen remaining is left to the customer's own
     calls: once only that is left, nothing leaves until the reset.
     """
@@ -111,6 +116,9 @@ class AdaptiveThrottle:
         self._resets_at = -math.inf
         self._paused_until = -math.inf
         self._condition = threading.Condition()
+        self._local = threading.local()
+        self._waits: deque[float] = deque(maxlen=RECENT)
+        self._worked = 0.0
 
     def acquire(self) -> None:
         while True:
@@ -122,16 +130,33 @@ class AdaptiveThrottle:
                     self._in_flight += 1
                     if self._remaining is not None:
                         self._remaining -= 1
+                    if self._in_flight < self._allowed:
+                        self._condition.notify()
+                    self._local.left_at = self._clock.monotonic(), self._clock.cpu()
                     return
+                self._condition.notify()
             self._clock.sleep(wait)
 
     def release(self, headers: Mapping[str, str] | None) -> None:
         with self._condition:
             self._in_flight -= 1
             if headers is not None:
-                self._allowed = min(self._allowed + 1, self._max_parallel)
+                self._measure()
+                # the shortest wait is the API's, longer ones, and part of it, are for Python's lock
+                if min(self._waits) >= 2 * self._worked * (self._allowed - 1):
+                    self._allowed = min(self._allowed + 1, self._max_parallel)
                 self._learn(headers)
-            self._condition.notify_all()
+            self._condition.notify()
+
+    def _measure(self) -> None:
+        """Keeps the last waits, and how long a thread works on an answer, on average."""
+        left_at, cpu_then = self._local.left_at
+        cpu = self._clock.cpu()
+        waited = self._clock.monotonic() - left_at - (cpu - cpu_then)
+        worked = cpu - getattr(self._local, "cpu", cpu_then)
+        self._local.cpu = cpu
+        self._waits.append(waited)
+        self._worked += (worked - self._worked) / len(self._waits)
 
     def pause(self, seconds: float) -> None:
         with self._condition:

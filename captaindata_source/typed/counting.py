@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 MAX_COUNTS = 1_000_000
 """Rows of counts; who has more has keys that are data, and the warehouse counts better."""
 WAITING_TABLES = 2
+BATCH_BYTES = 16 * 1024 * 1024
 ENGINE: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "128MB", "threads": 1}
 _COUNT_ROWS = values_query(
     "select job_uid as number, coalesce(created_at, loaded_at) as created_at, data from fetched"
@@ -56,6 +57,7 @@ class ValueCounter:
         self._tables: Queue[pa.Table | None] = Queue(WAITING_TABLES)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._has_ended = False
         self._counted: Counted | None = None
 
     def add(self, results: pa.Table) -> None:
@@ -92,6 +94,16 @@ class ValueCounter:
             while self._tables.get() is not None:
                 pass
 
+    def _next(self) -> pa.Table | None:
+        """Tables that are there together, up to a size: planning a query takes a while, too."""
+        tables: list[pa.Table] = []
+        while not self._has_ended and sum(table.nbytes for table in tables) < BATCH_BYTES:
+            if (table := self._tables.get()) is None:
+                self._has_ended = True
+            else:
+                tables.append(table)
+        return pa.concat_tables(tables) if tables else None
+
     def _count(self, engine: duckdb.DuckDBPyConnection) -> None:
         engine.execute("set timezone = 'UTC'")
         engine.execute(
@@ -103,7 +115,7 @@ class ValueCounter:
             )
             """
         )
-        while (fetched := self._tables.get()) is not None:
+        while (fetched := self._next()) is not None:
             engine.register("fetched", fetched)
             engine.execute(
                 "insert into jobs select job_uid, any_value(workflow_uid), count(data) "

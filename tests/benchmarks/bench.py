@@ -1,6 +1,6 @@
-"""Measures a whole sync against dlt's own `rest_api` source. By hand, on a quiet machine:
+"""Measures `captaindata sync` beside what else loads the same pages: `make bench`.
 
-    .venv/bin/python tests/benchmarks/bench.py
+    python -m tests.benchmarks.bench [--part base|axes|extras] [--way …] [--rounds 3] [--smoke]
 
 Every run is a fresh process in a fresh directory with an empty warehouse. Its time counts only
 after what it loaded was compared with what the server serves.
@@ -9,244 +9,136 @@ after what it loaded was compared with what the server serves.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
+import signal
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
-from tests.benchmarks import tables
-from tests.benchmarks.measure import BenchError, Usage, run_measured, wait_until_quiet
-from tests.benchmarks.servers import Postgres, Sizes, page_server
-from tests.benchmarks.tables import AGAIN, DUCKDB, POSTGRES, TITLES, Tally
+from tests.benchmarks import extra_limits, extra_starts, extra_syncs, smoke, tables, targets
+from tests.benchmarks.cases import AXES, BASE, SMOKE, Case
+from tests.benchmarks.extras import Bench
+from tests.benchmarks.machine import describe_machine
+from tests.benchmarks.measure import BenchError
+from tests.benchmarks.records import Figure, Records
+from tests.benchmarks.rig import Rig, progress
+from tests.benchmarks.servers import page_server
+from tests.benchmarks.ways import WAYS, measure_way
 
-HERE = Path(__file__).parent
-PYTHON = sys.executable
-CAPTAINDATA = str(Path(PYTHON).with_name("captaindata"))
-DUCKDB_FILE = "warehouse.duckdb"
-RIVALS = {"rest_api": "default", "tuned": "append", "merge": "merge"}
-
-
-class Bench:
-    """A page server, a Postgres server, and what they were used to measure."""
-
-    def __init__(
-        self, sizes: Sizes, *, port: int, server_pid: int, postgres: Postgres, max_wait: float
-    ) -> None:
-        self._sizes = sizes
-        self._max_wait = max_wait
-        self._base_url = f"http://127.0.0.1:{port}/v3"
-        self._server_pid = server_pid
-        self._postgres = postgres
-        self._expected = contents("expected", *sizes.arguments())
-        self.tallies: dict[str, Tally] = defaultdict(Tally)
-        self.trivial: list[dict[str, float]] = []
-
-    def round(self, names: Sequence[str]) -> None:
-        """Runs each way once, in turn."""
-        self._fetch_trivially()
-        if DUCKDB in names or AGAIN in names:
-            self._duckdb(names)
-        if POSTGRES in names:
-            self._postgres_sync()
-        for name in RIVALS:
-            if name in names:
-                self._rival(name)
-
-    def _duckdb(self, names: Sequence[str]) -> None:
-        for with_phases in (False, True):
-            with workplace() as place:
-                for name in (DUCKDB, AGAIN):
-                    if name == AGAIN and AGAIN not in names:
-                        continue
-
-                    def check(output: str, *, is_again: bool = name == AGAIN) -> None:
-                        self._check_report(output, is_again=is_again)
-                        self._compare(contents("duckdb", str(place / DUCKDB_FILE)))
-
-                    if not self._ours(name, place, {}, check, with_phases=with_phases):
-                        break
-
-    def _postgres_sync(self) -> None:
-        for with_phases in (False, True):
-            with workplace() as place, self._postgres.database() as url:
-
-                def check(output: str) -> None:
-                    self._check_report(output, is_again=False)
-                    self._compare(contents("postgres", url))
-
-                env = {"DESTINATION__POSTGRES__CREDENTIALS": url}
-                self._ours(POSTGRES, place, env, check, with_phases=with_phases)
-
-    def _ours(
-        self,
-        name: str,
-        place: Path,
-        env: Mapping[str, str],
-        check: Callable[[str], None],
-        *,
-        with_phases: bool,
-    ) -> bool:
-        """One sync; its phases are measured in a process of their own, whose time doesn't count."""
-        workspace = {
-            "name": "bench",
-            "api_key": "bench-key",
-            "project_uid": "bench",
-            "base_url": self._base_url,
-        }
-        env = {**env, "SOURCES__CAPTAINDATA__WORKSPACES": json.dumps([workspace])}
-        destination = POSTGRES if name == POSTGRES else DUCKDB
-        arguments = ["sync", "--destination", destination, "--json"]
-        tally = self.tallies[name]
-        file = place / "phases.json"
-        command = [PYTHON, str(HERE / "phases.py"), str(file)] if with_phases else [CAPTAINDATA]
-        try:
-            usage, output = self._measured([*command, *arguments], place, env)
-            check(output)
-        except BenchError as error:
-            return self._failed(name, error)
-        if with_phases:
-            phases = json.loads(file.read_text())
-            tally.phases.append({**phases, "start and exit": usage.wall - sum(phases.values())})
-        else:
-            self._note(name, usage)
-        return True
-
-    def _rival(self, name: str) -> None:
-        with workplace() as place:
-            script = str(HERE / "rest_api_rival.py")
-            try:
-                usage, output = self._measured(
-                    [PYTHON, script, self._base_url, RIVALS[name]], place, {}
-                )
-                loaded = contents("rival", str(place / DUCKDB_FILE))
-                distinct = loaded.pop("distinct_results")
-                self._compare(loaded)
-                self._compare({"results": distinct})
-            except BenchError as error:
-                self._failed(name, error)
-                return
-            phases = json.loads(output.splitlines()[-1])["phases"]
-            phases["start and exit"] = usage.wall - sum(phases.values())
-            self.tallies[name].phases.append(phases)
-            self._note(name, usage)
-
-    def _fetch_trivially(self) -> None:
-        script = str(HERE / "trivial_client.py")
-        jobs, _, pages, _ = self._sizes.arguments()
-        with workplace() as place:
-            usage, output = self._measured([PYTHON, script, self._base_url, jobs, pages], place, {})
-        self.trivial.append({**json.loads(output), "server_cpu": usage.server_cpu})
-
-    def _measured(
-        self, command: Sequence[str], place: Path, env: Mapping[str, str]
-    ) -> tuple[Usage, str]:
-        wait_until_quiet(at_most=self._max_wait)
-        return run_measured(command, place=place, env=env, server_pid=self._server_pid)
-
-    def _check_report(self, output: str, *, is_again: bool) -> None:
-        report = json.loads(output)["workspaces"][0]
-        fetched = 0 if is_again else self._sizes.jobs
-        found = (report["outcome"], report["results_fetched"], report["results_skipped"])
-        if found != ("loaded", fetched, self._sizes.jobs - fetched):
-            raise BenchError(f"outcome, fetched, skipped: {found}")
-
-    def _compare(self, loaded: Mapping[str, int]) -> None:
-        wrong = {
-            name: f"{value}, not {self._expected[name]}"
-            for name, value in loaded.items()
-            if value != self._expected[name]
-        }
-        if wrong:
-            raise BenchError(f"loaded {wrong}")
-
-    def _note(self, name: str, usage: Usage) -> None:
-        self.tallies[name].runs.append(usage)
-        progress(
-            f"{TITLES[name].strip()}: {usage.wall:.2f} s, {usage.cpu:.2f} s CPU, "
-            f"{usage.peak_mb:,.0f} MB"
-        )
-
-    def _failed(self, name: str, error: BenchError) -> bool:
-        self.tallies[name].failures.append(str(error))
-        progress(f"{TITLES[name].strip()}: FAILED: {error}")
-        return False
+PARTS = ("base", "axes", "extras")
+EXTRAS: dict[str, Callable[[Bench], None]] = {
+    "starts": extra_starts.starts,
+    "nothing-new": extra_syncs.nothing_new,
+    "changed": extra_syncs.changed,
+    "packages": extra_syncs.packages,
+    "views": extra_starts.views,
+    "rate-limit": extra_limits.rate_limit,
+    "ledger": extra_syncs.ledger,
+}
+IMPORT_ROUNDS = 5
+INTERRUPTED = 130
 
 
-def contents(*arguments: str) -> dict[str, int]:
-    """See contents.py."""
-    done = subprocess.run(
-        [PYTHON, str(HERE / "contents.py"), *arguments], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise BenchError(f"the warehouse can't be read: {last[:300]}")
-    found: dict[str, int] = json.loads(done.stdout)
-    return found
+def measure_case(bench: Bench, case: Case, ways: Sequence[str], rounds: int) -> None:
+    """Runs each way once in each round, in turn."""
+    with bench.serving(case) as (served, expected):
+        for number in range(1, rounds + 1):
+            progress(f"{served.title}: round {number} of {rounds}")
+            for way in ways:
+                bench.measure_imports(way)
+                measure_way(bench.rig, bench.records, way, served, expected, number)
+
+
+def measure_extra(bench: Bench, name: str) -> None:
+    """Takes one of the other measurements; one that fails does not stop the others."""
+    progress(name)
+    try:
+        EXTRAS[name](bench)
+    except BenchError as error:
+        progress(f"{name}: FAILED: {error}")
+        bench.records.add_figure(Figure(name=name, title=name, failure=str(error)))
+
+
+def measure(bench: Bench, options: argparse.Namespace) -> None:
+    """Measures what the options name."""
+    ways = options.way or WAYS
+    if options.smoke:
+        measure_case(bench, SMOKE, smoke.WAYS, smoke.ROUNDS)
+        return
+    parts = options.part or (["extras"] if options.extra else PARTS)
+    if "base" in parts:
+        measure_case(bench, BASE, ways, options.rounds)
+    if "axes" in parts:
+        for case in AXES:
+            measure_case(bench, case, ways, rounds=1)
+    if "extras" in parts:
+        for name in options.extra or EXTRAS:
+            measure_extra(bench, name)
 
 
 @contextmanager
-def workplace() -> Iterator[Path]:
-    """An empty directory."""
-    with tempfile.TemporaryDirectory(prefix="captaindata-bench-") as folder:
-        yield Path(folder)
+def prepared(options: argparse.Namespace, records: Records) -> Iterator[Bench]:
+    """Running servers, and folders that are removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="captaindata-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # where root runs this, Postgres is another user
+        with page_server(folder / "current") as server:
+            rig = Rig(folder, server, max_wait=options.max_wait)
+            try:
+                yield Bench(
+                    rig=rig,
+                    records=records,
+                    rounds=options.rounds,
+                    import_rounds=smoke.IMPORT_ROUNDS if options.smoke else IMPORT_ROUNDS,
+                    scale=options.scale,
+                )
+            finally:
+                rig.close()
 
 
-def progress(line: str) -> None:
-    print(f"  {line}", file=sys.stderr, flush=True)
-
-
-def as_json(bench: Bench, sizes: Sizes, *, served: int) -> str:
-    return json.dumps(
-        {
-            "sizes": asdict(sizes),
-            "bytes": served,
-            "trivial_client": bench.trivial,
-            "ways": {name: asdict(tally) for name, tally in bench.tallies.items()},
-        },
-        indent=2,
-    )
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure a sync against dlt's rest_api source.")
-    parser.add_argument("--jobs", type=int, default=1000)
-    parser.add_argument("--rows", type=int, default=100, help="results on a page")
-    parser.add_argument("--pages", type=int, default=1, help="pages of a job")
-    parser.add_argument("--row-bytes", type=int, default=700)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--only", action="append", choices=list(TITLES), help="run this one only (repeatable)"
-    )
-    parser.add_argument(
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure captaindata sync.")
+    add = parser.add_argument
+    add("--part", action="append", choices=PARTS, help="this part only (repeatable)")
+    add("--way", action="append", choices=WAYS, help="this way to load only (repeatable)")
+    add("--extra", action="append", choices=list(EXTRAS), help="this extra only (repeatable)")
+    add("--rounds", type=int, default=3, help="of the base case and of the extras (default 3)")
+    add(
         "--max-wait",
         type=float,
         default=0,
         help="seconds to wait before each run for a quiet machine (default 0)",
     )
-    parser.add_argument("--json", action="store_true", help="print all runs as JSON")
-    options = parser.parse_args()
-    sizes = Sizes(options.jobs, options.rows, options.pages, options.row_bytes)
-    with workplace() as folder, page_server(sizes) as (port, pid, served):
-        postgres = Postgres(folder)
-        try:
-            bench = Bench(
-                sizes, port=port, server_pid=pid, postgres=postgres, max_wait=options.max_wait
-            )
-            for number in range(options.rounds):
-                progress(f"round {number + 1} of {options.rounds}")
-                bench.round(options.only or list(TITLES))
-        finally:
-            postgres.close()
-    if options.json:
-        print(as_json(bench, sizes, served=served))
+    add("--scale", type=float, default=1, help="factor of all numbers of jobs, to try it out")
+    add("--json", type=Path, metavar="FILE", help="gets all runs as JSON (default bench.json)")
+    add("--smoke", action="store_true", help="a small case, checks of ratios only")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 1 if a run failed or, with --smoke, a bound was exceeded."""
+    options = build_parser().parse_args(arguments)
+    file = options.json or (None if options.smoke else Path("bench.json"))
+    records = Records(file, {"machine": describe_machine(), "scale": options.scale})
+    is_interrupted = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the servers end with this process
+    try:
+        with prepared(options, records) as bench:
+            measure(bench, options)
+    except KeyboardInterrupt:
+        is_interrupted = True
+    print(tables.as_text(records))
+    if options.smoke:
+        rows, exceeded = smoke.bound_rows(records)
+        print(f"\n{tables.align(rows)}", *exceeded, sep="\n")
     else:
-        print(tables.as_text(bench.tallies, bench.trivial, sizes, served=served))
-    return 1 if any(tally.failures for tally in bench.tallies.values()) else 0
+        exceeded = []
+        if len(rows := targets.target_rows(records)) > 1:
+            print(f"\n{tables.align(rows)}")
+    if is_interrupted:
+        return INTERRUPTED
+    return 1 if exceeded or tables.failures(records) else 0
 
 
 if __name__ == "__main__":

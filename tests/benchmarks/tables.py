@@ -1,130 +1,155 @@
-"""What was measured, as tables."""
+"""What was measured, as text."""
 
 from __future__ import annotations
 
-import os
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from tests.benchmarks.measure import Usage
-from tests.benchmarks.servers import Sizes
+from tests.benchmarks.records import AGAIN, Figure, Records
+from tests.benchmarks.ways import TITLES
 
-DUCKDB, AGAIN, POSTGRES = "duckdb", "again", "postgres"
-TITLES = {
-    DUCKDB: "captaindata sync, DuckDB",
-    AGAIN: "  the same again, nothing new",
-    POSTGRES: "captaindata sync, Postgres",
-    "rest_api": "rest_api, defaults, append",
-    "tuned": "rest_api, tuned, append",
-    "merge": "rest_api, tuned, merge",
-}
-PHASES = ("imports", "sync_destination", "extract", "normalize", "load", "other", "start and exit")
-
-
-@dataclass(slots=True)
-class Tally:
-    """All runs of one way to load."""
-
-    runs: list[Usage] = field(default_factory=list)
-    phases: list[dict[str, float]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+HEADER = (
+    *("", "wall s", "after imports", "wall/ours", "CPU s", "peak MB", "server CPU s"),
+    "rest CPU s",
+)
+LEGEND = (
+    "Median (min to max). After imports: wall less the imports of the way. Ours: the sync into the "
+    "same database.\nCPU: of the process. Server: of the page server, in the meantime. Rest: all "
+    "else on the machine, Postgres included.\nFAILED: it did not load what the server serves, by "
+    "row count and hash of all results."
+)
 
 
-def as_text(
-    tallies: Mapping[str, Tally],
-    trivial: Sequence[Mapping[str, float]],
-    sizes: Sizes,
-    *,
-    served: int,
-) -> str:
-    """Everything, for people; `trivial` is what trivial_client.py took."""
-    rounds = len(trivial)
-    results = sizes.jobs * sizes.rows * sizes.pages
-    failures = [
-        f"{TITLES[name].strip()}: FAILED: {failure}"
-        for name, tally in tallies.items()
-        for failure in tally.failures
+def as_text(records: Records) -> str:
+    """Everything, for people."""
+    about = records.about.get("machine")
+    lines = [f"{name}: {value}" for name, value in about.items()] if isinstance(about, dict) else []
+    parts = ["; ".join(lines)]
+    if (scale := records.about.get("scale", 1)) != 1:
+        parts.append(f"All numbers of jobs times {scale}: this tries out the benchmark only.")
+    if records.runs:
+        parts += [align(load_rows(records)), LEGEND, *not_run(records), *failures(records)]
+    if records.imports:
+        parts.append(align(import_rows(records)))
+    if records.figures:
+        parts.append(align(figure_rows(records)))
+    return "\n\n".join(parts)
+
+
+def load_rows(records: Records) -> list[list[str]]:
+    """A block for each case, a row for each way."""
+    rows = [list(HEADER)]
+    for name, case in records.cases.items():
+        found = [way for way in TITLES if records.of(name, way)]
+        if not found:
+            continue
+        size = records.bytes.get(name, 0) / 1e6
+        rows += [[""], [f"{case.title}, {size:,.0f} MB"]]
+        rows += [_load_row(records, name, way) for way in found]
+    return rows
+
+
+def _load_row(records: Records, case: str, way: str) -> list[str]:
+    runs, usages = records.of(case, way), records.usages(case, way)
+    if not usages:
+        return [TITLES[way], "not run" if any(run.not_run for run in runs) else "FAILED"]
+    wall = records.walls(case, way)
+    after = records.walls(case, way, after_imports=True)
+    ours = None if way == "fetch" else records.wall(case, _ours(way))
+    return [
+        TITLES[way],
+        spread(wall, ".2f"),
+        spread(after, ".2f") if after else "",
+        f"{statistics.median(wall) / ours:.2f}" if ours else "",
+        *(
+            spread([getattr(usage, name) for usage in usages], form)
+            for name, form in (("cpu", ".2f"), ("peak_mb", ",.0f"))
+        ),
+        *(_middle(usages, name) for name in ("server_cpu", "rest_cpu")),
     ]
-    return "\n".join(
-        [
-            f"{results:,} results in {sizes.jobs * sizes.pages:,} pages of {sizes.jobs:,} jobs, "
-            f"{served / 1e6:.0f} MB; {os.cpu_count()} processors; {rounds} rounds: "
-            "median (min–max)",  # noqa: RUF001
-            "",
-            align(run_table(tallies)),
-            *failures,
-            "",
-            "CPU: of the process. Rest: all else on the machine, Postgres included.",
-            "Fetching every page with httpx in 8 threads, and dropping it: "
-            f"{spread([each['seconds'] for each in trivial], '.2f')} s, of which the page server "
-            f"computes {spread([each['server_cpu'] for each in trivial], '.2f')} s.",
-            "",
-            align(phase_table(tallies)),
-            "Phases of captaindata: from runs of their own. Imports of rest_api are in its start.",
-        ]
-    )
+
+
+def _ours(way: str) -> str:
+    return "postgres" if way.removesuffix(AGAIN).endswith("postgres") else "duckdb"
+
+
+def _middle(usages: Sequence[Usage], name: str) -> str:
+    return f"{statistics.median(getattr(usage, name) for usage in usages):.2f}"
+
+
+def not_run(records: Records) -> list[str]:
+    """A line for each reason."""
+    cases: dict[str, list[str]] = {}
+    for run in records.runs:
+        if run.not_run:
+            cases.setdefault(f"{TITLES[run.way]}: {run.not_run}", []).append(run.case)
+    lines = [f"Not run: {what} ({', '.join(names)})" for what, names in cases.items()]
+    return ["\n".join(lines)] if lines else []
+
+
+def failures(records: Records) -> list[str]:
+    """A line for each."""
+    runs = [
+        f"{run.case}: {TITLES[run.way].strip()}: FAILED: {run.failure}"
+        for run in records.runs
+        if run.failure
+    ]
+    figures = [
+        f"{figure.title} {figure.destination}: FAILED: {figure.failure}"
+        for figure in records.figures
+        if figure.failure
+    ]
+    return ["\n".join(runs + figures)] if runs or figures else []
+
+
+def import_rows(records: Records) -> list[list[str]]:
+    """Start-up: what each way imports before it does anything."""
+    found = {way: records.imports.get(way) for way in TITLES}
+    return [
+        ["Imports", "s"],
+        *([TITLES[way], spread(walls, ".2f")] for way, walls in found.items() if walls),
+    ]
+
+
+def figure_rows(records: Records) -> list[list[str]]:
+    """A row for each figure, a column for each destination."""
+    rows = [["Also measured", "DuckDB", "Postgres"]]
+    for title in dict.fromkeys(figure.title for figure in records.figures):
+        found = {each.destination: each for each in records.figures if each.title == title}
+        if both := found.get(""):
+            rows.append([title, _value(both)])
+            continue
+        cells = [_value(found[name]) if name in found else "" for name in ("duckdb", "postgres")]
+        rows.append([title, *cells])
+    return rows
+
+
+def _value(figure: Figure) -> str:
+    if figure.failure or not figure.values:
+        return "FAILED"
+    form = ".2f" if figure.unit in ("s", "times") else ".1f" if figure.unit == "%" else ",.0f"
+    return f"{spread(figure.values, form)} {figure.unit}".rstrip()
 
 
 def spread(values: Sequence[float], form: str) -> str:
+    """The median, and from where to where the values reach if there are several."""
     middle, low, high = statistics.median(values), min(values), max(values)
-    return f"{middle:{form}} ({low:{form}}–{high:{form}})"  # noqa: RUF001
-
-
-def run_table(tallies: Mapping[str, Tally]) -> list[list[str]]:
-    ours = tallies.get(DUCKDB, Tally())
-    base = statistics.median(run.wall for run in ours.runs) if is_good(ours) else None
-    rows = [["", "wall s", "wall/ours", "CPU s", "peak MB", "server CPU s", "rest CPU s"]]
-    for name, title in TITLES.items():
-        if (tally := tallies.get(name)) is None:
-            continue
-        if not is_good(tally):
-            rows.append([title, "FAILED"])
-            continue
-        wall = [run.wall for run in tally.runs]
-        rows.append(
-            [
-                title,
-                spread(wall, ".2f"),
-                f"{statistics.median(wall) / base:.2f}" if base else "",
-                spread([run.cpu for run in tally.runs], ".2f"),
-                spread([run.peak_mb for run in tally.runs], ",.0f"),
-                f"{statistics.median(run.server_cpu for run in tally.runs):.2f}",
-                spread([run.rest_cpu for run in tally.runs], ".2f"),
-            ]
-        )
-    return rows
-
-
-def phase_table(tallies: Mapping[str, Tally]) -> list[list[str]]:
-    rows = [["median seconds", *PHASES]]
-    for name, title in TITLES.items():
-        tally = tallies.get(name)
-        if tally is None or not is_good(tally):
-            continue
-        medians = {
-            phase: statistics.median(run[phase] for run in tally.phases)
-            for phase in PHASES
-            if all(phase in run for run in tally.phases)
-        }
-        rows.append(
-            [title, *(f"{medians[each]:.2f}" if each in medians else "–" for each in PHASES)]  # noqa: RUF001
-        )
-    return rows
-
-
-def is_good(tally: Tally) -> bool:
-    return bool(tally.runs and tally.phases) and not tally.failures
+    if len(values) == 1:
+        return f"{middle:{form}}"
+    return f"{middle:{form}} ({low:{form}} to {high:{form}})"
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width; a row of one cell is a heading."""
     width = max(map(len, rows))
-    full = [[*row, *[""] * (width - len(row))] for row in rows]
+    full = [[*row, *[""] * (width - len(row))] for row in rows if len(row) > 1]
     widths = [max(map(len, column)) for column in zip(*full, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [cell.rjust(size) for cell, size in zip(row[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for row in full
-    )
+    lines = []
+    for row in rows:
+        if len(row) == 1:
+            lines.append(row[0])
+            continue
+        cells = [cell.rjust(size) for cell, size in zip(row[1:], widths[1:], strict=False)]
+        lines.append("  ".join([row[0].ljust(widths[0]), *cells]).rstrip())
+    return "\n".join(lines)

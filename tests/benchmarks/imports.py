@@ -1,0 +1,29 @@
+"""Imports what a way to load imports, and ends: how long that takes is measured from outside.
+
+python imports.py WAY
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+SYNC = tuple(
+    f"captaindata_source.{name}"
+    for name in ("cli", "runner", "after_load", "report", "publish", "config", "pipeline")
+)
+REST_API = ("dlt", "dlt.sources.rest_api", "duckdb")
+IMPORTS = {
+    "duckdb": (*SYNC, "duckdb"),
+    "postgres": (*SYNC, "psycopg2", "adbc_driver_postgresql.dbapi"),
+    "defaults": REST_API,
+    "append": (*REST_API, "pyarrow"),
+    "merge": (*REST_API, "pyarrow"),
+    "fetch": ("httpx",),
+    "floor-duckdb": ("httpx", "pyarrow", "duckdb"),
+    "floor-postgres": ("httpx", "pyarrow", "adbc_driver_postgresql.dbapi"),
+}
+
+if __name__ == "__main__":
+    for name in IMPORTS[sys.argv[1]]:
+        importlib.import_module(name)
