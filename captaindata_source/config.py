@@ -52,7 +52,7 @@ class _Options(BaseConfiguration):
     exclude_fields: list[str] | None = None
     hash_fields: list[str] | None = None
     hash_salt: TSecretStrValue | None = None
-    package_max_results: int = 50_000
+    package_max_results: int = 200_000
     package_max_minutes: float = 5.0
     create_views: bool = True
     materialize_results: bool = False

@@ -66,7 +66,7 @@ class SyncOptions:
     destination: str = "duckdb"
     dataset: str = DEFAULT_DATASET
     tables: Sequence[str] = ()
-    package_max_results: int = 50_000
+    package_max_results: int = 200_000
     package_max_minutes: float = 5.0
     max_minutes: float | None = None
     max_requests: int | None = None
@@ -200,7 +200,7 @@ def _pipeline(
 def _opened(
     name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path | None
 ) -> dlt.Pipeline:
-    return dlt.pipeline(
+    pipeline = dlt.pipeline(
         name,
         destination=read_once(
             cast(AnyDestination, Destination.from_reference(options.destination, **arguments))
@@ -209,6 +209,9 @@ def _opened(
         pipelines_dir=str(folder) if folder else "",
         progress=options.progress() if options.progress else NULL_COLLECTOR,
     )
+    # one file that each step reads and writes again; `sync_runs` tells of a sync
+    pipeline.config.enable_runtime_trace = False
+    return pipeline
 
 
 def duckdb_file(pipeline: dlt.Pipeline) -> Path:

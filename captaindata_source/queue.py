@@ -10,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dlt.common.runtime import signals
+
 __all__ = ["Limits", "Package", "ResultJob", "ResultQueue"]
 
+POLL_SECONDS = 0.05
 OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -115,6 +118,7 @@ class Package:
         max_seconds: Nor once this many seconds have passed.
         limits: Nor once these are reached.
         on_job: Called when a job is done, with the number of jobs to do.
+        parallel: Gives how many jobs are worth having at hand.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class Package:
         max_seconds: float = math.inf,
         limits: Limits | None = None,
         on_job: Callable[[int], None] | None = None,
+        parallel: Callable[[], float] = lambda: math.inf,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
@@ -135,13 +140,18 @@ class Package:
         self._on_job = on_job
         self._handed_out = 0
         self._is_cancelled = False
-        self._lock = threading.Lock()
+        self._parallel = parallel
+        self._at_hand = 0
+        self._lock = threading.Condition()
         self.rows = 0
 
     def take(self) -> ResultJob | None:
         """The next job; None where the package is full or nothing is left. The first take always
-        gives a job where there is one."""
+        gives a job where there is one. Waits where enough jobs are at hand."""
         with self._lock:
+            while self._at_hand >= self._parallel() and not self._is_cancelled:
+                self._lock.wait(POLL_SECONDS)
+                signals.raise_if_signalled()
             full = (
                 self.rows >= self._max_rows
                 or self._monotonic() >= self._ends
@@ -151,7 +161,14 @@ class Package:
                 return None
             job = self._queue.pop()
             self._handed_out += job is not None
+            self._at_hand += job is not None
             return job
+
+    def put_down(self) -> None:
+        """Says that a job is no longer at hand, whatever became of it. Wakes nobody: the thread
+        that had it takes the next, with its connection."""
+        with self._lock:
+            self._at_hand -= 1
 
     def count(self, rows: int) -> None:
         """Counts results as they arrive, complete or not."""

@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
-import pyarrow as pa
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
-from captaindata_source.api.mending import mend_utf8
 from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
 from captaindata_source.guard import Guard
-from captaindata_source.issues import KEPT, MENDED, REREAD, IssueLog
+from captaindata_source.issues import KEPT, REREAD, IssueLog
 from captaindata_source.privacy import Redact
 from captaindata_source.queue import Package, ResultJob
 from captaindata_source.records import Row, UnfitError, parse_time
@@ -112,7 +110,10 @@ class ResultReader:
         """Fetches jobs until the package is full. Yields files as they are finished."""
         try:
             while (job := self._package.take()) is not None:
-                self._read(job)
+                try:
+                    self._read(job)
+                finally:
+                    self._package.put_down()
                 yield from self._files.take_finished()
             self.ledger = self._files.leave()
             yield from self._files.take_finished()
@@ -228,18 +229,12 @@ class ResultReader:
         *,
         first: int,
     ) -> ResultPage:
-        try:
-            data = texts(page)
-        except pa.ArrowInvalid:
-            page = [mend_utf8(result) for result in page]
-            self._issues.add("not_utf8", MENDED)
-            data = texts(page)
         if not all(result[:1] == b"{" for result in page):
             self._issues.add("not_an_object", KEPT, detail="A result that is no JSON object")
         created_at: list[datetime | None] = [job.finish_time] * len(page)
         if any(b'"extracted_at"' in result for result in page):
             created_at = [_extracted_at(result) or job.finish_time for result in page]
-        return ResultPage(job, data, uids(page), created_at, first, sum(map(len, page)))
+        return ResultPage(job, texts(page), uids(page), created_at, first, sum(map(len, page)))
 
     def _drop_files(self, fetched: _Fetched) -> None:
         for file in fetched.files:

@@ -185,13 +185,12 @@ class _WorkspaceSync:
                     self._load(self._pipeline, package, turn)
                     return
                 if self._loader is None:
-                    self._loader = _second(self._settings, self._options)
+                    # once more, in the same working folder: a pipeline does one step at a time
+                    self._loader = make_pipeline(self._settings, self._options)
                 background.start(
                     partial(self._load, self._loader, package, turn),
                     on_failure=self._stop_extracting,
                 )
-                if __import__("os").environ.get("SEQ"):
-                    background.wait()
                 tables = frozenset({JOB_RESULTS.name})
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> _Extracted:
@@ -205,6 +204,7 @@ class _WorkspaceSync:
                     max_seconds=self._options.package_max_minutes * 60,
                     limits=self._limits,
                     on_job=self._show_progress if self._options.progress else None,
+                    parallel=lambda: api.parallel,
                 )
                 begun.append(
                     Extraction(
@@ -212,7 +212,7 @@ class _WorkspaceSync:
                         api=api,
                         settings=self._settings,
                         package=self._package,
-                        counts_values=self._options.create_views and not __import__("os").environ.get("NOCOUNT"),
+                        counts_values=self._options.create_views,
                     )
                 )
             return begun[0]
@@ -335,14 +335,6 @@ class _WorkspaceSync:
                         name=f"{SOURCE_NAME}_failed_syncs",
                     )
                 )
-
-
-def _second(settings: Settings, options: SyncOptions) -> dlt.Pipeline:
-    """The pipeline once more, in the same working folder: a pipeline does one step at a time."""
-    pipeline = make_pipeline(settings, options)
-    # dlt's record of the last run is one file, which the first pipeline writes
-    pipeline.config.enable_runtime_trace = False
-    return pipeline
 
 
 def _sync_log(

@@ -311,7 +311,7 @@ def _begin_all(settings: Settings) -> Extraction:
         plan=plan,
         api=api,
         settings=settings,
-        package=Package(plan.queue),
+        package=Package(plan.queue, parallel=lambda: api.parallel),
         marks_empty=JOB_RESULTS.name not in fresh,
     )
 

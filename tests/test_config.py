@@ -24,7 +24,7 @@ OTHER_KEY = "k3y-0f-another"
 PREFIX = "SOURCES__CAPTAINDATA__"
 REPOSITORY = Path(__file__).parent.parent
 LOAD_DEFAULTS = {
-    "package_max_results": 50_000,
+    "package_max_results": 200_000,
     "package_max_minutes": 5.0,
     "create_views": True,
     "materialize_results": False,

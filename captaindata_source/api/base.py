@@ -44,6 +44,10 @@ class Api(Protocol):
     def calls(self) -> int:
         """Requests sent so far."""
 
+    @property
+    def parallel(self) -> float:
+        """How many calls are worth having in flight."""
+
     def workspace(self) -> Record:
         """The workspace: name, plan and quota."""
 

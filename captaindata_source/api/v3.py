@@ -81,6 +81,10 @@ class V3Api:
     def calls(self) -> int:
         return self._client.calls
 
+    @property
+    def parallel(self) -> float:
+        return self._client.throttle.parallel
+
     def close(self) -> None:
         self._client.close()
 
@@ -170,7 +174,7 @@ class V3Api:
         def decode(body: bytes) -> T:
             if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
                 return mended(body)
-            if decoder is not _results_pages:  # whose texts are checked all at once, later
+            if not body.isascii():
                 try:
                     body.decode()
                 except UnicodeDecodeError:

@@ -113,7 +113,7 @@ class HttpClient:
         self._base = check_base_url(base_url)
         self._key_header = key_header
         self._key = key
-        self._throttle = throttle
+        self.throttle = throttle
         self._retry = retry or RetryPolicy()
         self._clock = clock or Clock()
         self._on_retry = on_retry
@@ -194,7 +194,7 @@ class HttpClient:
         )
 
     def _send(self, url: httpx.URL) -> tuple[int, Mapping[str, str], bytes]:
-        self._throttle.acquire()
+        self.throttle.acquire()
         headers: Mapping[str, str] | None = None
         try:
             self.calls += 1
@@ -219,7 +219,7 @@ class HttpClient:
                 kind="connection_failed",
             ) from error
         finally:
-            self._throttle.release(headers)
+            self.throttle.release(headers)
 
     def _contact_seconds(self) -> float:
         return math.inf if self._is_reached else FIRST_CONTACT_SECONDS
@@ -267,7 +267,7 @@ class HttpClient:
             now = server_time(headers, default=self._clock.wall())
             retry_after = parse_retry_after(headers.get("retry-after"), now=now)
             if status == 429 and (retry_after or 0.0) <= self._retry.deadline:
-                self._throttle.pause(retry_after or self._retry.first_wait)
+                self.throttle.pause(retry_after or self._retry.first_wait)
             logger.info("HTTP %d for %s, will be retried", status, path)
             return TransientError(
                 f"The API answered {status}",

@@ -50,6 +50,10 @@ class Throttle(Protocol):
     def release(self, headers: Mapping[str, str] | None) -> None:
         """Takes the answer's headers; None where no answer came."""
 
+    @property
+    def parallel(self) -> float:
+        """How many calls are worth having in flight."""
+
     def pause(self, seconds: float) -> None:
         """Lets no call leave for that long (the API said 429)."""
 
@@ -86,6 +90,10 @@ class RequestBudget:
     def release(self, headers: Mapping[str, str] | None) -> None:
         """A budget does not learn."""
 
+    @property
+    def parallel(self) -> float:
+        return math.inf
+
     def pause(self, seconds: float) -> None:
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
@@ -95,8 +103,9 @@ class AdaptiveThrottle:
     """No budget known: starts gently and learns from the rate limit headers.
 
     The number of calls in flight starts at `FIRST_PARALLEL` and grows by one with every answer, up
-    to `max_parallel`, as long as answers are what is waited for: threads that have work for a
-    processor only wait for one another, and each for Python's lock. Where answers carry `X-RateLimit-Remaining` and `-Reset` (documented for all
+    to `max_parallel`, as long as answers are what is waited for. Where they come at once, threads
+    wait for one another, each for Python's lock, and fewer get more done. Where answers carry
+    `X-RateLimit-Remaining` and `-Reset` (documented for all
     generations of the API), `reserve` of what was seen remaining is left to the customer's own
     calls: once only that is left, nothing leaves until the reset.
     """
@@ -142,11 +151,19 @@ class AdaptiveThrottle:
             self._in_flight -= 1
             if headers is not None:
                 self._measure()
-                # the shortest wait is the API's, longer ones, and part of it, are for Python's lock
-                if min(self._waits) >= 2 * self._worked * (self._allowed - 1):
-                    self._allowed = min(self._allowed + 1, self._max_parallel)
+                self._adapt()
                 self._learn(headers)
             self._condition.notify()
+
+    def _adapt(self) -> None:
+        """Moves by one towards as many calls as are worth it."""
+        # the shortest wait is the API's; longer ones, and part of it, are for Python's lock
+        wait = min(self._waits)
+        useful = self.FIRST_PARALLEL + (wait / (2 * self._worked) if self._worked else math.inf)
+        if self._allowed < min(useful, self._max_parallel):
+            self._allowed += 1
+        elif self._allowed > max(useful, self.FIRST_PARALLEL):
+            self._allowed -= 1
 
     def _measure(self) -> None:
         """Keeps the last waits, and how long a thread works on an answer, on average."""
@@ -162,6 +179,10 @@ class AdaptiveThrottle:
         with self._condition:
             self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
             self._start_gently()
+
+    @property
+    def parallel(self) -> float:
+        return self._allowed
 
     def _wait_seconds(self) -> float:
         now = self._clock.monotonic()
