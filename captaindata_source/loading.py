@@ -13,6 +13,7 @@ import dlt
 from dlt.common.runtime import signals
 
 from captaindata_source.after_load import refresh_catalogue
+from captaindata_source.appending import LoadedJobs, appends_results
 from captaindata_source.leftovers import packages, restart
 from captaindata_source.locks import Turn, holding
 from captaindata_source.remedies import is_passing, message_of
@@ -33,6 +34,7 @@ def load(
     turn: Turn,
     within: threading.Lock,
     workspace: str,
+    jobs: LoadedJobs | None = None,
     counted: Counted | None = None,
 ) -> None:
     """Loads what the pipeline has normalized.
@@ -42,6 +44,7 @@ def load(
         turn: The right to sync it.
         within: Lock of this process.
         workspace: Its name.
+        jobs: Whose results are in it; None: it is not known.
         counted: What the results in it hold, for the catalogue; None: it need not follow at once.
 
     Raises:
@@ -55,7 +58,11 @@ def load(
                 turn.check(client, max(packages(pipeline), default=""))
                 if is_again:
                     restart(pipeline)
-                pipeline.load()
+                if is_again or jobs is None:
+                    pipeline.load()
+                else:
+                    with appends_results(pipeline, client, jobs):
+                        pipeline.load()
                 if counted is not None:
                     refresh_catalogue(pipeline, counted)
         except Exception as error:

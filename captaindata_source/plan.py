@@ -343,6 +343,7 @@ class SyncPlan:
                     count for count in (known.row_count, known.total_row_count) if count is not None
                 ),
                 is_listed=is_listed,
+                is_new=uid not in self._memory.results,
             )
         )
 

@@ -29,6 +29,7 @@ class ResultJob:
         finish_time: When it ended.
         row_counts: How many results it has, as far as the API says, in whatever way it counts.
         is_listed: Whether the API still lists it; what it no longer lists may be gone for good.
+        is_new: Whether the ledger has no row of it.
     """
 
     uid: str
@@ -37,6 +38,7 @@ class ResultJob:
     finish_time: datetime | None
     row_counts: frozenset[int] = frozenset()
     is_listed: bool = True
+    is_new: bool = False
 
 
 class Limits:

@@ -16,6 +16,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from captaindata_source.appending import LoadedJobs
 from captaindata_source.queue import ResultJob
 from captaindata_source.records import Row
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS
@@ -145,6 +146,9 @@ class ResultFiles:
         self._shared: deque[OpenFile] = deque()
         self._ledger: list[Row] = []
         self._users = 0
+        self._jobs: list[str] = []
+        self._empty: list[str] = []
+        self._has_marks = False
 
     def new(self) -> OpenFile:
         """Begins a file that only the caller writes."""
@@ -183,6 +187,11 @@ class ResultFiles:
             self._finished += finished
             self._waiting.add(pages)
             self._ledger.append(self._ledger_row(job, rows))
+            self._jobs.append(job.uid)
+            if not rows and pages:
+                self._has_marks = True
+            elif not rows:
+                self._empty.append(job.uid)
             is_full = self._waiting.size >= ROW_GROUP_BYTES
             batch = self._waiting.take() if is_full else []
         if batch:
@@ -192,6 +201,11 @@ class ResultFiles:
         """Adds a job whose results the API has no longer."""
         with self._lock:
             self._ledger.append(self._ledger_row(job, None))
+
+    @property
+    def jobs(self) -> LoadedJobs:
+        """The jobs that were added."""
+        return LoadedJobs(self._workspace_uid, self._jobs, self._empty, self._has_marks)
 
     def take_finished(self) -> list[ResultFile]:
         """Files to load, each once."""

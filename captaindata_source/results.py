@@ -76,7 +76,7 @@ class ResultReader:
         package: Gives the jobs.
         workspace_uid: The workspace.
         files: Those of the load package.
-        marks_empty: Whether a job without results leaves a row that removes those it had.
+        marks_empty: Tells whether a job without results leaves a row that removes those it had.
         issues: Told of what was not as promised.
         guard: Decides about a job that the API does not give as promised.
         redact: Takes from each page what must not be stored; None: nothing.
@@ -89,7 +89,7 @@ class ResultReader:
         package: Package,
         workspace_uid: str,
         files: ResultFiles,
-        marks_empty: bool,
+        marks_empty: Callable[[ResultJob], bool],
         issues: IssueLog,
         guard: Guard,
         redact: Redact | None = None,
@@ -138,7 +138,7 @@ class ResultReader:
         if fetched is None:
             return
         self._guard.answered()
-        if not fetched.rows and self._marks_empty:
+        if not fetched.rows and self._marks_empty(job):
             fetched.waiting.add([empty_mark(job)])
         self._files.add_job(job, fetched.files, fetched.waiting.take(), rows=fetched.rows)
         self._package.done(fetched.rows)

@@ -25,7 +25,8 @@ from dlt.extract import DltSource
 
 from captaindata_source import __version__
 from captaindata_source.api import Api
-from captaindata_source.database import require_writable
+from captaindata_source.appending import LoadedJobs
+from captaindata_source.database import DUCKDB, POSTGRES, require_writable
 from captaindata_source.errors import CaptainDataError, DestinationError, root_error
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
@@ -99,11 +100,13 @@ class _Extracted:
     Args:
         report: As it will be once the package is committed.
         counted: What the results in it hold, where views follow.
+        jobs: Whose results.
         issues: What it says about what went wrong.
     """
 
     report: WorkspaceReport
     counted: Counted | None = None
+    jobs: LoadedJobs | None = None
     issues: Sequence[Issue] = ()
 
     @property
@@ -125,6 +128,7 @@ class _WorkspaceSync:
         self._settings = settings
         self._options = options
         self._pipeline = pipeline
+        self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
         self._load_lock = load_lock
         self._limits = limits
         self._issues = IssueLog()
@@ -212,7 +216,8 @@ class _WorkspaceSync:
                         api=api,
                         settings=self._settings,
                         package=self._package,
-                        counts_values=self._options.create_views,
+                        appends=self._is_database,
+                        counts_values=self._is_database and self._options.create_views,
                     )
                 )
             return begun[0]
@@ -247,7 +252,9 @@ class _WorkspaceSync:
         finally:
             for extraction in begun:
                 extraction.close()
-        extracted[0].counted = begun[0].counted if begun else None
+        if begun:
+            extracted[0].counted = begun[0].counted
+            extracted[0].jobs = begun[0].jobs
         return extracted[0]
 
     def _stop_extracting(self) -> None:
@@ -261,6 +268,7 @@ class _WorkspaceSync:
             turn=turn,
             within=self._load_lock,
             workspace=self._settings.name,
+            jobs=package.jobs,
             counted=package.counted,
         )
         self._issues.commit(package.issues)

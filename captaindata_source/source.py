@@ -16,6 +16,7 @@ from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
 from captaindata_source.api import Api, v3
+from captaindata_source.appending import LoadedJobs
 from captaindata_source.errors import ConfigError
 from captaindata_source.guard import Guard
 from captaindata_source.http import (
@@ -69,7 +70,8 @@ class Extraction:
         api: Where it is fetched.
         settings: Options of the workspace.
         package: Which results belong to this load package.
-        marks_empty: See `ResultReader`.
+        marks_empty: Whether a job without results leaves a row that removes those it had.
+        appends: Whether new jobs are exempt, as `appending` sees to them.
         counts_values: Whether to count what results hold, for the catalogue.
     """
 
@@ -81,6 +83,7 @@ class Extraction:
         settings: Settings,
         package: Package,
         marks_empty: bool = True,
+        appends: bool = False,
         counts_values: bool = False,
     ) -> None:
         self.plan = plan
@@ -89,6 +92,7 @@ class Extraction:
         self._settings = settings
         self._package = package
         self._marks_empty = marks_empty
+        self._appends = appends
         self._redact = redactor(
             exclude=settings.exclude_fields,
             hashed=settings.hash_fields,
@@ -115,6 +119,11 @@ class Extraction:
             on_rows=self._counter.add if self._counter else None,
         )
 
+    @property
+    def jobs(self) -> LoadedJobs:
+        """The jobs whose results are complete."""
+        return self._files.jobs
+
     def close(self) -> None:
         """Removes the files of results, which dlt has linked, and closes the connections.
 
@@ -133,7 +142,7 @@ class Extraction:
             package=self._package,
             workspace_uid=self._settings.project_uid,
             files=self._files,
-            marks_empty=self._marks_empty,
+            marks_empty=lambda job: self._marks_empty and not (self._appends and job.is_new),
             issues=self.plan.issues,
             guard=self.plan.guard,
             redact=self._redact,

@@ -349,7 +349,7 @@ def test_any_reset_is_survived_and_capped(value: str) -> None:
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize(
-    ("waited", "worked", "parallel"), [(0.100, 0.002, 8), (0.001, 0.002, 2), (0.010, 0.002, 5)]
+    ("waited", "worked", "parallel"), [(0.100, 0.002, 8), (0.001, 0.002, 2), (0.010, 0.002, 4)]
 )
 def test_grows_while_answers_are_what_is_waited_for(
     waited: float, worked: float, parallel: int

@@ -346,7 +346,12 @@ def test_a_killed_sync_goes_on_where_its_last_package_ended(
     harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
     harness.sandbox.log.clear()
     process, _ = harness.start(configs=config)
-    _wait_for(lambda: len(_result_requests(harness)) > len(wanted) // 2)
+    _wait_for(
+        lambda: (
+            len(_result_requests(harness)) > len(wanted) // 2
+            and not list(harness.folder.glob("dlt-*/pipelines/*/load/normalized/*"))
+        )
+    )
     process.kill()
     process.join()
     harness.sandbox.faults.clear()

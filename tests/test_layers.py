@@ -14,6 +14,7 @@ LAYERS = [
     {"http"},
     {"api"},
     {"records", "privacy", "settings", "queue", "report", "guard", "stages"},
+    {"appending"},
     {"result_files", "result_uids", "warehouse", "results", "database"},
     {"locks", "views"},
     {"typed"},

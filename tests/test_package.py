@@ -22,7 +22,7 @@ def test_the_wheel_holds_sql_the_sandbox_and_the_command(tmp_path: Path) -> None
         info = "captaindata_source-0.1.0.dist-info"
         entry_points = archive.read(f"{info}/entry_points.txt").decode()
         metadata = archive.read(f"{info}/METADATA").decode()
-    assert "captaindata = captaindata_source.cli:main" in entry_points
+    assert "captaindata = captaindata_source.cli:run" in entry_points
     assert "captaindata_source/sql/README.md" in names
     assert "captaindata_source/sql/views/jobs.sql" in names
     assert "captaindata_source/sql/dbt/dbt_project.yml" in names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,10 @@ def serve(pages: dict[str, Pages], *, ascii_only: bool) -> V3Api:
         text = json.dumps(body, ensure_ascii=ascii_only)
         return httpx.Response(200, content=text.encode())
 
+    return api_of(handle)
+
+
+def api_of(handle: Callable[[httpx.Request], httpx.Response]) -> V3Api:
     return V3Api(
         HttpClient(
             base_url="https://api.example.com/v3",
@@ -91,10 +96,8 @@ def read_jobs(
         api=api,
         package=Package(queue),
         workspace_uid="ws",
-        load_id="load",
-        loaded_at=LOADED,
-        folder=folder,
-        marks_empty=True,
+        files=ResultFiles(folder=folder, workspace_uid="ws", load_id="load", loaded_at=LOADED),
+        marks_empty=lambda _: True,
         issues=issues,
         guard=Guard(issues),
     )
@@ -162,7 +165,7 @@ def test_a_job_of_any_size_streams_through_several_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "JOB_IN_MEMORY_BYTES", 2_000)
-    monkeypatch.setattr(results, "ROW_GROUP_BYTES", 1_000)
+    monkeypatch.setattr(result_files, "ROW_GROUP_BYTES", 1_000)
     monkeypatch.setattr(result_files, "FILE_BYTES", 3_000)
     big: Pages = [
         [{"n": page * 10 + row, "text": "x" * 90} for row in range(10)] for page in range(40)
@@ -213,8 +216,8 @@ def test_a_job_that_fails_halfway_leaves_nothing(
 
 
 def test_results_that_are_not_utf_8_are_mended(tmp_path: Path) -> None:
-    api = serve({"j": [[]]}, ascii_only=True)
-    api.result_pages = lambda job_uid: iter([[b'{"a": "\xff"}', b"{}"]])  # type: ignore[method-assign]
+    body = b'{"results": [{"a": "\xff"}, {}], "paging": {}}'
+    api = api_of(lambda _: httpx.Response(200, content=body))
     rows, reader = read_jobs(api, ["j"], tmp_path)
     assert [row["data"] for row in rows] == ['{"a": "\ufffd"}', "{}"]
     assert [row["result_rows"] for row in reader.ledger] == [2]

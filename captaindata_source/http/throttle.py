@@ -159,7 +159,7 @@ class AdaptiveThrottle:
         """Moves by one towards as many calls as are worth it."""
         # the shortest wait is the API's; longer ones, and part of it, are for Python's lock
         wait = min(self._waits)
-        useful = self.FIRST_PARALLEL + (wait / (2 * self._worked) if self._worked else math.inf)
+        useful = self.FIRST_PARALLEL + (wait // (2 * self._worked) if self._worked else math.inf)
         if self._allowed < min(useful, self._max_parallel):
             self._allowed += 1
         elif self._allowed > max(useful, self.FIRST_PARALLEL):

@@ -157,7 +157,7 @@ class FieldStore:
                 with self._database.transaction():
                     self.run(
                         f"create index if not exists {table}_by_{column} "
-                        f"on {{{table}}} (workspace_uid, {column})"
+                        f"on {{{table}}} ({column}, workspace_uid)"
                     )
             except RefusedError as error:
                 logger.info("%s has no index by %s: %s", table, column, error)

@@ -27,6 +27,7 @@ from captaindata_source.guard import Guard
 from captaindata_source.http import AdaptiveThrottle, Clock, HttpClient, Secret
 from captaindata_source.issues import MENDED, SET_ASIDE, Issue, IssueLog
 from captaindata_source.queue import Package, ResultJob, ResultQueue
+from captaindata_source.result_files import ResultFiles
 from captaindata_source.results import ResultReader
 from tests.chaos.pages import ANY_PAGES
 
@@ -146,10 +147,8 @@ def read(body: bytes, folder: Path) -> tuple[list[str] | None, list[Issue]]:
         api=V3Api(client, issues),
         package=Package(queue),
         workspace_uid="ws",
-        load_id="load",
-        loaded_at=NOW,
-        folder=folder,
-        marks_empty=False,
+        files=ResultFiles(folder=folder, workspace_uid="ws", load_id="load", loaded_at=NOW),
+        marks_empty=lambda _: False,
         issues=issues,
         guard=Guard(issues),
     )
