@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import dlt
 from dlt.common.runtime import signals
+from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.after_load import refresh_catalogue
 from captaindata_source.appending import LoadedJobs, appends_results
+from captaindata_source.database import DUCKDB
 from captaindata_source.leftovers import packages, restart
 from captaindata_source.locks import Turn, holding
 from captaindata_source.remedies import is_passing, message_of
@@ -24,6 +26,9 @@ __all__ = ["BackgroundLoad", "load"]
 
 logger = logging.getLogger(__name__)
 
+MEMORY = "128MB"
+"""Of DuckDB, while it loads a package; one that does not fit is loaded without a limit."""
+NO_MEMORY = "ran out of memory"
 LOAD_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each further try: a minute in all, after `FILE_SECONDS` in the first at most."""
 
@@ -51,10 +56,13 @@ def load(
         Exception: It could not be loaded; the package waits for the next sync.
     """
     is_again = False
+    is_frugal = True
     for seconds in (*LOAD_WAITS, None):
         try:
             # only the first try waits for a file, in the lock that all workspaces share
             with holding(pipeline, within=within, waits_for_file=not is_again) as client:
+                if is_frugal:
+                    _bound_memory(pipeline, client)
                 turn.check(client, max(packages(pipeline), default=""))
                 if is_again:
                     restart(pipeline)
@@ -66,6 +74,10 @@ def load(
                 if counted is not None:
                     refresh_catalogue(pipeline, counted)
         except Exception as error:
+            if is_frugal and NO_MEMORY in message_of(error):
+                is_frugal, is_again = False, True
+                logger.info("Workspace %s: loading again without a bound on memory", workspace)
+                continue
             if seconds is None or signals.was_signal_received() or not is_passing(error):
                 raise
             logger.warning(
@@ -75,6 +87,16 @@ def load(
             is_again = True
         else:
             return
+
+
+def _bound_memory(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None) -> None:
+    """Bounds what DuckDB keeps in memory, which is most of what there is otherwise; a limit that
+    someone configured stays."""
+    if client is None or pipeline.destination.destination_type != DUCKDB:
+        return
+    credentials = client.credentials
+    if "memory_limit" not in f"{credentials.global_config} {credentials.local_config}":
+        client.execute_sql(f"set memory_limit = '{MEMORY}'")
 
 
 class BackgroundLoad:

@@ -15,6 +15,9 @@ from dlt.common.runtime import signals
 __all__ = ["Limits", "Package", "ResultJob", "ResultQueue"]
 
 POLL_SECONDS = 0.05
+MAX_BYTES = 96 * 1024 * 1024
+"""JSON text after which no job is handed out: a package is one transaction, and DuckDB holds what
+it has not committed in memory."""
 OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -145,6 +148,7 @@ class Package:
         self._parallel = parallel
         self._at_hand = 0
         self._lock = threading.Condition()
+        self._size = 0
         self.rows = 0
 
     def take(self) -> ResultJob | None:
@@ -156,6 +160,7 @@ class Package:
                 signals.raise_if_signalled()
             full = (
                 self.rows >= self._max_rows
+                or self._size >= MAX_BYTES
                 or self._monotonic() >= self._ends
                 or self._limits.are_reached
             )
@@ -172,10 +177,11 @@ class Package:
         with self._lock:
             self._at_hand -= 1
 
-    def count(self, rows: int) -> None:
-        """Counts results as they arrive, complete or not."""
+    def count(self, rows: int, size: int = 0) -> None:
+        """Counts results, and their bytes, as they arrive, complete or not."""
         with self._lock:
             self.rows += rows
+            self._size += size
 
     def done(self, rows: int) -> None:
         """Counts a job whose results are complete."""

@@ -211,7 +211,7 @@ class ResultReader:
                         f"{fetched.rows} rows, where row_count says {_listed(job.row_counts)}",
                         path=f"jobs/{job.uid}/results",
                     )
-                self._package.count(len(page))
+                self._package.count(len(page), named.size)
                 if fetched.waiting.size >= JOB_IN_MEMORY_BYTES:
                     if not fetched.files or fetched.files[-1].is_large:
                         fetched.files.append(self._files.new())

@@ -61,6 +61,8 @@ class FakeTime:
 class RecordingThrottle:
     """Lets everything through and notes what it was told."""
 
+    parallel = 8.0
+
     def __init__(self) -> None:
         self.acquired = 0
         self.released: list[Mapping[str, str] | None] = []

@@ -40,7 +40,7 @@ class Kill:
         litter: What is left in dlt's working folder for good, as paths.
         listing: Calls but for results that the two made beyond those of a sync without a kill.
         results: Calls for results beyond.
-        is_beyond: Whether more results were fetched twice than fit in one load package.
+        is_beyond: Whether more results were fetched twice than fit in what may be lost.
     """
 
     phase: str
@@ -146,7 +146,7 @@ def _run_again(
         litter=litter(syncs.folder),
         listing=len(_listing(made)) - len(_listing(clean)),
         results=len(_results(made)) - len(_results(clean)),
-        is_beyond=_is_beyond(killed.requests, after, oracle),
+        is_beyond=_is_beyond(killed.requests, after, oracle, packages=1 if keeps_folder else 2),
     )
     return kill, seconds
 
@@ -160,14 +160,19 @@ def _difference(harness: Harness, oracle: Oracle) -> str:
 
 
 def _is_beyond(
-    before: Sequence[LoggedRequest], after: Sequence[LoggedRequest], oracle: Oracle
+    before: Sequence[LoggedRequest],
+    after: Sequence[LoggedRequest],
+    oracle: Oracle,
+    *,
+    packages: int,
 ) -> bool:
     """A job is handed out while its package is not full, that is, all but those in flight have
-    fewer results together than a package takes."""
+    fewer results together than a package takes. One package is being fetched while another one is
+    loaded, which is lost too where the folder is."""
     again = {key: len(oracle.results.get(key, ())) for key in _jobs(before) & _jobs(after)}
     for owner in {owner for owner, _ in again}:
         sizes = sorted(rows for (of, _), rows in again.items() if of == owner)
-        if sum(sizes[:-PARALLEL_REQUESTS]) >= PACKAGE_RESULTS:
+        if sum(sizes[: -packages * PARALLEL_REQUESTS]) >= packages * PACKAGE_RESULTS:
             return True
     return False
 

@@ -42,7 +42,7 @@ def complaints(found: list[Kill]) -> list[str]:
         for complaint in (
             kill.stuck,
             kill.wrong,
-            "more was fetched twice than one load package holds" if kill.is_beyond else "",
+            "more was fetched twice than the load packages at hand hold" if kill.is_beyond else "",
         )
         if complaint
     ]
