@@ -202,9 +202,10 @@ def _add_destination(parser: argparse.ArgumentParser, *, with_workspace: bool = 
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from captaindata_source import after_load, config, pipeline, publish, report, runner
+    from captaindata_source import after_load, config, memory, pipeline, publish, report, runner
 
     _set_defaults()
+    memory.spare_memory()
     gc.freeze()  # what was imported stays: not to be searched for garbage
     loaded = config.load_config(full_refresh=options.full_refresh)
     workspaces = config.select(loaded.workspaces, options.workspace)

@@ -26,7 +26,7 @@ __all__ = ["BackgroundLoad", "load"]
 
 logger = logging.getLogger(__name__)
 
-MEMORY = "128MB"
+MEMORY = "96MB"
 """Of DuckDB, while it loads a package; one that does not fit is loaded without a limit."""
 NO_MEMORY = "ran out of memory"
 LOAD_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)

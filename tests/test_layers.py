@@ -9,7 +9,7 @@ import captaindata_source
 
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
-    {"errors", "tables", "sqltext", "files", "issues", "logs", "waiting"},
+    {"errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting"},
     {"remedies"},
     {"http"},
     {"api"},

@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 MAX_COUNTS = 1_000_000
 """Rows of counts; who has more has keys that are data, and the warehouse counts better."""
-WAITING_TABLES = 2
-BATCH_BYTES = 16 * 1024 * 1024
+WAITING_TABLES = 1
+BATCH_BYTES = 8 * 1024 * 1024
 ENGINE: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "128MB", "threads": 1}
 _COUNT_ROWS = values_query(
     "select job_uid as number, coalesce(created_at, loaded_at) as created_at, data from fetched"
