@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import Queue
 
-import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from captaindata_source.typed.values import values_query
+from captaindata_source.typed.values import count_values, gathered
 
 __all__ = ["Counted", "ValueCounter"]
 
@@ -19,11 +20,7 @@ logger = logging.getLogger(__name__)
 MAX_COUNTS = 1_000_000
 """Rows of counts; who has more has keys that are data, and the warehouse counts better."""
 WAITING_TABLES = 1
-BATCH_BYTES = 8 * 1024 * 1024
-ENGINE: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "128MB", "threads": 1}
-_COUNT_ROWS = values_query(
-    "select job_uid as number, coalesce(created_at, loaded_at) as created_at, data from fetched"
-)
+NAMES = ["number", "created_at", "data"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Counted:
 
     Args:
         jobs: `job_uid`, `workflow_uid`, `result_rows`: what was counted of each job.
-        values: `job_uid` and the columns of `values_query`.
+        values: the job's uid as `number`, and what was counted of each key.
         workspace_uid: Whose jobs.
         load_id: The load package.
     """
@@ -86,55 +83,35 @@ class ValueCounter:
         return self._counted
 
     def _run(self) -> None:
+        jobs: list[pa.Table] = []
         try:
-            with duckdb.connect(config=ENGINE) as engine:
-                self._count(engine)
+            values = count_values(self._results(jobs), most=MAX_COUNTS)
+            counted = (
+                pa.concat_tables(jobs)
+                .group_by("job_uid")
+                .aggregate([("workflow_uid", "min"), ("result_rows", "sum")])
+            )
         except Exception:  # the warehouse is asked instead
             logger.debug("Counting values", exc_info=True)
-            while self._tables.get() is not None:
-                pass
-
-    def _next(self) -> pa.Table | None:
-        """Tables that are there together, up to a size: planning a query takes a while, too."""
-        tables: list[pa.Table] = []
-        while not self._has_ended and sum(table.nbytes for table in tables) < BATCH_BYTES:
-            if (table := self._tables.get()) is None:
-                self._has_ended = True
-            else:
-                tables.append(table)
-        return pa.concat_tables(tables) if tables else None
-
-    def _count(self, engine: duckdb.DuckDBPyConnection) -> None:
-        engine.execute("set timezone = 'UTC'")
-        engine.execute(
-            """
-            create table jobs (job_uid text, workflow_uid text, result_rows bigint);
-            create table counts (
-                number text, key text, nested_key text, kind text, result_rows bigint,
-                first_at timestamp with time zone, last_at timestamp with time zone, place bigint
+            while not self._has_ended:
+                self._has_ended = self._tables.get() is None
+        else:
+            self._counted = Counted(
+                jobs=counted.rename_columns(["job_uid", "workflow_uid", "result_rows"]),
+                values=values,
+                workspace_uid=self._workspace_uid,
+                load_id=self._load_id,
             )
-            """
-        )
-        while (fetched := self._next()) is not None:
-            engine.register("fetched", fetched)
-            engine.execute(
-                "insert into jobs select job_uid, any_value(workflow_uid), count(data) "
-                "from fetched group by job_uid"
-            )
-            engine.execute(f"insert into counts {_COUNT_ROWS}")
-            engine.unregister("fetched")
-            del fetched
-        jobs = engine.sql(
-            "select job_uid, any_value(workflow_uid) as workflow_uid, "
-            "cast(sum(result_rows) as bigint) as result_rows from jobs group by job_uid"
-        ).to_arrow_table()
-        values = engine.sql(
-            """
-            select number as job_uid, key, nested_key, kind,
-                cast(sum(result_rows) as bigint) as result_rows, min(first_at) as first_at,
-                max(last_at) as last_at, min(place) as place
-            from counts group by number, key, nested_key, kind
-            """
-        ).to_arrow_table()
-        if values.num_rows <= MAX_COUNTS:
-            self._counted = Counted(jobs, values, self._workspace_uid, self._load_id)
+
+    def _results(self, jobs: list[pa.Table]) -> Iterator[pa.Table]:
+        """What was handed over; adds up the rows of each job on the way."""
+        for table in gathered(self._handed_over()):
+            rows = table.group_by("job_uid").aggregate([("workflow_uid", "min"), ("data", "count")])
+            jobs.append(rows.rename_columns(["job_uid", "workflow_uid", "result_rows"]))
+            created_at = pc.coalesce(table["created_at"], table["loaded_at"])
+            yield pa.table([table["job_uid"], created_at, table["data"]], NAMES)
+
+    def _handed_over(self) -> Iterator[pa.Table]:
+        while (table := self._tables.get()) is not None:
+            yield table
+        self._has_ended = True

@@ -6,6 +6,10 @@ in memory, only the counts go back.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
 import duckdb
 import pyarrow as pa
 
@@ -16,13 +20,22 @@ from captaindata_source.typed.fields import FieldStore
 from captaindata_source.typed.json_sql import clean_json
 from captaindata_source.typed.types import TIMESTAMP_PATTERN
 
-__all__ = ["find_values", "values_query"]
+__all__ = ["count_values", "find_values", "gathered"]
 
 INTEGER_PATTERN = "^-?[0-9]{1,15}$"
 LONG_PATTERN = "^-?[0-9]{16,19}$"
 NUMBER_PATTERN = r"^-?[0-9]{1,15}(\.[0-9]{1,200})?([eE][+-]?[0-9]{1,2})?$"
 SHORTEST_TIME, LONGEST_TIME = 19, 32
-ENGINE: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "256MB", "threads": 2}
+ENGINE: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "temp_directory": ""}
+"""What it works on is small: nothing is put on disk."""
+NO_RESULTS = pa.table(
+    {
+        "number": pa.array([], pa.int64()),
+        "created_at": pa.array([], pa.timestamp("us", tz="UTC")),
+        "data": pa.array([], pa.string()),
+    }
+)
+BATCH_BYTES = 8 * 1024 * 1024
 
 
 def find_values(database: Database, store: FieldStore) -> None:
@@ -44,14 +57,56 @@ def find_values(database: Database, store: FieldStore) -> None:
     names = ("number", "workspace_uid", "job_uid", "load_id", "is_counted")
     jobs = store.query(f"select {', '.join(names)} from batch_jobs")
     columns = dict(zip(names, map(list, zip(*jobs, strict=True)), strict=True))
-    with (
-        database.reader(store.named(rows), tables={"batch_jobs": pa.table(columns)}) as results,
-        duckdb.connect(config=ENGINE) as engine,
-    ):
-        engine.execute("set timezone = 'UTC'")
-        engine.register("results", results)
-        found = engine.sql(values_query("select * from results")).to_arrow_table()
+    with database.reader(store.named(rows), tables={"batch_jobs": pa.table(columns)}) as results:
+        tables = (pa.Table.from_batches([batch]) for batch in results)
+        found = count_values(gathered(tables))
     database.fill("job_values", found)
+
+
+def gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of some size, for to plan a query takes a while, too."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(each.nbytes for each in waiting) >= BATCH_BYTES:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def count_values(tables: Iterable[pa.Table], *, most: float = math.inf) -> pa.Table:
+    """Counts with an engine in memory.
+
+    Args:
+        tables: Results: `number`, which may be of any type, `created_at` and `data`.
+        most: Rows of counts after which it is too many.
+
+    Returns:
+        The columns of `values_query`.
+
+    Raises:
+        OverflowError: There are more.
+    """
+    with duckdb.connect(config=ENGINE) as engine:
+        engine.execute("set timezone = 'UTC'")
+        begin = "create table counts as"
+        for results in chain(tables, [NO_RESULTS]):
+            engine.register("results_at_hand", results)
+            engine.execute(
+                f"{begin} {values_query('select number, created_at, data from results_at_hand')}"
+            )
+            begin = "insert into counts"
+            engine.unregister("results_at_hand")
+            if engine.sql("select count(*) from counts").fetchall()[0][0] > most:
+                raise OverflowError("too many keys")
+        return engine.sql(
+            """
+            select number, key, nested_key, kind, cast(sum(result_rows) as bigint) as result_rows,
+                min(first_at) as first_at, max(last_at) as last_at, min(place) as place
+            from counts group by number, key, nested_key, kind
+            """
+        ).to_arrow_table()
 
 
 def values_query(rows: str) -> str:
