@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,15 +23,22 @@ from captaindata_source.remedies import is_passing, message_of
 from captaindata_source.typed.counting import Counted
 from captaindata_source.waiting import wait_seconds
 
-__all__ = ["BackgroundLoad", "load"]
+__all__ = ["BackgroundLoad", "Memory", "load"]
 
 logger = logging.getLogger(__name__)
 
-MEMORY = "96MB"
+MEMORY = "128MB"
 """Of DuckDB, while it loads a package; one that does not fit is loaded without a limit."""
 NO_MEMORY = "ran out of memory"
 LOAD_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each further try: a minute in all, after `FILE_SECONDS` in the first at most."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Whether what DuckDB keeps in memory is bounded."""
+
+    is_bounded: bool = True
 
 
 def load(
@@ -39,6 +47,7 @@ def load(
     turn: Turn,
     within: threading.Lock,
     workspace: str,
+    memory: Memory,
     jobs: LoadedJobs | None = None,
     counted: Counted | None = None,
 ) -> None:
@@ -49,6 +58,7 @@ def load(
         turn: The right to sync it.
         within: Lock of this process.
         workspace: Its name.
+        memory: Of this sync; what does not fit loads without a bound, and so do the next.
         jobs: Whose results are in it; None: it is not known.
         counted: What the results in it hold, for the catalogue; None: it need not follow at once.
 
@@ -56,12 +66,11 @@ def load(
         Exception: It could not be loaded; the package waits for the next sync.
     """
     is_again = False
-    is_frugal = True
     for seconds in (*LOAD_WAITS, None):
         try:
             # only the first try waits for a file, in the lock that all workspaces share
             with holding(pipeline, within=within, waits_for_file=not is_again) as client:
-                if is_frugal:
+                if memory.is_bounded:
                     _bound_memory(pipeline, client)
                 turn.check(client, max(packages(pipeline), default=""))
                 if is_again:
@@ -74,8 +83,8 @@ def load(
                 if counted is not None:
                     refresh_catalogue(pipeline, counted)
         except Exception as error:
-            if is_frugal and NO_MEMORY in message_of(error):
-                is_frugal, is_again = False, True
+            if memory.is_bounded and NO_MEMORY in message_of(error):
+                memory.is_bounded, is_again = False, True
                 logger.info("Workspace %s: loading again without a bound on memory", workspace)
                 continue
             if seconds is None or signals.was_signal_received() or not is_passing(error):

@@ -15,7 +15,7 @@ from dlt.common.runtime import signals
 __all__ = ["Limits", "Package", "ResultJob", "ResultQueue"]
 
 POLL_SECONDS = 0.05
-MAX_BYTES = 96 * 1024 * 1024
+MAX_BYTES = 80 * 1024 * 1024
 """JSON text after which no job is handed out: a package is one transaction, and DuckDB holds what
 it has not committed in memory."""
 OLDEST = datetime.min.replace(tzinfo=UTC)

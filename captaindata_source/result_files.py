@@ -1,16 +1,13 @@
-"""Parquet files of results: JSON texts become Arrow columns and row groups."""
+"""Parquet files of results, which all threads of a load package share."""
 
 from __future__ import annotations
 
 import threading
-from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate, chain, repeat
 from pathlib import Path
-from typing import TypeVar
 from uuid import uuid4
 
 import pyarrow as pa
@@ -19,36 +16,18 @@ import pyarrow.parquet as pq
 from captaindata_source.appending import LoadedJobs
 from captaindata_source.queue import ResultJob
 from captaindata_source.records import Row
-from captaindata_source.tables import DELETE_MARK, JOB_RESULTS
+from captaindata_source.result_pages import SCHEMA, ResultPage, ResultPages, rows_of
+from captaindata_source.tables import JOB_RESULTS
 
-__all__ = [
-    "OpenFile",
-    "ResultFile",
-    "ResultFiles",
-    "ResultPage",
-    "ResultPages",
-    "empty_mark",
-    "texts",
-]
+__all__ = ["OpenFile", "ResultFile", "ResultFiles"]
 
-T = TypeVar("T")
-
-ROW_GROUP_BYTES = 4 * 1024 * 1024
+ROW_GROUP_BYTES = 2 * 1024 * 1024
 """Results of small jobs are written out once they are this large together."""
 SHARED_FILES = 2
 """Files that are filled in turn: Postgres loads two in two thirds of the time of one."""
 FILE_BYTES = 128 * 1024 * 1024
 """A file larger than this is closed and the next one begun."""
 
-_TIME = pa.timestamp("us", tz="UTC")
-_ARROW_TYPES = {"text": pa.string(), "json": pa.string(), "bigint": pa.int64(), "timestamp": _TIME}
-SCHEMA = pa.schema(
-    [
-        pa.field(name, _ARROW_TYPES[kind], nullable=name not in JOB_RESULTS.required)
-        for name, kind in JOB_RESULTS.columns.items()
-    ]
-    + [pa.field(DELETE_MARK, pa.bool_())]
-)
 _REPEATED = ["workspace_uid", "job_uid", "workflow_uid", "created_at", "loaded_at", "_dlt_load_id"]
 
 
@@ -80,34 +59,6 @@ class OpenFile:
     def close(self) -> ResultFile:
         self.writer.close()
         return ResultFile(self.path, self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class ResultPage:
-    """Results of one page; without any: a mark that the job has none."""
-
-    job: ResultJob
-    data: pa.Array
-    uids: Sequence[str | None]
-    created_at: Sequence[datetime | None]
-    first: int
-    size: int
-
-
-@dataclass(slots=True)
-class ResultPages:
-    """Pages that wait for a file."""
-
-    pages: list[ResultPage] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, pages: Sequence[ResultPage]) -> None:
-        self.pages.extend(pages)
-        self.size += sum(page.size for page in pages)
-
-    def take(self) -> list[ResultPage]:
-        pages, self.pages, self.size = self.pages, [], 0
-        return pages
 
 
 class ResultFiles:
@@ -163,7 +114,7 @@ class ResultFiles:
 
     def write(self, file: OpenFile, pages: Sequence[ResultPage]) -> None:
         """Writes pages as one row group."""
-        table = self._table(pages)
+        table = self._rows(pages)
         file.write(table)
         self._tell(table)
 
@@ -245,7 +196,7 @@ class ResultFiles:
             self._open.clear()
 
     def _write_shared(self, pages: Sequence[ResultPage]) -> None:
-        table = self._table(pages)
+        table = self._rows(pages)
         with self._file_lock:
             file = self.new() if len(self._shared) < SHARED_FILES else self._shared.popleft()
             file.write(table)
@@ -278,45 +229,10 @@ class ResultFiles:
             "loaded_at": self._loaded_at,
         }
 
-    def _table(self, pages: Sequence[ResultPage]) -> pa.Table:
-        counts = [(page, len(page.uids)) for page in pages]
-        size = sum(count for _, count in counts)
-        columns = {
-            "workspace_uid": pa.repeat(self._workspace_uid, size),
-            "job_uid": pa.array(_repeated((page.job.uid, n) for page, n in counts), pa.string()),
-            "workflow_uid": pa.array(
-                _repeated((page.job.workflow_uid, n) for page, n in counts), pa.string()
-            ),
-            "result_uid": pa.array(chain.from_iterable(page.uids for page in pages), pa.string()),
-            "position": pa.array(
-                chain.from_iterable(range(page.first, page.first + n) for page, n in counts),
-                pa.int64(),
-            ),
-            "data": pa.chunked_array([page.data for page in pages], pa.string()),
-            "created_at": pa.array(chain.from_iterable(page.created_at for page in pages), _TIME),
-            "loaded_at": pa.repeat(pa.scalar(self._loaded_at, _TIME), size),
-            "_dlt_load_id": pa.repeat(self._load_id, size),
-            DELETE_MARK: pa.array(
-                _repeated((None if page.size else True, n) for page, n in counts), pa.bool_()
-            ),
-        }
-        return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
-
-
-def texts(page: Sequence[bytes]) -> pa.Array:
-    """JSON texts, which are UTF-8, as an Arrow array; copied once.
-
-    Without a call that lets go of Python's lock: to get it back takes longer than the work.
-    """
-    offsets = array("i", accumulate(map(len, page), initial=0))
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(page))]
-    return pa.Array.from_buffers(pa.string(), len(page), buffers)
-
-
-def empty_mark(job: ResultJob) -> ResultPage:
-    """A row that only removes: nothing else would replace results by none."""
-    return ResultPage(job, pa.nulls(1, pa.string()), [None], [None], 0, 0)
-
-
-def _repeated(runs: Iterable[tuple[T, int]]) -> Iterator[T]:
-    return chain.from_iterable(repeat(value, count) for value, count in runs)
+    def _rows(self, pages: Sequence[ResultPage]) -> pa.Table:
+        return rows_of(
+            pages,
+            workspace_uid=self._workspace_uid,
+            load_id=self._load_id,
+            loaded_at=self._loaded_at,
+        )

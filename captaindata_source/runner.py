@@ -10,7 +10,7 @@ import logging
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +21,6 @@ from typing import Any
 import dlt
 from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime import signals
-from dlt.extract import DltSource
 
 from captaindata_source import __version__
 from captaindata_source.api import Api
@@ -30,7 +29,7 @@ from captaindata_source.database import DUCKDB, POSTGRES, require_writable
 from captaindata_source.errors import CaptainDataError, DestinationError, root_error
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
-from captaindata_source.loading import BackgroundLoad, load
+from captaindata_source.loading import BackgroundLoad, Memory, load
 from captaindata_source.locks import Turn, alone, holding
 from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.plan import SyncPlan
@@ -45,7 +44,8 @@ from captaindata_source.source import (
     remember_and_plan,
     source_of,
 )
-from captaindata_source.tables import JOB_RESULTS, SYNC_ISSUES, SYNC_RUNS, TABLES
+from captaindata_source.sync_log import sync_log
+from captaindata_source.tables import JOB_RESULTS, SYNC_ISSUES, TABLES
 from captaindata_source.typed.counting import Counted
 
 __all__ = ["INTERRUPTED", "sync"]
@@ -135,6 +135,7 @@ class _WorkspaceSync:
         self._loader: dlt.Pipeline | None = None
         self._package: Package | None = None
         self._packages = 0
+        self._memory = Memory()
         self._report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
@@ -244,7 +245,7 @@ class _WorkspaceSync:
             self._pipeline.extract(
                 [
                     source_of(begin).with_resources(*sorted(tables)),
-                    _sync_log(log, issues),
+                    sync_log(log, issues),
                 ],
                 workers=self._settings.max_parallel_requests,
                 max_parallel_items=2 * self._settings.max_parallel_requests,
@@ -268,6 +269,7 @@ class _WorkspaceSync:
             turn=turn,
             within=self._load_lock,
             workspace=self._settings.name,
+            memory=self._memory,
             jobs=package.jobs,
             counted=package.counted,
         )
@@ -337,28 +339,9 @@ class _WorkspaceSync:
             )
             with holding(self._pipeline, within=self._load_lock, is_patient=False):
                 pipeline.run(
-                    _sync_log(
+                    sync_log(
                         lambda: iter([row]),
                         lambda: self._issue_rows(self._issues.take_uncommitted()),
                         name=f"{SOURCE_NAME}_failed_syncs",
                     )
                 )
-
-
-def _sync_log(
-    runs: Callable[[], Iterator[dict[str, Any]]],
-    issues: Callable[[], Any],
-    *,
-    name: str = SOURCE_NAME,
-) -> DltSource:
-    """A source of `sync_runs` and `sync_issues`; extracted after the workspace's, into the same
-    package."""
-
-    @dlt.source(name=name, section=SOURCE_NAME, max_table_nesting=0)
-    def sync_log() -> object:
-        return [
-            dlt.resource(runs, name=SYNC_RUNS.name, **SYNC_RUNS.hints()),
-            dlt.resource(issues, name=SYNC_ISSUES.name, **SYNC_ISSUES.hints()),
-        ]
-
-    return sync_log()

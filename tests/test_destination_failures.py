@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import duckdb
 import psycopg2
@@ -259,8 +260,46 @@ def test_only_the_first_try_waits_for_a_file(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(loading, "LOAD_WAITS", (0.0, 0.0))
     nothing: Any = None
     with pytest.raises(duckdb.IOException):
-        loading.load(nothing, turn=nothing, within=nothing, workspace="x")
+        loading.load(nothing, turn=nothing, within=nothing, workspace="x", memory=loading.Memory())
     assert waits == [True, False, False]
+
+
+def test_a_package_that_needs_more_memory_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds: list[int] = []
+    tries: list[int] = []
+
+    @contextmanager
+    def holding(*_: Any, **__: Any) -> Any:
+        tries.append(len(bounds))
+        yield None
+        if len(tries) == 1:
+            raise duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block")
+
+    monkeypatch.setattr(loading, "holding", holding)
+    monkeypatch.setattr(loading, "_bound_memory", lambda *_: bounds.append(1))
+    monkeypatch.setattr(loading, "packages", lambda _: {})
+    monkeypatch.setattr(loading, "restart", lambda _: None)
+    anything: Any = MagicMock()
+    memory = loading.Memory()
+    loading.load(anything, turn=anything, within=anything, workspace="x", memory=memory)
+    assert tries == [0, 1]
+    assert len(bounds) == 1
+    assert not memory.is_bounded, "the packages that follow are as large"
+
+
+def test_a_load_that_fails_is_told_to_whoever_waits_and_whoever_extracts() -> None:
+    told: list[str] = []
+
+    def fail() -> None:
+        raise LOCKED
+
+    with loading.BackgroundLoad("x") as background:
+        background.wait()
+        background.start(fail, on_failure=lambda: told.append("stop"))
+        with pytest.raises(duckdb.IOException):
+            background.wait()
+        background.wait()
+    assert told == ["stop"]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from captaindata_source.queue import Limits, Package, ResultJob, ResultQueue
+import pytest
+
+from captaindata_source.queue import MAX_BYTES, Limits, Package, ResultJob, ResultQueue
 from tests.test_http_client import FakeTime
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
@@ -89,6 +92,31 @@ def test_a_take_that_found_nothing_does_not_use_up_the_first() -> None:
     queue.add(job("a"))
     queue.add(job("b"))
     assert taken(package) == ["a"]
+
+
+def test_a_package_ends_at_so_many_bytes() -> None:
+    package = Package(queue_of(*map(job, "abc")))
+    package.count(1, MAX_BYTES - 1)
+    assert package.take() == job("a")
+    package.count(1, 1)
+    assert package.take() is None
+
+
+def test_no_more_jobs_at_hand_than_are_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    worth = [1.0]
+    package = Package(queue_of(*map(job, "abc")), parallel=lambda: worth[0])
+    waited = []
+
+    def wait(_: object, seconds: float) -> None:
+        waited.append(seconds)
+        worth[0] += 1
+
+    monkeypatch.setattr(threading.Condition, "wait", wait)
+    assert package.take() == job("a")
+    assert package.take() == job("b")
+    package.put_down()
+    assert package.take() == job("c")
+    assert len(waited) == 1
 
 
 def test_a_package_without_limits_gives_all() -> None:

@@ -35,7 +35,7 @@ NO_RESULTS = pa.table(
         "data": pa.array([], pa.string()),
     }
 )
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 6 * 1024 * 1024
 
 
 def find_values(database: Database, store: FieldStore) -> None:

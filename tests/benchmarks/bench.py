@@ -71,6 +71,8 @@ def measure(bench: Bench, options: argparse.Namespace) -> None:
         measure_case(bench, BASE, ways, options.rounds)
     if "axes" in parts:
         for case in AXES:
+            if options.case and case.name not in options.case:
+                continue
             measure_case(bench, case, ways, rounds=1)
     if "extras" in parts:
         for name in options.extra or EXTRAS:
@@ -102,6 +104,8 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--part", action="append", choices=PARTS, help="this part only (repeatable)")
     add("--way", action="append", choices=WAYS, help="this way to load only (repeatable)")
+    names = [case.name for case in AXES]
+    add("--case", action="append", choices=names, help="this axis only (repeatable)")
     add("--extra", action="append", choices=list(EXTRAS), help="this extra only (repeatable)")
     add("--rounds", type=int, default=3, help="of the base case and of the extras (default 3)")
     add(

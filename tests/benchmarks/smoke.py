@@ -32,7 +32,7 @@ BOUNDS = (
     Bound("postgres", "duckdb", 2.0),
     *(
         Bound(each, f"floor-{each}", most, after_imports=True)
-        for each, most in (("duckdb", 10.0), ("postgres", 10.0))
+        for each, most in (("duckdb", 7.0), ("postgres", 8.0))
     ),
     *(Bound(f"{each}{AGAIN}", each, 1.0) for each in DESTINATIONS),
 )
