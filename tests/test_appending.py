@@ -24,6 +24,7 @@ def catalogue(harness: Harness) -> list[list[str]]:
 
 
 def test_results_are_never_doubled_and_counted_alike(harness: Harness) -> None:
+    harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
     oracle = Oracle(harness.world)
     oracle.look()
     harness.sync()

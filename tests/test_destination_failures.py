@@ -400,7 +400,7 @@ def test_postgres_restarts_within_a_load(
     harness: Harness, oracle: Oracle, postgres: Postgres
 ) -> None:
     def is_loading() -> object:
-        found = "select 1 from pg_tables where schemaname like %s and tablename = 'job_results'"
+        found = "select 1 from pg_tables where schemaname like %s and tablename = '_dlt_version'"
         return postgres.execute(found, [f"{postgres.dataset}%"])
 
     harness.extra[mishaps.CONSTANTS] = IN_A_MOMENT
