@@ -400,13 +400,17 @@ def test_postgres_restarts_within_a_load(
     harness: Harness, oracle: Oracle, postgres: Postgres
 ) -> None:
     def is_loading() -> object:
-        found = "select 1 from pg_tables where schemaname like %s and tablename = '_dlt_version'"
-        return postgres.execute(found, [f"{postgres.dataset}%"])
+        return postgres.execute(
+            "select 1 from pg_locks where not granted and locktype = 'relation'"
+        )
 
+    harness.sync()
     harness.extra[mishaps.CONSTANTS] = IN_A_MOMENT
-    process, name = harness.start()
+    holder = psycopg2.connect(postgres.uri)
+    holder.cursor().execute(f"lock table {postgres.dataset}.job_results in share mode")
+    process, name = harness.start("--full-refresh")
     wait_for(is_loading)
-    postgres.execute(END_ALL)
+    postgres.execute(END_ALL)  # the holder's session, too
     done = harness.finish(process, name)
     assert done.code == 0, done.summary
     assert "The connection to Postgres broke" in done.stderr
