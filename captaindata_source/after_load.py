@@ -140,7 +140,7 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
         return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
 
 
-def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted | None) -> None:
+def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted) -> None:
     """Counts what was just loaded, while the destination is held; `follow_load` does what it can't.
 
     Args:

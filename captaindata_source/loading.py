@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import dlt
 from dlt.common.runtime import signals
@@ -112,11 +111,11 @@ class BackgroundLoad:
     """Loads one package while the next is extracted.
 
     Args:
-        name: Of the thread.
+        pool: Runs it; has one thread, which ends with whoever made it.
     """
 
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
         self._running: Future[None] | None = None
 
     def start(self, task: Callable[[], None], *, on_failure: Callable[[], None]) -> None:
@@ -141,14 +140,3 @@ class BackgroundLoad:
         running, self._running = self._running, None
         if running is not None:
             running.result()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._pool.shutdown()

@@ -181,7 +181,8 @@ class _WorkspaceSync:
                 wanted=self._options.wanted,
             )
         tables = self._options.wanted
-        with BackgroundLoad(f"{self._settings.name}-load") as background:
+        with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+            background = BackgroundLoad(pool)
             while True:
                 package = self._extract(plan, api, tables)
                 background.wait()

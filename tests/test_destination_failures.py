@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -293,7 +294,8 @@ def test_a_load_that_fails_is_told_to_whoever_waits_and_whoever_extracts() -> No
     def fail() -> None:
         raise LOCKED
 
-    with loading.BackgroundLoad("x") as background:
+    with ThreadPoolExecutor(1) as pool:
+        background = loading.BackgroundLoad(pool)
         background.wait()
         background.start(fail, on_failure=lambda: told.append("stop"))
         with pytest.raises(duckdb.IOException):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["NULL_CHARACTER", "mend", "mend_utf8"]
+__all__ = ["NULL_CHARACTER", "mend"]
 
 NULL_CHARACTER = rb"\u0000"
 _REPLACEMENT = rb"\ufffd"
@@ -33,7 +33,7 @@ def mend(body: bytes) -> tuple[bytes, frozenset[str]]:
         The JSON and what was mended, in the words of `sync_issues`.
     """
     kinds: set[str] = set()
-    valid = mend_utf8(body)
+    valid = _mend_utf8(body)
     if valid is not body:
         kinds.add("not_utf8")
 
@@ -67,7 +67,7 @@ def _mended(found: re.Match[bytes], *, is_text: bool) -> tuple[str, bytes] | Non
     return None
 
 
-def mend_utf8(body: bytes) -> bytes:
+def _mend_utf8(body: bytes) -> bytes:
     """The same text with U+FFFD for what is not UTF-8; the same object where all of it is."""
     try:
         body.decode()
