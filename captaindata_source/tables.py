@@ -14,16 +14,24 @@ if TYPE_CHECKING:  # the command line reads the names without dlt
     from dlt.common.schema.typing import TColumnSchema, TWriteDispositionConfig
 
 __all__ = [
+    "ACCOUNTS",
+    "CHECKPOINTS",
+    "EXTRA_TABLES",
+    "IDENTITIES",
+    "INTEGRATIONS",
     "JOBS",
     "JOB_RESULTS",
     "LEDGER",
     "LOADS",
+    "QUOTA_READINGS",
+    "SELECTABLE",
     "SUCCESSFUL_JOBS",
     "SYNC_ISSUES",
     "SYNC_RUNS",
     "TABLES",
     "WORKFLOWS",
     "WORKSPACES",
+    "WORKSPACE_MEMBERS",
     "ColumnType",
     "Table",
 ]
@@ -101,6 +109,12 @@ WORKSPACES = Table(
         "tasks_left": "bigint",
         "tasks_max": "bigint",
         "tasks_used": "bigint",
+        "credits_left": "bigint",
+        "credits_max": "bigint",
+        "credits_used": "bigint",
+        "identities_included": "bigint",
+        "identities_synced": "bigint",
+        "identities_remaining": "bigint",
         "members": "json",
         "row_hash": "text",
         "loaded_at": "timestamp",
@@ -114,6 +128,7 @@ WORKFLOWS = Table(
         "uid": "text",
         "name": "text",
         "created_at": "timestamp",
+        "updated_at": "timestamp",
         "project_id": "bigint",
         "template_uid": "text",
         "steps": "json",
@@ -145,13 +160,26 @@ _JOB_COLUMNS: dict[str, ColumnType] = {
     "error_message": "text",
     "accounts": "json",
     "configuration": "json",
+    "id": "text",
+    "action_id": "text",
+    "execution_mode": "text",
+    "is_partial": "bool",
+    "retry_count": "bigint",
+    "last_error": "json",
+    "user_uid": "text",
+    "scheduled_run_uid": "text",
+    "postponed_until": "timestamp",
+    "created_at": "timestamp",
+    "updated_at": "timestamp",
 }
+"""Those of API v3, then what only v4 has; what v4 calls by another name is where v3 has it."""
 
 JOBS = Table(
     "jobs",
     {
         **_JOB_COLUMNS,
         "is_deleted": "bool",
+        "has_results": "bool",
         "results_version": "text",
         "row_hash": "text",
         "loaded_at": "timestamp",
@@ -239,7 +267,124 @@ SYNC_ISSUES = Table(
 )
 """What went wrong without ending a sync, and what was done about it; see `issues`."""
 
+QUOTA_READINGS = Table(
+    "quota_readings",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "read_at": "timestamp",
+        "unit": "text",
+        "quota_left": "bigint",
+        "quota_max": "bigint",
+        "quota_used": "bigint",
+        "plan_name": "text",
+        "current_month_start": "timestamp",
+        "current_month_end": "timestamp",
+        "row_hash": "text",
+        "loaded_at": "timestamp",
+    },
+)
+"""The last reading of a workspace's quota on each UTC day and in each month of the quota: `uid`
+hashes the two. `unit` is `tasks` or `credits`."""
+
+CHECKPOINTS = Table(
+    "listing_checkpoints",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "covered": "json",
+        "jobs": "bigint",
+        "loaded_at": "timestamp",
+    },
+)
+"""How far a list of jobs that has no end is read: the spans of `updated_at` within which all jobs
+are in `jobs`, and how many jobs those are. Rows are written in turn under two uids: where a load
+breaks off, the one before still counts."""
+
+IDENTITIES = Table(
+    "identities",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "name": "text",
+        "type": "text",
+        "timezone": "text",
+        "integrations": "json",
+        "created_at": "timestamp",
+        "is_deleted": "bool",
+        "row_hash": "text",
+        "loaded_at": "timestamp",
+    },
+)
+
+INTEGRATIONS = Table(
+    "integrations",
+    {
+        "workspace_uid": "text",
+        "identity_uid": "text",
+        "integration_permalink": "text",
+        "uid": "text",
+        "name": "text",
+        "status": "text",
+        "auth_type": "text",
+        "setup_source": "text",
+        "is_shared": "bool",
+        "level": "text",
+        "error": "text",
+        "created_at": "timestamp",
+        "updated_at": "timestamp",
+        "is_deleted": "bool",
+        "row_hash": "text",
+        "loaded_at": "timestamp",
+    },
+    key=("workspace_uid", "identity_uid", "integration_permalink"),
+)
+"""One row for each identity and integration; a shared integration has one for each identity."""
+
+WORKSPACE_MEMBERS = Table(
+    "workspace_members",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "email": "text",
+        "first_name": "text",
+        "last_name": "text",
+        "full_name": "text",
+        "timezone": "text",
+        "role": "text",
+        "created_at": "timestamp",
+        "is_deleted": "bool",
+        "row_hash": "text",
+        "loaded_at": "timestamp",
+    },
+)
+
+ACCOUNTS = Table(
+    "accounts",
+    {
+        "workspace_uid": "text",
+        "integration": "text",
+        "uid": "text",
+        "name": "text",
+        "full_name": "text",
+        "email": "text",
+        "status": "text",
+        "is_valid": "bool",
+        "user_uid": "text",
+        "created_at": "timestamp",
+        "updated_at": "timestamp",
+        "is_deleted": "bool",
+        "row_hash": "text",
+        "loaded_at": "timestamp",
+    },
+    key=("workspace_uid", "integration", "uid"),
+)
+
 LOADS = "_dlt_loads"
 """dlt's own table of loads that were committed."""
 TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, JOB_RESULTS)
-"""The tables that a user selects; each is a resource of the source."""
+"""The tables that are loaded where none is selected; each is a resource of the source."""
+EXTRA_TABLES = (IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS, ACCOUNTS)
+"""Resources that are off until someone selects them. Their columns are all that is loaded of what
+the API sends: it may send cookies and tokens along."""
+SELECTABLE = (*TABLES, *EXTRA_TABLES)
