@@ -1,27 +1,32 @@
-"""A simulated Captain Data API v3: seeded data behind a real HTTP server, for tests and demos.
+"""A simulated Captain Data API, v3 and v4: seeded data behind a real HTTP server.
 
-It shares no code with the connector. Importing it is cheap; the web framework (the package's
-extra `sandbox`) is imported when a server starts.
+It is for tests and demos; both generations of the API show the same world. It shares no
+code with the connector. Importing it is cheap; the web framework (the package's extra `sandbox`)
+is imported when a server starts.
 """
 
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.sandbox.faults import Fault, Faults
 from captaindata_source.sandbox.limits import RateLimit
+from captaindata_source.sandbox.planted import SECRET_MARKER
 from captaindata_source.sandbox.request_log import LoggedRequest, RequestLog
 from captaindata_source.sandbox.server import Sandbox
 from captaindata_source.sandbox.serving import example_secrets, serve
-from captaindata_source.sandbox.world import DEFAULT_START, NotFoundError, World
+from captaindata_source.sandbox.world import World
+from captaindata_source.sandbox.world_base import DEFAULT_START, Generation, NotFoundError
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - sorted as `sorted` does, which a test compares it with
     "DEFAULT_START",
     "Dialect",
     "Fault",
     "Faults",
+    "Generation",
     "LoggedRequest",
     "NotFoundError",
     "RateLimit",
     "RequestLog",
+    "SECRET_MARKER",
     "Sandbox",
     "Workspace",
     "World",

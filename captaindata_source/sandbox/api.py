@@ -18,20 +18,22 @@ from captaindata_source.sandbox.paging import (
     users_body,
 )
 from captaindata_source.sandbox.results import dumps
-from captaindata_source.sandbox.world import NotFoundError, World
+from captaindata_source.sandbox.world import World
+from captaindata_source.sandbox.world_base import NotFoundError
 
 Json = dict[str, Any]
 Call = Callable[[World, Workspace, Request], Response]
 
 
-def _json(world: World, value: object) -> Response:
+def json_response(world: World, value: object) -> Response:
+    """Return a value as JSON in the dialect's form."""
     body = dumps(value, ascii_json=world.dialect.ascii_json)
     return Response(body, media_type="application/json")
 
 
 def workspace(world: World, owner: Workspace, _request: Request) -> Response:
     """Answer `GET /workspace`."""
-    return _json(world, world.workspace_object(owner))
+    return json_response(world, world.workspace_object(owner))
 
 
 def users(world: World, owner: Workspace, request: Request) -> Response:
@@ -44,17 +46,17 @@ def users(world: World, owner: Workspace, request: Request) -> Response:
     rest = [(key, value) for key, value in query.multi_items() if key != "page"]
     page = page_number(query.get("page"))
     url = str(request.url.replace(query=""))
-    return _json(world, users_body(members, page=page, url=url, query=urlencode(rest)))
+    return json_response(world, users_body(members, page=page, url=url, query=urlencode(rest)))
 
 
 def workflows(world: World, owner: Workspace, _request: Request) -> Response:
     """Answer `GET /workflows`."""
-    return _json(world, world.workflows(owner))
+    return json_response(world, world.workflows(owner))
 
 
 def details(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /workflows/{uid}/details`."""
-    return _json(world, world.details(owner, request.path_params["uid"]))
+    return json_response(world, world.details(owner, request.path_params["uid"]))
 
 
 def jobs(world: World, owner: Workspace, request: Request) -> Response:
@@ -66,12 +68,12 @@ def jobs(world: World, owner: Workspace, request: Request) -> Response:
     if window is None:
         raise NotFoundError("Page not found")
     found, _ = world.jobs_page(owner, workflow_uid, first=window[0], count=window[1])
-    return _json(world, found)
+    return json_response(world, found)
 
 
 def job(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /jobs/{uid}`."""
-    return _json(world, _job(world, owner, request))
+    return json_response(world, _job(world, owner, request))
 
 
 def results(world: World, owner: Workspace, request: Request) -> Response:
@@ -100,7 +102,13 @@ def inputs(world: World, owner: Workspace, request: Request) -> Response:
         }
         for number in range(found["number_inputs"])
     ]
-    return _json(world, rows)
+    return json_response(world, rows)
+
+
+def accounts(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /integrations/{name}/accounts`."""
+    found = world.accounts(owner, request.path_params["name"])
+    return json_response(world, {"accounts": found} if world.dialect.accounts_wrapped else found)
 
 
 def _job(world: World, owner: Workspace, request: Request) -> Json:
@@ -119,4 +127,5 @@ CALLS: dict[str, Call] = {
     "/jobs/{uid}": job,
     "/jobs/{uid}/results": results,
     "/jobs/{uid}/inputs": inputs,
+    "/integrations/{name}/accounts": accounts,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,20 +12,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from captaindata_source.sandbox.api import CALLS, Call
-from captaindata_source.sandbox.contents import Workspace
+from captaindata_source.sandbox import api, api_v4
 from captaindata_source.sandbox.control import control_routes
 from captaindata_source.sandbox.dialect import Dialect
-from captaindata_source.sandbox.errors import BadRequestError, error_response
+from captaindata_source.sandbox.errors import BadRequestError, error_response, generation_of
 from captaindata_source.sandbox.faults import Faults
-from captaindata_source.sandbox.limits import RateLimit, limit_headers
+from captaindata_source.sandbox.gate import Callers, Gate
+from captaindata_source.sandbox.limits import RateLimit
 from captaindata_source.sandbox.misbehave import FaultMiddleware
 from captaindata_source.sandbox.request_log import LoggedRequest, RequestLog
-from captaindata_source.sandbox.world import NotFoundError, World
+from captaindata_source.sandbox.world import World
+from captaindata_source.sandbox.world_base import Generation, NotFoundError
 
-API_PREFIX = "/v3"
 CONTROL_PREFIX = "/_sandbox"
-KEY_SCHEME = "x-api-key"
+GENERATION_CALLS: dict[Generation, dict[str, api.Call]] = {"v3": api.CALLS, "v4": api_v4.CALLS}
+Hook = Callable[[str], None]
 
 
 def create_app(
@@ -35,6 +36,7 @@ def create_app(
     rate_limit: int | RateLimit | None = None,
     faults: Faults | None = None,
     log: RequestLog | None = None,
+    before_request: Hook | None = None,
 ) -> Starlette:
     """Return the application that serves a world.
 
@@ -44,6 +46,7 @@ def create_app(
         rate_limit: Requests per workspace and minute, or a limit of another length; None: none.
         faults: Rules to misbehave by.
         log: Where requests are recorded.
+        before_request: Called with the path of each request to the API before it is answered.
     """
     if dialect is not None:
         world.dialect = dialect
@@ -51,13 +54,15 @@ def create_app(
     faults = faults if faults is not None else Faults()
     log = log if log is not None else RequestLog()
     routes = [
-        Route(API_PREFIX + path, _endpoint(world, call, limiter)) for path, call in CALLS.items()
+        Route(f"/{generation}{path}", Gate(world, generation, limiter).endpoint(path, call))
+        for generation, calls in GENERATION_CALLS.items()
+        for path, call in calls.items()
     ]
     app = Starlette(
         routes=routes + control_routes(world, faults, log),
         middleware=[
-            Middleware(LogMiddleware, world=world, log=log),
-            Middleware(_ApiFaults, world=world, faults=faults),
+            Middleware(LogMiddleware, world=world, log=log, before_request=before_request),
+            Middleware(_ApiFaults, world=world, faults=faults, callers=Callers(world.workspaces)),
         ],
         exception_handlers={
             HTTPException: _http_error(world),
@@ -76,11 +81,16 @@ class LogMiddleware:
         app: The application.
         world: The world, for the names of workspaces.
         log: Where to record.
+        before_request: Called with the path of a request once it is recorded.
     """
 
-    def __init__(self, app: ASGIApp, *, world: World, log: RequestLog) -> None:
+    def __init__(
+        self, app: ASGIApp, *, world: World, log: RequestLog, before_request: Hook | None = None
+    ) -> None:
         self._app = app
         self._log = log
+        self._before_request = before_request
+        self._callers = Callers(world.workspaces)
         self._names = {workspace.uid: workspace.name for workspace in world.workspaces}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +98,7 @@ class LogMiddleware:
         if scope["type"] != "http" or scope["path"].startswith(CONTROL_PREFIX):
             await self._app(scope, receive, send)
             return
-        project = dict(scope["headers"]).get(b"x-project-id", b"").decode("latin-1")
+        project = self._callers.uid(scope["path"], dict(scope["headers"])) or ""
         known = project in self._names
         entry = LoggedRequest(
             method=scope["method"],
@@ -98,6 +108,8 @@ class LogMiddleware:
             workspace_uid=project if known else None,
         )
         self._log.append(entry)
+        if self._before_request is not None:
+            self._before_request(scope["path"])
 
         async def note(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -117,55 +129,24 @@ class _ApiFaults(FaultMiddleware):
             await super().__call__(scope, receive, send)
 
 
-def _endpoint(
-    world: World, call: Call, limiter: RateLimit | None
-) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        owner = world.key_owner(_key(request))
-        if owner is None:
-            return error_response(world.dialect, 401, "Unauthorized: the API key is not valid")
-        if request.headers.get("x-project-id") != owner.uid:
-            return error_response(world.dialect, 403, "Forbidden: no access to this project")
-        if limiter is None:
-            return _answer(world, call, owner, request)
-        verdict = limiter.check(owner.uid)
-        if verdict.allowed:
-            response = _answer(world, call, owner, request)
-        else:
-            response = error_response(world.dialect, 429, "Too many requests")
-        response.headers.update(limit_headers(verdict, world.dialect))
-        return response
-
-    return endpoint
-
-
-def _answer(world: World, call: Call, owner: Workspace, request: Request) -> Response:
-    try:
-        return call(world, owner, request)
-    except NotFoundError as error:
-        return error_response(world.dialect, 404, str(error))
-    except BadRequestError as error:
-        return error_response(world.dialect, 400, str(error))
-
-
-def _key(request: Request) -> str:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == KEY_SCHEME and key:
-        return key.strip()
-    return request.headers.get("x-api-key", "")
-
-
 def _error(world: World, status: int) -> Callable[[Request, Exception], Response]:
-    def handle(_request: Request, error: Exception) -> Response:
-        return error_response(world.dialect, status, str(error))
+    def handle(request: Request, error: Exception) -> Response:
+        generation = generation_of(request.url.path)
+        return error_response(world.dialect, status, str(error), generation=generation)
 
     return handle
 
 
 def _http_error(world: World) -> Callable[[Request, Exception], Response]:
-    def handle(_request: Request, error: Exception) -> Response:
+    def handle(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        return error_response(world.dialect, error.status_code, error.detail, headers=error.headers)
+        return error_response(
+            world.dialect,
+            error.status_code,
+            error.detail,
+            generation=generation_of(request.url.path),
+            headers=error.headers,
+        )
 
     return handle

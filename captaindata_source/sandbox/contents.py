@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from captaindata_source.sandbox.identities import Identity, make_identities
 from captaindata_source.sandbox.people import Member, make_members
 from captaindata_source.sandbox.rng import stream, uid
+from captaindata_source.sandbox.run_book import RunBook
 from captaindata_source.sandbox.schedule import Schedule
 from captaindata_source.sandbox.workflows import Workflow, make_workflows
 
@@ -29,6 +32,8 @@ class Content:
     workflows: tuple[Workflow, ...]
     members: tuple[Member, ...]
     schedule: Schedule
+    runs: RunBook
+    identities: tuple[Identity, ...]
 
 
 def make_workspace(seed: int, index: int) -> Workspace:
@@ -44,10 +49,12 @@ def make_content(
     seed: int,
     workspace: Workspace,
     *,
+    start: datetime,
     workflows: int,
     days: int,
     jobs_per_day: float,
     mean_results: int,
+    live_runs_per_day: float,
 ) -> Content:
     """Return what is in a workspace; the options are those of `World`."""
     made = make_workflows(seed, workspace.index, count=workflows, days=days)
@@ -61,4 +68,16 @@ def make_content(
         jobs_per_day=jobs_per_day,
         mean_results=mean_results,
     )
-    return Content(made, members, schedule)
+    runs = RunBook(
+        seed=seed,
+        workspace=workspace.index,
+        workspace_uid=workspace.uid,
+        start=start,
+        schedule=schedule,
+        workflows=made,
+        user_uids=tuple(member.data["uid"] for member in members if member.joins < 0),
+        days=days,
+        live_runs_per_day=live_runs_per_day,
+    )
+    identities = make_identities(seed, workspace.index, workspace.uid)
+    return Content(made, members, schedule, runs, identities)

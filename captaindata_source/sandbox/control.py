@@ -13,7 +13,8 @@ from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.errors import BadRequestError
 from captaindata_source.sandbox.faults import Fault, Faults
 from captaindata_source.sandbox.request_log import RequestLog
-from captaindata_source.sandbox.world import NotFoundError, World
+from captaindata_source.sandbox.world import World
+from captaindata_source.sandbox.world_base import NotFoundError
 
 Json = dict[str, Any]
 

@@ -17,6 +17,9 @@ MainJobStyle = Literal["null", "own"]
 ErrorBody = Literal["json", "text", "html"]
 ResetStyle = Literal["epoch", "seconds"]
 RetryAfterStyle = Literal["seconds", "date"]
+AwareTimeStyle = Literal["offset", "zulu"]
+OutputsEnd = Literal["absent", "null"]
+MembersEnd = Literal["empty", "repeat_last"]
 
 JOBS_ORDERS: tuple[JobsOrder, ...] = ("newest", "oldest", "uid")
 JOBS_ENDS: tuple[JobsEnd, ...] = ("empty", "repeat_last", "ignore_page", "not_found")
@@ -26,6 +29,10 @@ SUCCESS_WORDS: tuple[SuccessWord, ...] = ("finished", "completed", "mixed")
 TIME_STYLES: tuple[TimeStyle, ...] = ("naive", "naive", "offset", "naive", "zulu")
 MAIN_JOB_STYLES: tuple[MainJobStyle, ...] = ("null", "own")
 ERROR_BODIES: tuple[ErrorBody, ...] = ("json", "text", "html")
+AWARE_TIME_STYLES: tuple[AwareTimeStyle, ...] = ("offset", "zulu")
+OUTPUTS_PAGE_SIZES = (100, 25, 50)
+OUTPUTS_ENDS: tuple[OutputsEnd, ...] = ("absent", "null")
+MEMBERS_ENDS: tuple[MembersEnd, ...] = ("empty", "repeat_last")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,12 @@ class Dialect:
         reset_style: `X-RateLimit-Reset` as epoch seconds, or as seconds to wait.
         retry_after_style: `Retry-After` as seconds, or as an HTTP date.
         ascii_json: Whether JSON escapes everything beyond ASCII.
+        accounts_wrapped: Whether v3's accounts come as `{"accounts": [...]}`, not as an array.
+        v4_time_style: How times of v4 are written.
+        outputs_page_size: The most rows on a page of v4's outputs, whatever `limit` asks for.
+        outputs_next_style: How v4's `X-Pagination-Next` is written.
+        outputs_end: The header of the last page of outputs: absent, or the word `null`.
+        members_end: What a page of v4's members past the end answers.
     """
 
     jobs_page_size: int = 30
@@ -62,6 +75,12 @@ class Dialect:
     reset_style: ResetStyle = "epoch"
     retry_after_style: RetryAfterStyle = "seconds"
     ascii_json: bool = False
+    accounts_wrapped: bool = False
+    v4_time_style: AwareTimeStyle = "offset"
+    outputs_page_size: int = 100
+    outputs_next_style: NextStyle = "absolute"
+    outputs_end: OutputsEnd = "absent"
+    members_end: MembersEnd = "empty"
 
     @classmethod
     def from_seed(cls, seed: int) -> Dialect:
@@ -81,4 +100,10 @@ class Dialect:
             reset_style="epoch" if seed % 2 == 0 else "seconds",
             retry_after_style="seconds" if seed // 2 % 2 == 0 else "date",
             ascii_json=seed % 5 == 1,
+            accounts_wrapped=seed % 2 == 1,
+            v4_time_style=AWARE_TIME_STYLES[seed // 3 % 2],
+            outputs_page_size=OUTPUTS_PAGE_SIZES[seed // 4 % 3],
+            outputs_next_style=NEXT_STYLES[seed // 2 % 3],
+            outputs_end=OUTPUTS_ENDS[seed % 2],
+            members_end=MEMBERS_ENDS[seed // 2 % 2],
         )

@@ -1,21 +1,48 @@
-"""Error answers, whose bodies the v3 documentation does not describe."""
+"""Error answers: v4 describes its bodies, those of v3 are not documented."""
 
 from __future__ import annotations
 
 import html
+import zlib
 from collections.abc import Mapping
+from typing import Literal
 
 from starlette.responses import JSONResponse, Response
 
 from captaindata_source.sandbox.dialect import Dialect
+from captaindata_source.sandbox.world_base import Generation
+
+ErrorScope = Literal["input", "param", "integ", "config", "auth", "server"]
 
 HTML_PAGE = (
     "<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 )
+V4_LABELS: dict[int, tuple[str, ErrorScope]] = {
+    400: ("BAD_REQUEST", "param"),
+    401: ("UNAUTHORIZED", "auth"),
+    403: ("FORBIDDEN", "auth"),
+    404: ("NOT_FOUND", "input"),
+    405: ("METHOD_NOT_ALLOWED", "input"),
+    429: ("RATE_LIMITED", "server"),
+}
+V4_OTHER: tuple[str, ErrorScope] = ("SERVER_ERROR", "server")
 
 
 class BadRequestError(Exception):
-    """A parameter that the API cannot read; the message is for the client."""
+    """A request that the API cannot answer as it is; the message is for the client.
+
+    Attributes:
+        scope: What is wrong, in the words of v4.
+    """
+
+    def __init__(self, message: str, *, scope: ErrorScope = "param") -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+def generation_of(path: str) -> Generation:
+    """Return the generation of the API that a path belongs to."""
+    return "v4" if path.startswith("/v4/") else "v3"
 
 
 def html_page(title: str) -> bytes:
@@ -24,9 +51,17 @@ def html_page(title: str) -> bytes:
 
 
 def error_response(
-    dialect: Dialect, status: int, message: str, *, headers: Mapping[str, str] | None = None
+    dialect: Dialect,
+    status: int,
+    message: str,
+    *,
+    generation: Generation = "v3",
+    scope: ErrorScope | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return an error whose body has the dialect's form."""
+    """Return an error; in v3 its body has the dialect's form, and `scope` does not matter."""
+    if generation == "v4":
+        return _v4_error(status, message, scope, headers)
     if dialect.error_body == "json":
         return JSONResponse(
             {"message": message, "status_code": status}, status_code=status, headers=headers
@@ -34,3 +69,18 @@ def error_response(
     if dialect.error_body == "html":
         return Response(html_page(message), status, headers, "text/html")
     return Response(message, status, headers, "text/plain")
+
+
+def _v4_error(
+    status: int, message: str, scope: ErrorScope | None, headers: Mapping[str, str] | None
+) -> Response:
+    label, usual_scope = V4_LABELS.get(status, V4_OTHER)
+    body = {
+        "error_label": label,
+        "error_scope": scope or usual_scope,
+        "error_ref": f"ERR-{zlib.crc32(f'{status} {message}'.encode()):08X}",
+        "message": message,
+        "status_code": status,
+        "params": {},
+    }
+    return JSONResponse(body, status_code=status, headers=headers)

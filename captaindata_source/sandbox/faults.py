@@ -24,15 +24,16 @@ class Fault:
     connection before any byte, `reset_body` after half the body; `cut` closes it after half the
     body that Content-Length promised; `truncate` sends half the JSON with a right Content-Length;
     `html` sends a page with status 200; `drip` sends `size` bytes every `seconds`; `empty` sends
-    no body; `loop_next` lets `next` of results point to the page itself; `foreign_next` lets it
-    point to `body`; `redirect` answers `status` (307) to `body`; `replace` sends `body` with
-    `status` (200); `repeat` answers as if the request had no query, with the first page again;
-    `bomb` sends a gzip body that unpacks to `size` zero bytes.
+    no body; `loop_next` lets `next` of results (in v4 the header of outputs) point to the page
+    itself; `foreign_next` lets it point to `body`; `redirect` answers `status` (307) to `body`;
+    `replace` sends `body` with `status` (200); `repeat` answers as if the request had no query,
+    with the first page again; `bomb` sends a gzip body that unpacks to `size` zero bytes.
 
     Attributes:
         match: Regular expression that is searched in the path (without the query).
         kind: What goes wrong.
-        workspace: Uid of the workspace whose requests alone match, by their `x-project-id`.
+        workspace: Uid of the workspace whose requests alone match, by their `x-project-id`, or in
+            v4 by their key.
         chance: Probability with which a matching request is answered wrongly; None means all are.
         times: How often; None means always.
         skip: How many matching requests pass first.

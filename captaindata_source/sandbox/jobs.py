@@ -81,12 +81,17 @@ class Job:
 
     def state(self, day: float) -> State:
         """Return the state on `day` (not before the job appears)."""
+        phase = self.phase(day)
+        return State(phase, _visible(phase, day))
+
+    def phase(self, day: float) -> Phase:
+        """Return the phase that the job is in on `day`."""
         phase = self.phases[0]
         for later in self.phases:
             if later.at > day:
                 break
             phase = later
-        return State(phase, _visible(phase, day))
+        return phase
 
     def render(self, day: float, start: datetime, dialect: Dialect) -> Json:
         """Return the job as the API shows it on `day`."""

@@ -8,8 +8,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
+from typing import Literal
 
 from captaindata_source.sandbox.dialect import Dialect
+
+# All of v3 is one class; v4 counts its `/runs...` apart from everything else.
+RouteClass = Literal["workspace", "runs", "default"]
 
 WINDOW_SECONDS = 60.0
 
@@ -30,10 +34,11 @@ class Verdict:
 
 
 class RateLimit:
-    """Counts requests per workspace; refused ones do not count.
+    """Counts requests per workspace and class of routes; refused ones do not count.
 
     Args:
-        limit: Requests per window and workspace. May be changed while the server runs.
+        limit: Requests per window, workspace and class. May be changed while the server runs.
+        runs: The limit of v4's `/runs...`, where it is another one. May be changed as well.
         window: Length of the window in seconds.
         clock: Monotonic seconds; tests may replace it.
     """
@@ -42,33 +47,38 @@ class RateLimit:
         self,
         limit: int,
         *,
+        runs: int | None = None,
         window: float = WINDOW_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limit = limit
+        self.runs = runs
         self.window = window
         self._clock = clock
-        self._times: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._times: defaultdict[tuple[str, RouteClass], deque[float]] = defaultdict(deque)
 
-    def check(self, workspace_uid: str) -> Verdict:
+    def check(self, workspace_uid: str, route_class: RouteClass = "workspace") -> Verdict:
         """Count a request of a workspace, or refuse it."""
         now = self._clock()
-        times = self._times[workspace_uid]
+        limit = self.runs if route_class == "runs" and self.runs is not None else self.limit
+        times = self._times[workspace_uid, route_class]
         while times and times[0] <= now - self.window:
             times.popleft()
-        allowed = len(times) < self.limit
+        allowed = len(times) < limit
         if allowed:
             times.append(now)
         wait = times[0] + self.window - now if times else self.window
-        return Verdict(allowed, max(self.limit - len(times), 0), wait)
+        return Verdict(allowed, max(limit - len(times), 0), wait)
 
 
-def limit_headers(verdict: Verdict, dialect: Dialect) -> dict[str, str]:
+def limit_headers(
+    verdict: Verdict, dialect: Dialect, route_class: RouteClass = "workspace"
+) -> dict[str, str]:
     """Return the headers that tell a client about its budget."""
     seconds = max(math.ceil(verdict.wait), 1)
     epoch = math.ceil(time.time() + verdict.wait)
     headers = {
-        "X-RateLimit-Type": "workspace",
+        "X-RateLimit-Type": route_class,
         "X-RateLimit-Remaining": str(verdict.remaining),
         "X-RateLimit-Reset": str(epoch if dialect.reset_style == "epoch" else seconds),
     }

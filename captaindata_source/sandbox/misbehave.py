@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import struct
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import parse_qs
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from captaindata_source.sandbox.errors import error_response, html_page
+from captaindata_source.sandbox.errors import error_response, generation_of, html_page
 from captaindata_source.sandbox.faults import Fault, FaultKind, Faults
-from captaindata_source.sandbox.paging import ResultsLinks, encode_cursor
-from captaindata_source.sandbox.results import dumps
+from captaindata_source.sandbox.gate import Callers
+from captaindata_source.sandbox.relink import relinked
 from captaindata_source.sandbox.world import World
 
-FOREIGN_URL = "https://elsewhere.invalid/v3/jobs/stolen/results?cursor=1"
+FOREIGN_URLS = {
+    "v3": "https://elsewhere.invalid/v3/jobs/stolen/results?cursor=1",
+    "v4": "https://elsewhere.invalid/v4/runs/stolen/outputs?cursor=1",
+}
 # Kinds whose answer is ready-made: default status and media type.
 CANNED: dict[FaultKind, tuple[int, str | None]] = {
     "status": (503, "text/plain"),
@@ -54,12 +55,14 @@ class FaultMiddleware:
         app: The application that answers rightly.
         world: The world, for its dialect.
         faults: The rules.
+        callers: Tells which workspace a request is of.
     """
 
-    def __init__(self, app: ASGIApp, *, world: World, faults: Faults) -> None:
+    def __init__(self, app: ASGIApp, *, world: World, faults: Faults, callers: Callers) -> None:
         self._app = app
         self._world = world
         self._faults = faults
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -68,7 +71,7 @@ class FaultMiddleware:
             await self._app(scope, receive, send)
         elif fault.kind == "reset":
             await _abort(scope, receive)
-        elif (instead := self._instead(fault)) is not None:
+        elif (instead := self._instead(fault, scope["path"])) is not None:
             await instead(scope, receive, send)
         else:
             asked = {**scope, "query_string": b""} if fault.kind == "repeat" else scope
@@ -78,10 +81,10 @@ class FaultMiddleware:
             await self._spoil(fault, answer, scope, receive, send)
 
     def _fault(self, scope: Scope) -> Fault | None:
-        project = dict(scope["headers"]).get(b"x-project-id")
-        return self._faults.take(scope["path"], project and project.decode("latin-1"))
+        caller = self._callers.uid(scope["path"], dict(scope["headers"]))
+        return self._faults.take(scope["path"], caller)
 
-    def _instead(self, fault: Fault) -> Response | None:
+    def _instead(self, fault: Fault, path: str) -> Response | None:
         """Return the answer of a fault that does not need the right one."""
         if fault.kind not in CANNED:
             return None
@@ -90,7 +93,13 @@ class FaultMiddleware:
         headers = dict(fault.headers)
         body = fault.body
         if fault.kind == "status" and body is None:
-            return error_response(self._world.dialect, status, f"Fault {status}", headers=headers)
+            return error_response(
+                self._world.dialect,
+                status,
+                f"Fault {status}",
+                generation=generation_of(path),
+                headers=headers,
+            )
         if fault.kind == "html" and body is None:
             body = html_page("Welcome")
         if fault.kind == "redirect":
@@ -134,30 +143,17 @@ class FaultMiddleware:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:
-            body = half if fault.kind == "truncate" else self._relinked(fault, scope, body)
+            body = half if fault.kind == "truncate" else self._relinked(fault, scope, answer)
             await answer.send_with(send, body, length=len(body))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _relinked(self, fault: Fault, scope: Scope, body: bytes) -> bytes:
-        """Return a page of results whose `next` leads astray; other bodies stay."""
-        try:
-            page = json.loads(body)
-        except ValueError:
-            return body
-        if not isinstance(page, dict) or "results" not in page:
-            return body
-        link = _text(fault.body) if fault.kind == "foreign_next" else self._own_link(scope)
-        page["paging"] = {**page.get("paging", {}), "next": link, "have_next_page": True}
-        return dumps(page, ascii_json=self._world.dialect.ascii_json)
-
-    def _own_link(self, scope: Scope) -> str:
-        path: str = scope["path"]
-        job_uid = path.split("/")[-2]
-        cursors = parse_qs(scope["query_string"].decode()).get("cursor")
-        cursor = cursors[0] if cursors else encode_cursor(job_uid, 0)
-        host = dict(scope["headers"]).get(b"host", b"").decode()
-        links = ResultsLinks(self._world.dialect, job_uid, f"{scope['scheme']}://{host}", path)
-        return links.link(cursor)
+    def _relinked(self, fault: Fault, scope: Scope, answer: _Answer) -> bytes:
+        if fault.kind == "foreign_next":
+            link = _text(fault.body, FOREIGN_URLS[generation_of(scope["path"])])
+        else:
+            link = None
+        head = MutableHeaders(raw=answer.start["headers"])
+        return relinked(self._world.dialect, scope, head, answer.body, link)
 
 
 @lru_cache(maxsize=4)
@@ -169,9 +165,9 @@ def _zeros(size: int) -> bytes:
     return b"".join([*packed, packer.compress(BOMB_BLOCK[:rest]), packer.flush()])
 
 
-def _text(url: str | bytes | None) -> str:
+def _text(url: str | bytes | None, default: str = FOREIGN_URLS["v3"]) -> str:
     text = url.decode() if isinstance(url, bytes) else url
-    return text or FOREIGN_URL
+    return text or default
 
 
 async def _abort(scope: Scope, receive: Receive) -> None:

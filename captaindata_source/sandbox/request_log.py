@@ -16,7 +16,8 @@ class LoggedRequest:
     """A request; `status` is 0 until the answer begins, and stays 0 if it is cut off before.
 
     Attributes:
-        workspace: Name of the workspace whose project UID was sent, if there is one.
+        workspace: Name of the workspace whose project UID, or in v4 whose key, was sent, if there
+            is one.
         workspace_uid: Its uid.
         monotonic: Arrival in monotonic seconds.
         at: Arrival as a wall-clock time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from random import Random
 
@@ -14,3 +15,14 @@ def stream(*parts: object) -> Random:
 def uid(rng: Random) -> str:
     """Return the next UUID-like identifier of a stream."""
     return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def poisson(rng: Random, mean: float) -> int:
+    """Return how often something of a mean number happens."""
+    if mean > 30:
+        return max(0, round(rng.gauss(mean, math.sqrt(mean))))
+    count, product, floor = 0, rng.random(), math.exp(-mean)
+    while product > floor:
+        count += 1
+        product *= rng.random()
+    return count

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 from typing import Any
 
 from captaindata_source.sandbox.dialect import JobsOrder
 from captaindata_source.sandbox.jobs import Job
-from captaindata_source.sandbox.rng import stream
+from captaindata_source.sandbox.rng import poisson, stream
 from captaindata_source.sandbox.script import scripted_stories
 from captaindata_source.sandbox.stories import (
     MAX_RETRY_AGE_DAYS,
@@ -70,6 +71,16 @@ class Schedule:
         job = self._by_uid.get(job_uid)
         return job if job is not None and job.appears <= day else None
 
+    def made(self, day: float, *, skip: int = 0) -> Iterator[Job]:
+        """Yield the jobs made for `day`, appeared or not, in the order that they were made.
+
+        Args:
+            day: Every job that has appeared by it is among them.
+            skip: How many to leave out at the beginning; those made stay in their place.
+        """
+        self._make_until(day)
+        return islice(self._by_uid.values(), skip, None)
+
     def appeared(self, day: float) -> list[Job]:
         """Return every job that has appeared by `day`, listed or not, newest first."""
         self._make_until(day)
@@ -104,7 +115,7 @@ class Schedule:
 
     def _cell(self, workflow: Workflow, day: int) -> Iterator[Job]:
         rng = stream(self._seed, self._workspace, workflow.index, day)
-        for _ in range(_poisson(rng, self._jobs_per_day)):
+        for _ in range(poisson(rng, self._jobs_per_day)):
             story = random_story(rng, day + rng.random(), mean_results=self._mean_results)
             if workflow.exists(min(story.scheduled, story.appears)):
                 yield from self._build(rng, story, workflow)
@@ -138,13 +149,3 @@ def _newest(job: Job) -> tuple[float, str]:
 
 def _by_uid(job: Job) -> str:
     return job.uid
-
-
-def _poisson(rng: Random, mean: float) -> int:
-    if mean > 30:
-        return max(0, round(rng.gauss(mean, math.sqrt(mean))))
-    count, product, floor = 0, rng.random(), math.exp(-mean)
-    while product > floor:
-        count += 1
-        product *= rng.random()
-    return count

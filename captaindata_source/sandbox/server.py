@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +13,7 @@ from captaindata_source.sandbox.faults import Faults
 from captaindata_source.sandbox.limits import RateLimit
 from captaindata_source.sandbox.request_log import RequestLog
 from captaindata_source.sandbox.world import World
+from captaindata_source.sandbox.world_base import Generation
 
 if TYPE_CHECKING:
     from captaindata_source.sandbox.running import ThreadedServer
@@ -35,6 +37,8 @@ class Sandbox:
         faults: The rules in force.
         log: The requests so far.
         limiter: The rate limit, if there is one; its `limit` may be changed.
+        before_request: Called, in the server's thread, with the path of each request to the API
+            before it is answered; may be set and reset while the server runs.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Sandbox:
         self.faults = faults if faults is not None else Faults()
         self.log = RequestLog()
         self.limiter = RateLimit(rate_limit) if isinstance(rate_limit, int) else rate_limit
+        self.before_request: Callable[[str], None] | None = None
         self._wanted_port = port
         self._port = 0
         self._server: ThreadedServer | None = None
@@ -64,8 +69,12 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """Base URL of the API."""
-        return f"{self.root_url}/v3"
+        """Base URL of v3 of the API."""
+        return self.base_url_of("v3")
+
+    def base_url_of(self, version: Generation) -> str:
+        """Return the base URL of a generation of the API."""
+        return f"{self.root_url}/{version}"
 
     def start(self) -> None:
         """Start serving.
@@ -78,7 +87,13 @@ class Sandbox:
         from captaindata_source.sandbox.app import create_app  # noqa: PLC0415 - heavy imports late
         from captaindata_source.sandbox.running import ThreadedServer  # noqa: PLC0415
 
-        app = create_app(self.world, rate_limit=self.limiter, faults=self.faults, log=self.log)
+        app = create_app(
+            self.world,
+            rate_limit=self.limiter,
+            faults=self.faults,
+            log=self.log,
+            before_request=self._call_before_request,
+        )
         listener = socket.create_server((HOST, self._wanted_port), backlog=512)
         self._port = listener.getsockname()[1]
         self._server = ThreadedServer(app)
@@ -95,6 +110,10 @@ class Sandbox:
             self._server.stop()
             self._thread.join()
         self._server = self._thread = None
+
+    def _call_before_request(self, path: str) -> None:
+        if self.before_request is not None:
+            self.before_request(path)
 
     def __enter__(self) -> Self:
         self.start()

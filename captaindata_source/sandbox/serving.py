@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.server import Sandbox
 from captaindata_source.sandbox.world import World
 
@@ -15,19 +16,33 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8765
 TICK_SECONDS = 1.0
+# The workspace that example secrets read through v4.
+V4_WORKSPACE = 1
 
 
-def example_secrets(world: World, base_url: str) -> str:
-    """Return the TOML for `.dlt/secrets.toml` that lets the connector read a sandbox."""
+def example_secrets(world: World, base_url: str, v4_base_url: str | None = None) -> str:
+    """Return the TOML for `.dlt/secrets.toml` that lets the connector read a sandbox.
+
+    Args:
+        world: The world that the sandbox serves.
+        base_url: Base URL of v3.
+        v4_base_url: Base URL of v4, from which the second workspace is then read.
+    """
     return "\n".join(
-        f"""[[sources.captaindata.workspaces]]
+        _example_table(workspace, base_url)
+        if v4_base_url is None or workspace.index != V4_WORKSPACE
+        else _example_table(workspace, v4_base_url) + 'api_version = "v4"\n'
+        for workspace in world.workspaces
+    )
+
+
+def _example_table(workspace: Workspace, base_url: str) -> str:
+    return f"""[[sources.captaindata.workspaces]]
 name = "{workspace.name.split()[0].lower()}"
 api_key = "{workspace.api_key}"
 project_uid = "{workspace.uid}"
 base_url = "{base_url}"
 """
-        for workspace in world.workspaces
-    )
 
 
 def serve(

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from captaindata_source.sandbox.catalogue import Kind
-from captaindata_source.sandbox.contents import Content, Workspace, make_content, make_workspace
-from captaindata_source.sandbox.dialect import Dialect
+from captaindata_source.sandbox.contents import Workspace
+from captaindata_source.sandbox.identities import account_object
 from captaindata_source.sandbox.jobs import Job
-from captaindata_source.sandbox.people import workspace_object
-from captaindata_source.sandbox.results import ResultStore
+from captaindata_source.sandbox.people import PERMALINKS, workspace_object
+from captaindata_source.sandbox.planted import secrets_in
 from captaindata_source.sandbox.workflows import Workflow
+from captaindata_source.sandbox.world_base import NotFoundError
+from captaindata_source.sandbox.world_v4 import WorldV4
 
 Json = dict[str, Any]
 
-DEFAULT_START = datetime(2026, 1, 14, tzinfo=UTC)
-MIN_DAYS = 10
 
-
-class NotFoundError(LookupError):
-    """The world has no such workflow or job now."""
-
-
-class World:
+class World(WorldV4):
     """Everything that the sandbox holds, at the moment that its clock shows.
 
     The same arguments always bring the same content, however the clock was moved. A world may be
-    read and its clock moved from several threads.
+    read and its clock moved from several threads. Both generations of the API show the same
+    world.
 
     Args:
         seed: Chooses the data.
@@ -39,88 +33,10 @@ class World:
             the listings in the first days.
         jobs_per_day: Mean number of everyday jobs per workflow and day.
         mean_results: Mean number of rows of a job.
+        live_runs_per_day: Mean number of runs per workspace and day that only v4 knows.
         dialect: How the API answers what its contract leaves open; by default the seed's.
             May be replaced at any time.
     """
-
-    def __init__(
-        self,
-        seed: int = 0,
-        *,
-        start: datetime = DEFAULT_START,
-        workspaces: int = 2,
-        workflows: int = 12,
-        days: int = 60,
-        jobs_per_day: float = 1.0,
-        mean_results: int = 40,
-        dialect: Dialect | None = None,
-    ) -> None:
-        if days < MIN_DAYS or workspaces < 1 or workflows < 1:
-            raise ValueError(f"days must be {MIN_DAYS} or more, workspaces and workflows 1 or more")
-        if start.tzinfo is None:
-            raise ValueError("start must have a time zone")
-        self.seed = seed
-        self.start = start.astimezone(UTC)
-        self.dialect = dialect or Dialect.from_seed(seed)
-        self._now = self.start
-        self._lock = threading.RLock()
-        self._revoked: set[str] = set()
-        self._results = ResultStore(seed, self.start)
-        self.workspaces = [make_workspace(seed, index) for index in range(workspaces)]
-        self._contents: dict[str, Content] = {}
-        for workspace in self.workspaces:
-            self._contents[workspace.uid] = make_content(
-                seed,
-                workspace,
-                workflows=workflows,
-                days=days,
-                jobs_per_day=jobs_per_day,
-                mean_results=mean_results,
-            )
-
-    @property
-    def now(self) -> datetime:
-        """The clock, in UTC."""
-        return self._now
-
-    @now.setter
-    def now(self, moment: datetime) -> None:
-        if moment < self.start:
-            raise ValueError("the clock cannot show a time before the world's start")
-        self._now = moment.astimezone(UTC)
-
-    @property
-    def day(self) -> float:
-        """The clock, in days since the start."""
-        return (self._now - self.start) / timedelta(days=1)
-
-    def advance(self, *, days: float = 0, hours: float = 0) -> datetime:
-        """Move the clock on and return what it shows.
-
-        Raises:
-            ValueError: If it would go back.
-        """
-        step = timedelta(days=days, hours=hours)
-        if step < timedelta(0):
-            raise ValueError("the clock only goes forward")
-        with self._lock:
-            self._now += step
-            return self._now
-
-    def revoke(self, workspace: Workspace) -> None:
-        """Make the workspace's key invalid."""
-        self._revoked.add(workspace.uid)
-
-    def restore(self, workspace: Workspace) -> None:
-        """Make the workspace's key valid again."""
-        self._revoked.discard(workspace.uid)
-
-    def key_owner(self, key: str) -> Workspace | None:
-        """Return the workspace that a valid key belongs to."""
-        for workspace in self.workspaces:
-            if workspace.api_key == key and workspace.uid not in self._revoked:
-                return workspace
-        return None
 
     def workspace_object(self, workspace: Workspace) -> Json:
         """Return what `GET /workspace` gives."""
@@ -135,6 +51,21 @@ class World:
             dict(member.data)
             for member in self._contents[workspace.uid].members
             if member.joins <= day and role in {None, member.role}
+        ]
+
+    def accounts(self, workspace: Workspace, name: str) -> list[Json]:
+        """Return the members' accounts of an integration, with secrets among their fields.
+
+        Raises:
+            NotFoundError: If there is no such integration.
+        """
+        if name not in PERMALINKS:
+            raise NotFoundError("Integration not found")
+        return [
+            account_object(self.seed, member, account, start=self.start)
+            for member in self.users(workspace)
+            for account in member["accounts"]
+            if account["application_permalink"] == name
         ]
 
     def workflows(self, workspace: Workspace) -> list[Json]:
@@ -225,6 +156,16 @@ class World:
                 ascii_json=self.dialect.ascii_json,
             )
             return rows, state.row_count
+
+    def secrets(self) -> list[str]:
+        """Return every text with a planted secret that the API shows now, in v3 or in v4."""
+        accounts = [
+            account
+            for workspace in self.workspaces
+            for name in PERMALINKS
+            for account in self.accounts(workspace, name)
+        ]
+        return [*super().secrets(), *secrets_in(accounts)]
 
     def _render(self, job: Job, day: float) -> Json:
         return job.render(day, self.start, self.dialect)

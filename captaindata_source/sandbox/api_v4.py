@@ -1,0 +1,130 @@
+"""The calls of v4: each takes a request of a known workspace and gives the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from captaindata_source.sandbox.api import Call, json_response
+from captaindata_source.sandbox.contents import Workspace
+from captaindata_source.sandbox.errors import BadRequestError
+from captaindata_source.sandbox.paging import decode_cursor
+from captaindata_source.sandbox.paging_v4 import (
+    DEFAULT_OUTPUTS_LIMIT,
+    OutputsLinks,
+    filters_of,
+    limit_of,
+    members_page,
+    offset_of,
+    sort_of,
+)
+from captaindata_source.sandbox.world import World
+from captaindata_source.sandbox.world_base import NotFoundError
+
+Json = dict[str, Any]
+
+
+def workspaces(world: World, owner: Workspace, _request: Request) -> Response:
+    """Answer `GET /workspaces`."""
+    return json_response(world, world.v4_workspace_object(owner))
+
+
+def users(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /users`."""
+    page = request.query_params.get("page", "1")
+    return json_response(world, members_page(world.dialect, world.v4_members(owner), page))
+
+
+def runs(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /runs`."""
+    query = request.query_params
+    found = world.runs_page(
+        owner,
+        first=offset_of(query),
+        count=limit_of(query),
+        sort=sort_of(query),
+        filters=filters_of(query),
+    )
+    return json_response(world, found)
+
+
+def run(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /runs/{uid}`."""
+    return json_response(world, _run(world, owner, request))
+
+
+def outputs(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /runs/{uid}/outputs`."""
+    found = _run(world, owner, request)
+    if found["execution_mode"] == "LIVE":
+        raise BadRequestError("Outputs of live runs are not kept", scope="input")
+    uid, url, query = found["uid"], request.url, request.query_params
+    count = min(limit_of(query, DEFAULT_OUTPUTS_LIMIT), world.dialect.outputs_page_size)
+    first = decode_cursor(uid, query.get("cursor"))
+    rows, total = world.results_page(owner, uid, first=first, count=count)
+    links = OutputsLinks(
+        world.dialect, uid, f"{url.scheme}://{url.netloc}", url.path, query.multi_items()
+    )
+    return Response(
+        b"[" + b",".join(rows) + b"]",
+        headers=links.headers(first + count, total),
+        media_type="application/json",
+    )
+
+
+def inputs(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /runs/{uid}/inputs`."""
+    query = request.query_params
+    first, count = offset_of(query), limit_of(query)
+    uid = request.path_params["uid"]
+    return json_response(world, world.run_inputs(owner, uid, first=first, count=count))
+
+
+def callbacks(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /runs/callbacks`."""
+    return _window(world, world.callbacks(owner), request)
+
+
+def schedules(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /schedules`."""
+    return _window(world, world.schedules(owner), request)
+
+
+def identities(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /identities`."""
+    return _window(world, world.identities(owner), request)
+
+
+def integration(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /identities/{uid}/integrations/{name}`."""
+    asked = request.path_params
+    return json_response(world, world.identity_integration(owner, asked["uid"], asked["name"]))
+
+
+def _window(world: World, items: list[Json], request: Request) -> Response:
+    first, count = offset_of(request.query_params), limit_of(request.query_params)
+    return json_response(world, items[first : first + count])
+
+
+def _run(world: World, owner: Workspace, request: Request) -> Json:
+    found = world.run(owner, request.path_params["uid"])
+    if found is None:
+        raise NotFoundError("Run not found")
+    return found
+
+
+# The first route that matches answers: `callbacks` is no uid.
+CALLS: dict[str, Call] = {
+    "/workspaces": workspaces,
+    "/users": users,
+    "/runs": runs,
+    "/runs/callbacks": callbacks,
+    "/runs/{uid}": run,
+    "/runs/{uid}/outputs": outputs,
+    "/runs/{uid}/inputs": inputs,
+    "/schedules": schedules,
+    "/identities": identities,
+    "/identities/{uid}/integrations/{name}": integration,
+}

@@ -1,0 +1,198 @@
+"""All runs of a workspace, sorted and filtered as the clock needs them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from captaindata_source.sandbox.jobs import Job
+from captaindata_source.sandbox.live_runs import live_runs
+from captaindata_source.sandbox.rng import stream, uid
+from captaindata_source.sandbox.runs import Action, JobRun, Run, number_of
+from captaindata_source.sandbox.schedule import Schedule
+from captaindata_source.sandbox.workflows import Workflow
+
+SORT_FIELDS = ("created_at", "updated_at", "status")
+DEFAULT_SORT = "-created_at"
+FILTERS = ("status", "action_name", "execution_mode", "uid", "user_uid")
+# So many orders are kept while the clock stands.
+CACHED_ORDERS = 16
+SCHEDULED_WORKFLOWS = 3
+
+
+class RunBook:
+    """The runs of one workspace, made as far as the clock needs them.
+
+    Args:
+        seed: The world's seed.
+        workspace: The workspace's index.
+        workspace_uid: Its uid.
+        start: The world's start.
+        schedule: Its jobs.
+        workflows: Its workflows.
+        user_uids: Members who may have started a run.
+        days: Days of history before the start.
+        live_runs_per_day: Mean number of live runs a day.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        workspace: int,
+        workspace_uid: str,
+        start: datetime,
+        schedule: Schedule,
+        workflows: tuple[Workflow, ...],
+        user_uids: tuple[str, ...],
+        days: int,
+        live_runs_per_day: float,
+    ) -> None:
+        self.workspace_uid = workspace_uid
+        self.actions = make_actions(seed, workspace, workflows)
+        self._seed = seed
+        self._workspace = workspace
+        self._start = start
+        self._schedule = schedule
+        self._workflows = workflows
+        self._user_uids = user_uids
+        self._live_runs_per_day = live_runs_per_day
+        self._live_until = -days
+        self._jobs_seen = 0
+        self._runs: dict[str, Run] = {}
+        self._removed: set[str] = set()
+        self._cached_day = math.nan
+        self._orders: dict[tuple[str, ...], list[Run]] = {}
+
+    def find(self, run_uid: str, day: float) -> Run | None:
+        """Return the run of a uid if it has appeared by `day` and is not removed."""
+        self._make_until(day)
+        run = self._runs.get(run_uid)
+        return run if run is not None and self._is_there(run, day) else None
+
+    def remove(self, run_uid: str) -> None:
+        """Take a run out for good."""
+        self._removed.add(run_uid)
+        self._orders.clear()
+
+    def listed(
+        self, day: float, *, sort: str = DEFAULT_SORT, filters: Mapping[str, str] | None = None
+    ) -> list[Run]:
+        """Return the runs that are there on `day`; the list must not be changed.
+
+        Args:
+            day: The day.
+            sort: One of `SORT_FIELDS`, after a `-` from the last to the first. Runs that are
+                equal in it are sorted by their uid.
+            filters: Values that fields of the runs must have; keys are from `FILTERS`.
+        """
+        self._make_until(day)
+        wanted = dict(filters or {})
+        if "uid" in wanted:
+            run = self.find(wanted["uid"], day)
+            return [run] if run is not None and _meets(run, day, wanted) else []
+        if self._cached_day != day or len(self._orders) >= CACHED_ORDERS:
+            self._orders.clear()
+            self._cached_day = day
+        key = (sort, *[wanted.get(name, "") for name in FILTERS])
+        if key not in self._orders:
+            if wanted:
+                runs = [r for r in self.listed(day, sort=sort) if _meets(r, day, wanted)]
+            else:
+                runs = self._sorted(day, sort)
+            self._orders[key] = runs
+        return self._orders[key]
+
+    def _sorted(self, day: float, sort: str) -> list[Run]:
+        runs = [run for run in self._runs.values() if self._is_there(run, day)]
+        runs.sort(key=_by_uid)
+        field = sort.removeprefix("-")
+        descending = sort != field
+        if field == "created_at":
+            runs.sort(key=_by_created, reverse=descending)
+        elif field == "updated_at":
+            # The order is that of what is shown, which has microseconds.
+            runs.sort(key=lambda run: timedelta(days=run.updated(day)), reverse=descending)
+        else:
+            runs.sort(key=lambda run: run.status(day), reverse=descending)
+        return runs
+
+    def _is_there(self, run: Run, day: float) -> bool:
+        return run.appears <= day and run.uid not in self._removed
+
+    def _make_until(self, day: float) -> None:
+        for job in self._schedule.made(day, skip=self._jobs_seen):
+            self._jobs_seen += 1
+            if job.main is None:
+                self._runs[job.uid] = self._job_run(job)
+        while self._live_until <= day:
+            for run in self._live(self._live_until):
+                self._runs[run.uid] = run
+            self._live_until += 1
+
+    def _live(self, day: int) -> Iterator[Run]:
+        return live_runs(
+            self._seed,
+            self._workspace,
+            day,
+            mean=self._live_runs_per_day,
+            start=self._start,
+            workflows=self._workflows,
+            actions=self.actions,
+            user_uids=self._user_uids,
+        )
+
+    def _job_run(self, job: Job) -> JobRun:
+        dice = number_of(job.uid)
+        action = self.actions[job.workflow_uid]
+        daily = job.configuration.get("schedule", {}).get("repeat") == "daily"
+        hook = f"https://hooks.example.com/captain-data/{job.uid[:8]}"
+        return JobRun(
+            uid=job.uid,
+            action=action,
+            user_uid=self._user_uids[dice % len(self._user_uids)],
+            appears=job.appears,
+            created_day=job.scheduled,
+            created=self._start + timedelta(days=job.scheduled),
+            execution_mode="ASYNC",
+            scheduled_run_uid=action.schedule_uid if daily else None,
+            callback_url=hook if dice % 3 == 0 else None,
+            parameters=job.configuration,
+            job=job,
+        )
+
+
+def make_actions(seed: int, workspace: int, workflows: tuple[Workflow, ...]) -> dict[str, Action]:
+    """Return the action of each workflow's uid; a workflow's new name or step changes nothing."""
+    rng = stream(seed, workspace, "actions")
+    actions: dict[str, Action] = {}
+    used: dict[str, int] = {}
+    for workflow in workflows:
+        slug = workflow.kind.steps[-1].permalink
+        used[slug] = used.get(slug, 0) + 1
+        name = slug if used[slug] == 1 else f"{slug}-{used[slug]}"
+        schedule = uid(rng)
+        actions[workflow.uid] = Action(
+            number=number_of(workflow.uid) % 10**9,
+            name=name,
+            schedule_uid=schedule if workflow.index < SCHEDULED_WORKFLOWS else None,
+        )
+    return actions
+
+
+def _meets(run: Run, day: float, wanted: Mapping[str, str]) -> bool:
+    return (
+        wanted.get("action_name", run.action.name) == run.action.name
+        and wanted.get("execution_mode", run.execution_mode) == run.execution_mode
+        and wanted.get("user_uid", run.user_uid) == run.user_uid
+        and ("status" not in wanted or wanted["status"] == run.status(day))
+    )
+
+
+def _by_uid(run: Run) -> str:
+    return run.uid
+
+
+def _by_created(run: Run) -> datetime:
+    return run.created
