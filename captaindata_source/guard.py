@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from captaindata_source.errors import ApiError, UnavailableError, UnreachableError
+from captaindata_source.errors import ApiError, UnavailableError
 from captaindata_source.issues import SET_ASIDE, IssueLog
 
 __all__ = ["Guard"]
@@ -14,20 +14,25 @@ logger = logging.getLogger(__name__)
 
 MAX_UNANSWERED = 3
 """So many objects in a row without an answer, after all retries: the API is down."""
-KEY_REFUSED = 401
 
 
 class Guard:
     """Decides about objects that the API does not give as promised; shared between threads.
 
-    =========================  ==================================================================
-    the API                    the sync
-    =========================  ==================================================================
-    can't be reached           ends: base_url is wrong, or the network down
-    refuses the key (401)      ends: every other call would be refused too
-    gives no answer at all     goes on without the object; ends after `MAX_UNANSWERED` in a row
-    answers anything else      goes on without the object
-    =========================  ==================================================================
+    ==============================  =============================================================
+    the API                         the sync
+    ==============================  =============================================================
+    can't be reached                ends: base_url is wrong, or the network down
+    refuses the key (401)           ends: every other call would be refused too
+    blames the key, or how the      ends, whatever the status is: the same
+    workspace is set up
+    blames the call                 goes on without the object, whatever the status is
+    gives no answer at all          goes on without the object; ends after `MAX_UNANSWERED` in a
+                                    row
+    answers anything else           goes on without the object
+    ==============================  =============================================================
+
+    `ApiError.is_fatal` holds all of it but the counting.
 
     Args:
         issues: Told what is set aside.
@@ -63,8 +68,4 @@ class Guard:
     def _is_fatal(self, error: ApiError) -> bool:
         with self._lock:
             self._unanswered = self._unanswered + 1 if isinstance(error, UnavailableError) else 0
-            return (
-                isinstance(error, UnreachableError)
-                or error.status == KEY_REFUSED
-                or self._unanswered >= MAX_UNANSWERED
-            )
+            return error.is_fatal or self._unanswered >= MAX_UNANSWERED

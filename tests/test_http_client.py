@@ -67,15 +67,21 @@ class RecordingThrottle:
         self.acquired = 0
         self.released: list[Mapping[str, str] | None] = []
         self.pauses: list[float] = []
+        self.routes: list[str] = []
 
-    def acquire(self) -> None:
+    def acquire(self, route: str = "") -> None:
         self.acquired += 1
+        self.routes.append(route)
 
-    def release(self, headers: Mapping[str, str] | None) -> None:
+    def release(self, headers: Mapping[str, str] | None, route: str = "") -> None:
         self.released.append(headers)
+        self.routes.append(route)
 
-    def pause(self, seconds: float) -> None:
+    def pause(
+        self, seconds: float, route: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
         self.pauses.append(seconds)
+        self.routes.append(route)
 
 
 class Script:
@@ -126,6 +132,7 @@ def make_client(
     throttle: Throttle | None = None,
     retry: RetryPolicy | None = None,
     base_url: str = BASE_URL,
+    **options: Any,
 ) -> HttpClient:
     return HttpClient(
         base_url=base_url,
@@ -136,6 +143,7 @@ def make_client(
         retry=retry or RetryPolicy(jitter=lambda: 1.0),
         transport=httpx.MockTransport(script),
         clock=(time or FakeTime()).clock,
+        **options,
     )
 
 
@@ -191,6 +199,25 @@ def test_every_request_asks_the_throttle_and_tells_it_what_came() -> None:
     assert throttle.released[0] is None
     assert throttle.released[1] is not None
     assert throttle.released[1]["x-ratelimit-remaining"] == "7"
+
+
+def test_the_throttle_is_told_the_route_class_of_each_request() -> None:
+    throttle = RecordingThrottle()
+    script = Script(reply(302, location="/v3/there"), reply(429), reply())
+    get(
+        script,
+        "runs/7?x=1",
+        throttle=throttle,
+        route_of=lambda path: "runs" if path.startswith("/v3/runs/") else "other",
+    )
+    assert script.urls[0] == f"{BASE_URL}/runs/7?x=1"
+    assert throttle.routes == ["runs"] * 2 + ["other"] * 3 + ["runs"] * 2
+
+
+def test_without_route_classes_all_calls_are_of_one() -> None:
+    throttle = RecordingThrottle()
+    get(Script(reply(429), reply()), throttle=throttle)
+    assert throttle.routes == [""] * 5
 
 
 def test_threads_share_a_client_and_calls_are_counted() -> None:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captaindata_source.http import AdaptiveThrottle, RequestBudget, Throttle
-from captaindata_source.http.throttle import MAX_RESET_SECONDS, Clock, parse_reset
+from captaindata_source.http.ratelimit import MAX_RESET_SECONDS, parse_reset
+from captaindata_source.http.throttle import Clock
 from tests.test_http_client import START, FakeTime, calm
 
 Answer = Callable[[float], Mapping[str, str] | None]

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import httpx
-import msgspec
 
-from captaindata_source.errors import (
-    ApiError,
-    AuthError,
-    ConfigError,
-    ContractError,
-    ForeignHostError,
-    NotFoundError,
-    RefusedError,
-    UnavailableError,
-    UnreachableError,
-)
-from captaindata_source.http.dates import server_time
-from captaindata_source.http.retry import (
-    RETRIED_STATUSES,
-    RetryPolicy,
-    TransientError,
-    parse_retry_after,
-)
+from captaindata_source.errors import ContractError, Problem, UnavailableError
+from captaindata_source.http.decoding import decode_body
+from captaindata_source.http.failures import RATE_LIMITED, exhausted, failure, read_problem
+from captaindata_source.http.links import check_base_url, redirect, resolve
+from captaindata_source.http.retry import RetryPolicy, TransientError
 from captaindata_source.http.secret import Secret
 from captaindata_source.http.throttle import Clock, Throttle
 from captaindata_source.http.trust import distrust, forget_frames, tls_context
@@ -43,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_REDIRECTS = 5
 MAX_BODY_BYTES = 256 * 1024 * 1024
 RESPONSE_DEADLINE_SECONDS = 300.0
@@ -52,21 +36,6 @@ FIRST_CONTACT_SECONDS = 60.0
 """Retries until the host answered for the first time: longer would only hide a wrong address."""
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
-REMEDIES = {
-    401: "The API key is not accepted: copy it again from My Account > General",
-    403: "The key may not see this: check that project_uid is the workspace the key belongs to",
-    404: "Captain Data does not know this object, or no longer",
-    429: "The rate limit did not clear: set requests_per_minute to what your plan allows",
-}
-
-_KINDS = {401: "unauthorized"}
-_VERDICTS = {
-    2: "The API answered without data",
-    3: "The API answered without data",
-    4: "The API refused the call",
-    5: "The API failed",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
@@ -74,6 +43,13 @@ class Reply(Generic[T]):
 
     data: T
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)  # tracebacks may show locals
 
 
 class HttpClient:
@@ -91,6 +67,9 @@ class HttpClient:
         transport: Replaces the network, for tests.
         clock: Replaces time, for tests.
         on_retry: Told of each failure that is tried again.
+        explain: Reads the body of an answer that is a failure; None, or an error of the kind that
+            decoders raise, where it says nothing. Not asked about bodies over 64 kB.
+        route_of: From the path of a URL to the class of calls that the API counts it to.
 
     Raises:
         ConfigError: The base URL is not https (and not local), or not a URL; or `SSL_CERT_FILE`
@@ -109,6 +88,8 @@ class HttpClient:
         transport: httpx.BaseTransport | None = None,
         clock: Clock | None = None,
         on_retry: Callable[[TransientError], None] | None = None,
+        explain: Callable[[bytes], Problem | None] | None = None,
+        route_of: Callable[[str], str] = lambda _path: "",
     ) -> None:
         self._base = check_base_url(base_url)
         self._key_header = key_header
@@ -117,6 +98,8 @@ class HttpClient:
         self._retry = retry or RetryPolicy()
         self._clock = clock or Clock()
         self._on_retry = on_retry
+        self._explain = explain
+        self._route_of = route_of
         self._is_reached = False
         self.calls = 0
         """Requests sent so far, retries and redirects included."""
@@ -145,7 +128,7 @@ class HttpClient:
         Raises:
             ApiError: See the subclasses in `captaindata_source.errors`.
         """
-        url = self._resolve(link, self._base)
+        url = resolve(link, base=self._base, current=self._base)
         if params:
             url = url.copy_merge_params({name: str(value) for name, value in params.items()})
         try:
@@ -155,14 +138,8 @@ class HttpClient:
                 with attempt:
                     return self._get_once(url, decode)
         except TransientError as error:
-            remedy = REMEDIES.get(error.status or 0, "Check base_url and the network, or try later")
-            failure = UnavailableError if self._is_reached else UnreachableError
-            raise failure(
-                f"{error}, also after retries. {remedy}",
-                path=url.path,
-                status=error.status,
-                kind=error.kind,
-            ) from error.__cause__
+            failed = exhausted(error, path=url.path, is_reached=self._is_reached)
+            raise failed from error.__cause__
         raise AssertionError("tenacity yields until it returns or raises")
 
     def close(self) -> None:
@@ -182,19 +159,20 @@ class HttpClient:
 
     def _get_once(self, url: httpx.URL, decode: Callable[[bytes], T]) -> Reply[T]:
         for _ in range(MAX_REDIRECTS + 1):
-            status, headers, body = self._send(url)
-            if 300 <= status < 400 and "location" in headers:
-                url = self._resolve(_absolute(headers["location"], url), url)
+            answer = self._send(url)
+            if 300 <= answer.status < 400 and "location" in answer.headers:
+                url = redirect(answer.headers["location"], base=self._base, current=url)
                 continue
-            if status != 200:
-                raise self._failure(status, headers, url.path)
-            return Reply(_decode(body, decode, headers, url.path), headers)
+            if answer.status != 200:
+                raise self._failure(answer, url.path)
+            return Reply(decode_body(answer.body, decode, answer.headers, url.path), answer.headers)
         raise ContractError(
             f"More than {MAX_REDIRECTS} redirects", path=url.path, kind="endless_redirects"
         )
 
-    def _send(self, url: httpx.URL) -> tuple[int, Mapping[str, str], bytes]:
-        self.throttle.acquire()
+    def _send(self, url: httpx.URL) -> _Answer:
+        route = self._route_of(url.path)
+        self.throttle.acquire(route)
         headers: Mapping[str, str] | None = None
         try:
             self.calls += 1
@@ -203,7 +181,7 @@ class HttpClient:
             ) as response:
                 headers = response.headers
                 self._is_reached = True
-                return response.status_code, headers, self._read(response)
+                return _Answer(response.status_code, headers, self._read(response))
         except (httpx.TransportError, httpx.DecodingError) as error:
             forget_frames(error)
             if not self._is_reached and (reason := distrust(error)):
@@ -219,7 +197,24 @@ class HttpClient:
                 kind="connection_failed",
             ) from error
         finally:
-            self.throttle.release(headers)
+            self.throttle.release(headers, route)
+
+    def _failure(self, answer: _Answer, path: str) -> Exception:
+        error = failure(
+            answer.status,
+            answer.headers,
+            path=path,
+            problem=read_problem(answer.body, explain=self._explain, key=self._key),
+            now=self._clock.wall(),
+        )
+        if isinstance(error, TransientError):
+            retry_after = error.retry_after or 0.0
+            if answer.status == RATE_LIMITED and retry_after <= self._retry.deadline:
+                self.throttle.pause(
+                    retry_after or self._retry.first_wait, self._route_of(path), answer.headers
+                )
+            logger.info("HTTP %d for %s, will be retried", answer.status, path)
+        return error
 
     def _contact_seconds(self) -> float:
         return math.inf if self._is_reached else FIRST_CONTACT_SECONDS
@@ -262,118 +257,7 @@ class HttpClient:
                 )
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _failure(self, status: int, headers: Mapping[str, str], path: str) -> Exception:
-        if status in RETRIED_STATUSES:
-            now = server_time(headers, default=self._clock.wall())
-            retry_after = parse_retry_after(headers.get("retry-after"), now=now)
-            if status == 429 and (retry_after or 0.0) <= self._retry.deadline:
-                self.throttle.pause(retry_after or self._retry.first_wait)
-            logger.info("HTTP %d for %s, will be retried", status, path)
-            return TransientError(
-                f"The API answered {status}",
-                status=status,
-                retry_after=retry_after,
-                kind="rate_limited" if status == 429 else "server_error",
-            )
-        kinds: dict[int, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFoundError}
-        kind = kinds.get(status, RefusedError if 400 <= status < 500 else ContractError)
-        return kind(
-            REMEDIES.get(status, _VERDICTS[min(max(status // 100, 2), 5)]),
-            path=path,
-            status=status,
-            kind=_KINDS.get(status) or ("no_data" if 200 <= status < 400 else None),
-        )
-
-    def _resolve(self, link: str, current: httpx.URL) -> httpx.URL:
-        """A link as an absolute URL on the configured host, or an error before anything is sent.
-
-        A link that names our host with plain http is sent with the base URL's scheme.
-        """
-        if link.startswith(("http://", "https://")):
-            url = _url(link, current)
-            if url.host != self._base.host or (
-                url.port != self._base.port and url.port is not None
-            ):
-                raise ForeignHostError(
-                    f"A link leads to another host ({url.host}); it was not followed",
-                    path=current.path,
-                )
-            return url.copy_with(scheme=self._base.scheme, port=self._base.port, userinfo=b"")
-        if link.startswith("//") or "://" in link.split("?", 1)[0]:
-            raise ForeignHostError(
-                "A link leads to another host; it was not followed", path=current.path
-            )
-        if link.startswith("?"):
-            return _url(link, current)
-        root = self._base.path.rstrip("/")
-        path = link if link.startswith(f"{root}/") else f"{root}/{link.lstrip('/')}"
-        return self._base.join(_url(path, current))
-
 
 def _close_all(clients: list[httpx.Client]) -> None:
     while clients:
         clients.pop().close()
-
-
-def check_base_url(base_url: str) -> httpx.URL:
-    """Parses a base URL and refuses one over which a key would travel in clear.
-
-    Raises:
-        ConfigError: Not a URL, or plain http to a host that is not this machine.
-    """
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise ConfigError(f"base_url {base_url!r} is not a URL") from error
-    if url.userinfo or url.query or url.fragment:
-        raise ConfigError("base_url takes scheme, host and path only")
-    if not url.host or (
-        url.scheme != "https" and not (url.scheme == "http" and url.host in LOCAL_HOSTS)
-    ):
-        raise ConfigError(
-            f"base_url {base_url!r} must start with https:// "
-            "(plain http is taken for localhost only), so that the key never travels in clear"
-        )
-    return url
-
-
-def _url(link: str, current: httpx.URL) -> httpx.URL:
-    """A link as a URL; one that is only a query belongs to the current path."""
-    try:
-        return current.join(link) if link.startswith("?") else httpx.URL(link)
-    except httpx.InvalidURL:
-        raise ContractError("A link is not a URL; it was not followed", path=current.path) from None
-
-
-def _absolute(location: str, current: httpx.URL) -> str:
-    """A redirect's target, relative to the page that sent it (RFC 9110, section 10.2.2)."""
-    return str(current.join(_url(location, current)))
-
-
-def _breaks_off(body: bytes, error: msgspec.DecodeError) -> bool:
-    """Whether a JSON document ends too early; a number cut short is called malformed at its end."""
-    if body[:64].lstrip()[:1] not in (b"{", b"["):
-        return False
-    place = re.search(r"\(byte (\d+)\)$", str(error))
-    return "truncated" in str(error) or (place is not None and int(place[1]) >= len(body))
-
-
-def _decode(body: bytes, decode: Callable[[bytes], T], headers: Mapping[str, str], path: str) -> T:
-    try:
-        return decode(body)
-    except msgspec.ValidationError as error:
-        raise ContractError(
-            f"The answer has another shape than expected: {error}", path=path
-        ) from None
-    except msgspec.DecodeError as error:
-        if _breaks_off(body, error):
-            raise TransientError("The answer breaks off", kind="answer_cut_off") from None
-        kind = headers.get("content-type", "no content type").split(";")[0]
-        raise ContractError(
-            f"The answer is not JSON ({kind}, {len(body)} bytes): is base_url right?",
-            path=path,
-            kind="not_json" if body.strip() else "no_data",
-        ) from None
-    except (UnicodeDecodeError, RecursionError) as error:
-        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deep"
-        raise ContractError(f"The answer is {what}", path=path) from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import tenacity
 
+from captaindata_source.errors import Problem
 from captaindata_source.http.dates import parse_date
 from captaindata_source.http.throttle import Clock
 
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 LONG_WAIT_SECONDS = 5.0
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-"""The only statuses that are tried again; every other 4xx and 5xx is an answer."""
+"""Tried again where the API blames nothing; every other 4xx and 5xx is an answer."""
 
 
 class TransientError(Exception):
@@ -30,6 +31,7 @@ class TransientError(Exception):
         status: HTTP status where there was one.
         retry_after: Seconds that the API asked for.
         kind: What it is called in `sync_issues`.
+        problem: What the API said of it, if anything.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class TransientError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         kind: str,
+        problem: Problem | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
+        self.problem = problem
         self.status = status
         self.retry_after = retry_after
 

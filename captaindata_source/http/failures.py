@@ -1,0 +1,132 @@
+"""From an answer that is no data to the error that it means, or to another try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from captaindata_source.errors import (
+    SERVER_SCOPE,
+    ApiError,
+    AuthError,
+    ContractError,
+    NotFoundError,
+    Problem,
+    RefusedError,
+    UnavailableError,
+    UnreachableError,
+)
+from captaindata_source.http.dates import server_time
+from captaindata_source.http.retry import RETRIED_STATUSES, TransientError, parse_retry_after
+from captaindata_source.http.secret import Secret
+
+__all__ = ["exhausted", "failure", "read_problem"]
+
+MAX_EXPLAINED_BYTES = 64 * 1024
+RATE_LIMITED = 429
+TRY_LATER = "Check base_url and the network, or try later"
+
+REMEDIES = {
+    401: "The API key is not accepted: copy it again from My Account > General",
+    403: "The key may not see this: check that project_uid is the workspace the key belongs to",
+    404: "Captain Data does not know this object, or no longer",
+    RATE_LIMITED: "The rate limit did not clear: set requests_per_minute to what your plan allows",
+}
+SCOPE_REMEDIES = {
+    "auth": "The API does not accept the key: copy it again from Captain Data, and check that its "
+    "owner may read this workspace",
+    "config": "The workspace is not set up as the API wants it: check its settings in Captain Data",
+}
+
+_CLASSES: dict[int, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFoundError}
+_SCOPE_CLASSES: dict[str, type[ApiError]] = {"auth": AuthError, "config": RefusedError}
+_KINDS = {401: "unauthorized"}
+_SCOPE_KINDS = {"auth": "unauthorized", "config": "misconfigured"}
+_REFUSED = "The API refused the call"
+_VERDICTS = {
+    2: "The API answered without data",
+    3: "The API answered without data",
+    4: _REFUSED,
+    5: "The API failed",
+}
+
+
+def read_problem(
+    body: bytes, *, explain: Callable[[bytes], Problem | None] | None, key: Secret
+) -> Problem | None:
+    """What the body of a failed call says of it; None where it says nothing, or can't be read.
+
+    Args:
+        body: As the server sent it.
+        explain: Reads it.
+        key: The value of the key's header; what is shown of the problem does not hold it, nor its
+            last word.
+    """
+    if explain is None or len(body) > MAX_EXPLAINED_BYTES:
+        return None
+    try:
+        problem = explain(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):  # not JSON, not UTF-8, too deep
+        return None
+    value = key.reveal()
+    return problem and problem.printable(secrets=[value, *value.split()[-1:]])
+
+
+def failure(
+    status: int, headers: Mapping[str, str], *, path: str, problem: Problem | None, now: float
+) -> ApiError | TransientError:
+    """The error that an answer without data means; what may pass is a `TransientError`.
+
+    A scope that the API names outweighs the status; only 429 is a rate limit whatever it names.
+
+    Args:
+        status: HTTP status.
+        headers: Of the answer.
+        path: Path of the request.
+        problem: What the body says.
+        now: Epoch seconds by our clock.
+    """
+    scope = (problem.known_scope or "") if problem and status != RATE_LIMITED else ""
+    if scope == SERVER_SCOPE or (not scope and status in RETRIED_STATUSES):
+        now = server_time(headers, default=now)
+        return TransientError(
+            f"The API answered {status}",
+            status=status,
+            retry_after=parse_retry_after(headers.get("retry-after"), now=now),
+            kind="rate_limited" if status == RATE_LIMITED else "server_error",
+            problem=problem,
+        )
+    if scope:
+        message = SCOPE_REMEDIES.get(scope, REMEDIES[404] if status == 404 else _REFUSED)
+    else:
+        message = REMEDIES.get(status, _VERDICTS[min(max(status // 100, 2), 5)])
+    is_refusal = bool(scope) or 400 <= status < 500
+    by_status = _CLASSES.get(status, RefusedError if is_refusal else ContractError)
+    kind = _KINDS.get(status) or ("no_data" if 200 <= status < 400 else None)
+    return _SCOPE_CLASSES.get(scope, by_status)(
+        message,
+        path=path,
+        status=status,
+        kind=_SCOPE_KINDS.get(scope, kind),
+        problem=problem,
+    )
+
+
+def exhausted(error: TransientError, *, path: str, is_reached: bool) -> UnavailableError:
+    """What a failure is that did not pass.
+
+    Args:
+        error: The last one.
+        path: Path of the request.
+        is_reached: Whether the host ever answered.
+    """
+    remedy = REMEDIES[RATE_LIMITED] if error.status == RATE_LIMITED else TRY_LATER
+    kind = UnavailableError if is_reached else UnreachableError
+    return kind(
+        f"{error}, also after retries. {remedy}",
+        path=path,
+        status=error.status,
+        kind=error.kind,
+        problem=error.problem,
+    )
