@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from captaindata_source.tables import (
+    IDENTITIES,
+    INTEGRATIONS,
     JOB_RESULTS,
     JOBS,
+    QUOTA_READINGS,
     SYNC_RUNS,
     WORKFLOWS,
     WORKSPACES,
@@ -87,6 +90,35 @@ def sync(
     }
 
 
+def reading(workspace: str, uid: str, read: str, used: int, month: str, unit: str = "tasks") -> Row:
+    """A reading of a quota of 100; `month` is its start."""
+    return {
+        "workspace_uid": workspace,
+        "uid": uid,
+        "read_at": at(read) if read else None,
+        "unit": unit,
+        "quota_used": used,
+        "quota_left": 100 - used,
+        "quota_max": 100,
+        "plan_name": f"plan {uid}",
+        "current_month_start": at(f"{month} 12:00"),
+        "current_month_end": at("12-31 00:00"),
+    }
+
+
+def integration(
+    workspace: str, identity: str, permalink: str, status: str | None, **more: Any
+) -> Row:
+    return {
+        "workspace_uid": workspace,
+        "identity_uid": identity,
+        "integration_permalink": permalink,
+        "name": permalink.title(),
+        "status": status,
+        **more,
+    }
+
+
 def series(workspace: str, flow: str, text: str, *, minutes: str = "") -> list[Row]:
     """Jobs, one a day from the first of March: `.` succeeds, `x` fails, `-` is stopped.
 
@@ -118,6 +150,10 @@ def series(workspace: str, flow: str, text: str, *, minutes: str = "") -> list[R
 ANNA: Row = {"uid": "m1", "email": "anna@example.com", "first_name": "Anna", "last_name": "Sample"}
 ANNA |= {"full_name": "Anna Sample", "country": "FR", "accounts": [{"uid": "x"}]}
 BEN: Row = {"uid": "m2", "email": None, "full_name": "Ben", "accounts": []}
+CAT: Row = {"uid": "m1", "roles": ["ops", "admin"], "timezone": "Europe/Paris"}
+DAN: Row = {"uid": "m2", "role": "owner", "roles": ["user"]}
+EVE: Row = {"uid": "m3", "role": None, "roles": []}
+FAY: Row = {"uid": "m4", "roles": {"not": "a list"}}
 LISTED = [{"name": "Find", "step_uid": "s1", "uid": "u1"}, {"name": "Send", "step_uid": "s2"}]
 FIND = {"step_uid": "s1", "step_name": "Find people", "position": 2, "permalink": "find"}
 FIND |= {"integrations": ["linkedin"], "output_schema": ["full_name"]}
@@ -143,6 +179,17 @@ workspaces: list[Row] = [
     {"workspace_uid": "odd", "name": "Odd", "members": []},
     {"workspace_uid": "errors", "name": "Errors"},
     {"workspace_uid": "recon", "name": "Recon"},
+    {
+        "workspace_uid": "v4",
+        "name": "Four",
+        "credits_max": 1000,
+        "credits_used": 250,
+        "credits_left": 750,
+        "identities_included": 5,
+        "identities_synced": 3,
+        "identities_remaining": 2,
+        "members": [CAT, DAN, EVE, FAY],
+    },
 ]
 workflows: list[Row] = [
     {
@@ -198,6 +245,16 @@ workflows: list[Row] = [
         {"workspace_uid": "row", "uid": uid, "name": uid}
         for uid in ("w1", "ties", "never", "paused", "moved", "lost", "sub", "tied")
     ),
+    # an action of API v4
+    {
+        "workspace_uid": "v4",
+        "uid": "w4",
+        "name": "w4",
+        "created_at": at("03-01 10:00"),
+        "updated_at": at("03-04 10:00"),
+        "loaded_at": at("03-05 06:00"),
+        "is_deleted": False,
+    },
 ]
 jobs: list[Row] = [
     # a run that ends on another day, and in another month, than it starts, in UTC
@@ -331,6 +388,23 @@ jobs: list[Row] = [
     job("recon", "kept", "w1", "shutdown", rows=1),
     job("recon", "failed", "w1", "shutdown", rows=1),
     job("recon", "running", "w1", "running"),
+    # API v4; only ASYNC runs have outputs that can be fetched
+    *(
+        job("v4", uid, "w4", status, f"03-0{n} 10:00", end="03-04 10:00", rows=count, name=None,
+            main_job_uid=None, is_partial=status.startswith("PARTIAL"),
+            execution_mode=mode, has_results=None if mode == "ASYNC" else False)
+        for n, (uid, status, mode, count) in enumerate((
+            ("j1", "SUCCEEDED", "ASYNC", 1),
+            ("j2", "PARTIAL_SUCCEEDED", "ASYNC", 2),
+            ("live", "SUCCEEDED", "LIVE", 5),
+            ("none", "SUCCEEDED", "LIVE", 0),
+            ("odd", "SUCCEEDED", "LIVE", 2),
+            ("some", "PARTIAL_SUCCEEDED", "LIVE", 3),
+            ("broken", "FAILED", "LIVE", None),
+        ), start=1)
+    ),
+    job("v4", "newest", "w4", "BLOCKED", "03-09 10:00", name=None, main_job_uid=None,
+        is_partial=False, execution_mode="ASYNC"),
 ]  # fmt: skip
 results: list[Row] = [
     result("a", "r1", "j1", "w1"),
@@ -351,6 +425,9 @@ results: list[Row] = [
     result("recon", "r5", "unknown", "w1"),
     result("recon", "r6", "kept", "w1"),
     result("recon", "r7", "orphan", "w9"),
+    result("v4", "r1", "j1", "w4"),
+    result("v4", "r2", "j2", "w4"),
+    result("v4", "r3", "odd", "w4"),
 ]
 syncs: list[Row] = [
     sync("a", "y1", "03-04 01:00", workflows=4, jobs=9),
@@ -368,6 +445,49 @@ syncs: list[Row] = [
     sync("gone", "n1", "03-02 12:00", "failed"),
     sync("gone", "n2", "03-01 12:00", "failed", jobs=0),
 ]
+quota_readings: list[Row] = [
+    reading("a", "q1", "03-01 08:00", 40, "02-15"),
+    reading("a", "q3", "03-05 01:00", 50, "02-15"),
+    reading("a", "q2", "03-02 22:00", 55, "02-15"),
+    reading("a", "q4", "03-14 23:00", 90, "02-15"),
+    # the month begins anew at noon
+    reading("a", "q5", "03-15 06:00", 95, "02-15"),
+    reading("a", "q6", "03-15 18:00", 7, "03-15"),
+    # after two months without a sync
+    reading("a", "q7", "05-20 10:00", 3, "05-15"),
+    reading("a", "q8", "05-21 10:00", 3, "05-15"),
+    # from API v3 to v4 in a day
+    reading("v4", "q1", "03-02 08:00", 10, "03-01"),
+    reading("v4", "q2", "03-02 10:00", 20, "03-01", "credits"),
+    reading("v4", "q3", "03-03 10:00", 25, "03-01", "credits"),
+    # the first of all, on the day on which the month begins anew; then its start is moved back
+    reading("gone", "q1", "03-15 01:00", 50, "02-15"),
+    reading("gone", "q2", "03-15 13:00", 2, "03-15"),
+    reading("gone", "q3", "03-16 13:00", 9, "03-13"),
+    reading("gone", "q4", "", 9, "03-13"),
+]
+identities: list[Row] = [
+    {"workspace_uid": "a", "uid": "i1", "name": "Other", "is_deleted": None},
+    {"workspace_uid": "v4", "uid": "i1", "name": "Ida", "is_deleted": False},
+    {"workspace_uid": "v4", "uid": "i2", "name": "Gone", "is_deleted": True},
+]
+integrations: list[Row] = [
+    integration("a", "i1", "linkedin", "VALID"),
+    integration("a", "i2", "linkedin", "INVALID"),
+    integration("lost", "i1", "gmail", "Valid"),
+    integration("lost", "i1", "slack", "PENDING"),
+    integration(
+        "v4", "i1", "linkedin", "INVALID", is_shared=False, error="Logged out", is_deleted=False,
+        created_at=at("01-01 00:00"), updated_at=at("03-01 10:00"), loaded_at=at("03-02 10:00"),
+    ),
+    integration("v4", "i1", "gmail", "Pending"),
+    integration("v4", "i1", "slack", "LIMIT_REACHED", is_shared=True),
+    integration("v4", "i1", "hubspot", "VALID"),
+    integration("v4", "i1", "maps", None),
+    integration("v4", "i1", "search", "EXPIRED"),
+    integration("v4", "i1", "posts", "INVALID", is_deleted=True),
+    integration("v4", "i2", "linkedin", "INVALID"),
+]  # fmt: skip
 for each in workspaces:
     each["uid"] = each["workspace_uid"]
 
@@ -383,6 +503,9 @@ def warehouse(
     insert(database, JOBS, jobs)
     insert(database, JOB_RESULTS, results)
     insert(database, SYNC_RUNS, syncs)
+    insert(database, QUOTA_READINGS, quota_readings)
+    insert(database, IDENTITIES, identities)
+    insert(database, INTEGRATIONS, integrations)
     create_views(database)
     yield database
     _drop(database)
@@ -429,29 +552,37 @@ def ordered(*expected: tuple[Any, ...]) -> list[tuple[Any, ...]]:
 
 
 def test_workspaces(warehouse: Database) -> None:
-    nothing = (None,) * 4
+    nothing = (None,) * 6
     assert rows(warehouse, "workspaces", "a") == [
         (
             "Acme", "acme", at("01-01 00:00"), [ANNA, BEN], 2, "acme@example.com", "Gold",
-            100, 40, 60, at("02-15 00:00"), at("03-15 00:00"),
+            100, 40, 60, at("02-15 00:00"), at("03-15 00:00"), *nothing,
         )
     ]  # fmt: skip
     assert rows(warehouse, "workspaces", "b") == [
-        ("bolt", "bolt", at("02-02 00:00"), None, 0, None, None, None, *nothing)
+        ("bolt", "bolt", at("02-02 00:00"), None, 0, *[None] * 7, *nothing)
     ]
     assert rows(warehouse, "workspaces", "empty") == [
-        ("Empty", None, None, {"not": "a list"}, 0, None, None, None, None, 7, None, None)
+        ("Empty", None, None, {"not": "a list"}, 0, *[None] * 4, 7, None, None, *nothing)
     ]
     assert rows(warehouse, "workspaces", "odd", "members, members_count") == [([], 0)]
+    four = ("Four", None, at("03-01 10:00"), [CAT, DAN, EVE, FAY], 4, *[None] * 7)
+    assert rows(warehouse, "workspaces", "v4") == [(*four, 1000, 250, 750, 5, 3, 2)]
 
 
 def test_workspace_members(warehouse: Database) -> None:
     anna = ("m1", "anna@example.com", "Anna", "Sample", "Anna Sample", "FR", [{"uid": "x"}])
     assert rows(warehouse, "workspace_members", "a") == [
-        ("Acme", *anna),
-        ("Acme", "m2", None, None, None, "Ben", None, []),
+        ("Acme", *anna, None, None),
+        ("Acme", "m2", None, None, None, "Ben", None, [], None, None),
     ]
-    assert len(view_rows(warehouse, "workspace_members")) == 2
+    assert rows(warehouse, "workspace_members", "v4", "member_id, role, timezone") == [
+        ("m1", "ops", "Europe/Paris"),
+        ("m2", "owner", None),
+        ("m3", None, None),
+        ("m4", None, None),
+    ]
+    assert len(view_rows(warehouse, "workspace_members")) == 6
 
 
 def test_workflows(warehouse: Database) -> None:
@@ -469,6 +600,10 @@ def test_workflows(warehouse: Database) -> None:
     created = at("01-05 00:00")
     assert rows(warehouse, "workflows", "gone") == [
         (None, "w1", "Left", "active", None, created, None)
+    ]
+    # a run that is blocked is no pause
+    assert rows(warehouse, "workflows", "v4") == [
+        ("Four", "w4", "w4", "active", None, at("03-01 10:00"), at("03-04 10:00"))
     ]
     assert rows(warehouse, "workflows", "row", "workflow_id, status") == [
         ("lost", "active"),
@@ -491,6 +626,7 @@ def test_workflow_steps(warehouse: Database) -> None:
         ("Acme", "w2", "Idle", 2, "s2", "Send", None, None, None),
     ]
     assert rows(warehouse, "workflow_steps", "b") == []
+    assert rows(warehouse, "workflow_steps", "v4") == []
     columns = "workflow_id, position, step_id"
     assert rows(warehouse, "workflow_steps", "odd", columns) == [
         ("w2", 1, "s1"),
@@ -509,7 +645,8 @@ def test_jobs(warehouse: Database) -> None:
     def expected(
         flow: tuple[str, str], uid: str, main: str | None, status: tuple[str, str], *rest: Any
     ) -> tuple[Any, ...]:
-        return ("Acme", *flow, uid, f"job {uid}", main, main is not None, False, *status, *rest)
+        first = ("Acme", *flow, uid, f"job {uid}", main, main is not None, False, *status)
+        return (*first, *rest, None, None, True)
 
     profiles, resting, old = ("w1", "Profiles"), ("w4", "Resting"), ("w3", "Old")
     lost = expected(
@@ -580,6 +717,17 @@ def test_jobs(warehouse: Database) -> None:
         ("bolt", "Other", "j1", "failed", 0),
         ("bolt", "Other", "j2", "succeeded", 1),
     ]
+    columns = "job_id, name, main_job_id, is_sub_job, status_group, is_partial, execution_mode"
+    assert rows(warehouse, "jobs", "v4", f"{columns}, has_results") == [
+        ("broken", None, None, False, "failed", False, "LIVE", False),
+        ("j1", None, None, False, "succeeded", False, "ASYNC", True),
+        ("j2", None, None, False, "succeeded", True, "ASYNC", True),
+        ("live", None, None, False, "succeeded", False, "LIVE", False),
+        ("newest", None, None, False, "in_progress", False, "ASYNC", True),
+        ("none", None, None, False, "succeeded", False, "LIVE", False),
+        ("odd", None, None, False, "succeeded", False, "LIVE", False),
+        ("some", None, None, False, "succeeded", True, "LIVE", False),
+    ]
 
 
 def test_jobs_with_odd_flags_times_and_names(warehouse: Database) -> None:
@@ -643,26 +791,44 @@ def test_successful_jobs(warehouse: Database) -> None:
     assert rows(warehouse, "successful_jobs", "a") == ordered(
         (
             *profiles, "j1", "job j1", None, False, "finished", at("02-28 23:30"),
-            at("03-01 00:30"), 3600.0, 3,
+            at("03-01 00:30"), 3600.0, 3, None, None,
         ),
         (
             *profiles, "j3", "job j3", "j2", True, "completed", at("03-02 09:00"),
-            at("03-02 09:10"), 600.0, 2,
+            at("03-02 09:10"), 600.0, 2, None, None,
         ),
         (
             "Acme", "w4", "Resting", "p1", "job p1", None, False, "Finished", at("03-02 05:00"),
-            at("03-02 05:00:30.5"), 30.5, 2,
+            at("03-02 05:00:30.5"), 30.5, 2, None, None,
         ),
         (
             "Acme", "ghost", "Ghost", "g1", "job g1", None, False, "finished", None,
-            at("03-01 23:59:59"), None, None,
+            at("03-01 23:59:59"), None, None, None, None,
         ),
         (
             "Acme", "w3", "Old", "o1", "job o1", None, False, "PARTIAL_SUCCEEDED",
-            at("01-31 23:59"), at("02-01 00:00"), 60.0, 1,
+            at("01-31 23:59"), at("02-01 00:00"), 60.0, 1, None, None,
         ),
     )  # fmt: skip
     assert rows(warehouse, "successful_jobs", "b", "job_id") == [("j2",)]
+    columns = "job_id, is_partial, execution_mode"
+    expected = [
+        ("j1", False, "ASYNC"),
+        ("j2", True, "ASYNC"),
+        ("live", False, "LIVE"),
+        ("none", False, "LIVE"),
+        ("odd", False, "LIVE"),
+        ("some", True, "LIVE"),
+    ]
+    assert rows(warehouse, "successful_jobs", "v4", columns) == expected
+    columns = "job_id, is_partial"
+    found = rows(warehouse, "all_successful_jobs", "v4", columns)
+    assert found == [(uid, is_partial) for uid, is_partial, _ in expected]
+    assert rows(warehouse, "jobs_with_results", "v4", columns) == [
+        ("j1", False),
+        ("j2", True),
+        ("odd", False),
+    ]
 
 
 def test_job_results(warehouse: Database) -> None:
@@ -709,7 +875,7 @@ def test_jobs_with_results(warehouse: Database) -> None:
         (resting, "r6", 0), (ghost, "r7", 0), (old, "r8", 0), (old, "r9", 1),
     ]  # fmt: skip
     assert rows(warehouse, "jobs_with_results", "a") == ordered(
-        *((*of, uid, position, {"n": uid}, at("03-01 00:30")) for of, uid, position in placed)
+        *((*of, uid, position, {"n": uid}, at("03-01 00:30"), None) for of, uid, position in placed)
     )
     columns = "workflow_id, workflow_name, job_id, is_sub_job, status_group, result_id"
     assert rows(warehouse, "jobs_with_results", "b", columns) == [
@@ -806,29 +972,29 @@ def test_all_successful_jobs(warehouse: Database) -> None:
     assert rows(warehouse, "all_successful_jobs", "a") == ordered(
         (
             "Acme", "acme", "w1", "Profiles", "active", "j1", "job j1", None, False,
-            at("02-28 23:30"), at("03-01 00:30"), 3600.0, 3,
+            at("02-28 23:30"), at("03-01 00:30"), 3600.0, 3, None,
         ),
         (
             "Acme", "acme", "w1", "Profiles", "active", "j3", "job j3", "j2", True,
-            at("03-02 09:00"), at("03-02 09:10"), 600.0, 2,
+            at("03-02 09:00"), at("03-02 09:10"), 600.0, 2, None,
         ),
         (
             "Acme", "acme", "w4", "Resting", "paused", "p1", "job p1", None, False,
-            at("03-02 05:00"), at("03-02 05:00:30.5"), 30.5, 2,
+            at("03-02 05:00"), at("03-02 05:00:30.5"), 30.5, 2, None,
         ),
         (
             "Acme", "acme", "ghost", "Ghost", None, "g1", "job g1", None, False, None,
-            at("03-01 23:59:59"), None, None,
+            at("03-01 23:59:59"), None, None, None,
         ),
         (
             "Acme", "acme", "w3", "Old", "archived", "o1", "job o1", None, False,
-            at("01-31 23:59"), at("02-01 00:00"), 60.0, 1,
+            at("01-31 23:59"), at("02-01 00:00"), 60.0, 1, None,
         ),
     )  # fmt: skip
     assert rows(warehouse, "all_successful_jobs", "b") == [
         (
             "bolt", "bolt", "w1", "Other", "active", "j2", "job j2", None, False,
-            at("03-02 08:00"), at("03-02 08:00:20"), 20.0, 1,
+            at("03-02 08:00"), at("03-02 08:00:20"), 20.0, 1, None,
         )
     ]  # fmt: skip
 
@@ -972,24 +1138,26 @@ def test_automation_health(warehouse: Database) -> None:
     assert rows(warehouse, "automation_health", "a") == [
         (
             "Acme", 2, 1, 1, 1, 12, 4, 2, 3, 0.666666667, 0.6, 6, at("03-04 12:00"),
-            at("03-02 05:00:30.5"), 60, at("03-05 01:30"),
+            at("03-02 05:00:30.5"), 60, at("03-05 01:30"), None,
         )
     ]  # fmt: skip
     assert rows(warehouse, "automation_health", "b") == [
         (
             "bolt", 3, 0, 0, 0, 2, 1, 1, 0, 0.5, 0.5, 1, at("03-02 08:00"), at("03-02 08:00:20"),
-            None, at("03-02 13:00"),
+            None, at("03-02 13:00"), None,
         )
     ]  # fmt: skip
     zeros = (0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, None, None)
-    assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None)]
-    gone = [("configured gone", 1, *zeros[1:], None, None)]
+    assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None)]
+    gone = [("configured gone", 1, *zeros[1:], None, None, None)]
     assert rows(warehouse, "automation_health", "gone") == gone
+    columns = "active_workflows, paused_workflows, runs, succeeded_runs, tasks_left, credits_left"
+    assert rows(warehouse, "automation_health", "v4", columns) == [(1, 0, 8, 6, None, 750)]
     for zone in ZONES:
         assert rows(warehouse, "automation_health", "long", zone=zone) == [
             (
                 "Long", 0, 0, 0, 1, 5, 3, 2, 0, 0.6, 0.75, 7, at("03-20 00:00"),
-                at("03-20 00:30"), None, None,
+                at("03-20 00:30"), None, None, None,
             )
         ]  # fmt: skip
 
@@ -1024,6 +1192,17 @@ def test_results_reconciliation(warehouse: Database) -> None:
         ("Other", "j1", False, at("03-01 01:00:10"), None, "not_loaded"),
         ("Other", "j2", False, at("03-02 08:00:20"), 0, "equal"),
     ]
+    columns = "job_id, records_processed, results_loaded, difference, state"
+    assert rows(warehouse, "results_reconciliation", "v4", columns) == [
+        ("broken", None, 0, None, "not_loaded"),
+        ("j1", 1, 1, 0, "equal"),
+        ("j2", 2, 1, -1, "missing"),
+        ("live", 5, 0, None, "not_loaded"),
+        ("newest", None, 0, None, "not_loaded"),
+        ("none", 0, 0, None, "not_loaded"),
+        ("odd", 2, 1, None, "not_loaded"),
+        ("some", 3, 0, None, "not_loaded"),
+    ]
 
 
 def test_sync_freshness(warehouse: Database) -> None:
@@ -1044,6 +1223,53 @@ def test_sync_freshness(warehouse: Database) -> None:
     assert rows(warehouse, "sync_freshness", "gone") == [
         ("configured gone", "jobs", None, None, None, "failed", 1)
     ]
+
+
+def test_credit_usage(warehouse: Database) -> None:
+    february = (at("02-15 12:00"), at("12-31 00:00"))
+    march, may = (at("03-15 12:00"), february[1]), (at("05-15 12:00"), february[1])
+    for zone in ZONES:
+        assert rows(warehouse, "credit_usage", "a", zone=zone) == ordered(
+            (day("03-01"), "Acme", "tasks", None, None, 40, 100, 60, *february, "plan q1"),
+            (day("03-02"), "Acme", "tasks", 15, 1, 55, 100, 45, *february, "plan q2"),
+            (day("03-05"), "Acme", "tasks", -5, 3, 50, 100, 50, *february, "plan q3"),
+            (day("03-14"), "Acme", "tasks", 40, 9, 90, 100, 10, *february, "plan q4"),
+            (day("03-15"), "Acme", "tasks", 5 + 7, 1, 7, 100, 93, *march, "plan q6"),
+            (day("05-20"), "Acme", "tasks", 3, 66, 3, 100, 97, *may, "plan q7"),
+            (day("05-21"), "Acme", "tasks", 0, 1, 3, 100, 97, *may, "plan q8"),
+        )
+    columns = "day, workspace_name, unit, used, days_covered, used_in_month, plan_name"
+    assert rows(warehouse, "credit_usage", "v4", columns) == [
+        (day("03-02"), "Four", "credits", None, None, 20, "plan q2"),
+        (day("03-02"), "Four", "tasks", None, None, 10, "plan q1"),
+        (day("03-03"), "Four", "credits", 5, 1, 25, "plan q3"),
+    ]
+    assert rows(warehouse, "credit_usage", "gone", columns) == [
+        (day("03-15"), None, "tasks", 2, None, 2, "plan q2"),
+        (day("03-16"), None, "tasks", None, 1, 9, "plan q3"),
+    ]
+
+
+def test_integration_health(warehouse: Database) -> None:
+    def expected(permalink: str, status: str | None, needs: str, *rest: Any) -> tuple[Any, ...]:
+        name = permalink.title()
+        return ("Four", "i1", "Ida", permalink, name, status, needs, *(rest or (None,) * 4))
+
+    assert rows(warehouse, "integration_health", "v4") == ordered(
+        expected(
+            "linkedin", "INVALID", "log in again", False, "Logged out", at("03-01 10:00"),
+            at("03-02 10:00"),
+        ),
+        expected("gmail", "Pending", "finish connecting"),
+        expected(
+            "slack", "LIMIT_REACHED", "wait for the limit or spread the load", True, *(None,) * 3
+        ),
+        expected("maps", None, "look at it"),
+        expected("search", "EXPIRED", "look at it"),
+    )  # fmt: skip
+    columns = "workspace_name, identity_id, identity_name, integration"
+    assert rows(warehouse, "integration_health", "a", columns) == [("Acme", "i2", None, "linkedin")]
+    assert rows(warehouse, "integration_health", "lost", columns) == [(None, "i1", None, "slack")]
 
 
 # -- all views

@@ -21,6 +21,7 @@
 --   finished_at: end, in UTC
 --   duration_seconds: from start to end, in seconds
 --   records_processed: records that it brought, as the API counts them
+--   is_partial: it succeeded for a part of its inputs only; null where the API does not tell (v3)
 
 with jobs as (
     select * from captaindata_views.successful_jobs
@@ -41,7 +42,8 @@ joined as (
         jobs.started_at,
         jobs.finished_at,
         jobs.duration_seconds,
-        jobs.records_processed
+        jobs.records_processed,
+        jobs.is_partial
     from jobs
     left join captaindata_views.workspaces as workspaces
         on jobs.workspace_id = workspaces.workspace_id
@@ -65,5 +67,6 @@ select
     started_at,
     finished_at,
     duration_seconds,
-    records_processed
+    records_processed,
+    is_partial
 from joined

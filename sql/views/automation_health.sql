@@ -22,8 +22,9 @@
 --   records_processed: records of main runs that succeeded, as the API counts them
 --   last_run_at: run_at of the newest main run, in UTC
 --   last_success_at: end of the last success of a main run, in UTC
---   tasks_left: quota left, in tasks
+--   tasks_left: quota left, in tasks; null in API v4, which counts credits
 --   last_sync_at: end of the last sync that did not fail, in UTC
+--   credits_left: quota left, in credits; null in API v3, which counts tasks
 
 with workspaces as (
     select * from captaindata_views.workspaces
@@ -106,7 +107,8 @@ joined as (
         workflows.last_run_at,
         workflows.last_success_at,
         workspaces.tasks_left,
-        syncs.last_sync_at
+        syncs.last_sync_at,
+        workspaces.credits_left
     from known
     left join workspaces
         on known.workspace_id = workspaces.workspace_id
@@ -137,5 +139,6 @@ select
     last_run_at,
     last_success_at,
     tasks_left,
-    last_sync_at
+    last_sync_at,
+    credits_left
 from joined

@@ -29,6 +29,9 @@
 --   inputs: inputs that it was given
 --   records_processed: records that it brought, as the API counts them
 --   error_message: what went wrong
+--   is_partial: it succeeded for a part of its inputs only; null where the API does not tell (v3)
+--   execution_mode: LIVE or ASYNC, as the API tells it; null where it does not (v3)
+--   has_results: its results can be fetched; false for a LIVE run, whose outputs went to its caller
 
 with source as (
     select * from captaindata.jobs
@@ -83,7 +86,10 @@ renamed as (
         end as duration_seconds,
         source.number_inputs as inputs,
         coalesce(source.row_count, source.total_row_count) as records_processed,
-        source.error_message
+        source.error_message,
+        source.is_partial,
+        source.execution_mode,
+        coalesce(source.has_results, true) as has_results
     from source
     left join captaindata.workflows as workflows
         on
@@ -112,5 +118,8 @@ select
     duration_seconds,
     inputs,
     records_processed,
-    error_message
+    error_message,
+    is_partial,
+    execution_mode,
+    has_results
 from renamed

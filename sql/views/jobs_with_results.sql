@@ -24,6 +24,8 @@
 --   position: place among the job's results, from 0
 --   data: the record, JSON as the API gave it
 --   created_at: when the record was extracted, else when its job finished, in UTC
+--   is_partial: the job succeeded for a part of its inputs only; null where the API does not tell
+--     (v3) or the job is not known
 
 with results as (
     select * from captaindata_views.job_results
@@ -51,7 +53,8 @@ joined as (
         results.result_id,
         results.position,
         results.data,
-        results.created_at
+        results.created_at,
+        jobs.is_partial
     from results
     left join jobs
         on
@@ -76,5 +79,6 @@ select
     result_id,
     position,
     data,
-    created_at
+    created_at,
+    is_partial
 from joined

@@ -13,7 +13,7 @@
 --   workflow_name: name of the workflow
 --   succeeded_runs: main runs that succeeded
 --   records_processed: their records, as the API counts them
---   results_loaded: their results in the warehouse
+--   results_loaded: their results in the warehouse; those of LIVE runs can't be fetched
 
 with runs as (
     select

@@ -19,7 +19,8 @@
 --   results_loaded: its results in the warehouse
 --   difference: results_loaded - records_processed; null where state is unknown or not_loaded
 --   state: equal; missing: fewer results than records; surplus: more; unknown: the API gives no
---     count; not_loaded: the job did not succeed, so its results were not fetched
+--     count; not_loaded: the job did not succeed, so its results were not fetched, or they can't be
+--     fetched (a LIVE run: has_results is false in jobs)
 
 with jobs as (
     select * from captaindata_views.jobs
@@ -47,6 +48,7 @@ joined as (
         jobs.status_group,
         jobs.finished_at,
         jobs.records_processed,
+        jobs.has_results,
         coalesce(results.results_loaded, 0) as results_loaded
     from jobs
     full outer join results
@@ -59,6 +61,7 @@ compared as (
     select
         *,
         case
+            when not has_results then 'not_loaded'
             when status_group <> 'succeeded' and results_loaded = 0 then 'not_loaded'
             when records_processed is null then 'unknown'
             when results_loaded < records_processed then 'missing'

@@ -18,6 +18,8 @@
 --   finished_at: end, in UTC
 --   duration_seconds: from start to end, in seconds
 --   records_processed: records that it brought, as the API counts them
+--   is_partial: it succeeded for a part of its inputs only; null where the API does not tell (v3)
+--   execution_mode: LIVE or ASYNC, as the API tells it; null where it does not (v3)
 
 with jobs as (
     select * from captaindata_views.jobs
@@ -41,5 +43,7 @@ select
     started_at,
     finished_at,
     duration_seconds,
-    records_processed
+    records_processed,
+    is_partial,
+    execution_mode
 from successful

@@ -10,11 +10,12 @@
 --   workflow_id: UID of the workflow
 --   name: name
 --   status: derived, for the API tells none. archived: no longer listed; paused: its newest main
---     run (by run_at) stands at paused; active: all others
---   steps: steps in their order, a JSON array as the API lists them
---   created_at: creation, in UTC
---   updated_at: when the connector last saw its definition change, in UTC; the API does not tell
---     when it was changed
+--     run (by run_at) stands at paused, which a BLOCKED run of API v4 does not; active: all others
+--   steps: steps in their order, a JSON array as the API lists them; null in API v4, which has none
+--   created_at: creation, in UTC; in API v4, where a workflow is an action, creation of its first
+--     run seen
+--   updated_at: in UTC, in API v3 when the connector last saw its definition change, for the API
+--     does not tell when it was changed; in API v4 creation of its newest run seen
 
 with source as (
     select * from captaindata.workflows
@@ -56,7 +57,7 @@ renamed as (
         end as status,
         cast(source.steps as json) as steps,
         source.created_at,
-        source.loaded_at as updated_at
+        coalesce(source.updated_at, source.loaded_at) as updated_at
     from source
     left join captaindata.workspaces as workspaces
         on source.workspace_uid = workspaces.workspace_uid

@@ -14,6 +14,9 @@
 --   full_name: first and last name, as the API gives it
 --   country: country code
 --   accounts: connected accounts of the user, a JSON array as the API gives it
+--   role: role in the workspace, the first where there are several; null where the API does not
+--     tell
+--   timezone: time zone of the user; null where the API does not tell
 
 with source as (
     select * from captaindata_views.workspaces
@@ -38,7 +41,9 @@ renamed as (
         (member ->> 'last_name') as last_name,
         (member ->> 'full_name') as full_name,
         (member ->> 'country') as country,
-        (member -> 'accounts') as accounts
+        (member -> 'accounts') as accounts,
+        coalesce((member ->> 'role'), ((member -> 'roles') ->> 0)) as role,
+        (member ->> 'timezone') as timezone
     from members
 )
 
@@ -51,5 +56,7 @@ select
     last_name,
     full_name,
     country,
-    accounts
+    accounts,
+    role,
+    timezone
 from renamed

@@ -14,11 +14,17 @@
 --   members_count: number of members
 --   email: contact of the workspace
 --   plan_name: plan
---   tasks_max: quota of the month, in tasks
+--   tasks_max: quota of the month, in tasks, in which API v3 counts; null where credits are told
 --   tasks_used: quota used up, in tasks
 --   tasks_left: quota left, in tasks
 --   quota_month_started_at: start of the quota's month, in UTC
 --   quota_month_ends_at: end of the quota's month, in UTC
+--   credits_max: quota of the month, in credits, in which API v4 counts; null where tasks are told
+--   credits_used: quota used up, in credits
+--   credits_left: quota left, in credits
+--   identities_included: identities that the plan includes; null where the API does not tell (v3)
+--   identities_synced: identities in use
+--   identities_remaining: identities that may still be added
 
 with source as (
     select * from captaindata.workspaces
@@ -52,7 +58,13 @@ renamed as (
         source.tasks_used,
         source.tasks_left,
         source.current_month_start as quota_month_started_at,
-        source.current_month_end as quota_month_ends_at
+        source.current_month_end as quota_month_ends_at,
+        source.credits_max,
+        source.credits_used,
+        source.credits_left,
+        source.identities_included,
+        source.identities_synced,
+        source.identities_remaining
     from source
     left join oldest_workflows
         on source.workspace_uid = oldest_workflows.workspace_uid
@@ -71,5 +83,11 @@ select
     tasks_used,
     tasks_left,
     quota_month_started_at,
-    quota_month_ends_at
+    quota_month_ends_at,
+    credits_max,
+    credits_used,
+    credits_left,
+    identities_included,
+    identities_synced,
+    identities_remaining
 from renamed

@@ -1,7 +1,8 @@
 """Writes `sql/dbt/models/sources.yml`: `python -m tests.support.dbt_sources`.
 
 Columns come from the tables and the views themselves, descriptions from the READMEs and the views'
-headers; which data tests there are is told here.
+headers; which data tests there are is told here. Tables that many warehouses lack have none, nor
+have the views on them: a data test of what is not there is an error.
 """
 
 from __future__ import annotations
@@ -76,8 +77,16 @@ class Entry:
 
 _OUTCOMES = Accepted(("loaded", "stopped_early", "partly_loaded", "failed"))
 _WORKFLOW_STATUS = Accepted(("active", "paused", "archived"))
-_JOB_STATUS = ("pending", "running", "paused", "stopped", "shutdown", "warning")
-_SUCCESS = ("finished", "completed")
+_JOB_STATUS = (
+    *("pending", "running", "paused", "stopped", "shutdown", "warning"),
+    *("CREATED", "INVALID", "QUEUED", "SCHEDULED", "BLOCKED", "RUNNING", "STOPPED", "FAILED"),
+)
+_SUCCESS = ("finished", "completed", "SUCCEEDED", "PARTIAL_SUCCEEDED")
+OPTIONAL = frozenset(
+    table.name for table in (*tables.EXTRA_TABLES, tables.QUOTA_READINGS, tables.CHECKPOINTS)
+)
+"""Tables that are not in each warehouse: those that are off until they are selected, those of one
+version of the API, and those that an older connector does not fill."""
 
 # -- raw tables --------------------------------------------------------------------------------
 
@@ -198,14 +207,19 @@ RAW_CONFIG = {
 }
 
 
+COLUMNS = "# The tables, column by column\n"
+
+
 def raw_tables() -> Sequence[Table]:
     """All tables of the connector."""
     return [each for each in vars(tables).values() if isinstance(each, Table)]
 
 
 def raw_entries() -> Iterator[Entry]:
+    details = (ROOT / "sql" / "README.md").read_text(encoding="utf-8")
     described = _described_tables((ROOT / "README.md").read_text(encoding="utf-8"))
-    meanings = _described_columns((ROOT / "sql" / "README.md").read_text(encoding="utf-8"))
+    described |= _openings(details)
+    meanings = _described_columns(details)
     for table in raw_tables():
         names = [*table.columns, *([DELETE_MARK] if table.has_delete_mark else [])]
         columns = {name: _meaning(table.name, name, meanings) for name in names}
@@ -214,6 +228,9 @@ def raw_entries() -> Iterator[Entry]:
             raise ValueError(f"README.md or sql/README.md lacks {table.name}: {missing}")
         if table.name != tables.JOB_RESULTS.name:  # its files are loaded as they are
             columns |= DLT_COLUMNS
+        if table.name in OPTIONAL:
+            yield Entry(name=table.name, description=described[table.name], columns=columns)
+            continue
         yield Entry(
             name=table.name,
             description=described[table.name],
@@ -232,10 +249,22 @@ def _described_tables(readme: str) -> dict[str, str]:
     return dict(rows)
 
 
+def _openings(readme: str) -> dict[str, str]:
+    """Tables whose section opens with what a row is, to that paragraph."""
+    _, _, readme = readme.partition(COLUMNS)
+    found = re.findall(r"^## (\w+)\n\n(One row per .+?)\n\n", readme, re.DOTALL | re.MULTILINE)
+    return {name: _plain(text) for name, text in found}
+
+
+def _plain(markdown: str) -> str:
+    """Without line breaks and links."""
+    return re.sub(r"\[(.+?)\]\(.+?\)", r"\1", " ".join(markdown.split()))
+
+
 def _described_columns(readme: str) -> dict[str, dict[str, str]]:
     """Table to column to meaning."""
     found: dict[str, dict[str, str]] = {}
-    _, _, readme = readme.partition("# The tables, column by column\n")
+    _, _, readme = readme.partition(COLUMNS)
     for name, text in re.findall(r"^#+ (\w+)\n(.*?)(?=\n#+ |\Z)", readme, re.DOTALL | re.MULTILINE):
         rows = re.findall(r"^\| (`.+?) \|.*?\| *(.*?) *\|$", text, re.MULTILINE)
         found[name] = {
@@ -281,7 +310,12 @@ VIEW_RELATED = {
 
 
 def view_entries() -> Iterator[Entry]:
+    optional = optional_views()
     for view in load_views():
+        if view.name in optional:
+            text = f"{view.question} {view.grain}"
+            yield Entry(name=view.name, description=text, columns=view.columns)
+            continue
         key = identifying(view)
         anywhere = {name: a for name, a in ACCEPTED_ANYWHERE.items() if name in view.columns}
         yield Entry(
@@ -293,6 +327,15 @@ def view_entries() -> Iterator[Entry]:
             related=VIEW_RELATED.get(view.name, ()),
             accepted=anywhere | VIEW_ACCEPTED.get(view.name, {}),
         )
+
+
+def optional_views() -> frozenset[str]:
+    """Views that are not in each warehouse, for they read what may be missing."""
+    found: set[str] = set()
+    for view in load_views():  # each after those that it reads
+        if view.tables & OPTIONAL or view.views & found:
+            found.add(view.name)
+    return frozenset(found)
 
 
 def identifying(view: ViewDefinition) -> tuple[str, ...]:

@@ -8,11 +8,19 @@ from typing import Any
 
 import duckdb
 
-from captaindata_source.tables import LEDGER, SYNC_RUNS, TABLES, ColumnType, Table
+from captaindata_source.tables import (
+    CHECKPOINTS,
+    LEDGER,
+    QUOTA_READINGS,
+    SELECTABLE,
+    SYNC_RUNS,
+    ColumnType,
+    Table,
+)
 from captaindata_source.views.definitions import ViewDefinition, load_views, views_schema
 from tests.support.databases import Database, DuckDb, Row
 
-RAW_TABLES = (*TABLES, SYNC_RUNS, LEDGER)
+RAW_TABLES = (*SELECTABLE, QUOTA_READINGS, CHECKPOINTS, SYNC_RUNS, LEDGER)
 TYPES: Mapping[str, Mapping[ColumnType, str]] = {
     "duckdb": {
         "text": "VARCHAR",
@@ -49,6 +57,17 @@ def create_raw_tables(database: Database, *, json_type: str | None = None) -> No
     types = {**TYPES[database.name]}
     types["json"] = json_type or types["json"]
     database.execute(";".join(_create(table, types) for table in RAW_TABLES))
+
+
+def renew(database: Database, *tables: Table) -> None:
+    """Makes tables anew, empty, whether a sync made them or not; views on them may be gone."""
+    types = TYPES[database.name]
+    database.execute(
+        ";".join(
+            f"drop table if exists {table.name} cascade; {_create(table, types)}"
+            for table in tables
+        )
+    )
 
 
 def insert(database: Database, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -15,10 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from captaindata_source import after_load
 from captaindata_source.sandbox import Sandbox, World
+from captaindata_source.tables import IDENTITIES, INTEGRATIONS, QUOTA_READINGS
 from captaindata_source.views.definitions import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row
 from tests.support.harness import Harness
+from tests.support.raw_tables import insert, renew
+from tests.support.results import opened
 
 PATH = Path(__file__).parents[2] / "sql" / "README.md"
 CHAPTER = re.compile(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", re.MULTILINE | re.DOTALL)
@@ -31,6 +35,21 @@ KINDS = {
     "entities": (*ENTITIES.split(", "), "job_results"),
     "joins": ("jobs_with_results", "workflow_performance", "all_successful_jobs"),
 }
+READINGS = {
+    "2025-12-31": 52804,
+    "2026-01-02": 955,
+    "2026-01-09": 10210,
+    "2026-01-12": 13912,
+    "2026-01-13": 14940,
+}
+"""Day to the tasks that were used in its month until then."""
+BROKEN = {
+    ("Ada Sample", "linkedin"): ("INVALID", "Session expired"),
+    ("Ada Sample", "gmail"): ("VALID", None),
+    ("Bram Sample", "linkedin"): ("LIMIT_REACHED", None),
+    ("Bram Sample", "salesnavigator"): ("PENDING", None),
+}
+"""Identity and integration to its status and error."""
 
 
 def chapters(text: str) -> dict[str, str]:
@@ -54,6 +73,43 @@ def load_sandbox(database: Database, folder: Path) -> None:
         harness.sync()
     finally:
         sandbox.stop()
+    add_samples(database, world.workspaces[0].uid)
+
+
+def add_samples(database: Database, workspace: str) -> None:
+    """Adds what a sync of a day does not bring: a history of the quota, and broken integrations."""
+    renew(database, QUOTA_READINGS, IDENTITIES, INTEGRATIONS)
+    insert(database, QUOTA_READINGS, [_reading(workspace, *each) for each in READINGS.items()])
+    names = sorted({name for name, _ in BROKEN})
+    key = {"workspace_uid": workspace}
+    insert(database, IDENTITIES, [{**key, "uid": name, "name": name} for name in names])
+    integrations = [
+        {
+            **key,
+            "identity_uid": name,
+            "integration_permalink": permalink,
+            "status": status,
+            "error": error,
+            "updated_at": "2026-01-12T08:30:00Z",
+        }
+        for (name, permalink), (status, error) in BROKEN.items()
+    ]
+    insert(database, INTEGRATIONS, integrations)
+    with opened(database) as connected:
+        after_load.refresh(connected, database.dataset)
+
+
+def _reading(workspace: str, day: str, used: int) -> Row:
+    return {
+        "workspace_uid": workspace,
+        "uid": day,
+        "read_at": f"{day}T06:00:00Z",
+        "unit": "tasks",
+        "quota_used": used,
+        "quota_max": 60000,
+        "quota_left": 60000 - used,
+        "current_month_start": f"{day[:7]}-01T00:00:00Z",
+    }
 
 
 def with_headers(text: str) -> str:

@@ -23,6 +23,11 @@ GROUPS = {
     "paused": "in_progress",
 }
 COUNTED = ("succeeded", "failed", "stopped", "in_progress", "unknown")
+ONLY_V4 = (
+    *("credits_max", "credits_used", "credits_left"),
+    *("identities_included", "identities_synced", "identities_remaining"),
+)
+"""Columns of workspaces that API v3 does not tell."""
 Key = tuple[str, str]
 
 
@@ -78,6 +83,7 @@ class ViewOracle:
                 "workspace_name": workspace["name"],
                 "member_id": member["uid"],
                 **{name: member[name] for name in fields},
+                **dict.fromkeys(("role", "timezone")),
             }
             for uid, workspace in self._oracle.workspaces.items()
             for member in workspace["members"]
@@ -98,6 +104,7 @@ class ViewOracle:
                 ),
                 "quota_month_started_at": _utc(workspace["current_month_start"]),
                 "quota_month_ends_at": _utc(workspace["current_month_end"]),
+                **dict.fromkeys(ONLY_V4),
             }
             for uid, workspace in self._oracle.workspaces.items()
         ]
@@ -106,7 +113,7 @@ class ViewOracle:
         same = (
             *("workspace_id", "workspace_name", "workflow_id", "workflow_name", "job_id"),
             *("main_job_id", "is_sub_job", "started_at", "finished_at", "duration_seconds"),
-            "records_processed",
+            *("records_processed", "is_partial"),
         )
         return [
             {
@@ -278,6 +285,7 @@ class ViewOracle:
             "last_run_at": newest,
             "last_success_at": max(run["finished_at"] or run["run_at"] for run in successes),
             "tasks_left": self._oracle.workspaces[workspace]["tasks_left"],
+            "credits_left": None,
         }
 
     def _reconciled(self, job: Row, loaded: int) -> Row:
@@ -326,6 +334,9 @@ class ViewOracle:
             "inputs": row["number_inputs"],
             "records_processed": row["row_count"],
             "error_message": row["error_message"],
+            "is_partial": None,
+            "execution_mode": None,
+            "has_results": True,
         }
 
     def _names(self, workspace: str, workflow: str) -> Row:

@@ -1,0 +1,106 @@
+-- credit_usage: what each workspace used of its quota, day by day
+--
+-- Grain: One row per UTC day, workspace and unit (day, workspace_id, unit) with a reading of the
+--   quota, of which a sync makes one. Of a day's readings the last counts, and where the quota's
+--   month began anew on that day, also the last one before that.
+-- Question: How fast are credits or tasks used up, and how many are left?
+-- Needs: captaindata.quota_readings, captaindata.workspaces
+--
+-- Columns:
+--   day: UTC day of the reading
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   unit: what the quota counts: tasks (API v3) or credits (API v4)
+--   used: units used since the reading before: the difference to the last one in the same month of
+--     the quota, or all that was used in a month that began since; null where neither is known, as
+--     for the first reading of all. Negative, as it came, where the vendor took usage back. What
+--     was used between the last reading of a month and its end is in no row
+--   days_covered: days since the reading before, which used is about: the usage of days without a
+--     reading is on the next day that has one; null for the first day
+--   used_in_month: units used in the quota's month, as of the day's last reading
+--   quota_max: quota of the month, in units
+--   quota_left: quota left, in units
+--   quota_month_started_at: start of the quota's month, in UTC
+--   quota_month_ends_at: end of the quota's month, in UTC
+--   plan_name: plan
+
+with source as (
+    select
+        *,
+        cast((read_at at time zone 'UTC') as date) as day
+    from captaindata.quota_readings
+    where read_at is not null
+),
+
+compared as (
+    select
+        *,
+        min(read_at) over (partition by workspace_uid, unit) as first_read_at,
+        row_number() over (
+            partition by workspace_uid, unit, current_month_start
+            order by read_at, uid collate "C"
+        ) as place_in_month,
+        lag(quota_used) over (
+            partition by workspace_uid, unit, current_month_start
+            order by read_at, uid collate "C"
+        ) as used_before,
+        row_number() over (
+            partition by workspace_uid, unit, day
+            order by read_at desc, current_month_start desc nulls last, uid collate "C" desc
+        ) as newest_of_day_first
+    from source
+),
+
+readings as (
+    select
+        *,
+        case
+            when place_in_month > 1 then quota_used - used_before
+            when current_month_start > first_read_at then quota_used
+        end as used
+    from compared
+),
+
+days as (
+    select
+        day,
+        workspace_uid,
+        unit,
+        cast(sum(used) as bigint) as used,
+        cast(
+            day - lag(day) over (partition by workspace_uid, unit order by day) as bigint
+        ) as days_covered,
+        max(quota_used) filter (where newest_of_day_first = 1) as used_in_month,
+        max(quota_max) filter (where newest_of_day_first = 1) as quota_max,
+        max(quota_left) filter (where newest_of_day_first = 1) as quota_left,
+        max(current_month_start) filter (where newest_of_day_first = 1) as quota_month_started_at,
+        max(current_month_end) filter (where newest_of_day_first = 1) as quota_month_ends_at,
+        max(plan_name) filter (where newest_of_day_first = 1) as plan_name
+    from readings
+    group by day, workspace_uid, unit
+),
+
+joined as (
+    select
+        days.*,
+        days.workspace_uid as workspace_id,
+        coalesce(workspaces.name, workspaces.configured_name) as workspace_name
+    from days
+    left join captaindata.workspaces as workspaces
+        on days.workspace_uid = workspaces.workspace_uid
+)
+
+select
+    day,
+    workspace_id,
+    workspace_name,
+    unit,
+    used,
+    days_covered,
+    used_in_month,
+    quota_max,
+    quota_left,
+    quota_month_started_at,
+    quota_month_ends_at,
+    plan_name
+from joined

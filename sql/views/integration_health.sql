@@ -1,0 +1,73 @@
+-- integration_health: integrations that don't work, and what to do about them
+--
+-- Grain: One row per workspace, identity and integration (workspace_id, identity_id, integration)
+--   whose status is not VALID, or not told; without integrations and identities that are gone. An
+--   integration that identities share has a row for each.
+-- Question: Which identities have an integration that needs attention, and what does it need?
+-- Needs: captaindata.integrations, captaindata.identities, captaindata.workspaces
+--
+-- Columns:
+--   workspace_id: workspace
+--   workspace_name: name of the workspace
+--   identity_id: UID of the identity
+--   identity_name: name of the identity; null where the identity is not known
+--   integration: the integration as it is called in Captain Data's addresses
+--   integration_name: name of the integration
+--   status: status as the API tells it: INVALID, PENDING, LIMIT_REACHED or another
+--   needs: what to do: log in again (INVALID), finish connecting (PENDING), wait for the limit or
+--     spread the load (LIMIT_REACHED), look at it (any other)
+--   is_shared: it is shared between identities
+--   error: what the API says is wrong
+--   changed_at: last change that the API tells, in UTC
+--   loaded_at: when its row was last written, in UTC
+
+with integrations as (
+    select * from captaindata.integrations
+    where not coalesce(is_deleted, false)
+),
+
+joined as (
+    select
+        integrations.workspace_uid as workspace_id,
+        coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        integrations.identity_uid as identity_id,
+        identities.name as identity_name,
+        integrations.integration_permalink as integration,
+        integrations.name as integration_name,
+        integrations.status,
+        case upper(integrations.status)
+            when 'INVALID' then 'log in again'
+            when 'PENDING' then 'finish connecting'
+            when 'LIMIT_REACHED' then 'wait for the limit or spread the load'
+            else 'look at it'
+        end as needs,
+        integrations.is_shared,
+        integrations.error,
+        integrations.updated_at as changed_at,
+        integrations.loaded_at
+    from integrations
+    left join captaindata.identities as identities
+        on
+            integrations.workspace_uid = identities.workspace_uid
+            and integrations.identity_uid = identities.uid
+    left join captaindata.workspaces as workspaces
+        on integrations.workspace_uid = workspaces.workspace_uid
+    where
+        coalesce(upper(integrations.status), '') <> 'VALID'
+        and not coalesce(identities.is_deleted, false)
+)
+
+select
+    workspace_id,
+    workspace_name,
+    identity_id,
+    identity_name,
+    integration,
+    integration_name,
+    status,
+    needs,
+    is_shared,
+    error,
+    changed_at,
+    loaded_at
+from joined
