@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from captaindata_source.api import VERSIONS, sibling_url
 from captaindata_source.database import DUCKDB, POSTGRES, connected, require_writable
 from captaindata_source.errors import ApiError, AuthError
 from captaindata_source.http import RetryPolicy
@@ -17,6 +18,7 @@ __all__ = ["Verdict", "as_text", "check"]
 
 RETRY_SECONDS = 10.0
 """People wait for the verdict."""
+KEY_REFUSED = 401
 OK = "ok"
 FAILED = "failed"
 
@@ -60,10 +62,15 @@ def _check_api(settings: Settings) -> Iterator[Verdict]:
             try:
                 probe.call()
             except ApiError as error:
-                what = f"endpoint {probe.name}"
+                what, remedy = f"endpoint {probe.name}", str(error)
                 if number == 0 and isinstance(error, AuthError):
-                    what = "key accepted" if error.status == 401 else "project known"
-                yield Verdict(workspace=settings.name, what=what, is_ok=False, remedy=str(error))
+                    what = "key accepted" if error.status == KEY_REFUSED else "project known"
+                    if other := _version_that_works(settings):
+                        remedy = (
+                            f"The key works with API {other}: set api_version to {other!r} for "
+                            f"this workspace ({error})"
+                        )
+                yield Verdict(workspace=settings.name, what=what, is_ok=False, remedy=remedy)
                 if number == 0:
                     return
             else:
@@ -73,6 +80,27 @@ def _check_api(settings: Settings) -> Iterator[Verdict]:
                 yield Verdict(workspace=settings.name, what=f"endpoint {probe.name}", is_ok=True)
     finally:
         api.close()
+
+
+def _version_that_works(settings: Settings) -> str | None:
+    """Another version of the API, of the same vendor or on the same host, that takes the key."""
+    for other in VERSIONS:
+        url = sibling_url(settings.url, settings.api_version, other)
+        if other == settings.api_version or url is None:
+            continue
+        api = connect(
+            replace(settings, api_version=other, base_url=url),
+            retry=RetryPolicy(deadline=RETRY_SECONDS),
+        )
+        try:
+            next(iter(api.probes())).call()
+        except ApiError:
+            continue
+        else:
+            return other
+        finally:
+            api.close()
+    return None
 
 
 def _check_destination(settings: Settings, options: SyncOptions) -> Verdict:

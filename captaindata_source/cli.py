@@ -16,7 +16,7 @@ from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.files import OWNER_ONLY
 from captaindata_source.logs import quiet_dlt
 from captaindata_source.remedies import message_of
-from captaindata_source.tables import TABLES
+from captaindata_source.tables import SELECTABLE
 
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
@@ -99,7 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--table",
         action="append",
         default=[],
-        choices=[table.name for table in TABLES],
+        choices=[table.name for table in SELECTABLE],
         help="load this table only (repeatable)",
     )
     sync.add_argument(
@@ -235,7 +235,9 @@ def _sync(options: argparse.Namespace) -> int:
             more=aftermath.as_dict(),
         )
     else:
-        tables = list(dict.fromkeys(options.table)) or [table.name for table in TABLES]
+        tables = list(dict.fromkeys(options.table)) or [
+            table.name for table in SELECTABLE if table.name in how.wanted
+        ]
         text = "\n".join(
             filter(None, [report.as_text(reports, tables=tables), aftermath.as_text()])
         )

@@ -24,6 +24,7 @@ WORKSPACE_OPTIONS = frozenset(field.name for field in dataclasses.fields(Setting
     "full_refresh"
 }
 LOAD_OPTIONS = (
+    "extra_tables",
     "package_max_results",
     "package_max_minutes",
     "create_views",
@@ -44,14 +45,17 @@ class _Options(BaseConfiguration):
     api_key: TSecretStrValue | None = None
     project_uid: str | None = None
     workspace_name: str | None = None
+    api_version: str | None = None
     base_url: str | None = None
     result_statuses: list[str] | None = None
     max_parallel_requests: int | None = None
     requests_per_minute: int | None = None
     details_max_age_days: float | None = None
+    lookback_days: float | None = None
     exclude_fields: list[str] | None = None
     hash_fields: list[str] | None = None
     hash_salt: TSecretStrValue | None = None
+    extra_tables: list[str] = dataclasses.field(default_factory=list)
     package_max_results: int = 200_000
     package_max_minutes: float = 5.0
     create_views: bool = True

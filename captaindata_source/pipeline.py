@@ -30,7 +30,7 @@ from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.locks import folder_lock
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
-from captaindata_source.tables import TABLES
+from captaindata_source.tables import EXTRA_TABLES, SELECTABLE, TABLES
 from captaindata_source.views.definitions import views_schema
 
 __all__ = ["SyncOptions", "duckdb_file", "make_pipeline", "warehouse_pipeline"]
@@ -52,7 +52,8 @@ class SyncOptions:
     Args:
         destination: Name of a dlt destination.
         dataset: Dataset (schema) of the tables.
-        tables: Tables to load; empty: all.
+        tables: Tables to load; empty: the five and `extra_tables`.
+        extra_tables: What else to load where no tables are named.
         package_max_results: Results after which a load package is closed.
         package_max_minutes: Minutes after which a load package is closed.
         max_minutes: Minutes after which the sync ends, with the package at hand; None: no limit.
@@ -66,6 +67,7 @@ class SyncOptions:
     destination: str = "duckdb"
     dataset: str = DEFAULT_DATASET
     tables: Sequence[str] = ()
+    extra_tables: Sequence[str] = ()
     package_max_results: int = 200_000
     package_max_minutes: float = 5.0
     max_minutes: float | None = None
@@ -76,13 +78,19 @@ class SyncOptions:
     publish_copy: str | None = None
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.tables) - {table.name for table in TABLES})
-        if unknown:
-            raise ConfigError(f"Unknown table {', '.join(unknown)}")
+        known = [table.name for table in SELECTABLE]
+        if unknown := sorted(set(self.tables) - set(known)):
+            raise ConfigError(f"Unknown table {', '.join(unknown)}; there are {', '.join(known)}")
+        extra = {table.name for table in EXTRA_TABLES}
+        if unknown := sorted(set(self.extra_tables) - extra):
+            raise ConfigError(
+                f"extra_tables: unknown table {', '.join(unknown)}; "
+                f"there are {', '.join(sorted(extra))}"
+            )
 
     @property
     def wanted(self) -> frozenset[str]:
-        return frozenset(self.tables or (table.name for table in TABLES))
+        return frozenset(self.tables or [*(table.name for table in TABLES), *self.extra_tables])
 
 
 def make_pipeline(

@@ -12,14 +12,32 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from captaindata_source.errors import ContractError
 from captaindata_source.http import Secret
 
-__all__ = ["Redact", "redactor"]
+__all__ = ["SECRET_KEYS", "Redact", "redactor", "strip_secrets"]
 
 Redact = Callable[[Sequence[bytes]], Sequence[bytes]]
 """A page of results, each as JSON text, to the page that may be stored."""
+
+SECRET_KEYS = (
+    "access_token",
+    "auth_data",
+    "cookie",
+    "cookies",
+    "credentials",
+    "identity_login_links",
+    "login_link",
+    "login_links",
+    "password",
+    "refresh_token",
+    "secret",
+    "session",
+    "token",
+)
+"""Keys that log someone in, wherever the API may send them along with people and accounts."""
 
 _SPACE = rb"[ \t\r\n]*"
 # possessive: else each escape of a string is a place to come back to, of more bytes than it has
@@ -63,6 +81,11 @@ def redactor(
         return None
     redact = _Redactor(drop, hide, salt).redact
     return lambda page: [redact(result) for result in page]
+
+
+def strip_secrets(value: bytes) -> bytes:
+    """A JSON text without `SECRET_KEYS`, at whatever depth; the same object where it has none."""
+    return _strip([value])[0]
 
 
 class _Redactor:
@@ -177,3 +200,6 @@ def _strip_comma(kept: bytearray) -> None:
 
 def _no_json() -> ContractError:
     return ContractError("A result is no JSON, and so can't be redacted", path="results")
+
+
+_strip = cast(Redact, redactor(exclude=SECRET_KEYS, hashed=()))

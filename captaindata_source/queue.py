@@ -158,18 +158,18 @@ class Package:
             while self._at_hand >= self._parallel() and not self._is_cancelled:
                 self._lock.wait(POLL_SECONDS)
                 signals.raise_if_signalled()
-            full = (
-                self.rows >= self._max_rows
-                or self._size >= MAX_BYTES
-                or self._monotonic() >= self._ends
-                or self._limits.are_reached
-            )
+            full = self.rows >= self._max_rows or self._size >= MAX_BYTES or self.is_over
             if self._is_cancelled or (full and self._handed_out):
                 return None
             job = self._queue.pop()
             self._handed_out += job is not None
             self._at_hand += job is not None
             return job
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time has passed, or something asks for an end."""
+        return self._is_cancelled or self._monotonic() >= self._ends or self._limits.are_reached
 
     def put_down(self) -> None:
         """Says that a job is no longer at hand, whatever became of it. Wakes nobody: the thread

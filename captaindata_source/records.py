@@ -13,7 +13,6 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -22,8 +21,9 @@ import msgspec
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from captaindata_source.tables import DELETE_MARK, ColumnType, Table
+from captaindata_source.times import UnfitError, parse_time
 
-__all__ = ["Row", "UnfitError", "digest", "parse_time", "row_hash", "shape"]
+__all__ = ["Row", "digest", "row_hash", "shape"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,18 +32,12 @@ Row = dict[str, Any]
 HASH_VERSION = 1
 """Raise it when rows must be written again although the API's records did not change."""
 MAX_BIGINT = 2**63
-MAX_EPOCH_SECONDS = 253_402_300_800
-"""Year 10000; a larger number is taken for milliseconds."""
 MAX_DEPTH = 200
 """Of an unknown nested field; dlt's encoder gives up at 254."""
 MAX_UNKNOWN_FIELDS = 200
 SURPLUS_COLUMN = "api_surplus_fields"
 RESERVED_PREFIX = "_dlt_"
 _NAMING = NamingConvention()
-
-
-class UnfitError(ValueError):
-    """A value that its column can't hold."""
 
 
 def shape(
@@ -129,31 +123,6 @@ def row_hash(record: Mapping[str, Any], *more: object) -> str:
 def digest(text: str) -> str:
     """128 bits of BLAKE2b as 32 hexadecimal digits."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def parse_time(value: object) -> datetime:
-    """A point in time from what the API sends.
-
-    Args:
-        value: ISO 8601 text with or without an offset (none: UTC), or epoch seconds or
-            milliseconds.
-
-    Raises:
-        UnfitError: Not a time.
-    """
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    try:
-        if isinstance(value, str):
-            parsed = datetime.fromisoformat(value.strip())
-            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(
-                value / 1000 if abs(value) >= MAX_EPOCH_SECONDS else value, UTC
-            )
-    except (ValueError, OverflowError, OSError) as error:
-        raise UnfitError from error
-    raise UnfitError
 
 
 def _text(value: object) -> str:

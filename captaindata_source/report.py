@@ -36,6 +36,7 @@ class WorkspaceReport:
         results_fetched: Jobs whose results were fetched.
         results_skipped: Listed jobs whose results were loaded before.
         results_left: Jobs whose results the next sync fetches, because a limit was reached.
+        is_listing_left: Whether a list of jobs was left before its end, for the same reason.
         set_aside: What could not be fetched, and why; tried again next time.
         issues: Issues met, those that are in `set_aside` included.
         load_packages: Packages committed.
@@ -54,6 +55,7 @@ class WorkspaceReport:
     results_fetched: int = 0
     results_skipped: int = 0
     results_left: int = 0
+    is_listing_left: bool = False
     set_aside: list[Issue] = field(default_factory=list)
     issues: int = 0
     load_packages: int = 0
@@ -65,7 +67,7 @@ class WorkspaceReport:
             return FAILED
         if self.set_aside:
             return PARTLY_LOADED
-        return STOPPED_EARLY if self.results_left else LOADED
+        return STOPPED_EARLY if self.results_left or self.is_listing_left else LOADED
 
     @property
     def is_ok(self) -> bool:
@@ -95,6 +97,7 @@ class WorkspaceReport:
             "results_skipped": self.results_skipped,
             "results_set_aside": len({issue.job_uid for issue in self.set_aside} - {None}),
             "results_left": self.results_left,
+            "is_listing_left": self.is_listing_left,
             "issues": self.issues,
             "load_packages": self.load_packages,
             "api_version": self.api_version,
@@ -115,6 +118,7 @@ class WorkspaceReport:
             "results_fetched": self.results_fetched,
             "results_skipped": self.results_skipped,
             "results_left": self.results_left,
+            "is_listing_left": self.is_listing_left,
             "set_aside": [
                 {
                     "workflow_uid": issue.workflow_uid,
@@ -185,5 +189,10 @@ def as_text(reports: Sequence[WorkspaceReport], *, tables: Sequence[str]) -> str
             text.append(
                 f"{report.name}: stopped at the limit; the results of {report.results_left:,} "
                 "jobs are left for the next sync"
+            )
+        if report.is_listing_left:
+            text.append(
+                f"{report.name}: stopped at the limit; older jobs are left to list for the next "
+                "sync"
             )
     return "\n".join(text)

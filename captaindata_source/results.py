@@ -22,10 +22,11 @@ from captaindata_source.guard import Guard
 from captaindata_source.issues import KEPT, REREAD, IssueLog
 from captaindata_source.privacy import Redact
 from captaindata_source.queue import Package, ResultJob
-from captaindata_source.records import Row, UnfitError, parse_time
+from captaindata_source.records import Row
 from captaindata_source.result_files import OpenFile, ResultFile, ResultFiles
 from captaindata_source.result_pages import ResultPage, ResultPages, empty_mark, texts
 from captaindata_source.result_uids import result_uids
+from captaindata_source.times import UnfitError, parse_time
 
 __all__ = ["ResultReader"]
 

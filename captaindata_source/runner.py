@@ -45,7 +45,7 @@ from captaindata_source.source import (
     source_of,
 )
 from captaindata_source.sync_log import sync_log
-from captaindata_source.tables import JOB_RESULTS, SYNC_ISSUES, TABLES
+from captaindata_source.tables import JOB_RESULTS, SELECTABLE, SYNC_ISSUES
 from captaindata_source.typed.counting import Counted
 
 __all__ = ["INTERRUPTED", "sync"]
@@ -54,6 +54,8 @@ logger = logging.getLogger(__name__)
 
 SIGNAL_POLL_SECONDS = 0.2
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
+LISTED_PER_PACKAGE = 20_000
+"""Jobs of one long list that a load package takes at most: some 200 calls."""
 VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
 
 
@@ -197,7 +199,7 @@ class _WorkspaceSync:
                     partial(self._load, self._loader, package, turn),
                     on_failure=self._stop_extracting,
                 )
-                tables = frozenset({JOB_RESULTS.name})
+                tables = plan.tables_left
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> _Extracted:
         begun: list[Extraction] = []
@@ -212,6 +214,7 @@ class _WorkspaceSync:
                     on_job=self._show_progress if self._options.progress else None,
                     parallel=lambda: api.parallel,
                 )
+                plan.listing.begin_round(self._package, max_jobs=LISTED_PER_PACKAGE)
                 begun.append(
                     Extraction(
                         plan=plan,
@@ -282,10 +285,10 @@ class _WorkspaceSync:
     def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
         """The report as it will be once the package at hand is committed."""
         queue = plan.queue
-        rows = {table.name: plan.rows[table.name] for table in TABLES}
+        rows = {table.name: plan.rows[table.name] for table in SELECTABLE}
         rows[JOB_RESULTS.name] = queue.rows
         is_cut_short = self._package is not None and self._package.is_cancelled
-        is_last = not is_cut_short and (not len(queue) or self._limits.are_reached)
+        is_last = not is_cut_short and (plan.is_done or self._limits.are_reached)
         return replace(
             self._report,
             finished_at=datetime.now(UTC) if is_last else None,
@@ -294,6 +297,7 @@ class _WorkspaceSync:
             results_fetched=queue.fetched,
             results_skipped=queue.skipped,
             results_left=len(queue),
+            is_listing_left=plan.listing.is_left,
             set_aside=self._issues.set_aside,
             issues=self._issues.count,
             load_packages=self._packages,

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 
-from captaindata_source.api import v3
+from captaindata_source.api import DEFAULT_VERSION, VERSIONS
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.http.client import check_base_url
 
 __all__ = [
     "DEFAULT_DETAILS_MAX_AGE_DAYS",
+    "DEFAULT_LOOKBACK_DAYS",
     "DEFAULT_MAX_PARALLEL_REQUESTS",
     "DEFAULT_NAME",
-    "DEFAULT_RESULT_STATUSES",
     "Settings",
 ]
 
 DEFAULT_NAME = "default"
-DEFAULT_RESULT_STATUSES = ("finished", "completed")
 DEFAULT_MAX_PARALLEL_REQUESTS = 8
 DEFAULT_DETAILS_MAX_AGE_DAYS = 7.0
+DEFAULT_LOOKBACK_DAYS = 3.0
 MAX_PARALLEL_REQUESTS = 64
 HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
@@ -35,11 +36,14 @@ class Settings:
         api_key: The workspace's API key.
         project_uid: The workspace's UID.
         name: What the workspace is called in this configuration.
-        base_url: Root of the API.
-        result_statuses: Job statuses whose results are loaded.
+        api_version: Version of the API.
+        base_url: Root of the API; None: where the vendor serves that version.
+        result_statuses: Job statuses whose results are loaded; None: those of success.
         max_parallel_requests: Requests in flight at once.
         requests_per_minute: Budget; None: learn from the API's rate limit headers.
         details_max_age_days: Age at which a workflow's details are fetched again.
+        lookback_days: How far before the last change that is loaded a list of jobs is read again,
+            where it is sorted by change.
         exclude_fields: Keys of results that are dropped before anything is written.
         hash_fields: Keys of results whose values are hashed before anything is written.
         hash_salt: Secret key of those hashes; None: plain SHA-256.
@@ -52,11 +56,13 @@ class Settings:
     api_key: Secret
     project_uid: str
     name: str = DEFAULT_NAME
-    base_url: str = v3.DEFAULT_BASE_URL
-    result_statuses: Sequence[str] = field(default=DEFAULT_RESULT_STATUSES)
+    api_version: str = DEFAULT_VERSION
+    base_url: str | None = None
+    result_statuses: Sequence[str] | None = None
     max_parallel_requests: int = DEFAULT_MAX_PARALLEL_REQUESTS
     requests_per_minute: int | None = None
     details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS
+    lookback_days: float = DEFAULT_LOOKBACK_DAYS
     exclude_fields: Sequence[str] = ()
     hash_fields: Sequence[str] = ()
     hash_salt: Secret | None = None
@@ -75,11 +81,19 @@ class Settings:
             "project_uid",
             "is missing or empty; it is the workspace UID in the address of your workspace",
         )
-        check_base_url(self.base_url)
+        self._need(self.api_version in VERSIONS, "api_version", f"must be {' or '.join(VERSIONS)}")
+        if self.base_url is not None:
+            check_base_url(self.base_url)
+        for version, facts in VERSIONS.items():
+            self._need(
+                version == self.api_version or self.base_url != facts.base_url,
+                "base_url",
+                f"is that of {version}, api_version says {self.api_version}: leave base_url out",
+            )
         self._need(
-            _are_names(self.result_statuses),
+            self.result_statuses is None or _are_names(self.result_statuses),
             "result_statuses",
-            'must be a list of statuses, such as ["finished", "completed"]',
+            'must be a list of statuses, such as ["finished", "completed"], or left out',
         )
         self._need(
             _is_whole(self.max_parallel_requests)
@@ -93,13 +107,10 @@ class Settings:
             "requests_per_minute",
             "must be a whole number from 1, or left out",
         )
-        self._need(
-            isinstance(self.details_max_age_days, (int, float))
-            and not isinstance(self.details_max_age_days, bool)
-            and self.details_max_age_days >= 0,
-            "details_max_age_days",
-            "must be a number of days from 0",
-        )
+        for option in ("details_max_age_days", "lookback_days"):
+            self._need(
+                _is_number_of_days(getattr(self, option)), option, "must be a number of days from 0"
+            )
         for option, names in (
             ("exclude_fields", self.exclude_fields),
             ("hash_fields", self.hash_fields),
@@ -117,6 +128,18 @@ class Settings:
             "must be a text that is not empty, or left out",
         )
 
+    @property
+    def url(self) -> str:
+        """Root of the API."""
+        return self.base_url or VERSIONS[self.api_version].base_url
+
+    @property
+    def wanted_statuses(self) -> frozenset[str]:
+        """Job statuses whose results are loaded."""
+        if self.result_statuses is not None:
+            return frozenset(self.result_statuses)
+        return frozenset(VERSIONS[self.api_version].result_statuses)
+
     def _need(self, condition: bool, option: str, message: str) -> None:
         if not condition:
             raise ConfigError(f"Workspace {self.name!r}: {option} {message}")
@@ -127,6 +150,14 @@ def _are_names(value: object) -> bool:
         isinstance(value, Sequence)
         and not isinstance(value, str)
         and all(isinstance(name, str) and name for name in value)
+    )
+
+
+def _is_number_of_days(value: object) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and 0 <= value <= timedelta.max.days
     )
 
 

@@ -15,7 +15,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
-from captaindata_source.api import Api, v3
+from captaindata_source.api import DEFAULT_VERSION, VERSIONS, Api
 from captaindata_source.appending import LoadedJobs
 from captaindata_source.errors import ConfigError
 from captaindata_source.guard import Guard
@@ -29,7 +29,7 @@ from captaindata_source.http import (
     Throttle,
 )
 from captaindata_source.issues import RETRIED, IssueLog
-from captaindata_source.plan import SyncPlan
+from captaindata_source.plan import Context, SyncPlan
 from captaindata_source.privacy import redactor
 from captaindata_source.queue import Package
 from captaindata_source.records import Row
@@ -38,12 +38,12 @@ from captaindata_source.result_files import ResultFiles
 from captaindata_source.results import ResultReader
 from captaindata_source.settings import (
     DEFAULT_DETAILS_MAX_AGE_DAYS,
+    DEFAULT_LOOKBACK_DAYS,
     DEFAULT_MAX_PARALLEL_REQUESTS,
     DEFAULT_NAME,
-    DEFAULT_RESULT_STATUSES,
     Settings,
 )
-from captaindata_source.tables import JOB_RESULTS, TABLES
+from captaindata_source.tables import JOB_RESULTS, SELECTABLE
 from captaindata_source.typed.counting import Counted, ValueCounter
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse import Warehouse
@@ -178,18 +178,21 @@ def connect(
         throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
     else:
         throttle = RequestBudget(per_minute=settings.requests_per_minute, clock=clock)
+    version = VERSIONS[settings.api_version]
     client = HttpClient(
-        base_url=settings.base_url,
-        headers={"x-project-id": settings.project_uid},
-        key_header=v3.KEY_HEADER,
-        key=Secret(v3.key_value(settings.api_key.reveal())),
+        base_url=settings.url,
+        headers=version.headers(settings.project_uid),
+        key_header=version.key_header,
+        key=Secret(version.key_value(settings.api_key.reveal())),
         throttle=throttle,
         retry=retry,
         transport=transport,
         clock=clock,
         on_retry=lambda error: issues.add(error.kind, RETRIED, detail=str(error)),
+        route_of=version.route_of,
+        explain=version.explain,
     )
-    return v3.V3Api(client, issues)
+    return version.open(client, issues, workspace_uid=settings.project_uid)
 
 
 def remember_and_plan(
@@ -209,19 +212,22 @@ def remember_and_plan(
         api: The workspace; adds to the same issues.
         pipeline: Gives the destination.
         issues: What goes wrong without ending the sync.
-        wanted: See `SyncPlan`.
+        wanted: See `Context`.
         fresh: Tables that are about to be emptied.
         is_strict: Whether the first failure ends the sync.
     """
     warehouse = Warehouse(pipeline, workspace_uid=settings.project_uid)
     return SyncPlan(
-        api=api,
-        settings=settings,
-        memory=warehouse.remember(fresh=fresh),
-        read_rows=warehouse.rows,
-        wanted=wanted,
-        issues=issues,
-        guard=Guard(issues, is_strict=is_strict),
+        Context(
+            api=api,
+            settings=settings,
+            memory=warehouse.remember(wanted=wanted, fresh=fresh),
+            read_rows=warehouse.rows,
+            wanted=wanted,
+            issues=issues,
+            guard=Guard(issues, is_strict=is_strict),
+            now=datetime.now(UTC),
+        )
     )
 
 
@@ -241,11 +247,14 @@ def captaindata(
     api_key: str = dlt.secrets.value,
     project_uid: str = dlt.config.value,
     workspace_name: str = DEFAULT_NAME,
-    base_url: str = v3.DEFAULT_BASE_URL,
-    result_statuses: Sequence[str] = DEFAULT_RESULT_STATUSES,
+    api_version: str = DEFAULT_VERSION,
+    base_url: str | None = None,
+    result_statuses: Sequence[str] | None = None,
     max_parallel_requests: int = DEFAULT_MAX_PARALLEL_REQUESTS,
     requests_per_minute: int | None = None,
     details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS,
+    lookback_days: float = DEFAULT_LOOKBACK_DAYS,
+    extra_tables: Sequence[str] = (),
     exclude_fields: Sequence[str] = (),
     hash_fields: Sequence[str] = (),
     hash_salt: TSecretStrValue | None = None,
@@ -261,18 +270,24 @@ def captaindata(
         api_key: The workspace's API key.
         project_uid: The workspace's UID.
         workspace_name: Goes into `workspaces.configured_name`.
-        base_url: Root of the API; https unless local.
-        result_statuses: Job statuses whose results are loaded.
+        api_version: Version of the API, "v3" or "v4".
+        base_url: Root of the API; https unless local. None: where the vendor serves the version.
+        result_statuses: Job statuses whose results are loaded; None: those of success.
         max_parallel_requests: Requests in flight at once; dlt's `extract.workers` bounds it too.
         requests_per_minute: Budget; None: learn from the API's rate limit headers.
         details_max_age_days: Age at which a workflow's details are fetched again.
+        lookback_days: How far before the last change that is loaded the list of runs is read again
+            (v4).
+        extra_tables: Resources to select beside the five: identities, integrations,
+            workspace_members (v4), accounts (v3).
         exclude_fields: Keys of results that are dropped before anything is written.
         hash_fields: Keys of results whose values are hashed before anything is written.
         hash_salt: Secret key of those hashes; None: plain SHA-256.
         full_refresh: Fetch everything again, whatever is loaded already; removes nothing.
 
     Returns:
-        A dlt source with one resource for each table.
+        A dlt source with one resource for each table; those of `extra_tables` are not selected
+        unless named.
 
     Raises:
         ConfigError: An option can't work.
@@ -281,11 +296,13 @@ def captaindata(
         api_key=Secret(api_key if isinstance(api_key, str) else ""),
         project_uid=project_uid,
         name=workspace_name,
+        api_version=api_version,
         base_url=base_url,
         result_statuses=result_statuses,
         max_parallel_requests=max_parallel_requests,
         requests_per_minute=requests_per_minute,
         details_max_age_days=details_max_age_days,
+        lookback_days=lookback_days,
         exclude_fields=exclude_fields,
         hash_fields=hash_fields,
         hash_salt=None if hash_salt is None else Secret(hash_salt),
@@ -299,7 +316,7 @@ def captaindata(
             current[:] = [(load_id, _begin_all(settings))]
         return current[0][1]
 
-    return build_resources(begin)
+    return build_resources(begin, extra_tables=extra_tables)
 
 
 def _begin_all(settings: Settings) -> Extraction:
@@ -333,7 +350,7 @@ def _selected_tables() -> tuple[set[str], set[str]]:
         table["name"]
         for table in (*state.get("dropped_tables", ()), *state.get("truncated_tables", ()))
     }
-    names = {table.name for table in TABLES}
+    names = {table.name for table in SELECTABLE}
     wanted = names & set(selected)
     for name in wanted:
         if selected[name].table_name != name:

@@ -241,6 +241,7 @@ SYNC_RUNS = Table(
         "results_skipped": "bigint",
         "results_set_aside": "bigint",
         "results_left": "bigint",
+        "is_listing_left": "bool",
         "issues": "bigint",
         "load_packages": "bigint",
         "api_version": "text",

@@ -21,22 +21,26 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlCli
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
+from captaindata_source.api import Coverage
 from captaindata_source.errors import DestinationError
 from captaindata_source.records import Row
 from captaindata_source.remedies import as_destination_error, message_of
 from captaindata_source.tables import (
+    CHECKPOINTS,
     DELETE_MARK,
+    EXTRA_TABLES,
     JOB_RESULTS,
     JOBS,
     LEDGER,
     LOADS,
+    QUOTA_READINGS,
     SUCCESSFUL_JOBS,
     WORKFLOWS,
     WORKSPACES,
     Table,
 )
 
-__all__ = ["KnownJob", "KnownWorkflow", "Memory", "Warehouse"]
+__all__ = ["KnownJob", "KnownRow", "KnownWorkflow", "Memory", "Warehouse"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +67,18 @@ class KnownJob(NamedTuple):
     row_hash: str | None
     workflow_uid: str | None
     status: str | None
-    results_version: str
+    results_version: str | None
     finish_time: datetime | None
     row_count: int | None
     total_row_count: int | None
+    is_deleted: bool
+    created_at: datetime | None = None
+
+
+class KnownRow(NamedTuple):
+    """A row of another table; `row_hash` as in `workflows`."""
+
+    row_hash: str | None
     is_deleted: bool
 
 
@@ -80,6 +92,10 @@ class Memory:
         jobs: By uid; every job ever seen.
         successful_jobs: uid to `row_hash`, None as above.
         results: Job uid to the `results_version` whose results are completely loaded.
+        quota_readings: uid to `row_hash`, None as above.
+        covered: Spans of time within which every job that changed is in `jobs`.
+        checkpoint: Under which uid that was found; None where it was not.
+        extras: By name of an extra table: key, but for the workspace, to row.
     """
 
     workspace_hash: str | None = None
@@ -87,6 +103,10 @@ class Memory:
     jobs: dict[str, KnownJob] = field(default_factory=dict)
     successful_jobs: dict[str, str | None] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)
+    quota_readings: dict[str, str | None] = field(default_factory=dict)
+    covered: Coverage = field(default_factory=Coverage)
+    checkpoint: str | None = None
+    extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
 
 
 class Warehouse:
@@ -103,10 +123,11 @@ class Warehouse:
         self._client: SqlClientBase[Any] | None = None
         self._lock = threading.Lock()
 
-    def remember(self, *, fresh: Collection[str] = ()) -> Memory:
+    def remember(self, *, wanted: Collection[str] = (), fresh: Collection[str] = ()) -> Memory:
         """Reads what is needed to compare a listing with.
 
         Args:
+            wanted: Extra tables that are needed.
             fresh: Tables that are about to be emptied; what they hold does not count.
 
         Raises:
@@ -115,6 +136,9 @@ class Warehouse:
         memory = Memory()
         with self._connection():
             self._remember(memory, fresh)
+            for table in EXTRA_TABLES:
+                if table.name in wanted:
+                    memory.extras[table.name] = self._known_rows(table, fresh)
         return memory
 
     def _remember(self, memory: Memory, fresh: Collection[str]) -> None:
@@ -131,17 +155,50 @@ class Warehouse:
             memory.successful_jobs[uid] = row_hash if is_valid else None
         if JOB_RESULTS.name not in fresh:
             self._remember_results(memory)
+        for is_valid, uid, row_hash in self._known(QUOTA_READINGS, columns, fresh):
+            memory.quota_readings[uid] = row_hash if is_valid else None
+        if memory.jobs:
+            self._remember_covered(memory)
 
-    def rows(self, table: Table, uids: Sequence[str]) -> Iterator[Row]:
-        """Whole rows of `table`, ready to be loaded again; JSON columns as text."""
-        if not uids or self._pipeline.default_schema_name is None:
+    def _remember_covered(self, memory: Memory) -> None:
+        columns = ["uid", "covered", "jobs"]
+        for is_valid, uid, covered, jobs in self._known(CHECKPOINTS, columns, ()):
+            if not is_valid:
+                continue
+            memory.checkpoint = uid
+            if len(memory.jobs) < jobs:
+                logger.warning("%s lacks rows that it had: the list is read again", JOBS.name)
+                memory.covered = Coverage()
+            else:
+                spans = json.loads(covered) if isinstance(covered, str) else covered
+                memory.covered = Coverage.from_json(spans)
+
+    def _known_rows(self, table: Table, fresh: Collection[str]) -> dict[tuple[str, ...], KnownRow]:
+        key = [name for name in table.key if name != "workspace_uid"]
+        return {
+            tuple(values): KnownRow(row_hash if is_valid else None, bool(is_deleted))
+            for is_valid, row_hash, is_deleted, *values in self._known(
+                table, ["row_hash", "is_deleted", *key], fresh
+            )
+        }
+
+    def rows(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
+        """Whole rows of `table`, ready to be loaded again; JSON columns as text.
+
+        Args:
+            table: The table.
+            uids: Of which rows; None: of all.
+        """
+        if uids is not None and not uids:
+            return
+        if self._pipeline.default_schema_name is None:
             return
         columns = self._pipeline.default_schema.get_table_columns(table.name)
         names = [name for name in columns if name[: len(DLT_PREFIX)] != DLT_PREFIX]
         names = [name for name in names if name != DELETE_MARK]
-        marks = ", ".join(["%s"] * len(uids))
+        condition = "1 = 1" if uids is None else f"t.uid in ({', '.join(['%s'] * len(uids))})"
         with self._lock, self._connection():
-            found = self._query(table, [f"t.{n}" for n in names], f"t.uid in ({marks})", uids)
+            found = self._query(table, [f"t.{n}" for n in names], condition, uids or ())
             for values in found:
                 row = dict(zip(names, values, strict=True))
                 yield {name: _plain(value) for name, value in row.items() if value is not None}
@@ -171,8 +228,21 @@ class Warehouse:
             f"exists (select 1 from {{{LOADS}}} as l "
             f"where l.load_id = t._dlt_load_id and l.status = {LOADED})"
         )
-        selected = [is_valid, *(f"t.{column}" for column in columns)]
+        there = self._columns_of(table)
+        selected = [is_valid, *(f"t.{name}" if name in there else "null" for name in columns)]
         return self._query(table, selected, "1 = 1", (), "order by t.loaded_at")
+
+    def _columns_of(self, table: Table) -> Collection[str]:
+        """The columns that are there now: a table of an older version lacks some."""
+        client = self._client
+        if client is None:
+            return ()
+        name = client.make_qualified_table_name(table.name)
+        try:
+            with client.execute_query(f"select * from {name} where 1 = 0") as cursor:
+                return {column[0] for column in cursor.native_cursor.description}
+        except (DestinationUndefinedEntity, DatabaseException):
+            return table.columns.keys()  # the query itself says what is wrong
 
     def _query(
         self,

@@ -9,7 +9,7 @@ import captaindata_source
 
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
-    {"errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting"},
+    {"errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting", "times"},
     {"remedies"},
     {"http"},
     {"api"},

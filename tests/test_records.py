@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captaindata_source.records import UnfitError, digest, parse_time, row_hash, shape
+from captaindata_source.records import digest, row_hash, shape
 from captaindata_source.result_uids import result_uids
 from captaindata_source.tables import JOBS, TABLES, WORKFLOWS, ColumnType, Table
+from captaindata_source.times import UnfitError, parse_time
 from tests.test_http_client import calm
 
 ANY = Table(

@@ -1,5 +1,19 @@
 """The versions of the API. Paths, paging and field names of a version are its module's secret."""
 
-from captaindata_source.api.base import Api, Probe, Record
+from captaindata_source.api.base import Api, JobListing, JobPage, Parts, Probe, Record
+from captaindata_source.api.coverage import Coverage, Span
+from captaindata_source.api.versions import DEFAULT_VERSION, VERSIONS, sibling_url
 
-__all__ = ["Api", "Probe", "Record"]
+__all__ = [
+    "DEFAULT_VERSION",
+    "VERSIONS",
+    "Api",
+    "Coverage",
+    "JobListing",
+    "JobPage",
+    "Parts",
+    "Probe",
+    "Record",
+    "Span",
+    "sibling_url",
+]

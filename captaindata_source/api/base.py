@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["Api", "Probe", "Record"]
+from captaindata_source.api.coverage import Coverage, Span
+
+__all__ = ["Api", "JobListing", "JobPage", "Parts", "Probe", "Record"]
 
 Record = dict[str, Any]
 """One object of the API: field name to value, nested values as `msgspec.Raw` (JSON text)."""
+Parts = Sequence[Callable[[], list[Record]]]
+"""Calls that together bring all records of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +31,52 @@ class Probe:
     call: Callable[[], object]
 
 
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Jobs of a listing.
+
+    Args:
+        jobs: In the API's order.
+        span: Of all jobs whose last change is within, each was in this page or one before.
+    """
+
+    jobs: Sequence[Record]
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobListing:
+    """A list of jobs.
+
+    Args:
+        name: What is listed, for people.
+        pages: Fetches the list; in their order.
+        workflow_uid: The workflow whose jobs these are; None: those of all.
+        can_wait: Whether it may be long: it is read in part, and the rest later.
+    """
+
+    name: str
+    pages: Iterator[JobPage]
+    workflow_uid: str | None = None
+    can_wait: bool = False
+
+
 class Api(Protocol):
     """One workspace, seen through one version of the API.
 
     All methods raise `ApiError`. Records use the field names of the warehouse's tables, which are
-    those of API v3.
+    those of API v3 where it has the field.
     """
 
     version: str
     success_statuses: frozenset[str]
-    """Statuses of a job that completed without errors."""
+    """Statuses of a job that completed without errors, or for a part of its inputs."""
     final_statuses: frozenset[str]
     """Statuses that a job leaves only when someone retries it."""
+    lists_workflows: bool
+    """Whether workflows have a list; else they are what jobs name as theirs."""
+    quota_unit: str
+    """What a quota counts: fields of the workspace begin with it."""
 
     @property
     def calls(self) -> int:
@@ -48,6 +86,10 @@ class Api(Protocol):
     def parallel(self) -> float:
         """How many calls are worth having in flight."""
 
+    @property
+    def extras(self) -> Mapping[str, Callable[[], Parts]]:
+        """By name of its table, what else there is."""
+
     def workspace(self) -> Record:
         """The workspace: name, plan and quota."""
 
@@ -55,13 +97,18 @@ class Api(Protocol):
         """All members of the workspace."""
 
     def workflows(self) -> list[Record]:
-        """All workflows that exist now."""
+        """All workflows that exist now; empty where they have no list."""
 
     def workflow_details(self, uid: str) -> msgspec.Raw | None:
         """What the listing does not say of a workflow; None where it is gone."""
 
-    def jobs(self, workflow_uid: str) -> list[Record]:
-        """The jobs of a workflow that the API still lists, in the API's order."""
+    def job_listings(self, workflows: Sequence[Record], covered: Coverage) -> Sequence[JobListing]:
+        """Lists that together hold every job that is new or may have changed.
+
+        Args:
+            workflows: Those that exist now.
+            covered: Spans of time whose jobs are known as far as they changed within.
+        """
 
     def job(self, uid: str) -> Record | None:
         """One job, listed or not; None where it is gone."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from captaindata_source.errors import NotFoundError, PaginationError
 
-__all__ = ["follow_links", "read_until_known"]
+__all__ = ["follow_links", "link_target", "read_until_known"]
 
 T = TypeVar("T")
 
@@ -56,6 +56,26 @@ def read_until_known(
         if not has_new:
             return
     raise PaginationError(f"The list of {what} has no end", path=path)
+
+
+def link_target(link: str | None, path: str) -> tuple[str, dict[str, str]]:
+    """Where a `next` link leads, in whatever way it is written: a URL, a path, a query, or a bare
+    cursor.
+
+    Args:
+        link: As the API gave it; None: the first page.
+        path: Path of the first page.
+
+    Returns:
+        A path or URL, and parameters.
+    """
+    if link is None:
+        return path, {}
+    if link.startswith("?"):
+        return f"{path}{link}", {}
+    if link.startswith(("http://", "https://")) or f"/{path.rsplit('/', 1)[-1]}" in link:
+        return link, {}
+    return path, {"cursor": link}
 
 
 def follow_links(

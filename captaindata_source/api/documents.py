@@ -1,0 +1,181 @@
+"""Documents of the API as records, whatever its version: JSON, mended where it is JSON nearly."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from captaindata_source.api.base import Record
+from captaindata_source.api.mending import NULL_CHARACTER, mend
+from captaindata_source.http import HttpClient, Reply
+from captaindata_source.issues import MENDED, SET_ASIDE, IssueLog
+
+__all__ = [
+    "LISTS",
+    "OBJECTS",
+    "RAWS",
+    "RAW_LISTS",
+    "ApiBase",
+    "Documents",
+    "Fields",
+    "once",
+    "record",
+    "segment",
+    "uid_of",
+]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Fields = dict[str, msgspec.Raw]
+
+OBJECTS = msgspec.json.Decoder(Fields)
+LISTS = msgspec.json.Decoder(list[Fields])
+RAWS = msgspec.json.Decoder(msgspec.Raw)
+RAW_LISTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class _WithUid(msgspec.Struct):
+    uid: str | int | None = None
+
+
+_decode_uid = msgspec.json.Decoder(_WithUid).decode
+_decode_any = msgspec.json.Decoder(Any).decode
+
+
+class Documents:
+    """The documents below one base URL.
+
+    Args:
+        client: Sends the calls.
+        issues: Told of what is mended or set aside.
+    """
+
+    def __init__(self, client: HttpClient, issues: IssueLog) -> None:
+        self.client = client
+        self._issues = issues
+
+    def get(self, link: str, decoder: msgspec.json.Decoder[T], **params: str | int) -> T:
+        """One document.
+
+        Raises:
+            ApiError: As `HttpClient.get`.
+        """
+        return self.reply(link, decoder, **params).data
+
+    def reply(self, link: str, decoder: msgspec.json.Decoder[T], **params: str | int) -> Reply[T]:
+        """One document and the headers that it came with."""
+        return self.client.get(link, decode=self._decoding(decoder), params=params)
+
+    def _decoding(self, decoder: msgspec.json.Decoder[T]) -> Callable[[bytes], T]:
+        def decode(body: bytes) -> T:
+            if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
+                return mended(body)
+            if not body.isascii():
+                try:
+                    body.decode()
+                except UnicodeDecodeError:
+                    return mended(body)
+            try:
+                return decoder.decode(body)
+            except msgspec.ValidationError:
+                raise
+            except msgspec.DecodeError:
+                return mended(body)
+
+        def mended(body: bytes) -> T:
+            body, kinds = mend(body)
+            data = decoder.decode(body)
+            for kind in kinds:
+                self._issues.add(kind, MENDED)
+            return data
+
+        return decode
+
+    def with_uid(self, items: list[Fields], what: str) -> list[Record]:
+        """Records of objects; those without a uid are set aside."""
+        records = []
+        for item in items:
+            found = record(item)
+            uid = found.get("uid")
+            if uid in (None, "") or isinstance(uid, msgspec.Raw):
+                logger.warning("A %s without a uid was set aside", what)
+                self._issues.add("missing_uid", SET_ASIDE, detail=f"A {what} without a uid")
+                continue
+            found["uid"] = str(uid)
+            records.append(found)
+        return records
+
+
+class ApiBase:
+    """What all versions of the API have in common.
+
+    Args:
+        client: Sends the calls.
+        issues: Told of what is not as promised.
+    """
+
+    def __init__(self, client: HttpClient, issues: IssueLog | None = None) -> None:
+        self._client = client
+        self.issues = issues or IssueLog()
+        self._documents = Documents(client, self.issues)
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    @property
+    def parallel(self) -> float:
+        return self._client.throttle.parallel
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def once(fetch: Callable[[], T]) -> Callable[[], T]:
+    """The same call, sent once for all who ask; one that fails is sent again."""
+    found: list[T] = []
+    lock = threading.Lock()
+
+    def get() -> T:
+        with lock:
+            if not found:
+                found.append(fetch())
+            return found[0]
+
+    return get
+
+
+def record(fields: Fields) -> Record:
+    """Parses scalars; leaves objects and arrays as the JSON text that came."""
+    found: Record = {}
+    for name, raw in fields.items():
+        first = bytes(memoryview(raw)[:1])
+        found[name] = raw.copy() if first in (b"{", b"[") else _scalar(raw)
+    return found
+
+
+def uid_of(item: msgspec.Raw) -> str | None:
+    """The uid of an object; None where it has none, or is none."""
+    try:
+        uid = _decode_uid(item).uid
+    except msgspec.DecodeError:
+        return None
+    return None if uid is None else str(uid)
+
+
+def segment(uid: str) -> str:
+    """A uid as a part of a path."""
+    return quote(uid, safe="")
+
+
+def _scalar(raw: msgspec.Raw) -> Any:
+    try:
+        return _decode_any(raw)
+    except msgspec.DecodeError:  # a number that no float holds: its text is kept
+        return bytes(raw).decode()

@@ -1,0 +1,260 @@
+"""API v4: actions, runs and outputs, which are workflows, jobs and results here.
+
+An action is what a workflow is in v3; it has no list and is known by the runs that name it. Facts
+from the vendor's documentation; where it is silent the code works whichever way it turns out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from captaindata_source.api.base import JobListing, Parts, Probe, Record
+from captaindata_source.api.coverage import Coverage
+from captaindata_source.api.documents import (
+    LISTS,
+    OBJECTS,
+    RAW_LISTS,
+    ApiBase,
+    Fields,
+    once,
+    record,
+    segment,
+)
+from captaindata_source.api.pagination import follow_links, link_target, read_until_known
+from captaindata_source.api.run_list import PAGE_SIZE, RunList
+from captaindata_source.api.v4_records import (
+    SUCCESS_STATUSES,
+    integration_names,
+    job,
+    member,
+    message,
+    plain_identity,
+)
+from captaindata_source.errors import NotFoundError, Problem, WrongWorkspaceError
+from captaindata_source.http import HttpClient
+from captaindata_source.issues import KEPT, IssueLog
+from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "KEY_HEADER",
+    "SUCCESS_STATUSES",
+    "V4Api",
+    "explain",
+    "route_of",
+]
+
+DEFAULT_BASE_URL = "https://api.captaindata.com/v4"
+KEY_HEADER = "x-api-key"
+NEXT_HEADER = "x-pagination-next"
+RUNS_ROUTE = "runs"
+OTHER_ROUTE = "other"
+QUOTA_OF_IDENTITIES = ("included", "synced", "remaining")
+
+
+class _Error(msgspec.Struct):
+    error_label: str | None = None
+    error_scope: str | None = None
+    error_ref: str | None = None
+    message: str | None = None
+    params: msgspec.Raw | None = None
+
+
+class _UsersPage(msgspec.Struct):
+    users: list[Fields]
+
+
+_user_lists = msgspec.json.Decoder(list[Fields] | _UsersPage)
+_decode_error = msgspec.json.Decoder(_Error).decode
+
+
+def explain(body: bytes) -> Problem | None:
+    """What the body of an error says; None where it is none of v4's.
+
+    Raises:
+        msgspec.DecodeError: Not JSON, or of another shape.
+    """
+    error = _decode_error(body)
+    if error.error_label is None and error.error_scope is None:
+        return None
+    return Problem(
+        label=error.error_label,
+        scope=error.error_scope,
+        reference=error.error_ref,
+        message=error.message,
+        params=None if error.params is None else bytes(error.params),
+    )
+
+
+def route_of(path: str) -> str:
+    """The class of routes that a rate limit counts together (documented: `/runs…` and the rest)."""
+    return RUNS_ROUTE if "runs" in path.split("/") else OTHER_ROUTE
+
+
+class V4Api(ApiBase):
+    """One workspace through API v4. See `captaindata_source.api.base.Api`.
+
+    Args:
+        client: Sends the calls.
+        issues: Told of what is not as promised.
+        workspace_uid: The workspace that the key is meant to belong to; None: any.
+    """
+
+    version = "v4"
+    success_statuses = frozenset(SUCCESS_STATUSES)
+    final_statuses = success_statuses | {"FAILED", "STOPPED", "INVALID"}
+    lists_workflows = False
+    quota_unit = "credits"
+
+    def __init__(
+        self,
+        client: HttpClient,
+        issues: IssueLog | None = None,
+        *,
+        workspace_uid: str | None = None,
+    ) -> None:
+        super().__init__(client, issues)
+        self._workspace_uid = workspace_uid
+        self._all_members = once(self._members)
+        self._all_identities = once(self._identities)
+
+    @property
+    def extras(self) -> Mapping[str, Callable[[], Parts]]:
+        return {
+            IDENTITIES.name: lambda: [self._all_identities],
+            INTEGRATIONS.name: self._integrations,
+            WORKSPACE_MEMBERS.name: lambda: [self._all_members],
+        }
+
+    def workspace(self) -> Record:
+        found = record(self._documents.get("workspaces", OBJECTS))
+        self._refuse_others(found.get("uid"), "workspaces")
+        for name in QUOTA_OF_IDENTITIES:
+            earlier = found.pop(f"users_{name}", None)
+            found.setdefault(f"identities_{name}", earlier)
+        return found
+
+    def members(self) -> list[msgspec.Raw]:
+        return [msgspec.Raw(msgspec.json.encode(user)) for user in self._all_members()]
+
+    def workflows(self) -> list[Record]:
+        return []
+
+    def workflow_details(self, uid: str) -> msgspec.Raw | None:  # noqa: ARG002 - there are none
+        return None
+
+    def job_listings(
+        self,
+        workflows: Sequence[Record],  # noqa: ARG002 - one list has the runs of all
+        covered: Coverage,
+    ) -> Sequence[JobListing]:
+        def fetch(offset: int, limit: int) -> list[Record]:
+            runs = self._documents.get(
+                "runs", LISTS, limit=limit, offset=offset, sort="-updated_at"
+            )
+            return [self._job_of(run) for run in self._documents.with_uid(runs, "run")]
+
+        def unsorted() -> None:
+            self.issues.add("unsorted_listing", KEPT, detail="All runs are read")
+
+        runs = RunList(fetch, covered=covered, path="runs", on_unsorted=unsorted)
+        return [JobListing("The list of runs", runs.pages(), can_wait=True)]
+
+    def job(self, uid: str) -> Record | None:
+        try:
+            found = record(self._documents.get(f"runs/{segment(uid)}", OBJECTS))
+        except NotFoundError:
+            return None
+        return self._job_of(found)
+
+    def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
+        path = f"runs/{segment(job_uid)}/outputs"
+
+        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
+            target, parameters = link_target(link, path)
+            size = {} if link and not parameters else {"limit": PAGE_SIZE}
+            reply = self._documents.reply(target, RAW_LISTS, **parameters, **size)
+            following = (reply.headers.get(NEXT_HEADER) or "").strip()
+            return [bytes(output) for output in reply.data], (
+                None if following.lower() in ("", "null", "none") else following
+            )
+
+        return follow_links(fetch, path=path, what=f"results of job {job_uid}")
+
+    def probes(self) -> Iterator[Probe]:
+        runs: list[Record] = []
+        yield Probe("workspaces", self.workspace)
+        yield Probe("users", partial(self._documents.get, "users", _user_lists, page=1))
+        yield Probe("runs", lambda: runs.extend(self._first_runs()))
+        for run in runs[:1]:
+            yield Probe("run", partial(self._documents.get, f"runs/{segment(run['uid'])}", OBJECTS))
+        with_outputs = (r for r in runs if r["has_results"] and r["status"] in SUCCESS_STATUSES)
+        for run in [*with_outputs][:1]:
+            path = f"runs/{segment(run['uid'])}/outputs"
+            yield Probe("run outputs", partial(self._documents.get, path, RAW_LISTS, limit=1))
+        yield Probe("identities", partial(self._documents.get, "identities", LISTS, limit=1))
+
+    def _first_runs(self) -> list[Record]:
+        runs = self._documents.get("runs", LISTS, limit=PAGE_SIZE, offset=0, sort="-updated_at")
+        return [self._job_of(run) for run in self._documents.with_uid(runs, "run")]
+
+    def _job_of(self, run: Record) -> Record:
+        self._refuse_others(run.get("workspace_uid"), "runs")
+        return job(run)
+
+    def _members(self) -> list[Record]:
+        def fetch(page: int) -> list[Record]:
+            found = self._documents.get("users", _user_lists, page=page + 1)
+            users = found if isinstance(found, list) else found.users
+            return self._documents.with_uid(users, "member")
+
+        users = read_until_known(fetch, lambda user: user["uid"], path="users", what="users")
+        return [member(user) for user in {user["uid"]: user for user in users}.values()]
+
+    def _identities(self) -> list[Record]:
+        def fetch(page: int) -> list[Record]:
+            found = self._documents.get(
+                "identities", LISTS, limit=PAGE_SIZE, offset=page * PAGE_SIZE
+            )
+            return self._documents.with_uid(found, "identity")
+
+        identities = read_until_known(
+            fetch, lambda identity: identity["uid"], path="identities", what="identities"
+        )
+        by_uid = {identity["uid"]: identity for identity in identities}
+        return [plain_identity(identity) for identity in by_uid.values()]
+
+    def _integrations(self) -> Parts:
+        return [
+            partial(self._integration, identity["uid"], name)
+            for identity in self._all_identities()
+            for name in integration_names(identity.get("integrations"))
+        ]
+
+    def _integration(self, identity_uid: str, name: str) -> list[Record]:
+        path = f"identities/{segment(identity_uid)}/integrations/{segment(name)}"
+        try:
+            found = record(self._documents.get(path, OBJECTS))
+        except NotFoundError:
+            return []
+        error = found.get("error")
+        return [
+            {
+                **found,
+                "identity_uid": identity_uid,
+                "integration_permalink": found.get("integration_permalink") or name,
+                "error": message(error),
+            }
+        ]
+
+    def _refuse_others(self, workspace_uid: object, path: str) -> None:
+        if self._workspace_uid is None or workspace_uid in (None, "", self._workspace_uid):
+            return
+        raise WrongWorkspaceError(
+            f"The key belongs to workspace {workspace_uid}, project_uid says "
+            f"{self._workspace_uid}: correct one of them",
+            path=path,
+        )

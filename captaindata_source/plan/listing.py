@@ -1,0 +1,202 @@
+"""Lists jobs, by whichever threads help, and reads those that no list has any more.
+
+A list that has no end is read in rounds, one for each load package; what is read of it is a
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from datetime import timedelta
+from functools import partial
+
+from captaindata_source.api import JobListing, JobPage, Record
+from captaindata_source.errors import ApiError
+from captaindata_source.issues import KEPT, REREAD
+from captaindata_source.plan.checkpoints import Checkpoints
+from captaindata_source.plan.context import Context
+from captaindata_source.plan.jobs import JobPlan
+from captaindata_source.plan.workflows import ListedWorkflows, NamedWorkflows
+from captaindata_source.queue import Package
+from captaindata_source.stages import Stages, Task
+
+__all__ = ["ListingPlan"]
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 1_000
+"""Jobs with results to fetch beyond which the list can wait."""
+
+
+class ListingPlan:
+    """Reads the lists of jobs.
+
+    Args:
+        context: The sync.
+        jobs: Compares each job.
+        workflows: Those whose jobs are listed.
+        named: Told of the jobs where workflows have no list; None where they have.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        jobs: JobPlan,
+        workflows: ListedWorkflows,
+        named: NamedWorkflows | None,
+    ) -> None:
+        self._context = context
+        self._jobs = jobs
+        self._workflows = workflows
+        self._named = named
+        self._checkpoints = Checkpoints(context)
+        self._is_begun = False
+        self._left: list[JobListing] = []
+        self._unread: set[str | None] = set()
+        """Workflows whose jobs could not be listed: what is known of those stays as it is. None:
+        those of all."""
+        self._package: Package | None = None
+        self._to_list = math.inf
+        self.stages = Stages()
+        """The work of the round."""
+        self.begin_round()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether a list is to be gone on with in the next round."""
+        return bool(self._left)
+
+    def begin_round(self, package: Package | None = None, *, max_jobs: float = math.inf) -> None:
+        """Begins the listing of a load package.
+
+        Args:
+            package: Tells when its time is over: a list that can wait is left then; None: never.
+            max_jobs: Jobs after which a list is left to the next round.
+        """
+        self._package = package
+        self._to_list = max_jobs
+        if not self._is_begun:
+            self.stages = Stages(self._first_tasks, self._unlisted_tasks, self._settle)
+        elif self._left and len(self._jobs.queue) < MAX_WAITING:
+            self.stages = Stages(self._next_tasks, self._settle)
+        else:
+            self.stages = Stages()
+
+    def checkpoint(self) -> dict[str, object] | None:
+        """The row that says how far the lists are read, once the round's jobs are loaded; None
+        where that is nothing new."""
+        return self._checkpoints.row(jobs=len(self._jobs.seen | self._context.memory.jobs.keys()))
+
+    def _first_tasks(self) -> list[Task]:
+        self._is_begun = True
+        lookback = timedelta(days=self._context.settings.lookback_days)
+        listings = self._context.api.job_listings(
+            self._workflows.all(), self._checkpoints.known.without_last(lookback)
+        )
+        return [partial(self._list, listing) for listing in listings]
+
+    def _next_tasks(self) -> list[Task]:
+        left, self._left = self._left, []
+        return [partial(self._list, listing) for listing in left]
+
+    def _list(self, listing: JobListing) -> None:
+        while (page := self._next_page(listing)) is not None:
+            self._compare(listing, page)
+            self._to_list -= len(page.jobs)
+            is_over = self._to_list <= 0 or (self._package is not None and self._package.is_over)
+            if listing.can_wait and is_over:
+                self._left.append(listing)
+                return
+
+    def _next_page(self, listing: JobListing) -> JobPage | None:
+        """None after the last one, and where it could not be read."""
+        with self._context.issues.about(workflow_uid=listing.workflow_uid):
+            try:
+                page = next(listing.pages, None)
+            except ApiError as error:
+                self._context.guard.set_aside(error, listing.name)
+                self._unread.add(listing.workflow_uid)
+                return None
+            self._context.guard.answered()
+            return page
+
+    def _compare(self, listing: JobListing, page: JobPage) -> None:
+        times = Counter(record["uid"] for record in page.jobs)
+        for record in page.jobs:
+            job = record
+            if listing.workflow_uid is not None:
+                job = {"workflow_uid": listing.workflow_uid, **record}
+            with self._context.issues.about(
+                workflow_uid=job.get("workflow_uid"), job_uid=record["uid"]
+            ):
+                latest = self._reread(job) if times[record["uid"]] > 1 else job
+                with self._context.lock:
+                    self._jobs.compare(latest)
+                    if self._named is not None:
+                        self._named.see(latest)
+        if page.span is not None:
+            self._checkpoints.add(page.span)
+
+    def _reread(self, record: Record) -> Record:
+        """A job that the listing has in two versions, as it is by itself."""
+        if record["uid"] in self._jobs.seen:
+            return record
+        self._context.issues.add("listed_twice", REREAD)
+        try:
+            found = self._context.api.job(record["uid"])
+        except ApiError as error:
+            self._context.guard.set_aside(
+                error, f"Job {record['uid']}, which is listed in two versions,"
+            )
+            return record
+        return {**record, **(found or {}), "uid": record["uid"]}
+
+    def _unlisted_tasks(self) -> list[Task]:
+        """Jobs that the API no longer lists: those not final are read one by one."""
+        tasks: list[Task] = []
+        unsettled: list[str] = []
+        for uid, known in self._context.memory.jobs.items():
+            if uid in self._jobs.seen or known.is_deleted or known.workflow_uid in self._unread:
+                continue
+            if known.status not in self._context.api.final_statuses or known.row_hash is None:
+                tasks.append(partial(self._read_unlisted, uid))
+                continue
+            if (known.status in self._context.api.success_statuses) != (
+                uid in self._context.memory.successful_jobs
+            ):
+                unsettled.append(uid)
+            if self._context.memory.results.get(uid) != known.results_version:
+                self._jobs.want_results(uid, known, is_missing=True, is_listed=False)
+        self._jobs.settle_successes(unsettled)
+        return tasks
+
+    def _read_unlisted(self, uid: str) -> None:
+        known = self._context.memory.jobs[uid]
+        with self._context.issues.about(workflow_uid=known.workflow_uid, job_uid=uid):
+            try:
+                record = self._context.api.job(uid)
+            except ApiError as error:
+                self._context.guard.set_aside(error, f"Job {uid}, which is no longer listed,")
+                return
+            self._context.guard.answered()
+            self._compare_unlisted(uid, record)
+
+    def _compare_unlisted(self, uid: str, record: Record | None) -> None:
+        with self._context.lock:
+            if record is not None:
+                self._jobs.compare({**record, "uid": uid})
+                return
+            logger.warning("Job %s is gone: it keeps the last status that was seen", uid)
+            self._context.issues.add(
+                "not_found", KEPT, detail="The job is gone: its last status stays"
+            )
+            self._jobs.mark_gone(uid)
+
+    def _settle(self) -> list[Task]:
+        self._jobs.queue.sort()
+        if self._named is not None:
+            self._named.settle()
+        return []

@@ -1,0 +1,61 @@
+"""The work of one sync, table by table."""
+
+from __future__ import annotations
+
+from captaindata_source.plan.context import Context
+from captaindata_source.plan.extras import ExtraPlan
+from captaindata_source.plan.jobs import JobPlan
+from captaindata_source.plan.listing import ListingPlan
+from captaindata_source.plan.workflows import ListedWorkflows, NamedWorkflows
+from captaindata_source.plan.workspaces import WorkspacePlan
+from captaindata_source.tables import (
+    EXTRA_TABLES,
+    JOB_RESULTS,
+    JOBS,
+    SUCCESSFUL_JOBS,
+    WORKFLOWS,
+)
+
+__all__ = ["SyncPlan"]
+
+
+class SyncPlan:
+    """The work of one sync of one workspace; safe to share between threads.
+
+    Args:
+        context: What it is made of.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.issues = context.issues
+        self.guard = context.guard
+        self.rows = context.rows
+        self.workspace = WorkspacePlan(context)
+        self.workflows = ListedWorkflows(context)
+        self.named_workflows = None if context.api.lists_workflows else NamedWorkflows(context)
+        self.jobs = JobPlan(context)
+        self.queue = self.jobs.queue
+        self.listing = ListingPlan(
+            context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
+        )
+        self.extras = {
+            table.name: ExtraPlan(context, table)
+            for table in EXTRA_TABLES
+            if table.name in context.wanted
+        }
+
+    @property
+    def tables_left(self) -> frozenset[str]:
+        """The tables that the next load package has rows for."""
+        names = {JOB_RESULTS.name}
+        if self.listing.is_left:
+            names |= {JOBS.name, SUCCESSFUL_JOBS.name}
+            if self.named_workflows is not None:
+                names.add(WORKFLOWS.name)
+        return frozenset(names.intersection(self.context.wanted))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left for another load package."""
+        return not self.queue and not self.listing.is_left
