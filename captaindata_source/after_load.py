@@ -21,7 +21,7 @@ from captaindata_source.typed.counting import Counted
 from captaindata_source.typed.materialize import materialize
 from captaindata_source.typed.names import MAX_IDENTIFIER
 from captaindata_source.typed.tables import result_views
-from captaindata_source.views.definitions import views_schema
+from captaindata_source.views.definitions import load_views, views_schema
 from captaindata_source.views.install import Change, State, create_views, shipped_views
 
 __all__ = ["Aftermath", "follow_load", "refresh", "refresh_catalogue", "refresh_views"]
@@ -54,13 +54,15 @@ class Aftermath:
         return [change for change in self.changes if change.state is state]
 
     def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
+        """For `--json`; views that nobody asked for are not named as skipped."""
+        optional = {view.name for view in load_views() if view.is_optional}
+        views: dict[str, list[str]] = {}
+        for change in self.changes:
+            is_missed = change.state is not State.SKIPPED or change.view not in optional
+            if change.state is not State.UNCHANGED and is_missed:
+                views.setdefault(str(change.state), []).append(change.view)
         return {
-            "views": {
-                str(state): [change.view for change in found]
-                for state in State
-                if (found := self.in_state(state)) and state is not State.UNCHANGED
-            },
+            "views": views,
             "views_error": self.error,
             "published": None if self.published is None else str(self.published),
             "publish_error": self.publish_error,

@@ -297,9 +297,10 @@ def _announce(server: Sandbox) -> None:
     from captaindata_source.sandbox import example_secrets
 
     first = server.world.workspaces[0]
+    secrets = example_secrets(server.world, server.base_url, server.base_url_of("v4"))
     sys.stdout.write(
         f"The sandbox serves {server.base_url} until Ctrl-C. For `captaindata sync`, put this into "
-        f".dlt/secrets.toml:\n\n{example_secrets(server.world, server.base_url)}\n"
+        f".dlt/secrets.toml:\n\n{secrets}\n"
         "Or, for the scripts in pipelines/ that load one workspace, set this in the shell, and "
         "leave secrets.toml as it was:\n\n"
         f"export SOURCES__CAPTAINDATA__API_KEY={first.api_key}\n"

@@ -223,10 +223,16 @@ def _refuse_twins(workspaces: Sequence[Settings]) -> None:
     for what in ("name", "project_uid"):
         values = [getattr(settings, what) for settings in workspaces]
         twins = sorted({value for value in values if values.count(value) > 1})
-        if twins:
-            raise ConfigError(
-                f"{what} {', '.join(map(repr, twins))} is configured for more than one workspace"
+        if not twins:
+            continue
+        message = f"{what} {', '.join(map(repr, twins))} is configured for more than one workspace"
+        versions = {each.api_version for each in workspaces if getattr(each, what) in twins}
+        if what == "project_uid" and len(versions) > 1:
+            message += (
+                f": what {' and '.join(sorted(versions))} say of one workspace can't share a "
+                "dataset"
             )
+        raise ConfigError(message)
 
 
 def _first_line(error: Exception) -> str:

@@ -24,6 +24,7 @@ OTHER_KEY = "k3y-0f-another"
 PREFIX = "SOURCES__CAPTAINDATA__"
 REPOSITORY = Path(__file__).parent.parent
 LOAD_DEFAULTS = {
+    "extra_tables": [],
     "package_max_results": 200_000,
     "package_max_minutes": 5.0,
     "create_views": True,
@@ -99,10 +100,10 @@ def plain(settings: Settings) -> dict[str, Any]:
 
 DEFAULTS = {
     "name": "default",
-    "base_url": "https://api.captaindata.co/v3",
-    "result_statuses": ("finished", "completed"),
+    "api_version": "v3",
     "max_parallel_requests": 8,
     "details_max_age_days": 7.0,
+    "lookback_days": 3.0,
     "exclude_fields": (),
     "hash_fields": (),
     "full_refresh": False,
@@ -132,6 +133,8 @@ def test_one_workspace_with_every_option(project: Project) -> None:
         max_parallel_requests=3,
         requests_per_minute=150,
         details_max_age_days=0.5,
+        lookback_days=1,
+        api_version="v4",
         exclude_fields=["phone"],
         hash_fields=["email"],
         hash_salt=OTHER_KEY,
@@ -149,6 +152,8 @@ def test_one_workspace_with_every_option(project: Project) -> None:
             "max_parallel_requests": 3,
             "requests_per_minute": 150,
             "details_max_age_days": 0.5,
+            "lookback_days": 1.0,
+            "api_version": "v4",
             "exclude_fields": ["phone"],
             "hash_fields": ["email"],
             "hash_salt": OTHER_KEY,
@@ -256,8 +261,9 @@ BOTH_FORMS = (
     "in .dlt/secrets.toml or the environment; keep one of the two forms"
 )
 KNOWN = (
-    "known are api_key, base_url, details_max_age_days, exclude_fields, hash_fields, hash_salt, "
-    "max_parallel_requests, name, project_uid, requests_per_minute, result_statuses"
+    "known are api_key, api_version, base_url, details_max_age_days, exclude_fields, hash_fields, "
+    "hash_salt, lookback_days, max_parallel_requests, name, project_uid, "
+    "requests_per_minute, result_statuses"
 )
 
 
@@ -304,7 +310,14 @@ def test_key_and_project_of_one_workspace(
         ({"details_max_age_days": "nan"}, "details_max_age_days must be a number of days from 0"),
         (
             {"result_statuses": ["finished", ""]},
-            'result_statuses must be a list of statuses, such as ["finished", "completed"]',
+            "result_statuses must be a list of statuses, such as "
+            '["finished", "completed"], or left out',
+        ),
+        ({"lookback_days": -0.5}, "lookback_days must be a number of days from 0"),
+        ({"api_version": "v5"}, "api_version must be v3 or v4"),
+        (
+            {"api_version": "v4", "base_url": "https://api.captaindata.co/v3"},
+            "base_url is that of v3, api_version says v4: leave base_url out",
         ),
     ],
 )
@@ -401,13 +414,18 @@ def test_no_tables(project: Project) -> None:
             table("two", project_uid="project-of-one"),
             "project_uid 'project-of-one' is configured for more than one workspace",
         ),
+        (
+            table("two", project_uid="project-of-one", api_version="v4"),
+            "project_uid 'project-of-one' is configured for more than one workspace: what v3 and "
+            "v4 say of one workspace can't share a dataset",
+        ),
         *[
             (
                 table("two", result_statuses=wrong),
                 "Workspace 'two': result_statuses must be a list of statuses, "
-                'such as ["finished", "completed"]',
+                'such as ["finished", "completed"], or left out',
             )
-            for wrong in ("finished", 5, None, {"finished": 1}, [1], [None])
+            for wrong in ("finished", 5, {"finished": 1}, [1], [None])
         ],
         *[
             (

@@ -14,7 +14,14 @@ import captaindata_source
 from captaindata_source import cli, config
 from captaindata_source.settings import Settings
 from captaindata_source.source import captaindata
-from captaindata_source.tables import LEDGER, SYNC_RUNS, TABLES
+from captaindata_source.tables import (
+    CHECKPOINTS,
+    LEDGER,
+    QUOTA_READINGS,
+    SELECTABLE,
+    SYNC_RUNS,
+    TABLES,
+)
 from tests.support import sql_readme
 from tests.support.harness import Harness
 
@@ -26,6 +33,8 @@ NOT_IN_FILE = {
     "workspaces",
     "api_key",
     "project_uid",
+    "base_url",
+    "result_statuses",
     "requests_per_minute",
     "hash_salt",
     "publish_copy",
@@ -72,6 +81,7 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
     defaults["workspace_name"] = defaults["name"]
     for name in fields:
         assert f"`{name}`" in README, name
+    defaults["extra_tables"] = ()
     for name, value in in_file.items():
         default = defaults[name]
         assert value == (list(default) if isinstance(default, tuple) else default), name
@@ -80,15 +90,15 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
 def test_the_source_takes_the_same_options_with_the_same_defaults() -> None:
     parameters = inspect.signature(captaindata).parameters
     settings = {f.name: f.default for f in dataclasses.fields(Settings)}
-    assert set(parameters) == {*settings, "workspace_name"} - {"name"}
+    assert set(parameters) == {*settings, "workspace_name", "extra_tables"} - {"name"}
     for name, parameter in parameters.items():
-        if name not in ("api_key", "project_uid"):
+        if name not in ("api_key", "project_uid", "extra_tables"):
             assert parameter.default == settings[name.removeprefix("workspace_")], name
 
 
 def test_every_table_and_column_is_documented() -> None:
     sections = sql_readme.sections(SQL_CHAPTERS[sql_readme.TABLES])
-    for table in (*TABLES, SYNC_RUNS, LEDGER):
+    for table in (*SELECTABLE, SYNC_RUNS, LEDGER, QUOTA_READINGS, CHECKPOINTS):
         assert f"| `{table.name}` |" in README, table.name
         text = sections[table.name]
         if table.name == "successful_jobs":
@@ -99,7 +109,7 @@ def test_every_table_and_column_is_documented() -> None:
 
 def test_columns_are_those_of_the_warehouse(harness: Harness) -> None:
     harness.sync()
-    for table in (*TABLES, SYNC_RUNS, LEDGER):
+    for table in (*TABLES, SYNC_RUNS, LEDGER, QUOTA_READINGS):
         (row, *_) = harness.rows(table.name)
         found = {name for name in row if not name.startswith("_")}
         assert found == {name for name in table.columns if not name.startswith("_")}, table.name

@@ -18,6 +18,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from captaindata_source.sqltext import quoted
+from captaindata_source.tables import EXTRA_TABLES
 
 __all__ = ["ViewDefinition", "load_views", "parse_view", "views_schema"]
 
@@ -54,6 +55,11 @@ class ViewDefinition:
     def tables(self) -> frozenset[str]:
         """The tables of the dataset that it reads."""
         return frozenset(name for schema, name in self._sources() if schema == RAW)
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether it reads a table that is loaded only where someone asks for it."""
+        return not self.tables.isdisjoint(table.name for table in EXTRA_TABLES)
 
     @property
     def views(self) -> frozenset[str]:
