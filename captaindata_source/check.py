@@ -65,7 +65,7 @@ def _check_api(settings: Settings) -> Iterator[Verdict]:
                 what, remedy = f"endpoint {probe.name}", str(error)
                 if number == 0 and isinstance(error, AuthError):
                     what = "key accepted" if error.status == KEY_REFUSED else "project known"
-                    if other := _version_that_works(settings):
+                    if error.status and (other := _version_that_works(settings)):
                         remedy = (
                             f"The key works with API {other}: set api_version to {other!r} for "
                             f"this workspace ({error})"

@@ -327,4 +327,4 @@ def _collector(name: str | None) -> Callable[[], Collector] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,4 +1,4 @@
-"""`make demo`: a sandbox, two workspaces, a first sync, a simulated day, a second sync, answers."""
+"""`make demo`: a sandbox, a workspace of API v3 and one of v4, two syncs a day apart, answers."""
 
 import json
 import os
@@ -10,10 +10,11 @@ from pathlib import Path
 
 import duckdb
 
-from captaindata_source.sandbox import Sandbox, World
+from captaindata_source.sandbox import Generation, Sandbox, World
 
 WAREHOUSE = Path("warehouse.duckdb").resolve()
 TABLE_WIDTH = 136
+VERSIONS: tuple[Generation, ...] = ("v3", "v4")
 QUESTIONS = {
     "Which workflows need a look?": """
         select workspace_name, workflow_name, reason
@@ -26,6 +27,12 @@ QUESTIONS = {
         from captaindata_views.records_by_workflow_month
         where month = (select max(month) from captaindata_views.records_by_workflow_month)
         order by records_processed desc, workspace_name, workflow_name
+        limit 4
+    """,
+    "Whose accounts need a hand?": """
+        select workspace_name, identity_name, integration, status, needs
+        from captaindata_views.integration_health
+        order by workspace_name, identity_name, integration
         limit 4
     """,
     "And whom did a workflow find? Its results, one column a key": """
@@ -47,9 +54,13 @@ def main() -> int:
         return 1
     WAREHOUSE.unlink(missing_ok=True)
     with Sandbox(world) as sandbox, tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | _config(world, sandbox.base_url) | {"DLT_DATA_DIR": folder}
+        environment = os.environ | _config(world, sandbox) | {"DLT_DATA_DIR": folder}
         sync = partial(_sync, environment, folder)
-        print(f"A sandbox of Captain Data serves {sandbox.base_url}\n\nFirst sync:\n", flush=True)
+        print(
+            f"A sandbox of Captain Data serves {sandbox.root_url}: workspace acme by API v3, "
+            "northwind by API v4\n\nFirst sync:\n",
+            flush=True,
+        )
         code = sync()
         world.advance(days=1)
         print("\nA day passes in the sandbox. Second sync:\n", flush=True)
@@ -77,18 +88,20 @@ def _sync(environment: dict[str, str], folder: str) -> int:
     return subprocess.run(command, env=environment, cwd=folder, check=False).returncode
 
 
-def _config(world: World, base_url: str) -> dict[str, str]:
+def _config(world: World, sandbox: Sandbox) -> dict[str, str]:
     workspaces = [
         {
             "name": workspace.name.split()[0].lower(),
             "api_key": workspace.api_key,
             "project_uid": workspace.uid,
-            "base_url": base_url,
+            "api_version": version,
+            "base_url": sandbox.base_url_of(version),
         }
-        for workspace in world.workspaces
+        for workspace, version in zip(world.workspaces, VERSIONS, strict=True)
     ]
     return {
         "SOURCES__CAPTAINDATA__WORKSPACES": json.dumps(workspaces),
+        "SOURCES__CAPTAINDATA__EXTRA_TABLES": json.dumps(["identities", "integrations"]),
         "DESTINATION__DUCKDB__CREDENTIALS": str(WAREHOUSE),
     }
 
