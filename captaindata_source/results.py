@@ -155,7 +155,7 @@ class ResultReader:
                     self._drop_files(second)
                     raise PaginationError(
                         "The same page came twice",
-                        path=f"jobs/{job.uid}/results",
+                        path=self._api.results_path(job.uid),
                         kind="page_repeated",
                     )
                 self._issues.add("row_count_differs", KEPT, detail=counted)
@@ -166,7 +166,7 @@ class ResultReader:
             self._drop_files(second)
             raise ContractError(
                 "The results change while they are read",
-                path=f"jobs/{job.uid}/results",
+                path=self._api.results_path(job.uid),
                 kind="pages_shifted",
             )
         self._issues.add("pages_shifted", REREAD, detail=counted)
@@ -191,7 +191,7 @@ class ResultReader:
                 if repeats >= (MAX_EQUAL_PAGES if fetched.is_repeated else MAX_EQUAL_RESULTS):
                     raise PaginationError(
                         f"The same page came {repeats + 1} times in a row",
-                        path=f"jobs/{job.uid}/results",
+                        path=self._api.results_path(job.uid),
                     )
                 before = page
                 if self._redact is not None:
@@ -203,7 +203,7 @@ class ResultReader:
                 if job.row_counts and fetched.rows > MAX_SURPLUS + 10 * max(job.row_counts):
                     raise PaginationError(
                         f"{fetched.rows} rows, where row_count says {_listed(job.row_counts)}",
-                        path=f"jobs/{job.uid}/results",
+                        path=self._api.results_path(job.uid),
                     )
                 self._package.count(len(page), named.size)
                 if fetched.waiting.size >= JOB_IN_MEMORY_BYTES:

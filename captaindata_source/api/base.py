@@ -113,6 +113,9 @@ class Api(Protocol):
     def job(self, uid: str) -> Record | None:
         """One job, listed or not; None where it is gone."""
 
+    def results_path(self, job_uid: str) -> str:
+        """Where the results of a job are, for errors."""
+
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         """Pages of results of a job, each result as JSON text, none parsed."""
 

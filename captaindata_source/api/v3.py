@@ -147,8 +147,11 @@ class V3Api(ApiBase):
             return None
         return record(fields)
 
+    def results_path(self, job_uid: str) -> str:
+        return f"jobs/{segment(job_uid)}/results"
+
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
-        path = f"jobs/{segment(job_uid)}/results"
+        path = self.results_path(job_uid)
 
         def fetch(link: str | None) -> tuple[list[bytes], str | None]:
             target, parameters = link_target(link, path)
@@ -170,7 +173,7 @@ class V3Api(ApiBase):
         for job in jobs[:1]:
             yield Probe("job", partial(self._documents.get, f"jobs/{segment(job['uid'])}", OBJECTS))
         for job in [job for job in jobs if job.get("status") in self.success_statuses][:1]:
-            path = f"jobs/{segment(job['uid'])}/results"
+            path = self.results_path(job["uid"])
             yield Probe("job results", partial(self._documents.get, path, _results_pages))
 
     def _accounts(self) -> Parts:

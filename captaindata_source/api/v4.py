@@ -50,7 +50,8 @@ __all__ = [
 DEFAULT_BASE_URL = "https://api.captaindata.com/v4"
 KEY_HEADER = "x-api-key"
 NEXT_HEADER = "x-pagination-next"
-RUNS_ROUTE = "runs"
+ROUTES = ("runs", "workspaces")
+"""First words of paths that rate limits count apart (documented: `/runs…`, the quota, the rest)."""
 OTHER_ROUTE = "other"
 QUOTA_OF_IDENTITIES = ("included", "synced", "remaining")
 
@@ -67,6 +68,7 @@ class _UsersPage(msgspec.Struct):
     users: list[Fields]
 
 
+_workspace_lists = msgspec.json.Decoder(Fields | list[Fields])
 _user_lists = msgspec.json.Decoder(list[Fields] | _UsersPage)
 _decode_error = msgspec.json.Decoder(_Error).decode
 
@@ -90,8 +92,9 @@ def explain(body: bytes) -> Problem | None:
 
 
 def route_of(path: str) -> str:
-    """The class of routes that a rate limit counts together (documented: `/runs…` and the rest)."""
-    return RUNS_ROUTE if "runs" in path.split("/") else OTHER_ROUTE
+    """The class of routes that a rate limit counts together."""
+    words = path.split("/")
+    return next((route for route in ROUTES if route in words), OTHER_ROUTE)
 
 
 class V4Api(ApiBase):
@@ -130,7 +133,8 @@ class V4Api(ApiBase):
         }
 
     def workspace(self) -> Record:
-        found = record(self._documents.get("workspaces", OBJECTS))
+        listed = self._documents.get("workspaces", _workspace_lists)
+        found = record(listed if isinstance(listed, dict) else next(iter(listed), {}))
         self._refuse_others(found.get("uid"), "workspaces")
         for name in QUOTA_OF_IDENTITIES:
             earlier = found.pop(f"users_{name}", None)
@@ -170,8 +174,11 @@ class V4Api(ApiBase):
             return None
         return self._job_of(found)
 
+    def results_path(self, job_uid: str) -> str:
+        return f"runs/{segment(job_uid)}/outputs"
+
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
-        path = f"runs/{segment(job_uid)}/outputs"
+        path = self.results_path(job_uid)
 
         def fetch(link: str | None) -> tuple[list[bytes], str | None]:
             target, parameters = link_target(link, path)
@@ -193,7 +200,7 @@ class V4Api(ApiBase):
             yield Probe("run", partial(self._documents.get, f"runs/{segment(run['uid'])}", OBJECTS))
         with_outputs = (r for r in runs if r["has_results"] and r["status"] in SUCCESS_STATUSES)
         for run in [*with_outputs][:1]:
-            path = f"runs/{segment(run['uid'])}/outputs"
+            path = self.results_path(run["uid"])
             yield Probe("run outputs", partial(self._documents.get, path, RAW_LISTS, limit=1))
         yield Probe("identities", partial(self._documents.get, "identities", LISTS, limit=1))
 

@@ -156,6 +156,8 @@ class ListingPlan:
 
     def _unlisted_tasks(self) -> list[Task]:
         """Jobs that the API no longer lists: those not final are read one by one."""
+        if None in self._unread:
+            return []
         tasks: list[Task] = []
         unsettled: list[str] = []
         for uid, known in self._context.memory.jobs.items():
