@@ -110,6 +110,9 @@ class Api(Protocol):
             covered: Spans of time whose jobs are known as far as they changed within.
         """
 
+    def jobs_in(self, status: str) -> Iterator[JobPage] | None:
+        """All jobs that are in a status now; None where they can't be asked for by that."""
+
     def job(self, uid: str) -> Record | None:
         """One job, listed or not; None where it is gone."""
 

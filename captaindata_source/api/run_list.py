@@ -32,8 +32,8 @@ class RunList:
 
     Args:
         fetch: Offset and number of runs to runs, the last change first.
-        covered: Spans whose runs need not be read.
         path: For the error.
+        covered: Spans whose runs need not be read.
         on_unsorted: Told once where the runs are not in order; then all of them are read.
     """
 
@@ -41,12 +41,12 @@ class RunList:
         self,
         fetch: Callable[[int, int], list[Record]],
         *,
-        covered: Coverage,
         path: str,
-        on_unsorted: Callable[[], None],
+        covered: Coverage | None = None,
+        on_unsorted: Callable[[], None] = lambda: None,
     ) -> None:
         self._fetch = fetch
-        self._covered = covered
+        self._covered = covered or Coverage()
         self._path = path
         self._on_unsorted = on_unsorted
         self._offset = 0
@@ -84,6 +84,14 @@ class RunList:
                 yield JobPage((), Span(None, top))
         if pages > 1 and top is not None and is_sorted:
             yield from self._newcomers(top)
+
+    def all_pages(self) -> Iterator[JobPage]:
+        """All runs, in whatever order.
+
+        Raises:
+            PaginationError: The API ignores the offset.
+        """
+        return map(JobPage, self._walk(0))
 
     def _walk(self, offset: int) -> Iterator[list[Record]]:
         """Pages from an offset to the end of the list; no run between two of them is missed."""

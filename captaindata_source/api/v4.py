@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from captaindata_source.api.base import JobListing, Parts, Probe, Record
+from captaindata_source.api.base import JobListing, JobPage, Parts, Probe, Record
 from captaindata_source.api.coverage import Coverage
 from captaindata_source.api.documents import (
     LISTS,
@@ -155,17 +155,25 @@ class V4Api(ApiBase):
         workflows: Sequence[Record],  # noqa: ARG002 - one list has the runs of all
         covered: Coverage,
     ) -> Sequence[JobListing]:
-        def fetch(offset: int, limit: int) -> list[Record]:
-            runs = self._documents.get(
-                "runs", LISTS, limit=limit, offset=offset, sort="-updated_at"
-            )
-            return [self._job_of(run) for run in self._documents.with_uid(runs, "run")]
-
         def unsorted() -> None:
             self.issues.add("unsorted_listing", KEPT, detail="All runs are read")
 
-        runs = RunList(fetch, covered=covered, path="runs", on_unsorted=unsorted)
+        runs = RunList(self._runs, covered=covered, path="runs", on_unsorted=unsorted)
         return [JobListing("The list of runs", runs.pages(), can_wait=True)]
+
+    def jobs_in(self, status: str) -> Iterator[JobPage] | None:
+        def fetch(offset: int, limit: int) -> list[Record]:
+            runs = self._runs(offset, limit, status=status)
+            # an API that ignores the filter gives all there are
+            return runs if all(run.get("status") == status for run in runs) else []
+
+        return RunList(fetch, path="runs").all_pages()
+
+    def _runs(self, offset: int, limit: int, **filters: str) -> list[Record]:
+        runs = self._documents.get(
+            "runs", LISTS, limit=limit, offset=offset, sort="-updated_at", **filters
+        )
+        return [self._job_of(run) for run in self._documents.with_uid(runs, "run")]
 
     def job(self, uid: str) -> Record | None:
         try:
@@ -195,7 +203,7 @@ class V4Api(ApiBase):
         runs: list[Record] = []
         yield Probe("workspaces", self.workspace)
         yield Probe("users", partial(self._documents.get, "users", _user_lists, page=1))
-        yield Probe("runs", lambda: runs.extend(self._first_runs()))
+        yield Probe("runs", lambda: runs.extend(self._runs(0, PAGE_SIZE)))
         for run in runs[:1]:
             yield Probe("run", partial(self._documents.get, f"runs/{segment(run['uid'])}", OBJECTS))
         with_outputs = (r for r in runs if r["has_results"] and r["status"] in SUCCESS_STATUSES)
@@ -203,10 +211,6 @@ class V4Api(ApiBase):
             path = self.results_path(run["uid"])
             yield Probe("run outputs", partial(self._documents.get, path, RAW_LISTS, limit=1))
         yield Probe("identities", partial(self._documents.get, "identities", LISTS, limit=1))
-
-    def _first_runs(self) -> list[Record]:
-        runs = self._documents.get("runs", LISTS, limit=PAGE_SIZE, offset=0, sort="-updated_at")
-        return [self._job_of(run) for run in self._documents.with_uid(runs, "run")]
 
     def _job_of(self, run: Record) -> Record:
         self._refuse_others(run.get("workspace_uid"), "runs")

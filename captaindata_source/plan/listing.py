@@ -21,11 +21,14 @@ from captaindata_source.plan.jobs import JobPlan
 from captaindata_source.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.queue import Package
 from captaindata_source.stages import Stages, Task
+from captaindata_source.warehouse import KnownJob
 
 __all__ = ["ListingPlan"]
 
 logger = logging.getLogger(__name__)
 
+MIN_OF_STATUS = 10
+"""Jobs of a status that are worth asking for together."""
 MAX_WAITING = 1_000
 """Jobs with results to fetch beyond which the list can wait."""
 
@@ -79,7 +82,9 @@ class ListingPlan:
         self._package = package
         self._to_list = max_jobs
         if not self._is_begun:
-            self.stages = Stages(self._first_tasks, self._unlisted_tasks, self._settle)
+            self.stages = Stages(
+                self._first_tasks, self._status_tasks, self._unlisted_tasks, self._settle
+            )
         elif self._left and len(self._jobs.queue) < MAX_WAITING:
             self.stages = Stages(self._next_tasks, self._settle)
         else:
@@ -154,26 +159,51 @@ class ListingPlan:
             return record
         return {**record, **(found or {}), "uid": record["uid"]}
 
+    def _status_tasks(self) -> list[Task]:
+        """Jobs that are read again although no list has them, where there are many in a status."""
+        statuses = Counter(known.status for _, known in self._unlisted() if self._is_open(known))
+        many = [status for status, count in statuses.items() if status and count >= MIN_OF_STATUS]
+        return [partial(self._list_status, status) for status in many]
+
+    def _list_status(self, status: str) -> None:
+        try:
+            for page in self._context.api.jobs_in(status) or ():
+                self._compare(JobListing(f"Jobs that are {status}", iter(())), page)
+        except ApiError as error:
+            if error.is_fatal:
+                raise
+            logger.debug("Jobs are read one by one", exc_info=True)
+
     def _unlisted_tasks(self) -> list[Task]:
-        """Jobs that the API no longer lists: those not final are read one by one."""
-        if None in self._unread:
-            return []
+        """Jobs that no list has: those not final are read one by one."""
         tasks: list[Task] = []
         unsettled: list[str] = []
-        for uid, known in self._context.memory.jobs.items():
-            if uid in self._jobs.seen or known.is_deleted or known.workflow_uid in self._unread:
-                continue
-            if known.status not in self._context.api.final_statuses or known.row_hash is None:
+        memory, api = self._context.memory, self._context.api
+        for uid, known in self._unlisted():
+            if self._is_open(known):
                 tasks.append(partial(self._read_unlisted, uid))
                 continue
-            if (known.status in self._context.api.success_statuses) != (
-                uid in self._context.memory.successful_jobs
-            ):
+            if (known.status in api.success_statuses) != (uid in memory.successful_jobs):
                 unsettled.append(uid)
-            if self._context.memory.results.get(uid) != known.results_version:
+            if memory.results.get(uid) != known.results_version:
                 self._jobs.want_results(uid, known, is_missing=True, is_listed=False)
         self._jobs.settle_successes(unsettled)
         return tasks
+
+    def _unlisted(self) -> list[tuple[str, KnownJob]]:
+        """Jobs that were loaded before and not seen since."""
+        if None in self._unread:
+            return []
+        return [
+            (uid, known)
+            for uid, known in self._context.memory.jobs.items()
+            if not (uid in self._jobs.seen or known.is_deleted)
+            and known.workflow_uid not in self._unread
+        ]
+
+    def _is_open(self, known: KnownJob) -> bool:
+        """Whether a job may have changed, or was not loaded as a whole."""
+        return known.status not in self._context.api.final_statuses or known.row_hash is None
 
     def _read_unlisted(self, uid: str) -> None:
         known = self._context.memory.jobs[uid]
