@@ -1,6 +1,8 @@
 """What the API may send and what a sync makes of it: the matrix, stated in advance.
 
-`tests/test_fault_matrix.py` holds a sync to each row; the README prints the table.
+`tests/test_fault_matrix.py` holds a sync to each row, in each version of the API that it is about;
+the README prints the table. A row is stated once: how a version writes a page, a link or a run is
+the secret of its `Target`.
 """
 
 from __future__ import annotations
@@ -21,9 +23,19 @@ __all__ = [
     "SEVERAL",
     "WORKSPACE_ROWS",
     "MatrixRow",
+    "Quirk",
     "Target",
+    "Version",
+    "only",
 ]
 
+Version = Literal["v3", "v4"]
+BOTH: tuple[Version, ...] = ("v3", "v4")
+V3: tuple[Version, ...] = ("v3",)
+V4: tuple[Version, ...] = ("v4",)
+Json = dict[str, Any]
+Quirk = Callable[[Sequence[Json], int, int], Sequence[Json]]
+"""From the runs, as they should be listed, an offset and a limit to the page that comes."""
 Issues = tuple[tuple[str, str, int], ...]
 """Kind, action and occurrences of each row of `sync_issues`."""
 SEVERAL = -1
@@ -38,32 +50,64 @@ class Target:
     Args:
         path: Pattern of the path that misbehaves.
         uid: The job or workflow, or the workspace.
-        base_url: Of the sandbox.
+        base_url: Of the sandbox, for the version.
         rows: The results that the sandbox holds; for a listing its jobs.
+        version: Of the API.
+        api_key: The workspace's.
     """
 
     path: str
     uid: str
     base_url: str
-    rows: Sequence[dict[str, Any]] = ()
+    rows: Sequence[Json] = ()
+    version: Version = "v3"
+    api_key: str = ""
 
     def fault(self, kind: Any, **options: Any) -> Fault:
         return Fault(match=self.path, kind=kind, **options)
 
-    def page(self, texts: Sequence[str | bytes], **paging: Any) -> Fault:
-        """One answer with these results."""
-        body = b'{"results":[%b],"paging":%b}' % (
-            b",".join(text.encode() if isinstance(text, str) else text for text in texts),
-            json.dumps({"next": None, "have_next_page": False, **paging}).encode(),
-        )
-        return self.fault("replace", body=body, times=1)
+    def page(
+        self, texts: Sequence[str | bytes], *, to: str | None = None, times: int | None = 1
+    ) -> Fault:
+        """Answers with these results, and with a link if there is one."""
+        body = b",".join(text.encode() if isinstance(text, str) else text for text in texts)
+        if self.version == "v4":
+            headers = {} if to is None else {"X-Pagination-Next": to}
+            return self.fault("replace", body=b"[%b]" % body, headers=headers, times=times)
+        paging = json.dumps({"next": to, "have_next_page": to is not None}).encode()
+        page = b'{"results":[%b],"paging":%b}' % (body, paging)
+        return self.fault("replace", body=page, times=times)
+
+    def refusal(self, scope: str, status: int, **options: Any) -> Fault:
+        """An error that says what it blames, as v4 has them."""
+        said = {"error_label": "NO", "error_ref": "R-1", "message": "No", "params": {}}
+        body = json.dumps({**said, "error_scope": scope, "status_code": status})
+        return self.fault("status", status=status, body=body, **options)
+
+    def job(self, **fields: Any) -> str:
+        """A job that the sandbox does not have, of a status that is final."""
+        made_up: Json = {"uid": f"job-of-{self.uid}", "name": "made up", "status": "stopped"}
+        if self.version == "v4":
+            names = {"start_time": "started_at", "finish_time": "finished_at"}
+            fields = {names.get(name, name): value for name, value in fields.items()}
+            # by the action its issues are told from those of others
+            made_up |= {"status": "STOPPED", "action_name": self.uid, "execution_mode": "ASYNC"}
+            made_up |= {"updated_at": "2026-01-10T12:00:00Z"}
+        return json.dumps({**made_up, **fields})
 
     @property
     def texts(self) -> list[str]:
         return [json.dumps(row) for row in self.rows]
 
-    def link(self, cursor: str) -> str:
-        return f"{self.base_url}/jobs/{self.uid}/results?cursor={cursor}"
+    @property
+    def results_path(self) -> str:
+        """Of the results of the job, below the host."""
+        below = f"runs/{self.uid}/outputs" if self.version == "v4" else f"jobs/{self.uid}/results"
+        return f"/{self.version}/{below}"
+
+    @property
+    def results_url(self) -> str:
+        return self.base_url.removesuffix(f"/{self.version}") + self.results_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,28 +118,55 @@ class MatrixRow:
         name: What the API does.
         outcome: What the sync does, for people.
         calls: Calls for the object in the sync that meets the fault; 1 without a fault for
-            results and the workspace, 2 for a job list.
+            results and the workspace, 2 for a list of jobs or runs.
+        v4_calls: The same in v4, where that differs.
         issues: What `sync_issues` holds of the object after that sync.
         exit: Exit code of a sync that meets nothing else.
         faults: Makes the rules of the sandbox.
+        added: Makes a job that the list has too, as JSON.
+        quirk: How the list of runs is cut into pages; v4 alone.
         sent: Where the answer is hostile: the first result as the API sends it, as bytes.
         loaded: What the warehouse then holds of it; None: what was sent.
         kind: Which call misbehaves.
+        versions: Of the API that can do so.
     """
 
     name: str
     outcome: str
     calls: int
+    v4_calls: int | None = None
     issues: Issues = ()
     exit: Literal[0, 1] = 0
     faults: Callable[[Target], Sequence[Fault]] | None = None
+    added: Callable[[Target], str] | None = None
+    quirk: Quirk | None = None
     sent: bytes | None = None
     loaded: bytes | None = None
     kind: str = "results"
+    versions: tuple[Version, ...] = BOTH
+
+    def calls_in(self, version: Version) -> int:
+        if version == "v4" and self.v4_calls is not None:
+            return self.v4_calls
+        return self.calls
+
+    @property
+    def fails(self) -> bool:
+        """Whether it ends the sync of its workspace."""
+        return any(action == "failed" for _, action, _ in self.issues)
+
+
+def only(version: Version, rows: Sequence[MatrixRow]) -> list[MatrixRow]:
+    """The rows that are about a version of the API."""
+    return [row for row in rows if version in row.versions]
 
 
 def retried(
-    name: str, kind: str, *faults: Callable[[Target], Fault], occurrences: Sequence[int] = (1,)
+    name: str,
+    kind: str,
+    *faults: Callable[[Target], Fault],
+    occurrences: Sequence[int] = (1,),
+    versions: tuple[Version, ...] = BOTH,
 ) -> MatrixRow:
     return MatrixRow(
         name=name,
@@ -103,6 +174,7 @@ def retried(
         calls=1 + sum(occurrences),
         issues=tuple((kind, "retried", number) for number in occurrences),
         faults=lambda target: [fault(target) for fault in faults],
+        versions=versions,
     )
 
 
@@ -112,8 +184,9 @@ def aside(
     *faults: Callable[[Target], Fault],
     calls: int = 1,
     of: str = "results",
+    versions: tuple[Version, ...] = BOTH,
 ) -> MatrixRow:
-    what = {"results": "job", "jobs": "workflow"}[of]
+    what = "job" if of == "results" else "list"
     return MatrixRow(
         name=name,
         outcome=f"{what} set aside; the next sync tries again",
@@ -122,6 +195,7 @@ def aside(
         exit=1,
         faults=lambda target: [fault(target) for fault in faults],
         kind=of,
+        versions=versions,
     )
 
 
@@ -157,7 +231,7 @@ def whole(body: bytes) -> Callable[[Target], Fault]:
 
 def in_two_pages(link: Callable[[Target], str]) -> Callable[[Target], Sequence[Fault]]:
     return lambda target: [
-        target.page(target.texts[:2], next=link(target), have_next_page=True),
+        target.page(target.texts[:2], to=link(target)),
         target.page(target.texts[2:]),
     ]
 
@@ -167,7 +241,7 @@ def nested(depth: int) -> bytes:
 
 
 def empty_page(cursor: str) -> Callable[[Target], Fault]:
-    return lambda target: target.page([], next=cursor, have_next_page=True)
+    return lambda target: target.page([], to=cursor)
 
 
 RESULT_ROWS: tuple[MatrixRow, ...] = (
@@ -219,9 +293,7 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         name="redirect within the host",
         outcome="followed; loaded",
         calls=2,
-        faults=lambda target: [
-            target.fault("redirect", body=target.link("").split("?")[0], times=1)
-        ],
+        faults=lambda target: [target.fault("redirect", body=target.results_url, times=1)],
     ),
     aside(
         "redirect to another host",
@@ -231,7 +303,7 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
     aside(
         "redirect loop",
         "endless_redirects",
-        lambda target: target.fault("redirect", body=target.link("").split("?")[0]),
+        lambda target: target.fault("redirect", body=target.results_url),
         calls=6,
     ),
     *(
@@ -239,24 +311,34 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
             name=f"`next` {style}", outcome="followed; loaded", calls=2, faults=in_two_pages(link)
         )
         for style, link in (
-            ("absolute", lambda target: target.link("c")),
-            ("relative", lambda target: f"/v3/jobs/{target.uid}/results?cursor=c"),
+            ("absolute", lambda target: f"{target.results_url}?cursor=c"),
+            ("relative", lambda target: f"{target.results_path}?cursor=c"),
             ("a bare cursor", lambda _target: "c"),
         )
     ),
     aside(
         "`next` null with have_next_page true",
         "missing_link",
-        lambda target: target.page(target.texts, have_next_page=True),
+        lambda target: target.fault(
+            "replace", body=json.dumps({"results": target.rows, "paging": {"have_next_page": True}})
+        ),
+        versions=V3,
+    ),
+    *(
+        MatrixRow(
+            name=f"`next` {style}",
+            outcome="the last page; loaded",
+            calls=1,
+            faults=lambda target, to=to: [target.page(target.texts, to=to)],
+            versions=V4,
+        )
+        for style, to in (("the word null", "null"), ("empty", ""))
     ),
     aside("`next` to itself", "endless_pages", always("loop_next"), calls=2),
     aside(
         "`next` in a longer loop",
         "endless_pages",
-        *(
-            (lambda target, to=to: target.page(target.texts[:1], next=to, have_next_page=True))
-            for to in ("a", "b", "a")
-        ),
+        *((lambda target, to=to: target.page(target.texts[:1], to=to)) for to in ("a", "b", "a")),
         calls=3,
     ),
     aside("`next` to another host", "foreign_link", always("foreign_next")),
@@ -278,17 +360,14 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
     aside(
         "a cursor that is ignored",
         "endless_pages",
-        *(
-            (lambda target, to=str(to): target.page(target.texts, next=to, have_next_page=True))
-            for to in range(12)
-        ),
+        *((lambda target, to=str(to): target.page(target.texts, to=to)) for to in range(12)),
         calls=11,
     ),
     aside(
         "the same page twice",
         "page_repeated",
         *(
-            (lambda target, to=to: target.page(target.texts[:3], next=to, have_next_page=bool(to)))
+            (lambda target, to=to: target.page(target.texts[:3], to=to))
             for to in ("c", None, "c", None)
         ),
         calls=4,
@@ -299,7 +378,7 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         calls=3,
         issues=(("pages_shifted", "reread", 1),),
         faults=lambda target: [
-            target.page(target.texts[:2], next="c", have_next_page=True),
+            target.page(target.texts[:2], to="c"),
             target.page(target.texts[1:]),
         ],
     ),
@@ -309,7 +388,7 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         *(
             (
                 lambda target, begin=begin, end=end, to=to: target.page(
-                    target.texts[begin:end], next=to, have_next_page=bool(to)
+                    target.texts[begin:end], to=to
                 )
             )
             for begin, end, to in (
@@ -321,11 +400,63 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         ),
         calls=4,
     ),
-    aside("`results` missing", "unexpected_answer", whole(b'{"paging":{"next":null}}')),
-    aside("`results` null", "unexpected_answer", whole(b'{"results":null}')),
-    aside("`results` an object", "unexpected_answer", whole(b'{"results":{"a":1}}')),
+    aside(
+        "`results` missing",
+        "unexpected_answer",
+        whole(b'{"paging":{"next":null}}'),
+        versions=V3,
+    ),
+    aside("`results` null", "unexpected_answer", whole(b'{"results":null}'), versions=V3),
+    aside("`results` an object", "unexpected_answer", whole(b'{"results":{"a":1}}'), versions=V3),
+    aside("outputs null", "unexpected_answer", whole(b"null"), versions=V4),
+    aside(
+        "outputs in an object, as v3 has them",
+        "unexpected_answer",
+        lambda target: target.fault("replace", body=json.dumps({"results": target.rows})),
+        versions=V4,
+    ),
     value("no object (a number, a text, a list)", b"[1]", kind="not_an_object", action="kept"),
     aside("job gone (404) between list and results", "not_found", always("status", status=404)),
+    retried(
+        "400 of scope `server`",
+        "server_error",
+        lambda target: target.refusal("server", 400, times=1),
+        versions=V4,
+    ),
+    retried(
+        "503 of a scope that nobody knows",
+        "server_error",
+        lambda target: target.refusal("weather", 503, times=1),
+        versions=V4,
+    ),
+    *(
+        aside(
+            f"{status} of scope `{scope}`",
+            "refused",
+            lambda target, scope=scope, status=status: target.refusal(scope, status),
+            versions=V4,
+        )
+        for scope, status in (("input", 400), ("param", 500), ("integ", 424))
+    ),
+    aside(
+        "403 that names no scope",
+        "forbidden",
+        always("status", status=403, body="Forbidden"),
+        versions=V4,
+    ),
+    aside(
+        "an error that quotes the key",
+        "refused",
+        lambda target: target.fault(
+            "status",
+            status=400,
+            body=json.dumps(
+                dict.fromkeys(("error_label", "error_ref", "message"), f"key {target.api_key} is")
+                | {"error_scope": "input"}
+            ),
+        ),
+        versions=V4,
+    ),
     value("10,000 keys", json.dumps({f"key {n}": n for n in range(10_000)}).encode()),
     value("200 levels", nested(200)),
     aside(
@@ -360,21 +491,17 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
 )
 
 
-def job(target: Target, **fields: Any) -> str:
-    """A job that the sandbox does not have, of a status that is final."""
-    return json.dumps(
-        {"uid": f"job-of-{target.uid}", "name": "made up", "status": "stopped", **fields}
-    )
-
-
 def listing(
-    name: str, outcome: str, jobs: Callable[[Target], str], *, calls: int = 2, issues: Issues = ()
+    name: str,
+    outcome: str,
+    added: Callable[[Target], str],
+    *,
+    calls: int = 2,
+    issues: Issues = (),
+    versions: tuple[Version, ...] = BOTH,
+    **fields: Any,
 ) -> MatrixRow:
-    """A first page with one more job."""
-
-    def faults(target: Target) -> Sequence[Fault]:
-        texts = ",".join([*(json.dumps(one) for one in target.rows), jobs(target)])
-        return [target.fault("replace", body=f"[{texts}]", times=1)]
+    """A list with one more job."""
 
     is_aside = any(action == "set_aside" for _, action, _ in issues)
     return MatrixRow(
@@ -383,9 +510,30 @@ def listing(
         calls=calls,
         issues=issues,
         exit=1 if is_aside else 0,
-        faults=faults,
+        added=added,
         kind="jobs",
+        versions=versions,
+        **fields,
     )
+
+
+def run_list(
+    name: str, outcome: str, *, calls: int, quirk: Quirk, issues: Issues = ()
+) -> MatrixRow:
+    """A list of runs that is not as it was asked for."""
+    return MatrixRow(
+        name=name,
+        outcome=outcome,
+        calls=calls,
+        issues=issues,
+        exit=1 if any(action == "set_aside" for _, action, _ in issues) else 0,
+        quirk=quirk,
+        kind="list",
+        versions=V4,
+    )
+
+
+UNSORTED: Issues = (("unsorted_listing", "kept", 1),)
 
 
 LISTING_ROWS: tuple[MatrixRow, ...] = (
@@ -395,6 +543,7 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         calls=2,
         faults=lambda target: [target.fault("repeat")],
         kind="jobs",
+        versions=V3,
     ),
     listing(
         "job without a uid",
@@ -405,45 +554,38 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
     listing(
         "job with a number as uid",
         "loaded, the number as a text",
-        lambda target: job(target, uid=int(target.uid[:8], 16)),
+        lambda target: target.job(uid=int(target.uid[:8], 16)),
     ),
-    MatrixRow(
-        name="job twice in a list with different content",
-        outcome="read once more by itself; loaded",
+    listing(
+        "job twice in a list with different content",
+        "read once more by itself; loaded",
+        lambda target: json.dumps({**target.rows[0], "status": "running"}),
         calls=3,
         issues=(("listed_twice", "reread", 1),),
-        faults=lambda target: [
-            target.fault(
-                "replace",
-                times=1,
-                body=json.dumps([{**target.rows[0], "status": "running"}, *target.rows]),
-            )
-        ],
-        kind="jobs",
     ),
     listing(
         "unknown status",
         "loaded as it is, its results are not asked for",
-        lambda target: job(target, status="teleporting"),
+        lambda target: target.job(status="teleporting"),
     ),
-    listing("missing timestamps", "loaded as null", job),
+    listing("missing timestamps", "loaded as null", Target.job),
     listing(
         "nonsense timestamps",
         "null, and as a text into a column `api_…`",
-        lambda target: job(target, start_time="yesterday", finish_time="+12345-01-01T00:00:00Z"),
+        lambda target: target.job(start_time="yesterday", finish_time="+12345-01-01T00:00:00Z"),
         issues=(("unfit_value", "mended", 1), ("unfit_value", "mended", 1)),
     ),
     listing(
         "times without and with offsets",
         "loaded as UTC",
-        lambda target: job(
-            target, start_time="2026-01-01T10:00:00", finish_time="2026-01-01T13:30:00+02:00"
+        lambda target: target.job(
+            start_time="2026-01-01T10:00:00", finish_time="2026-01-01T13:30:00+02:00"
         ),
     ),
     listing(
         "a time in the far future",
         "loaded",
-        lambda target: job(target, finish_time="9999-12-31T23:59:59Z"),
+        lambda target: target.job(finish_time="9999-12-31T23:59:59Z"),
     ),
     MatrixRow(
         name="workflow deleted between two calls",
@@ -452,8 +594,15 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         issues=(("not_found", "kept", 1),),
         faults=lambda target: [target.fault("status", status=404)],
         kind="jobs",
+        versions=V3,
     ),
-    aside("403 on one workflow only", "forbidden", always("status", status=403), of="jobs"),
+    aside(
+        "403 on one workflow only",
+        "forbidden",
+        always("status", status=403),
+        of="jobs",
+        versions=V3,
+    ),
     aside("job list that is no list", "unexpected_answer", whole(b'{"jobs":[]}'), of="jobs"),
     aside("job list in HTML", "not_json", always("html"), of="jobs"),
     aside(
@@ -469,6 +618,7 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         issues=(("not_found", "kept", 1),),
         faults=lambda target: [target.fault("status", status=404)],
         kind="details",
+        versions=V3,
     ),
     MatrixRow(
         name="workflow's details fail",
@@ -478,12 +628,72 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         exit=1,
         faults=lambda target: [target.fault("status", status=418)],
         kind="details",
+        versions=V3,
+    ),
+    listing(
+        "a live run",
+        "loaded; its outputs are not asked for, nobody keeps them",
+        lambda target: target.job(execution_mode="LIVE", status="SUCCEEDED", output_count=3),
+        versions=V4,
+    ),
+    run_list(
+        "a run without the time of its last change",
+        "all runs are read; loaded",
+        calls=2,
+        quirk=lambda runs, first, count: [
+            {**run, "updated_at": None} if at == 3 else run for at, run in enumerate(runs)
+        ][first : first + count],
+        issues=UNSORTED,
+    ),
+    run_list(
+        "run list in another order than was asked for",
+        "all runs are read; loaded",
+        calls=2,
+        quirk=lambda runs, first, count: runs[::-1][first : first + count],
+        issues=UNSORTED,
+    ),
+    run_list(
+        "run list that ignores `limit`",
+        "read to its end; loaded",
+        calls=4,
+        quirk=lambda runs, first, _count: runs[first : first + 10],
+    ),
+    run_list(
+        "run list that ignores `offset`",
+        "what came is loaded; the next sync tries again",
+        calls=4,
+        quirk=lambda runs, _first, count: runs[:count],
+        issues=(("endless_pages", "set_aside", 1),),
+    ),
+    aside(
+        "run list refused (403), no scope is named",
+        "forbidden",
+        always("status", status=403, body="Forbidden"),
+        of="list",
+        versions=V4,
+    ),
+    aside(
+        "run list refused, of scope `input`",
+        "refused",
+        lambda target: target.refusal("input", 403),
+        of="list",
+        versions=V4,
     ),
 )
 
 
+RESULTS = "/results$|/outputs$"
+
+
 def failing(
-    name: str, cause: str, *, calls: int, path: str, issues: Issues = (), **fault: Any
+    name: str,
+    cause: str,
+    *,
+    calls: int,
+    path: str,
+    issues: Issues = (),
+    versions: tuple[Version, ...] = BOTH,
+    **fault: Any,
 ) -> MatrixRow:
     return MatrixRow(
         name=name,
@@ -493,7 +703,12 @@ def failing(
         exit=1,
         faults=lambda target: [Fault(match=path, workspace=target.uid, **fault)],
         kind="workspace",
+        versions=versions,
     )
+
+
+def error(scope: str) -> str:
+    return json.dumps({"error_label": "NO", "error_scope": scope, "error_ref": "R-1"})
 
 
 WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
@@ -501,7 +716,7 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         "workspace key revoked in the middle",
         "unauthorized",
         calls=4,
-        path="/results$",
+        path=RESULTS,
         kind="status",
         status=401,
         skip=3,
@@ -513,12 +728,51 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         path="/workflows$",
         kind="status",
         status=403,
+        versions=V3,
+    ),
+    failing(
+        "run list refused, of scope `auth`",
+        "unauthorized",
+        calls=1,
+        path="/runs$",
+        kind="status",
+        status=403,
+        body=error("auth"),
+        versions=V4,
+    ),
+    failing(
+        "run list refused, of scope `config`",
+        "misconfigured",
+        calls=1,
+        path="/runs$",
+        kind="status",
+        status=400,
+        body=error("config"),
+        versions=V4,
+    ),
+    failing(
+        "the key belongs to another workspace than project_uid says",
+        "foreign_workspace",
+        calls=1,
+        path="/workspaces$",
+        kind="replace",
+        body='{"uid":"another","name":"Another"}',
+        versions=V4,
+    ),
+    failing(
+        "a run of another workspace than project_uid says",
+        "foreign_workspace",
+        calls=1,
+        path="/runs$",
+        kind="replace",
+        body='[{"uid":"r","workspace_uid":"another","updated_at":"2026-01-10T12:00:00Z"}]',
+        versions=V4,
     ),
     failing(
         "the API goes down",
         "server_error",
         calls=6,
-        path="/results$",
+        path=RESULTS,
         issues=(("server_error", "set_aside", 1), ("server_error", "set_aside", 1)),
         kind="status",
         status=503,
@@ -540,7 +794,13 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         issues=(("forbidden", "set_aside", 1),),
         exit=1,
         faults=lambda target: [
-            Fault(match="/workspace$", workspace=target.uid, kind="status", status=403)
+            Fault(
+                match="/workspace$|/workspaces$",
+                workspace=target.uid,
+                kind="status",
+                status=403,
+                body="Forbidden",
+            )
         ],
         kind="workspace",
     ),
@@ -553,12 +813,14 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
             Fault(match="/workflows$", workspace=target.uid, kind="replace", body="[]")
         ],
         kind="second",
+        versions=V3,
     ),
     MatrixRow(
         name="our clock was a year ahead at the last sync",
         outcome="details from a time to come are fetched again",
         calls=1,
         kind="clock",
+        versions=V3,
     ),
     MatrixRow(
         name="a row count that disagrees with the rows",

@@ -21,9 +21,11 @@ from tests.fault_matrix import (
     SEVERAL,
     WORKSPACE_ROWS,
     MatrixRow,
+    only,
 )
 from tests.support.databases import DuckDb, Postgres
 from tests.support.matrix_story import Story, brief, tell, tell_of_workspaces
+from tests.support.matrix_story_v4 import ALONE, SHARING, tell_of_v4
 from tests.support.readme_matrix import matrix_table
 
 ISSUE_MODULES = (
@@ -31,13 +33,15 @@ ISSUE_MODULES = (
     "errors.py",
     "guard.py",
     "http",
-    "plan.py",
+    "plan",
     "resources.py",
     "results.py",
     "runner.py",
 )
 WORKSPACES = "workspaces"
-"""The story of the rows that no database can matter to."""
+"""The story of v3's rows that no database can matter to."""
+V4 = "v4"
+"""The story of all rows of v4: databases do not know the versions of the API."""
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +57,8 @@ def stories(
         folder = tmp_path_factory.mktemp(name)
         if name == WORKSPACES:
             return tell_of_workspaces(DuckDb(folder), folder)
+        if name == V4:
+            return tell_of_v4(DuckDb(folder), folder)
         if name == "duckdb":
             return tell(DuckDb(folder), folder)
         database = Postgres(request.getfixturevalue("postgres_folder"))
@@ -85,22 +91,27 @@ def story(stories: Callable[[str], Story], request: pytest.FixtureRequest) -> St
     return stories(request.param)
 
 
-def on(databases: Sequence[str], rows: Sequence[MatrixRow]) -> pytest.MarkDecorator:
-    """The rows on each of the databases."""
+def on(
+    stories: Sequence[str], rows: Sequence[MatrixRow], v4_rows: Sequence[MatrixRow]
+) -> pytest.MarkDecorator:
+    """The rows of v3 in each of the stories, and rows in that of v4."""
+    told = [(name, row) for name in stories for row in only("v3", rows)]
+    told += [(V4, row) for row in v4_rows]
     return pytest.mark.parametrize(
         ("story", "row"),
-        [pytest.param(name, row, id=f"{name}-{row.name}") for name in databases for row in rows],
+        [pytest.param(name, row, id=f"{name}-{row.name}") for name, row in told],
         indirect=["story"],
     )
 
 
 on_each = pytest.mark.parametrize("story", DATABASES, indirect=True)
-on_all = pytest.mark.parametrize("story", [*DATABASES, WORKSPACES], indirect=True)
+on_each_and_v4 = pytest.mark.parametrize("story", [*DATABASES, V4], indirect=True)
+on_all = pytest.mark.parametrize("story", [*DATABASES, WORKSPACES, V4], indirect=True)
 
 
 def assert_as_stated(story: Story, row: MatrixRow) -> None:
     """Calls and issues."""
-    assert story.calls(row) == row.calls
+    assert story.calls(row) == row.calls_in(story.version)
     found = [(i["kind"], i["action"], i["occurrences"]) for i in story.issues_of(row)]
     wanted = list(row.issues)
     for kind, action, occurrences in row.issues:
@@ -126,7 +137,7 @@ def set_aside(story: Story, row: MatrixRow) -> list[dict[str, Any]]:
     return [entry for entry in report["set_aside"] if entry[column] == story.targets[row.name].uid]
 
 
-@on(DATABASES, RESULT_ROWS)
+@on(DATABASES, RESULT_ROWS, [row for row in SHARING if row.kind == "results"])
 def test_results(story: Story, row: MatrixRow) -> None:
     assert_as_stated(story, row)
     target = story.targets[row.name]
@@ -143,7 +154,7 @@ def test_results(story: Story, row: MatrixRow) -> None:
         assert texts[0] == brief((row.loaded or row.sent).decode())
 
 
-@on(DATABASES, LISTING_ROWS)
+@on(DATABASES, LISTING_ROWS, [row for row in SHARING if row.kind != "results"])
 def test_lists(story: Story, row: MatrixRow) -> None:
     assert_as_stated(story, row)
     target = story.targets[row.name]
@@ -155,15 +166,16 @@ def test_lists(story: Story, row: MatrixRow) -> None:
     assert listed & story.jobs.keys() == (listed if is_loaded else set())
 
 
-@on((WORKSPACES,), WORKSPACE_ROWS)
+@on((WORKSPACES,), WORKSPACE_ROWS, ALONE)
 def test_workspaces(story: Story, row: MatrixRow) -> None:
     assert_as_stated(story, row)
     report = story.faulty[row.name].workspaces[row.name]
-    fails = any(action == "failed" for _, action, _ in row.issues)
-    assert report["outcome"] == ("failed" if fails else "partly_loaded" if row.exit else "loaded")
+    assert report["outcome"] == (
+        "failed" if row.fails else "partly_loaded" if row.exit else "loaded"
+    )
 
 
-@on_each
+@on_each_and_v4
 def test_jobs_that_are_odd_are_loaded_as_the_matrix_says(story: Story) -> None:
     made_up = {job["uid"]: job for job in story.jobs.values() if job["name"] == "made up"}
     by_row = {

@@ -38,10 +38,12 @@ class JobPage:
     Args:
         jobs: In the API's order.
         span: Of all jobs whose last change is within, each was in this page or one before.
+        is_unsorted: The list is not in order: no span that it gave, ever, is worth anything.
     """
 
     jobs: Sequence[Record]
     span: Span | None = None
+    is_unsorted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class RunList:
         self._path = path
         self._on_unsorted = on_unsorted
         self._offset = 0
+        self._is_sorted = True
 
     def pages(self) -> Iterator[JobPage]:
         """The runs outside of what is covered, newest change first; some come twice.
@@ -58,64 +59,80 @@ class RunList:
             PaginationError: The API ignores the offset.
         """
         top: datetime | None = None
-        is_sorted = True
+        skipped: Span | None = None
         pages = 0
         walk = self._walk(0)
         while (page := next(walk, None)) is not None:
             pages += 1
             times = [_changed(run) for run in page]
-            if is_sorted and not _are_sorted(times):
-                is_sorted = False
+            if self._is_sorted and not _are_sorted(times):
+                self._is_sorted = False
                 self._on_unsorted()
+                if skipped is not None:
+                    walk = self._walk(0)
             last = times[-1]
-            if not is_sorted or last is None:
-                yield JobPage(page)
+            if not self._is_sorted or last is None:
+                yield JobPage(page, is_unsorted=True)
                 continue
             top = top or times[0] or last
             yield JobPage(page, Span(last, top))
             known = self._known_at(last)
-            if known is None:
+            if known is None or known == skipped:
                 continue
             if known.begin is None:
                 break
-            walk = self._walk(self._seek(known.begin))
+            skipped = known
+            walk = self._walk(self._seek(known.begin), after=known.begin)
         else:
-            if top is not None and is_sorted:
+            if top is not None and self._is_sorted:
                 yield JobPage((), Span(None, top))
-        if pages > 1 and top is not None and is_sorted:
+        if pages > 1 and top is not None and self._is_sorted:
             yield from self._newcomers(top)
 
-    def all_pages(self) -> Iterator[JobPage]:
-        """All runs, in whatever order.
+    def _walk(self, offset: int, *, after: datetime | None = None) -> Iterator[list[Record]]:
+        """Pages from an offset to the end of the list; no run between two of them is missed.
 
-        Raises:
-            PaginationError: The API ignores the offset.
+        Args:
+            offset: Where to begin.
+            after: The first page begins above this time, be it further up.
         """
-        return map(JobPage, self._walk(0))
-
-    def _walk(self, offset: int) -> Iterator[list[Record]]:
-        """Pages from an offset to the end of the list; no run between two of them is missed."""
-        before: list[str] = []
+        before: list[Record] = []
+        known: set[str] = set()
         size = equal = 0
-        step = PAGE_SIZE
         while True:
             self._offset = offset
             page = self._fetch(offset, PAGE_SIZE)
-            uids = [run["uid"] for run in page]
+            uids = {run["uid"] for run in page}
             size = max(size, len(page))
-            if len(before) > 1 and offset and set(before).isdisjoint(uids):
-                offset, step = max(0, offset - step), 2 * step
+            if offset and self._is_gap(before, page, after):
+                offset = max(0, offset - max(1, size))
                 continue
-            step = PAGE_SIZE
-            if not page or (len(page) < size and set(uids) <= set(before)):
+            if not page:
                 return
-            equal = equal + 1 if uids == before else 0
+            if len(page) < size and uids <= known:
+                if not self._fetch(offset + len(page), PAGE_SIZE):
+                    return
+                # cut shorter than the pages before, but not the last
+                offset += max(1, len(page) - 1)
+                continue
+            equal = equal + 1 if _uids(page) == _uids(before) else 0
             if equal >= MAX_EQUAL_PAGES:
                 raise PaginationError("The list of runs has no end", path=self._path)
             yield page
-            before = uids
+            before, known = page, uids
             overlap = min(MAX_OVERLAP, max(1, len(page) // 5))
             offset += max(1, len(page) - overlap)
+
+    def _is_gap(
+        self, before: Sequence[Record], page: Sequence[Record], after: datetime | None
+    ) -> bool:
+        """Whether runs may stand between two pages, or above the first one."""
+        if not before:
+            return after is not None and not _is_later(page, after)
+        last = _changed(before[-1])
+        if self._is_sorted and last is not None and _is_later(page, last):
+            return False
+        return len(before) > 1 and set(_uids(before)).isdisjoint(_uids(page))
 
     def _newcomers(self, top: datetime) -> Iterator[JobPage]:
         """What came to the top since; the next reading finds it again, and so it covers nothing."""
@@ -151,13 +168,19 @@ class RunList:
                 low = middle
             else:
                 high = middle
-        while low and not self._is_after(low, moment):  # the list became shorter meanwhile
-            low = max(0, low - PAGE_SIZE)
         return low
 
     def _is_after(self, offset: int, moment: datetime) -> bool:
-        runs = self._fetch(offset, 1)
-        return bool(runs) and (_changed(runs[0]) or moment) > moment
+        return _is_later(self._fetch(offset, 1), moment)
+
+
+def _is_later(page: Sequence[Record], moment: datetime) -> bool:
+    """Whether a page begins with a run that changed after a moment."""
+    return bool(page) and (_changed(page[0]) or moment) > moment
+
+
+def _uids(page: Sequence[Record]) -> list[str]:
+    return [run["uid"] for run in page]
 
 
 def _changed(run: Record) -> datetime | None:

@@ -61,7 +61,7 @@ class _Error(msgspec.Struct):
     error_scope: str | None = None
     error_ref: str | None = None
     message: str | None = None
-    params: msgspec.Raw | None = None
+    params: msgspec.Raw = msgspec.Raw()  # an absent one is empty: no union takes it
 
 
 class _UsersPage(msgspec.Struct):
@@ -87,7 +87,7 @@ def explain(body: bytes) -> Problem | None:
         scope=error.error_scope,
         reference=error.error_ref,
         message=error.message,
-        params=None if error.params is None else bytes(error.params),
+        params=bytes(error.params) or None,
     )
 
 

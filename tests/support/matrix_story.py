@@ -1,4 +1,4 @@
-"""The syncs that meet the faults of the matrix, all rows of a database in a few of them.
+"""The syncs that meet the faults of the matrix, all rows of a database in a few of them: API v3.
 
 Each row's fault is aimed at a job, a workflow or a workspace of its own, so that every row is also
 held to leave the others alone. Rows that a sync survives with exit code 0 are synced apart from
@@ -18,17 +18,26 @@ from typing import Any
 
 from captaindata_source.sandbox import Fault, Sandbox, Workspace, World
 from captaindata_source.sandbox.dialect import Dialect
-from tests.fault_matrix import LISTING_ROWS, RESULT_ROWS, WORKSPACE_ROWS, MatrixRow, Target
+from tests.fault_matrix import (
+    LISTING_ROWS,
+    RESULT_ROWS,
+    WORKSPACE_ROWS,
+    MatrixRow,
+    Target,
+    Version,
+    only,
+)
 from tests.support.databases import Database, Row
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
 
-__all__ = ["Story", "brief", "tell", "tell_of_workspaces"]
+__all__ = ["Story", "brief", "keep_texts", "sync", "tell", "tell_of_workspaces"]
 
 TIME_FACTOR = "60"
 MIN_ROWS = 4
 LONG = 20_000
-CALM = {row.name for row in WORKSPACE_ROWS if row.exit == 0}
+OF_WORKSPACES = only("v3", WORKSPACE_ROWS)
+CALM = {row.name for row in OF_WORKSPACES if row.exit == 0}
 
 
 @dataclass
@@ -36,6 +45,7 @@ class Story:
     """What the syncs of one database did; plain data, for several processes."""
 
     workspaces: dict[str, Workspace]
+    version: Version = "v3"
     targets: dict[str, Target] = field(default_factory=dict)
     faulty: dict[str, Synced] = field(default_factory=dict)
     """By the row's name: the sync that met its fault."""
@@ -70,8 +80,12 @@ class Story:
         workspace = self.workspace_of(row)
         if row.name in self.workspaces:
             return [i for i in self.issues[row.name] if i["workspace_uid"] == workspace.uid]
-        column = "job_uid" if row.kind == "results" else "workflow_uid"
-        return [issue for issue in self.issues[row.name] if issue[column] == target.uid]
+        return [
+            issue
+            for issue in self.issues[row.name]
+            if issue["workspace_uid"] == workspace.uid
+            and target.uid in (issue["job_uid"], issue["workflow_uid"])
+        ]
 
 
 @dataclass
@@ -100,13 +114,16 @@ def aim(teller: Teller, name: str, rows: list[MatrixRow]) -> list[Fault]:
             continue
         uid, listed = next(free)
         path = f"/workflows/{uid}/{row.kind}"
-        if row.calls == 3:
-            path += f"|/jobs/{listed[0]['uid']}$"
+        target = Target(path=path, uid=uid, base_url=base_url, rows=listed)
+        if row.added is not None:
+            if row.calls == 3:
+                path += f"|/jobs/{listed[0]['uid']}$"
+            page = f"[{','.join([row.added(target), *target.texts])}]"
+            faults.append(target.fault("replace", body=page, times=1))
+        else:
+            assert row.faults
+            faults += row.faults(target)
         story.targets[row.name] = Target(path=path, uid=uid, base_url=base_url, rows=listed)
-        assert row.faults
-        match = path.split("|", maxsplit=1)[0]
-        aimed = Target(path=match, uid=uid, base_url=base_url, rows=listed)
-        faults += row.faults(aimed)
     free_jobs = iter(
         job
         for _, listed in free
@@ -137,7 +154,7 @@ def aim_at_workspaces(teller: Teller) -> list[Fault]:
     story, world = teller.story, teller.harness.world
     base_url = teller.harness.sandbox.base_url
     faults: list[Fault] = []
-    for row in WORKSPACE_ROWS:
+    for row in OF_WORKSPACES:
         workspace = story.workspaces[row.name]
         target = Target(path="", uid=workspace.uid, base_url=base_url)
         rules = list(row.faults(target)) if row.faults else []
@@ -160,17 +177,24 @@ def aim_at_workspaces(teller: Teller) -> list[Fault]:
     return faults
 
 
-def sync(teller: Teller, names: Sequence[str], rows: list[MatrixRow], *, expect: int) -> Synced:
+def sync(
+    harness: Harness,
+    story: Story,
+    names: Sequence[str],
+    rows: Sequence[MatrixRow],
+    *,
+    expect: int,
+) -> Synced:
     """One sync of some workspaces; what it did is kept for each of the rows."""
-    story, harness = teller.story, teller.harness
+    base_url = harness.sandbox.base_url_of(story.version)
     configs = []
     for name in names:
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"api_version": story.version, "base_url": base_url}
         kinds = {row.name: row.kind for row in WORKSPACE_ROWS}
         if kinds.get(name) == "workspace":
             options["max_parallel_requests"] = 1
         if kinds.get(name) == "unreachable" and expect:
-            options["base_url"] = f"http://127.0.0.1:{closed_port()}/v3"
+            options["base_url"] = f"http://127.0.0.1:{closed_port()}/{story.version}"
         workspace = story.workspaces[name]
         configs.append({**harness.config(workspace), "name": name, **options})
     before = {row["uid"] for row in harness.rows("sync_issues")} if story.faulty else set[str]()
@@ -190,33 +214,39 @@ def closed_port() -> int:
 
 def tell(database: Database, folder: Path) -> Story:
     """Lives through the rows that are about a job or a workflow."""
-    rows = [*RESULT_ROWS, *LISTING_ROWS]
+    rows = only("v3", [*RESULT_ROWS, *LISTING_ROWS])
     by_exit = {"calm": [r for r in rows if not r.exit], "aside": [r for r in rows if r.exit]}
     with telling(
         database, folder, [*by_exit], workflows=24, jobs_per_day=0.12, mean_results=14
     ) as teller:
+        story = teller.story
         for name, its_rows in by_exit.items():
             teller.harness.sandbox.faults.add(*aim(teller, name, its_rows))
         for code, (name, its_rows) in enumerate(by_exit.items()):
-            sync(teller, [name], its_rows, expect=code)
-        for row in database.execute(
-            "select job_uid, position, cast(data as text) as data "
-            "from job_results order by job_uid, position"
-        ):
-            teller.story.texts.setdefault(row["job_uid"], []).append(brief(row["data"]))
-    return teller.story
+            sync(teller.harness, story, [name], its_rows, expect=code)
+        keep_texts(story, database)
+    return story
+
+
+def keep_texts(story: Story, database: Database) -> None:
+    """Keeps what `job_results` holds now."""
+    for row in database.execute(
+        "select job_uid, position, cast(data as text) as data "
+        "from job_results order by job_uid, position"
+    ):
+        story.texts.setdefault(row["job_uid"], []).append(brief(row["data"]))
 
 
 def tell_of_workspaces(database: Database, folder: Path) -> Story:
     """Lives through the rows that have a workspace of their own."""
-    rows = list(WORKSPACE_ROWS)
+    rows = OF_WORKSPACES
     names = [row.name for row in rows]
     with telling(database, folder, names, workflows=3, jobs_per_day=0.02, mean_results=8) as teller:
         story, faults = teller.story, teller.harness.sandbox.faults
         faults.add(*aim_at_workspaces(teller))
-        sync(teller, [name for name in names if name in CALM], rows, expect=0)
+        sync(teller.harness, story, [name for name in names if name in CALM], rows, expect=0)
         failing = [row for row in rows if row.exit]
-        sync(teller, [row.name for row in failing], failing, expect=1)
+        sync(teller.harness, story, [row.name for row in failing], failing, expect=1)
         faults.clear()
         second = [row for row in rows if row.kind in ("second", "clock")]
         flow = story.targets[second[1].name].path.split("/")[2]
@@ -228,7 +258,7 @@ def tell_of_workspaces(database: Database, folder: Path) -> Story:
         for row in second:
             target = Target(path="", uid=story.workspaces[row.name].uid, base_url="")
             faults.add(*(row.faults(target) if row.faults else ()))
-        sync(teller, [row.name for row in second], second, expect=0)
+        sync(teller.harness, story, [row.name for row in second], second, expect=0)
     return teller.story
 
 
@@ -249,7 +279,7 @@ def telling(
         sandbox.faults.clear()
         story.ledger = {row["job_uid"] for row in harness.rows("job_results_ledger")}
         story.jobs = {row["uid"]: row for row in harness.rows("jobs")}
-        story.healed = sync(teller, names, [], expect=0)
+        story.healed = sync(teller.harness, story, names, [], expect=0)
         story.all_issues = str(harness.rows("sync_issues"))
         database.execute("delete from jobs where name = 'made up'")
         try:

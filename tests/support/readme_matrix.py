@@ -14,15 +14,19 @@ END = "<!-- fault matrix: end -->"
 def matrix_table() -> str:
     """The table as the README has it."""
     head = [
-        "| The API sends | The sync | Calls | `sync_issues` | Exit |",
-        "|---|---|---|---|---|",
+        "| The API sends | The sync | Version | Calls | `sync_issues` | Exit |",
+        "|---|---|---|---|---|---|",
     ]
     return "\n".join([*head, *map(_line, ROWS)])
 
 
 def _line(row: MatrixRow) -> str:
     issues = dict.fromkeys(f"`{kind}`: {action}" for kind, action, _ in row.issues)
-    cells = (row.name, row.outcome, row.calls, ", ".join(issues), row.exit)
+    calls = {version: row.calls_in(version) for version in row.versions}
+    said = ", ".join(f"{version} {number}" for version, number in calls.items())
+    if len(set(calls.values())) == 1:
+        said = str(row.calls_in(row.versions[0]))
+    cells = (row.name, row.outcome, ", ".join(row.versions), said, ", ".join(issues), row.exit)
     return f"| {' | '.join(map(str, cells))} |"
 
 
