@@ -12,7 +12,11 @@ __all__ = ["Coverage", "Span"]
 
 
 class Span(NamedTuple):
-    """From one point in time to another, both within; no beginning is that of all history."""
+    """After one point in time up to another, which is within; no beginning is that of all history.
+
+    Runs may have changed at the same moment as the last one of a page: only those that changed
+    later than its beginning are all there.
+    """
 
     begin: datetime | None
     end: datetime
@@ -44,14 +48,21 @@ class Coverage:
         )
 
     def without_last(self, time: timedelta) -> Coverage:
-        """The same, each span that much shorter at its end."""
-        shorter = Coverage()
-        for begin, end in self._spans:
-            if end - datetime.min.replace(tzinfo=UTC) <= time:
-                continue
-            if begin is None or end - time > begin:
-                shorter.add(Span(begin, end - time))
-        return shorter
+        """What need not be read again, where changes may show that much later than they say.
+
+        Where something is left to read, all of it: else a reading in small parts would read the
+        last days again each time, and never get on.
+        """
+        if len(self._spans) != 1 or self._spans[0].begin is not None:
+            return self.copy()
+        end = self._spans[0].end
+        if end - datetime.min.replace(tzinfo=UTC) <= time:
+            return Coverage()
+        return Coverage([Span(None, end - time)])
+
+    def knows(self, moment: datetime) -> bool:
+        """Whether what changed at a moment need not be read."""
+        return any(span.reaches(moment) and moment <= span.end for span in self._spans)
 
     def __iter__(self) -> Iterator[Span]:
         return iter(self._spans)

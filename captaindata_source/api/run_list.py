@@ -89,6 +89,14 @@ class RunList:
         if pages > 1 and top is not None and self._is_sorted:
             yield from self._newcomers(top)
 
+    def all_pages(self) -> Iterator[JobPage]:
+        """All runs, in whatever order.
+
+        Raises:
+            PaginationError: The API ignores the offset.
+        """
+        return map(JobPage, self._walk(0))
+
     def _walk(self, offset: int, *, after: datetime | None = None) -> Iterator[list[Record]]:
         """Pages from an offset to the end of the list; no run between two of them is missed.
 

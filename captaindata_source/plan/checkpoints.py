@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from captaindata_source.api import Coverage, Span
 from captaindata_source.plan.context import Context
@@ -21,8 +22,12 @@ class Checkpoints:
     def __init__(self, context: Context) -> None:
         self._context = context
         memory = context.memory
-        self.known = Coverage() if context.settings.full_refresh else memory.covered
-        """What earlier loads brought."""
+        self.known = (
+            Coverage()
+            if context.settings.full_refresh
+            else memory.covered.without_last(timedelta(days=context.settings.lookback_days))
+        )
+        """What earlier loads brought and is not to be read again."""
         self._uid = memory.checkpoint or UIDS[0]
         self._written = memory.covered.to_json()
         self._covered: Coverage | None = None
@@ -33,6 +38,15 @@ class Checkpoints:
             if self._covered is None:
                 self._covered = self.known.copy()
             self._covered.add(span)
+
+    def knew(self, span: Span | None) -> bool:
+        """Whether a span ends within what earlier loads brought: reading it was no progress."""
+        return span is not None and span.begin is not None and self.known.knows(span.begin)
+
+    def forget(self) -> None:
+        """Tells that no span is worth anything: the list has no order."""
+        with self._context.lock:
+            self._covered = Coverage()
 
     def row(self, *, jobs: int) -> Row | None:
         """The row to load with all jobs that were seen so far; None where it would say what the
@@ -54,5 +68,5 @@ class Checkpoints:
             "uid": self._uid,
             "covered": json.dumps(covered),
             "jobs": jobs,
-            "loaded_at": self._context.now,
+            "loaded_at": datetime.now(UTC),  # the last one of a sync counts
         }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from datetime import timedelta
 from functools import partial
 
 from captaindata_source.api import JobListing, JobPage, Record
@@ -97,10 +96,7 @@ class ListingPlan:
 
     def _first_tasks(self) -> list[Task]:
         self._is_begun = True
-        lookback = timedelta(days=self._context.settings.lookback_days)
-        listings = self._context.api.job_listings(
-            self._workflows.all(), self._checkpoints.known.without_last(lookback)
-        )
+        listings = self._context.api.job_listings(self._workflows.all(), self._checkpoints.known)
         return [partial(self._list, listing) for listing in listings]
 
     def _next_tasks(self) -> list[Task]:
@@ -112,7 +108,7 @@ class ListingPlan:
             self._compare(listing, page)
             self._to_list -= len(page.jobs)
             is_over = self._to_list <= 0 or (self._package is not None and self._package.is_over)
-            if listing.can_wait and is_over:
+            if listing.can_wait and is_over and not self._checkpoints.knew(page.span):
                 self._left.append(listing)
                 return
 
@@ -142,7 +138,9 @@ class ListingPlan:
                     self._jobs.compare(latest)
                     if self._named is not None:
                         self._named.see(latest)
-        if page.span is not None:
+        if page.is_unsorted:
+            self._checkpoints.forget()
+        elif page.span is not None:
             self._checkpoints.add(page.span)
 
     def _reread(self, record: Record) -> Record:
