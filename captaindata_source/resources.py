@@ -150,9 +150,9 @@ class _Rows:
         work = self._begin()
         plan = work.plan.extras[table.name]
         yield from _rows_while(plan.reading, work, table, plan.rows)
-        if not plan.is_offered or _may_delete(plan.are_any, plan.were_any):
+        if plan.is_offered and _may_delete(plan.are_any, plan.were_any):
             yield _with_columns(table, plan.vanished())
-        else:
+        elif plan.is_offered:
             detail = f"Nothing is listed of {table.name}, after something was"
             work.plan.issues.add("empty_listing", KEPT, detail=detail)
         yield from self._issues(work)

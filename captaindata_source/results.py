@@ -121,7 +121,7 @@ class ResultReader:
             try:
                 fetched = self._fetch_surely(job)
             except ApiError as error:
-                if isinstance(error, NotFoundError) and not job.is_listed:
+                if isinstance(error, NotFoundError) and self._is_gone(job):
                     logger.warning("Results of job %s are gone with the job", job.uid)
                     self._issues.add("not_found", KEPT, detail="The results are gone with the job")
                     self._files.add_gone(job)
@@ -136,6 +136,15 @@ class ResultReader:
             fetched.waiting.add([empty_mark(job)])
         self._files.add_job(job, fetched.files, fetched.waiting.take(), rows=fetched.rows)
         self._package.done(fetched.rows)
+
+    def _is_gone(self, job: ResultJob) -> bool:
+        """Whether a job whose results are not found is none that should have any."""
+        if job.is_listed:
+            return False
+        try:
+            return self._api.forgets_jobs or self._api.job(job.uid) is None
+        except ApiError:
+            return False
 
     def _fetch_surely(self, job: ResultJob) -> _Fetched | None:
         """The results; read once more where rows and counts disagree, or a page came twice. What

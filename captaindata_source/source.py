@@ -215,8 +215,18 @@ def remember_and_plan(
         wanted: See `Context`.
         fresh: Tables that are about to be emptied.
         is_strict: Whether the first failure ends the sync.
+
+    Raises:
+        ConfigError: The destination holds what another version of the API said.
     """
     warehouse = Warehouse(pipeline, workspace_uid=settings.project_uid)
+    version = warehouse.version()
+    if version not in (None, api.version):
+        raise ConfigError(
+            f"Workspace {settings.name!r} was loaded through API {version}: what {api.version} "
+            "says of it can't be told from that. Load it into another dataset (--dataset), or set "
+            f"api_version back to {version!r}"
+        )
     return SyncPlan(
         Context(
             api=api,

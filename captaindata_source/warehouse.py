@@ -35,6 +35,7 @@ from captaindata_source.tables import (
     LOADS,
     QUOTA_READINGS,
     SUCCESSFUL_JOBS,
+    SYNC_RUNS,
     WORKFLOWS,
     WORKSPACES,
     Table,
@@ -47,6 +48,8 @@ logger = logging.getLogger(__name__)
 LOADED = 0
 """Status in `_dlt_loads` of a load that was committed."""
 DLT_PREFIX = "_dlt_"
+MAX_NAMED = 1_000
+"""Rows that the destination is asked for by name; more are sorted out here."""
 
 
 class KnownWorkflow(NamedTuple):
@@ -59,6 +62,8 @@ class KnownWorkflow(NamedTuple):
     row_hash: str | None
     details_fetched_at: datetime | None
     is_deleted: bool
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 class KnownJob(NamedTuple):
@@ -182,6 +187,16 @@ class Warehouse:
             )
         }
 
+    def version(self) -> str | None:
+        """Version of the API that the workspace was last loaded through; None where none was."""
+        with self._connection():
+            if "api_version" not in self._columns_of(SYNC_RUNS):
+                return None
+            ending = "order by t.started_at desc limit 1"
+            condition = "t.outcome <> 'failed'"
+            found = self._query(SYNC_RUNS, ["t.api_version"], condition, (), ending)
+            return next((version for (version,) in found), None)
+
     def rows(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
         """Whole rows of `table`, ready to be loaded again; JSON columns as text.
 
@@ -191,16 +206,20 @@ class Warehouse:
         """
         if uids is not None and not uids:
             return
+        named = None if uids is None or len(uids) > MAX_NAMED else uids
         if self._pipeline.default_schema_name is None:
             return
         columns = self._pipeline.default_schema.get_table_columns(table.name)
         names = [name for name in columns if name[: len(DLT_PREFIX)] != DLT_PREFIX]
         names = [name for name in names if name != DELETE_MARK]
-        condition = "1 = 1" if uids is None else f"t.uid in ({', '.join(['%s'] * len(uids))})"
+        condition = "1 = 1" if named is None else f"t.uid in ({', '.join(['%s'] * len(named))})"
+        wanted = set(uids or ())
         with self._lock, self._connection():
-            found = self._query(table, [f"t.{n}" for n in names], condition, uids or ())
+            found = self._query(table, [f"t.{n}" for n in names], condition, named or ())
             for values in found:
                 row = dict(zip(names, values, strict=True))
+                if uids is not None and row["uid"] not in wanted:
+                    continue
                 yield {name: _plain(value) for name, value in row.items() if value is not None}
 
     def _remember_results(self, memory: Memory) -> None:

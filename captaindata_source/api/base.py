@@ -77,6 +77,8 @@ class Api(Protocol):
     """Statuses that a job leaves only when someone retries it."""
     lists_workflows: bool
     """Whether workflows have a list; else they are what jobs name as theirs."""
+    forgets_jobs: bool
+    """Whether old jobs leave the lists, and are gone some day."""
     quota_unit: str
     """What a quota counts: fields of the workspace begin with it."""
 

@@ -60,6 +60,16 @@ class Coverage:
             return Coverage()
         return Coverage([Span(None, end - time)])
 
+    def until(self, moment: datetime) -> Coverage:
+        """What of it is not later than a moment."""
+        return Coverage(
+            [
+                Span(begin, min(end, moment))
+                for begin, end in self._spans
+                if begin is None or begin < moment
+            ]
+        )
+
     def knows(self, moment: datetime) -> bool:
         """Whether what changed at a moment need not be read."""
         return any(span.reaches(moment) and moment <= span.end for span in self._spans)

@@ -22,7 +22,9 @@ PAGE_SIZE = 100
 """The most that the API gives (documented)."""
 MAX_OVERLAP = 10
 MAX_EQUAL_PAGES = 3
-"""Equal pages in a row, at offsets that grow, after which the API is taken to ignore the offset."""
+"""Equal pages in a row, at offsets that grow, after which the API may be one that ignores the offset."""
+FAR = 10**9
+"""An offset beyond the end of any list."""
 MAX_PASSES = 3
 """Looks at the top after the end: a list that moves faster than it is read has none."""
 
@@ -60,19 +62,21 @@ class RunList:
         """
         top: datetime | None = None
         skipped: Span | None = None
+        is_unsorted = False
         pages = 0
         walk = self._walk(0)
         while (page := next(walk, None)) is not None:
             pages += 1
             times = [_changed(run) for run in page]
-            if self._is_sorted and not _are_sorted(times):
+            is_unsorted = is_unsorted or not _are_sorted(times)
+            if self._is_sorted and (is_unsorted or None in times):
                 self._is_sorted = False
                 self._on_unsorted()
                 if skipped is not None:
                     walk = self._walk(0)
             last = times[-1]
             if not self._is_sorted or last is None:
-                yield JobPage(page, is_unsorted=True)
+                yield JobPage(page, is_unsorted=is_unsorted)
                 continue
             top = top or times[0] or last
             yield JobPage(page, Span(last, top))
@@ -117,14 +121,13 @@ class RunList:
                 continue
             if not page:
                 return
-            if len(page) < size and uids <= known:
-                if not self._fetch(offset + len(page), PAGE_SIZE):
-                    return
-                # cut shorter than the pages before, but not the last
-                offset += max(1, len(page) - 1)
+            if uids <= known and len(page) == 1:
+                return
+            if uids <= known and len(page) < size:
+                offset += len(page) - 1  # where more follows, the page was cut short
                 continue
             equal = equal + 1 if _uids(page) == _uids(before) else 0
-            if equal >= MAX_EQUAL_PAGES:
+            if equal >= MAX_EQUAL_PAGES and self._fetch(FAR, 1):
                 raise PaginationError("The list of runs has no end", path=self._path)
             yield page
             before, known = page, uids
@@ -199,6 +202,5 @@ def _changed(run: Record) -> datetime | None:
 
 
 def _are_sorted(times: Sequence[datetime | None]) -> bool:
-    return None not in times and all(
-        later >= earlier for later, earlier in pairwise(filter(None, times))
-    )
+    """Whether those that are times are in order."""
+    return all(later >= earlier for later, earlier in pairwise(filter(None, times)))

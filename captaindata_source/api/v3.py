@@ -84,6 +84,7 @@ class V3Api(ApiBase):
     success_statuses = frozenset(SUCCESS_STATUSES)
     final_statuses = success_statuses | {"stopped", "shutdown", "warning"}
     lists_workflows = True
+    forgets_jobs = True
     quota_unit = "tasks"
 
     @property

@@ -110,6 +110,7 @@ class V4Api(ApiBase):
     success_statuses = frozenset(SUCCESS_STATUSES)
     final_statuses = success_statuses | {"FAILED", "STOPPED", "INVALID"}
     lists_workflows = False
+    forgets_jobs = False
     quota_unit = "credits"
 
     def __init__(

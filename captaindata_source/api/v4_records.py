@@ -20,7 +20,7 @@ COLUMN_OF = {
     "finished_at": "finish_time",
 }
 """What v3 calls by another name."""
-NOT_LOADED = frozenset({"callback", "workspace_uid"})
+NOT_LOADED = ("callback", "workspace_uid")
 """Addresses that are called with results are often secrets; the workspace is known."""
 MEMBER_FIELDS = (
     "uid",
@@ -56,7 +56,9 @@ _decode_roles = msgspec.json.Decoder(list[str]).decode
 def job(run: Record) -> Record:
     """The job that a run is."""
     found = {
-        COLUMN_OF.get(name, name): value for name, value in run.items() if name not in NOT_LOADED
+        COLUMN_OF.get(name, name): value
+        for name, value in run.items()
+        if not name.startswith(NOT_LOADED)
     }
     error = run.get("last_error")
     return {

@@ -22,11 +22,10 @@ class Checkpoints:
     def __init__(self, context: Context) -> None:
         self._context = context
         memory = context.memory
-        self.known = (
-            Coverage()
-            if context.settings.full_refresh
-            else memory.covered.without_last(timedelta(days=context.settings.lookback_days))
-        )
+        lookback = timedelta(days=context.settings.lookback_days)
+        self.known = memory.covered.until(context.now).without_last(lookback)
+        if context.settings.full_refresh:
+            self.known = Coverage()
         """What earlier loads brought and is not to be read again."""
         self._uid = memory.checkpoint or UIDS[0]
         self._written = memory.covered.to_json()
@@ -37,7 +36,9 @@ class Checkpoints:
         with self._context.lock:
             if self._covered is None:
                 self._covered = self.known.copy()
-            self._covered.add(span)
+            # a time to come was written by a clock that went wrong
+            for passed in Coverage([span]).until(self._context.now):
+                self._covered.add(passed)
 
     def knew(self, span: Span | None) -> bool:
         """Whether a span ends within what earlier loads brought: reading it was no progress."""

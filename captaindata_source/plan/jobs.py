@@ -14,7 +14,7 @@ import msgspec
 
 from captaindata_source.api import Record
 from captaindata_source.plan.context import Context
-from captaindata_source.privacy import strip_secrets
+from captaindata_source.privacy import SECRET_KEYS, strip_secrets
 from captaindata_source.queue import ResultJob, ResultQueue
 from captaindata_source.records import Row, digest, row_hash
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, JOBS, SUCCESSFUL_JOBS
@@ -39,6 +39,7 @@ class JobPlan:
         """Rows of `jobs`."""
         self.successful_rows: deque[Row] = deque()
         self.seen: set[str] = set()
+        self._queued: set[str] = set()
 
     def compare(self, record: Record) -> None:
         """Sees a job: keeps its rows where they are new, and queues it for its results."""
@@ -109,6 +110,9 @@ class JobPlan:
         if not is_missing:
             self.queue.skipped += 1
             return
+        if uid in self._queued:  # listed after it was queued as one that is not
+            return
+        self._queued.add(uid)
         self.queue.add(
             ResultJob(
                 uid=uid,
@@ -125,9 +129,10 @@ class JobPlan:
 
     def _job_row(self, record: Record, content: str) -> Row:
         main = record.get("main_job_uid")
-        accounts = record.get("accounts")
-        if isinstance(accounts, msgspec.Raw):
-            record = {**record, "accounts": msgspec.Raw(strip_secrets(bytes(accounts)))}
+        record = {name: value for name, value in record.items() if name not in SECRET_KEYS}
+        for name in _PEOPLE:
+            if isinstance(value := record.get(name), msgspec.Raw):
+                record[name] = msgspec.Raw(strip_secrets(bytes(value)))
         row = self._context.row(
             JOBS,
             {"has_results": True, **record},
@@ -159,6 +164,8 @@ class JobPlan:
             self._context.keep(JOBS, self.rows, gone)
 
 
+_PEOPLE = ("accounts", "last_error")
+"""Nested fields that may have secrets of someone in them."""
 _COUNTS = ("row_count", "total_row_count")
 _JOBS_ONLY = frozenset(JOBS.columns) - frozenset(SUCCESSFUL_JOBS.columns)
 

@@ -62,6 +62,7 @@ class ListingPlan:
         those of all."""
         self._package: Package | None = None
         self._to_list = math.inf
+        self._last_stages = (self._status_tasks, self._open_tasks, self._settle)
         self.stages = Stages()
         """The work of the round."""
         self.begin_round()
@@ -81,11 +82,9 @@ class ListingPlan:
         self._package = package
         self._to_list = max_jobs
         if not self._is_begun:
-            self.stages = Stages(
-                self._first_tasks, self._status_tasks, self._unlisted_tasks, self._settle
-            )
+            self.stages = Stages(self._first_tasks, self._missing_tasks, *self._last_stages)
         elif self._left and len(self._jobs.queue) < MAX_WAITING:
-            self.stages = Stages(self._next_tasks, self._settle)
+            self.stages = Stages(self._next_tasks, *self._last_stages)
         else:
             self.stages = Stages()
 
@@ -107,7 +106,7 @@ class ListingPlan:
         while (page := self._next_page(listing)) is not None:
             self._compare(listing, page)
             self._to_list -= len(page.jobs)
-            is_over = self._to_list <= 0 or (self._package is not None and self._package.is_over)
+            is_over = self._to_list <= 0 or self._is_over
             if listing.can_wait and is_over and not self._checkpoints.knew(page.span):
                 self._left.append(listing)
                 return
@@ -157,8 +156,29 @@ class ListingPlan:
             return record
         return {**record, **(found or {}), "uid": record["uid"]}
 
+    def _missing_tasks(self) -> list[Task]:
+        """Jobs that no list has, or not yet, as they are known: what is missing of them."""
+        memory, api = self._context.memory, self._context.api
+        unsettled: list[str] = []
+        for uid, known in self._unlisted():
+            if self._is_open(known) or known.row_hash is None:
+                continue
+            loaded = memory.successful_jobs.get(uid)
+            if known.status in api.success_statuses:
+                is_settled = loaded == known.row_hash
+            else:
+                is_settled = uid not in memory.successful_jobs
+            if not is_settled:
+                unsettled.append(uid)
+            if memory.results.get(uid) != known.results_version:
+                self._jobs.want_results(uid, known, is_missing=True, is_listed=False)
+        self._jobs.settle_successes(unsettled)
+        return []
+
     def _status_tasks(self) -> list[Task]:
         """Jobs that are read again although no list has them, where there are many in a status."""
+        if self._left:  # the rest of the list may have them
+            return []
         statuses = Counter(known.status for _, known in self._unlisted() if self._is_open(known))
         many = [status for status, count in statuses.items() if status and count >= MIN_OF_STATUS]
         return [partial(self._list_status, status) for status in many]
@@ -167,26 +187,22 @@ class ListingPlan:
         try:
             for page in self._context.api.jobs_in(status) or ():
                 self._compare(JobListing(f"Jobs that are {status}", iter(())), page)
+                if self._is_over:
+                    return
         except ApiError as error:
             if error.is_fatal:
                 raise
             logger.debug("Jobs are read one by one", exc_info=True)
 
-    def _unlisted_tasks(self) -> list[Task]:
-        """Jobs that no list has: those not final are read one by one."""
-        tasks: list[Task] = []
-        unsettled: list[str] = []
-        memory, api = self._context.memory, self._context.api
-        for uid, known in self._unlisted():
-            if self._is_open(known):
-                tasks.append(partial(self._read_unlisted, uid))
-                continue
-            if (known.status in api.success_statuses) != (uid in memory.successful_jobs):
-                unsettled.append(uid)
-            if memory.results.get(uid) != known.results_version:
-                self._jobs.want_results(uid, known, is_missing=True, is_listed=False)
-        self._jobs.settle_successes(unsettled)
-        return tasks
+    def _open_tasks(self) -> list[Task]:
+        """Jobs that no list has: those not final, or not loaded as a whole, are read one by one."""
+        if self._left:
+            return []
+        return [
+            partial(self._read_unlisted, uid)
+            for uid, known in self._unlisted()
+            if self._is_open(known) or known.row_hash is None
+        ]
 
     def _unlisted(self) -> list[tuple[str, KnownJob]]:
         """Jobs that were loaded before and not seen since."""
@@ -200,10 +216,18 @@ class ListingPlan:
         ]
 
     def _is_open(self, known: KnownJob) -> bool:
-        """Whether a job may have changed, or was not loaded as a whole."""
-        return known.status not in self._context.api.final_statuses or known.row_hash is None
+        """Whether a job may change by itself."""
+        return known.status not in self._context.api.final_statuses
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the time of the load package is, where what is left can wait."""
+        can_wait = not self._context.api.forgets_jobs
+        return can_wait and self._package is not None and self._package.is_over
 
     def _read_unlisted(self, uid: str) -> None:
+        if self._is_over:
+            return
         known = self._context.memory.jobs[uid]
         with self._context.issues.about(workflow_uid=known.workflow_uid, job_uid=uid):
             try:

@@ -120,6 +120,9 @@ class NamedWorkflows:
         }
         if context.settings.full_refresh:
             self._hashes.clear()
+        for uid, known in context.memory.workflows.items():
+            self._see(uid, known.created_at)
+            self._see(uid, known.updated_at)
         for job in context.memory.jobs.values():
             if job.workflow_uid:
                 self._see(job.workflow_uid, job.created_at)
@@ -128,12 +131,8 @@ class NamedWorkflows:
     def see(self, job: Record) -> None:
         """Sees a job."""
         name = job.get("workflow_uid")
-        if name in (None, "") or not isinstance(name, str):
-            return
-        try:
-            self._see(name, parse_time(job.get("created_at")))
-        except UnfitError:
-            self._see(name, None)
+        if isinstance(name, str) and name:
+            self._see(name, job.get("created_at"))
 
     def settle(self) -> None:
         """Makes rows of the workflows that changed by what was seen."""
@@ -146,11 +145,14 @@ class NamedWorkflows:
             row = self._context.row(WORKFLOWS, record, is_deleted=False, row_hash=content)
             self._context.keep(WORKFLOWS, self.rows, row)
 
-    def _see(self, name: str, created: datetime | None) -> None:
+    def _see(self, name: str, created: object) -> None:
         first, last = self._runs.get(name, (None, None))
-        if created is not None:
-            created = created if created.tzinfo else created.replace(tzinfo=UTC)
-            created = created.astimezone(UTC)
-            first = min(first or created, created)
-            last = max(last or created, created)
+        try:
+            moment = parse_time(created)
+        except UnfitError:
+            moment = None
+        if moment is not None:
+            moment = moment.astimezone(UTC)
+            first = min(first or moment, moment)
+            last = max(last or moment, moment)
         self._runs[name] = first, last
