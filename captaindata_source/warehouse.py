@@ -209,12 +209,12 @@ class Warehouse:
         named = None if uids is None or len(uids) > MAX_NAMED else uids
         if self._pipeline.default_schema_name is None:
             return
-        columns = self._pipeline.default_schema.get_table_columns(table.name)
-        names = [name for name in columns if name[: len(DLT_PREFIX)] != DLT_PREFIX]
-        names = [name for name in names if name != DELETE_MARK]
         condition = "1 = 1" if named is None else f"t.uid in ({', '.join(['%s'] * len(named))})"
         wanted = set(uids or ())
         with self._lock, self._connection():
+            # not from the schema: dlt reads that anew, in place, whenever any thread asks for it
+            there = [name for name in self._columns_of(table) if name != DELETE_MARK]
+            names = [name for name in there if name[: len(DLT_PREFIX)] != DLT_PREFIX]
             found = self._query(table, [f"t.{n}" for n in names], condition, named or ())
             for values in found:
                 row = dict(zip(names, values, strict=True))
@@ -259,7 +259,7 @@ class Warehouse:
         name = client.make_qualified_table_name(table.name)
         try:
             with client.execute_query(f"select * from {name} where 1 = 0") as cursor:
-                return {column[0] for column in cursor.native_cursor.description}
+                return {column[0].lower() for column in cursor.native_cursor.description}
         except (DestinationUndefinedEntity, DatabaseException):
             return table.columns.keys()  # the query itself says what is wrong
 

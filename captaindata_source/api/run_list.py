@@ -22,9 +22,12 @@ PAGE_SIZE = 100
 """The most that the API gives (documented)."""
 MAX_OVERLAP = 10
 MAX_EQUAL_PAGES = 3
-"""Equal pages in a row, at offsets that grow, after which the API may be one that ignores the offset."""
+"""Equal pages in a row, at offsets that grow: the API may be one that ignores the offset."""
 FAR = 10**9
 """An offset beyond the end of any list."""
+MAX_EMPTY_PAGES = 3
+"""Empty pages where there should be runs: a list may become shorter, but not again and again."""
+MAX_OFFSET = 2**31
 MAX_PASSES = 3
 """Looks at the top after the end: a list that moves faster than it is read has none."""
 
@@ -72,7 +75,7 @@ class RunList:
             if self._is_sorted and (is_unsorted or None in times):
                 self._is_sorted = False
                 self._on_unsorted()
-                if skipped is not None:
+                if skipped is not None or (is_unsorted and pages > 1):
                     walk = self._walk(0)
             last = times[-1]
             if not self._is_sorted or last is None:
@@ -110,13 +113,18 @@ class RunList:
         """
         before: list[Record] = []
         known: set[str] = set()
-        size = equal = 0
+        size = equal = empty = 0
         while True:
             self._offset = offset
             page = self._fetch(offset, PAGE_SIZE)
             uids = {run["uid"] for run in page}
             size = max(size, len(page))
             if offset and self._is_gap(before, page, after):
+                empty += not page and bool(before)
+                if empty > MAX_EMPTY_PAGES:
+                    raise PaginationError(
+                        f"The list of runs breaks off at offset {offset}", path=self._path
+                    )
                 offset = max(0, offset - max(1, size))
                 continue
             if not page:
@@ -170,7 +178,7 @@ class RunList:
     def _seek(self, moment: datetime) -> int:
         """An offset, at most a page above the first run whose last change is not after a moment."""
         low, step = self._offset, PAGE_SIZE
-        while self._is_after(low + step, moment):
+        while low + step < MAX_OFFSET and self._is_after(low + step, moment):
             low, step = low + step, 2 * step
         high = low + step
         while high - low > PAGE_SIZE // 2:
