@@ -40,6 +40,10 @@ Issues = tuple[tuple[str, str, int], ...]
 """Kind, action and occurrences of each row of `sync_issues`."""
 SEVERAL = -1
 """More than one."""
+LIST_CALLS = 2
+"""What a list of jobs takes in v3: a page, and one that brings nothing new."""
+RUN_LIST_CALLS = 3
+"""What a list of runs takes in v4: a page, the overlap with the next one, and its end."""
 LONGER_THAN_BUDGET = {"Retry-After": "7200"}
 
 
@@ -78,12 +82,6 @@ class Target:
         page = b'{"results":[%b],"paging":%b}' % (body, paging)
         return self.fault("replace", body=page, times=times)
 
-    def refusal(self, scope: str, status: int, **options: Any) -> Fault:
-        """An error that says what it blames, as v4 has them."""
-        said = {"error_label": "NO", "error_ref": "R-1", "message": "No", "params": {}}
-        body = json.dumps({**said, "error_scope": scope, "status_code": status})
-        return self.fault("status", status=status, body=body, **options)
-
     def job(self, **fields: Any) -> str:
         """A job that the sandbox does not have, of a status that is final."""
         made_up: Json = {"uid": f"job-of-{self.uid}", "name": "made up", "status": "stopped"}
@@ -118,7 +116,7 @@ class MatrixRow:
         name: What the API does.
         outcome: What the sync does, for people.
         calls: Calls for the object in the sync that meets the fault; 1 without a fault for
-            results and the workspace, 2 for a list of jobs or runs.
+            results and the workspace, `LIST_CALLS` for a list of jobs.
         v4_calls: The same in v4, where that differs.
         issues: What `sync_issues` holds of the object after that sync.
         exit: Exit code of a sync that meets nothing else.
@@ -229,6 +227,20 @@ def whole(body: bytes) -> Callable[[Target], Fault]:
     return lambda target: target.fault("replace", body=body)
 
 
+def blaming(scope: str, status: int, **options: Any) -> Callable[[Target], Fault]:
+    """An error that says what it blames, as v4 has them."""
+    return lambda target: target.fault("status", status=status, body=error(scope), **options)
+
+
+def error(scope: str) -> str:
+    said = {"error_label": "NO", "error_ref": "R-1", "message": "No", "params": {"why": ["no"]}}
+    return json.dumps({**said, "error_scope": scope, "status_code": 400})
+
+
+def in_one_page(to: str) -> Callable[[Target], Sequence[Fault]]:
+    return lambda target: [target.page(target.texts, to=to)]
+
+
 def in_two_pages(link: Callable[[Target], str]) -> Callable[[Target], Sequence[Fault]]:
     return lambda target: [
         target.page(target.texts[:2], to=link(target)),
@@ -329,7 +341,7 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
             name=f"`next` {style}",
             outcome="the last page; loaded",
             calls=1,
-            faults=lambda target, to=to: [target.page(target.texts, to=to)],
+            faults=in_one_page(to),
             versions=V4,
         )
         for style, to in (("the word null", "null"), ("empty", ""))
@@ -420,20 +432,20 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
     retried(
         "400 of scope `server`",
         "server_error",
-        lambda target: target.refusal("server", 400, times=1),
+        blaming("server", 400, times=1),
         versions=V4,
     ),
     retried(
         "503 of a scope that nobody knows",
         "server_error",
-        lambda target: target.refusal("weather", 503, times=1),
+        blaming("weather", 503, times=1),
         versions=V4,
     ),
     *(
         aside(
             f"{status} of scope `{scope}`",
             "refused",
-            lambda target, scope=scope, status=status: target.refusal(scope, status),
+            blaming(scope, status),
             versions=V4,
         )
         for scope, status in (("input", 400), ("param", 500), ("integ", 424))
@@ -496,24 +508,22 @@ def listing(
     outcome: str,
     added: Callable[[Target], str],
     *,
-    calls: int = 2,
+    more_calls: int = 0,
     issues: Issues = (),
     versions: tuple[Version, ...] = BOTH,
-    **fields: Any,
 ) -> MatrixRow:
     """A list with one more job."""
-
     is_aside = any(action == "set_aside" for _, action, _ in issues)
     return MatrixRow(
         name=name,
         outcome=outcome,
-        calls=calls,
+        calls=LIST_CALLS + more_calls,
+        v4_calls=RUN_LIST_CALLS + more_calls,
         issues=issues,
         exit=1 if is_aside else 0,
         added=added,
         kind="jobs",
         versions=versions,
-        **fields,
     )
 
 
@@ -560,7 +570,7 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         "job twice in a list with different content",
         "read once more by itself; loaded",
         lambda target: json.dumps({**target.rows[0], "status": "running"}),
-        calls=3,
+        more_calls=1,
         issues=(("listed_twice", "reread", 1),),
     ),
     listing(
@@ -639,7 +649,7 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
     run_list(
         "a run without the time of its last change",
         "all runs are read; loaded",
-        calls=2,
+        calls=RUN_LIST_CALLS,
         quirk=lambda runs, first, count: [
             {**run, "updated_at": None} if at == 3 else run for at, run in enumerate(runs)
         ][first : first + count],
@@ -648,7 +658,7 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
     run_list(
         "run list in another order than was asked for",
         "all runs are read; loaded",
-        calls=2,
+        calls=RUN_LIST_CALLS,
         quirk=lambda runs, first, count: runs[::-1][first : first + count],
         issues=UNSORTED,
     ),
@@ -661,7 +671,7 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
     run_list(
         "run list that ignores `offset`",
         "what came is loaded; the next sync tries again",
-        calls=4,
+        calls=5,
         quirk=lambda runs, _first, count: runs[:count],
         issues=(("endless_pages", "set_aside", 1),),
     ),
@@ -675,7 +685,7 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
     aside(
         "run list refused, of scope `input`",
         "refused",
-        lambda target: target.refusal("input", 403),
+        blaming("input", 400),
         of="list",
         versions=V4,
     ),
@@ -705,10 +715,6 @@ def failing(
         kind="workspace",
         versions=versions,
     )
-
-
-def error(scope: str) -> str:
-    return json.dumps({"error_label": "NO", "error_scope": scope, "error_ref": "R-1"})
 
 
 WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
@@ -832,7 +838,8 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
 )
 
 OTHER_ROWS: tuple[MatrixRow, ...] = (
-    MatrixRow(  # tests/test_tls.py, for it takes a server with a certificate
+    # of v3 in tests/test_tls.py, for it takes a server with a certificate
+    MatrixRow(
         name="`next` to plain http",
         outcome="followed over https; loaded",
         calls=2,

@@ -60,10 +60,13 @@ class Story:
     mismatch: str = ""
     """In what the warehouse then differed from the sandbox."""
 
-    def workspace_of(self, row: MatrixRow) -> Workspace:
+    def configured_name_of(self, row: MatrixRow) -> str:
         if row.name in self.workspaces:
-            return self.workspaces[row.name]
-        return self.workspaces["aside" if row.exit else "calm"]
+            return row.name
+        return "aside" if row.exit else "calm"
+
+    def workspace_of(self, row: MatrixRow) -> Workspace:
+        return self.workspaces[self.configured_name_of(row)]
 
     def calls(self, row: MatrixRow) -> int:
         target = self.targets[row.name]
@@ -182,7 +185,7 @@ def sync(
     story: Story,
     names: Sequence[str],
     rows: Sequence[MatrixRow],
-    *,
+    *arguments: str,
     expect: int,
 ) -> Synced:
     """One sync of some workspaces; what it did is kept for each of the rows."""
@@ -198,7 +201,7 @@ def sync(
         workspace = story.workspaces[name]
         configs.append({**harness.config(workspace), "name": name, **options})
     before = {row["uid"] for row in harness.rows("sync_issues")} if story.faulty else set[str]()
-    synced = harness.sync(configs=configs, expect=expect)
+    synced = harness.sync(*arguments, configs=configs, expect=expect)
     found = [row for row in harness.rows("sync_issues") if row["uid"] not in before]
     for row in rows:
         story.faulty[row.name] = synced
