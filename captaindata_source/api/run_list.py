@@ -114,19 +114,22 @@ class RunList:
         before: list[Record] = []
         known: set[str] = set()
         size = equal = empty = 0
+        is_empty = False
         while True:
             self._offset = offset
             page = self._fetch(offset, PAGE_SIZE)
             uids = {run["uid"] for run in page}
             size = max(size, len(page))
             if offset and self._is_gap(before, page, after):
-                empty += not page and bool(before)
+                empty += not page and bool(before) and not is_empty
+                is_empty = not page
                 if empty > MAX_EMPTY_PAGES:
                     raise PaginationError(
                         f"The list of runs breaks off at offset {offset}", path=self._path
                     )
                 offset = max(0, offset - max(1, size))
                 continue
+            is_empty = False
             if not page:
                 return
             if uids <= known and len(page) == 1:

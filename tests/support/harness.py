@@ -69,12 +69,12 @@ class Harness:
 
     def config(self, workspace: Workspace, **options: Any) -> dict[str, Any]:
         """The table of a workspace in `sources.captaindata.workspaces`."""
+        options = {**self.options, **options}
         return {
             "name": workspace.name.split()[0].lower(),
             "api_key": workspace.api_key,
             "project_uid": workspace.uid,
-            "base_url": self.sandbox.base_url,
-            **self.options,
+            "base_url": self.sandbox.base_url_of(options.get("api_version", "v3")),
             **options,
         }
 

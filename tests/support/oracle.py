@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +12,13 @@ from tests.support.databases import Row
 from tests.support.harness import Harness
 
 SUCCESS = ("finished", "completed")
+V4_SUCCESS = ("SUCCEEDED", "PARTIAL_SUCCEEDED")
+V4_FINAL = (*V4_SUCCESS, "FAILED", "STOPPED", "INVALID")
 FINAL = (*SUCCESS, "stopped", "shutdown", "warning")
-TIMES = ("scheduled_time", "start_time", "finish_time")
+TIMES = (
+    *("scheduled_time", "start_time", "finish_time"),
+    *("postponed_until", "created_at", "updated_at"),
+)
 JOB_FIELDS = [
     "uid",
     "name",
@@ -32,13 +38,44 @@ JOB_FIELDS = [
     "accounts",
     "configuration",
 ]
+V4_FIELDS = [
+    "id",
+    "action_id",
+    "execution_mode",
+    "is_partial",
+    "retry_count",
+    "last_error",
+    "user_uid",
+    "scheduled_run_uid",
+    "postponed_until",
+    "created_at",
+    "updated_at",
+]
+"""Of jobs; null in those of v3."""
+MEMBER_FIELDS = (
+    *("uid", "email", "first_name", "last_name", "full_name", "timezone", "role", "created_at"),
+)
+CREDIT_FIELDS = (
+    *("credits_left", "credits_max", "credits_used"),
+    *("identities_included", "identities_synced", "identities_remaining"),
+)
 
 
 class Oracle:
-    """Follows a world as a connector may see it, sync by sync."""
+    """Follows a world as a connector may see it, sync by sync.
 
-    def __init__(self, world: World) -> None:
+    Args:
+        world: The world.
+        version: Of the API that workspaces are read through.
+        versions: The same for some workspaces, by their uid.
+    """
+
+    def __init__(
+        self, world: World, version: str = "v3", *, versions: Mapping[str, str] | None = None
+    ) -> None:
         self._world = world
+        self._version = version
+        self._versions = versions or {}
         self.workspaces: dict[str, Row] = {}
         self.workflows: dict[tuple[str, str], Row] = {}
         self.jobs: dict[tuple[str, str], dict[str, Any]] = {}
@@ -47,7 +84,10 @@ class Oracle:
     def look(self, *workspaces: Workspace) -> None:
         """Sees the world as a sync does that runs now."""
         for workspace in workspaces or self._world.workspaces:
-            self._look_at(workspace)
+            if self._versions.get(workspace.uid, self._version) == "v4":
+                self._look_at_runs(workspace)
+            else:
+                self._look_at(workspace)
 
     def _look_at(self, workspace: Workspace) -> None:
         world, uid = self._world, workspace.uid
@@ -73,11 +113,32 @@ class Oracle:
             if job["status"] in SUCCESS:
                 self.results[uid, job_uid] = world.results(workspace, job_uid)
 
+    def _look_at_runs(self, workspace: Workspace) -> None:
+        world, uid = self._world, workspace.uid
+        members = [
+            {name: member[name] for name in MEMBER_FIELDS} for member in world.v4_members(workspace)
+        ]
+        space = world.v4_workspace_object(workspace)
+        amounts = {name: float(space[name]) for name in CREDIT_FIELDS if name[0] == "c"}
+        self.workspaces[uid] = {**space, **amounts, "members": members}
+        for run in world.runs(workspace):
+            self.jobs[uid, run["uid"]] = job_of(run)
+            if has_outputs(run):
+                self.results[uid, run["uid"]] = world.results(workspace, run["uid"])
+        created: dict[str, list[str]] = {}
+        for (owner, _), job in self.jobs.items():
+            if owner == uid:
+                created.setdefault(job["workflow_uid"], []).append(job["created_at"])
+        for action, times in created.items():
+            first, *_, last = sorted([*times, *times], key=datetime.fromisoformat)
+            flow = {"uid": action, "name": action, "created_at": first, "updated_at": last}
+            self.workflows[uid, action] = {**flow, "is_deleted": False}
+
     def expected_jobs(self) -> list[Row]:
         return [
             {
                 "workspace_uid": owner,
-                **{name: _typed(name, job.get(name)) for name in JOB_FIELDS},
+                **{name: _typed(name, job.get(name)) for name in (*JOB_FIELDS, *V4_FIELDS)},
                 "is_sub_job": job.get("main_job_uid") not in (None, job["uid"]),
             }
             for (owner, _), job in self.jobs.items()
@@ -96,7 +157,7 @@ class Oracle:
                         "position": position,
                         "data": data,
                         "created_at": _time(_extracted_at(data) or job["finish_time"])
-                        if job["status"] in SUCCESS
+                        if job["status"] in (*SUCCESS, *V4_SUCCESS)
                         else None,
                     }
                 )
@@ -106,33 +167,38 @@ class Oracle:
 def assert_equal(harness: Harness, oracle: Oracle) -> None:
     """Compares all tables, row for row, with what the oracle saw."""
     jobs = harness.rows("jobs")
-    names = ("workspace_uid", "is_sub_job", *JOB_FIELDS)
+    names = ("workspace_uid", "is_sub_job", *JOB_FIELDS, *V4_FIELDS)
     expected_jobs = oracle.expected_jobs()
-    _assert_same([{name: job[name] for name in names} for job in jobs], expected_jobs)
+    _assert_same([{name: job.get(name) for name in names} for job in jobs], expected_jobs)
 
     successful = harness.rows("successful_jobs")
     _assert_same(
-        [{name: job[name] for name in names} for job in successful],
-        [job for job in expected_jobs if job["status"] in SUCCESS],
+        [{name: job.get(name) for name in names} for job in successful],
+        [job for job in expected_jobs if job["status"] in (*SUCCESS, *V4_SUCCESS)],
     )
     _assert_same_results(harness, oracle)
     flows = harness.rows("workflows")
-    fields = ("workspace_uid", "uid", "name", "created_at", "steps", "details", "is_deleted")
+    times = ("created_at", "updated_at")
+    fields: tuple[str, ...]
+    fields = ("workspace_uid", "uid", "name", *times, "steps", "details", "is_deleted")
     _assert_same(
-        [{name: flow[name] for name in fields} for flow in flows],
+        [{name: flow.get(name) for name in fields} for flow in flows],
         [
             {
                 **{name: flow.get(name) for name in fields},
                 "workspace_uid": owner,
-                "created_at": _time(flow["created_at"]),
+                **{name: _time(flow.get(name)) for name in times},
             }
             for (owner, _), flow in oracle.workflows.items()
         ],
     )
     spaces = harness.rows("workspaces")
-    fields = ("uid", "name", "email", "plan_name", "tasks_used", "tasks_left", "members")
+    fields = (
+        *("uid", "name", "email", "plan_name", "tasks_used", "tasks_left", "members"),
+        *CREDIT_FIELDS,
+    )
     _assert_same(
-        [{name: space[name] for name in fields} for space in spaces],
+        [{name: space.get(name) for name in fields} for space in spaces],
         [
             {**{name: space.get(name) for name in fields}, "uid": owner}
             for owner, space in oracle.workspaces.items()
@@ -167,6 +233,29 @@ def _assert_same(found: list[Row], expected: list[Row]) -> None:
 
 def _key(row: Row) -> str:
     return json.dumps(row, sort_keys=True, default=str)
+
+
+def job_of(run: dict[str, Any]) -> dict[str, Any]:
+    """A run of v4 with the names of v3, where that has one."""
+    return {
+        **run,
+        "id": str(run["id"]),
+        "action_id": str(run["action_id"]),
+        "workflow_uid": run["action_name"],
+        "workflow_name": run["action_name"],
+        "scheduled_time": run["postponed_until"] or run["created_at"],
+        "start_time": run["started_at"],
+        "finish_time": run["finished_at"],
+        "row_count": run["output_count"],
+        "error_message": (run["last_error"] or {}).get("message"),
+        "configuration": run["parameters"],
+        "is_partial": run["status"] == "PARTIAL_SUCCEEDED",
+    }
+
+
+def has_outputs(run: dict[str, Any]) -> bool:
+    """Whether a run of v4, or the job that it is, has outputs that are loaded."""
+    return run["execution_mode"] != "LIVE" and run["status"] in V4_SUCCESS
 
 
 def _extracted_at(data: Any) -> str | None:
