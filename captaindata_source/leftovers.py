@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from captaindata_source.database import last_load
 from captaindata_source.remedies import message_of, spares_package
 from captaindata_source.source import SOURCE_NAME
-from captaindata_source.tables import LOADS
+from captaindata_source.tables import ALL_TABLES, LOADS
 
 __all__ = ["make_missing_tables", "packages", "restart", "settle"]
 
@@ -101,17 +101,18 @@ def make_missing_tables(pipeline: dlt.Pipeline) -> None:
     Args:
         pipeline: In step with its destination.
     """
+    added = _add_columns(pipeline)
     with pipeline.destination_client() as client:
         if not isinstance(client, SqlJobClientBase) or not client.is_storage_initialized():
             return
         if not pipeline.default_schema_name:
             _forget_schema(client)
             return
-        _make_missing(client)
+        _make_missing(client, added)
         if isinstance(client, WithStagingDataset):
             with client.with_staging_dataset():
                 if client.is_storage_initialized():
-                    _make_missing(client, client.should_load_data_to_staging_dataset)
+                    _make_missing(client, added, client.should_load_data_to_staging_dataset)
 
 
 def _forget_schema(client: SqlJobClientBase) -> None:
@@ -122,17 +123,45 @@ def _forget_schema(client: SqlJobClientBase) -> None:
         client.sql_client.execute_sql(sql, SOURCE_NAME)
 
 
+def _add_columns(pipeline: dlt.Pipeline) -> dict[str, set[str]]:
+    """Tells a pipeline's schema of columns that an earlier version of this package did not have:
+    views read them before any row has them.
+
+    Returns:
+        Names of those columns by table.
+    """
+    if not pipeline.default_schema_name:
+        return {}
+    added = {}
+    schema = pipeline.default_schema
+    for table in ALL_TABLES:
+        known = schema.tables.get(table.name, {}).get("columns", {})
+        columns = {
+            name: column for name, column in table.dlt_columns().items() if name not in known
+        }
+        if known and columns:
+            schema.update_table({"name": table.name, "columns": columns})
+            added[table.name] = set(columns)
+    if added:
+        pipeline.schemas.save_schema(schema)
+    return added
+
+
 def _make_missing(
-    client: SqlJobClientBase, is_wanted: Callable[[str], bool] = lambda _: True
+    client: SqlJobClientBase,
+    added: Mapping[str, set[str]],
+    is_wanted: Callable[[str], bool] = lambda _: True,
 ) -> None:
     schema = client.schema
     known = [*schema.data_table_names(seen_data_only=True), schema.loads_table_name]
     names = [name for name in known if is_wanted(name)]
     wanted = {name: set(schema.get_table_columns(name)) for name in names}
     there = {name: set(columns) for name, columns in client.get_storage_tables(names)}
-    missing = sorted(name for name in names if wanted[name] - there.get(name, set()))
-    if missing:
-        logger.warning("Made again, for it was dropped: %s", ", ".join(missing))
+    missing = {name: wanted[name] - there.get(name, set()) for name in names}
+    if any(missing.values()):
+        dropped = sorted(n for n, columns in missing.items() if columns - added.get(n, set()))
+        if dropped:
+            logger.warning("Made again, for it was dropped: %s", ", ".join(dropped))
         client.update_stored_schema(only_tables=names, force=True)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the command line reads the names without dlt
 
 __all__ = [
     "ACCOUNTS",
+    "ALL_TABLES",
     "CHECKPOINTS",
     "EXTRA_TABLES",
     "IDENTITIES",
@@ -389,3 +390,4 @@ EXTRA_TABLES = (IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS, ACCOUNTS)
 """Resources that are off until someone selects them. Their columns are all that is loaded of what
 the API sends: it may send cookies and tokens along."""
 SELECTABLE = (*TABLES, *EXTRA_TABLES)
+ALL_TABLES = (*SELECTABLE, LEDGER, CHECKPOINTS, QUOTA_READINGS, SYNC_RUNS, SYNC_ISSUES)

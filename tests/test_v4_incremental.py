@@ -28,6 +28,7 @@ from tests.support.oracle import (
 )
 from tests.support.waiting import wait_for
 
+VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
 ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 """For what the API alone decides."""
 RUNNER = "captaindata_source.runner:LISTED_PER_PACKAGE"
@@ -338,7 +339,9 @@ def test_a_warehouse_of_an_older_version_goes_on_without_fetching_results_again(
 ) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
+    harness.extra[VIEWS] = "true"
     harness.sync()
+    harness.database.execute("drop schema captaindata_views cascade")
     older = {
         "jobs": [*V4_FIELDS, "has_results"],
         "successful_jobs": V4_FIELDS,
@@ -365,4 +368,9 @@ def test_a_warehouse_of_an_older_version_goes_on_without_fetching_results_again(
     synced = harness.sync()
     assert not synced.paths("/results")
     assert synced.total["jobs"] == 0
+    assert "blocked" not in synced.summary["views"]
+    assert {"jobs", "workflows", "workspaces", "credit_usage"} <= {
+        *synced.summary["views"]["created"]
+    }
+    assert "dropped" not in synced.stderr
     assert_equal(harness, oracle)
