@@ -7,6 +7,7 @@ import time
 import pytest
 
 from captaindata_source.sandbox import RateLimit, Sandbox, World
+from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import DuckDb
 from tests.support.harness import Harness
@@ -53,6 +54,24 @@ def test_check_says_which_version_a_key_works_with(harness_of_two: Harness) -> N
     assert {request.path for request in synced.requests} <= {
         *("/v4/workspaces", "/v4/runs", "/v4/users")
     }
+
+
+@ON_ONE_DATABASE
+def test_what_one_version_said_is_not_taken_for_what_the_other_says(
+    make_harness: MakeHarness,
+) -> None:
+    harness = make_harness(workflows=1, jobs_per_day=0.05)
+    [workspace] = harness.world.workspaces
+    harness.sync()
+    jobs = harness.rows("jobs")
+    other = harness.config(workspace, api_version="v4")
+    for _ in range(2):
+        refused = harness.sync(configs=[other], expect=1)
+        [report] = refused.workspaces.values()
+        assert "was loaded through API v3" in report["error"]
+        assert report["api_calls"] == 0
+    assert harness.rows("jobs") == jobs
+    harness.sync()
 
 
 @ON_ONE_DATABASE
