@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from captaindata_source import result_files, results
+from captaindata_source.api import Api
 from captaindata_source.api.v3 import V3Api
+from captaindata_source.api.v4 import V4Api
 from captaindata_source.errors import ContractError
 from captaindata_source.guard import Guard
 from captaindata_source.http import AdaptiveThrottle, HttpClient, Secret
@@ -65,20 +67,22 @@ def serve(pages: dict[str, Pages], *, ascii_only: bool) -> V3Api:
 
 
 def api_of(handle: Callable[[httpx.Request], httpx.Response]) -> V3Api:
-    return V3Api(
-        HttpClient(
-            base_url="https://api.example.com/v3",
-            headers={},
-            key_header="authorization",
-            key=Secret("k"),
-            throttle=AdaptiveThrottle(max_parallel=4),
-            transport=httpx.MockTransport(handle),
-        )
+    return V3Api(client_of(handle))
+
+
+def client_of(handle: Callable[[httpx.Request], httpx.Response]) -> HttpClient:
+    return HttpClient(
+        base_url="https://api.example.com/v3",
+        headers={},
+        key_header="authorization",
+        key=Secret("k"),
+        throttle=AdaptiveThrottle(max_parallel=4),
+        transport=httpx.MockTransport(handle),
     )
 
 
 def read_jobs(
-    api: V3Api, jobs: list[str], folder: Path, *, count: int | None = None
+    api: Api, jobs: list[str], folder: Path, *, count: int | None = None, is_listed: bool = True
 ) -> tuple[list[dict[str, Any]], ResultReader]:
     queue = ResultQueue()
     issues = IssueLog()
@@ -90,6 +94,7 @@ def read_jobs(
                 version="v",
                 finish_time=FINISHED,
                 row_counts=frozenset(() if count is None else (count,)),
+                is_listed=is_listed,
             )
         )
     reader = ResultReader(
@@ -322,3 +327,33 @@ def test_any_json_arrives_equal_in_the_database(
     )
     assert [json.loads(row["data"]) for row in rows] == records
     assert len({row["result_uid"] for row in rows}) == len(records)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_listed", "job_status", "is_gone"),
+    [
+        (V3Api, False, 200, True),
+        (V3Api, True, 404, False),
+        (V4Api, False, 404, True),
+        (V4Api, False, 200, False),
+        (V4Api, False, 403, False),
+        (V4Api, True, 404, False),
+    ],
+)
+def test_results_that_are_not_found_are_gone_only_with_their_job(
+    tmp_path: Path,
+    version: type[V3Api] | type[V4Api],
+    is_listed: bool,
+    job_status: int,
+    is_gone: bool,
+) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(("/results", "/outputs")):
+            return httpx.Response(404)
+        return httpx.Response(job_status, json={"uid": "j"})
+
+    api = version(client_of(handle))
+    _, reader = read_jobs(api, ["j"], tmp_path, is_listed=is_listed)
+    assert [row["job_uid"] for row in reader.ledger] == (["j"] if is_gone else [])
+    [issue] = reader._issues.take()
+    assert (issue.kind, issue.action) == ("not_found", "kept" if is_gone else "set_aside")
