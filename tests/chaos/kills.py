@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import duckdb
 import psycopg2
 
-from captaindata_source.sandbox import LoggedRequest, Sandbox, World
-from tests.chaos.phases import AFTER, BETWEEN, litter, phase_of
+from captaindata_source.sandbox import Generation, LoggedRequest, Sandbox, World
+from tests.chaos.phases import AFTER, BETWEEN, RESULTS, litter, phase_of
 from tests.chaos.places import Place
 from tests.chaos.striking import Killed, Syncs
 from tests.support.harness import PARALLEL_REQUESTS, Harness
@@ -25,7 +25,9 @@ LOAD_SECONDS = 0.4
 """About what the load of a package takes."""
 DAYS = (0.5, 1, 2, 3, 5)
 """That pass before a kill; chosen at random."""
-WORLD = {"workflows": 4, "days": 10, "jobs_per_day": 0.5, "mean_results": 6}
+JOBS_PER_DAY = 0.5
+"""Of each workflow; each package takes the results of a job or two."""
+WORLD = {"workflows": 4, "days": 10, "mean_results": 6}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,13 @@ class Kill:
 
 
 def kills(
-    place: Place, *, number: int, has_twin: bool = True, is_aimed: bool = False, seed: int = 0
+    place: Place,
+    *,
+    number: int,
+    has_twin: bool = True,
+    is_aimed: bool = False,
+    jobs_per_day: float = JOBS_PER_DAY,
+    seed: int = 0,
 ) -> list[Kill]:
     """Kills so many syncs, each over another state of the world, and runs each again.
 
@@ -67,26 +75,39 @@ def kills(
             tells how long it takes, and which calls it makes. Without, the sync before tells.
         is_aimed: Whether they hit loads alone, where a moment's difference matters most, instead of
             any moment alike.
+        jobs_per_day: Of each workflow of the worlds: how many packages a sync has.
         seed: Chooses worlds, steps of their clocks, and moments.
     """
     found: list[Kill] = []
     for world_seed in itertools.count(seed * 1000):
         if len(found) >= number:
             break
+        world = World(
+            world_seed,
+            workspaces=1 + world_seed % 2,
+            jobs_per_day=jobs_per_day,
+            **WORLD,  # type: ignore[arg-type]
+        )
         at_most = min(KILLS_A_WORLD, number - len(found))
-        found += _kills_in_a_world(place, world_seed, at_most, has_twin=has_twin, is_aimed=is_aimed)
+        found += _kills_in_a_world(
+            place, world, world_seed, at_most, has_twin=has_twin, is_aimed=is_aimed
+        )
     return found
 
 
 def _kills_in_a_world(
-    place: Place, seed: int, number: int, *, has_twin: bool, is_aimed: bool
+    place: Place, world: World, seed: int, number: int, *, has_twin: bool, is_aimed: bool
 ) -> Iterator[Kill]:
     rng = random.Random(seed)
-    world = World(seed, workspaces=1 + seed % 2, **WORLD)  # type: ignore[arg-type]
+    versions = _versions(world, seed)
     with Sandbox(world) as sandbox, ExitStack() as stack:
-        oracle = Oracle(world)
+        oracle = Oracle(world, versions=versions)
         struck, unhurt = (
-            Syncs(stack.enter_context(place.harness(sandbox)), package_results=PACKAGE_RESULTS)
+            Syncs(
+                stack.enter_context(place.harness(sandbox)),
+                package_results=PACKAGE_RESULTS,
+                versions=versions,
+            )
             for _ in range(2)
         )
         twin = unhurt if has_twin else None
@@ -116,6 +137,13 @@ def _kills_in_a_world(
             if twin:
                 world.advance(days=rng.choice(DAYS))
                 oracle.look()
+
+
+def _versions(world: World, seed: int) -> dict[str, Generation]:
+    """Every other workspace is read through v4."""
+    return {
+        workspace.uid: "v4" for workspace in world.workspaces if (seed + workspace.index) % 2 == 0
+    }
 
 
 def _run_again(
@@ -182,8 +210,8 @@ def _jobs(requests: Sequence[LoggedRequest]) -> set[tuple[str, str]]:
 
 
 def _results(requests: Sequence[LoggedRequest]) -> list[LoggedRequest]:
-    return [request for request in requests if request.path.endswith("/results")]
+    return [request for request in requests if request.path.endswith(RESULTS)]
 
 
 def _listing(requests: Sequence[LoggedRequest]) -> list[LoggedRequest]:
-    return [request for request in requests if not request.path.endswith("/results")]
+    return [request for request in requests if not request.path.endswith(RESULTS)]

@@ -12,6 +12,8 @@ NORMALIZE, LOAD, BETWEEN, AFTER = "normalize", "load", "between", "after"
 PHASES = (STARTING, LISTING, FETCHING, NORMALIZE, LOAD, BETWEEN, AFTER)
 """`starting` ends with the first call, `between` is between two load packages, `after` is after the
 last. Of several workspaces, the one furthest into a package decides."""
+RESULTS = ("/results", "/outputs")
+"""How paths of calls for results end."""
 _DEPTH = (LOAD, NORMALIZE, FETCHING, LISTING, BETWEEN)
 
 
@@ -27,7 +29,7 @@ def phase_of(data_dir: Path, requests: Sequence[LoggedRequest], *, loaded_before
     """
     if not requests:
         return STARTING
-    is_fetching = any(request.path.endswith("/results") for request in requests)
+    is_fetching = any(request.path.endswith(RESULTS) for request in requests)
     found = {
         _of_pipeline(folder, loaded_before=loaded_before, is_fetching=is_fetching)
         for folder in (data_dir / "pipelines").glob("*/")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from captaindata_source.sandbox import LoggedRequest
+from captaindata_source.sandbox import Generation, LoggedRequest
 from tests.chaos.phases import loaded_packages, loads_begun, pending_packages
 from tests.support.harness import Harness, Synced
 
@@ -29,9 +30,13 @@ class Syncs:
     Args:
         harness: Where.
         package_results: Results after which a load package is closed.
+        versions: Of the API, by uid of a workspace, where not v3.
     """
 
-    def __init__(self, harness: Harness, *, package_results: int) -> None:
+    def __init__(
+        self, harness: Harness, *, package_results: int, versions: Mapping[str, Generation]
+    ) -> None:
+        harness.versions.update(versions)
         harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = str(package_results)
         self.harness = harness
         self.folder = harness.folder / "data"

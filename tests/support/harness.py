@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import LoggedRequest, Sandbox, Workspace
+from captaindata_source.sandbox import Generation, LoggedRequest, Sandbox, Workspace
 from tests.support import processes
 from tests.support.databases import Database, Row
 
@@ -63,18 +63,21 @@ class Harness:
         self.folder = folder
         self.options: dict[str, Any] = {"max_parallel_requests": PARALLEL_REQUESTS}
         """Goes into the table of every workspace."""
+        self.versions: dict[str, Generation] = {}
+        """By uid of a workspace: the version of the API that it is read through, where not v3."""
         self.extra: dict[str, str] = {}
         """Goes into the environment of every process."""
         self._number = 0
 
     def config(self, workspace: Workspace, **options: Any) -> dict[str, Any]:
         """The table of a workspace in `sources.captaindata.workspaces`."""
-        options = {**self.options, **options}
+        version = self.versions.get(workspace.uid, "v3")
+        options = {"api_version": version, **self.options, **options}
         return {
             "name": workspace.name.split()[0].lower(),
             "api_key": workspace.api_key,
             "project_uid": workspace.uid,
-            "base_url": self.sandbox.base_url_of(options.get("api_version", "v3")),
+            "base_url": self.sandbox.base_url_of(options["api_version"]),
             **options,
         }
 
