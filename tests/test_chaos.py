@@ -32,7 +32,7 @@ ON_ONE_DATABASE = pytest.mark.parametrize("place", [DUCKDB], indirect=True)
 
 @ON_ONE_DATABASE
 def test_kills(place: Place) -> None:
-    found = kills(place, number=2, has_twin=False)
+    found = kills(place, number=2, has_twin=False, jobs_per_day=0.1)
     assert complaints(found) == []
     assert {kill.keeps_folder for kill in found} == {True, False}
     assert {kill.phase for kill in found} <= set(PHASES)

@@ -30,6 +30,12 @@ def harness(harness_of_two: Harness) -> Harness:
 
 
 @pytest.fixture
+def harness_of_one(make_harness: MakeHarness) -> Harness:
+    """For what the number of workspaces can't matter to."""
+    return make_harness()
+
+
+@pytest.fixture
 def database(tmp_path: Path) -> DuckDb:
     """These tests need one database only."""
     return DuckDb(tmp_path)
@@ -160,7 +166,8 @@ def test_selected_tables_and_workspaces(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
-def test_results_alone_then_the_rest(harness: Harness) -> None:
+def test_results_alone_then_the_rest(harness_of_one: Harness) -> None:
+    harness = harness_of_one
     oracle = Oracle(harness.world)
     oracle.look()
     only = harness.sync("--table", "job_results")
@@ -194,20 +201,23 @@ def test_summary_for_people(harness: Harness) -> None:
     assert lines["outcome"] == ["loaded", "loaded"]
 
 
-def test_progress_in_plain_lines_leaves_stdout_to_json(harness: Harness) -> None:
+def test_progress_in_plain_lines_leaves_stdout_to_json(harness_of_one: Harness) -> None:
+    harness = harness_of_one
     done = run(harness, "sync", "--json", "--progress")
     assert done.code == 0
     assert json.loads(done.stdout)["ok"] is True
     assert "Jobs with results" in done.stderr
 
 
-def test_nothing_is_printed_but_the_summary(harness: Harness) -> None:
+def test_nothing_is_printed_but_the_summary(harness_of_one: Harness) -> None:
+    harness = harness_of_one
     done = run(harness, "sync", "--json")
     assert json.loads(done.stdout)["destination"] == "duckdb"
     assert done.stderr == ""
 
 
-def test_a_job_that_fails_is_named_and_tried_again(harness: Harness) -> None:
+def test_a_job_that_fails_is_named_and_tried_again(harness_of_one: Harness) -> None:
+    harness = harness_of_one
     oracle = Oracle(harness.world)
     oracle.look()
     uid = next(u for (_, u), rows in oracle.results.items() if rows)
@@ -322,6 +332,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 def test_rate_limited_sandbox_is_still_loaded_whole(make_harness: MakeHarness) -> None:
     harness = make_harness(0, jobs_per_day=0.0, workflows=3)
+    harness.extra[processes.TIME_FACTOR] = "50"
     harness.sandbox.faults.add(
         Fault(match="/jobs", kind="status", status=429, headers={"Retry-After": "0"}, times=5),
         Fault(match="/results", kind="cut", times=3),
@@ -374,7 +385,8 @@ def test_the_committed_configuration_works_as_it_is(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
-def test_two_folders_never_share_a_warehouse(harness: Harness) -> None:
+def test_two_folders_never_share_a_warehouse(harness_of_one: Harness) -> None:
+    harness = harness_of_one
     environment = harness.environment(data_dir=str(harness.folder / "shared"))
     del environment["DESTINATION__DUCKDB__CREDENTIALS"]
     for name in ("first", "second"):

@@ -55,6 +55,7 @@ class Dbt:
     def __init__(self, database: Database, folder: Path, warehouse: Path) -> None:
         self.database = database
         self.folder = folder / "project"
+        self._manifest = self.folder / "target" / "manifest.json"
         shutil.copytree(ROOT / "tests" / "dbt_project", self.folder)
         (model,) = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
         filtered = model.replace("where\n    _dlt", "where\n    position > 0\n    and _dlt", 1)
@@ -90,6 +91,8 @@ class Dbt:
         assert self._process.stdout
         names = {"captaindata_schema": self.database.dataset}
         command = [*arguments, "--vars", json.dumps(names)]
+        if self._manifest.exists():  # `sources` needs it once, and most of a command is to write it
+            command.append("--no-write-json")
         print(json.dumps(command), file=self._process.stdin, flush=True)
         answer: dict[str, Any] = json.loads(self._process.stdout.readline() or "{}")
         self._errors.seek(0)
@@ -109,7 +112,7 @@ class Dbt:
 
     def sources(self) -> dict[tuple[str, str], set[str]]:
         """Schema and table to the columns that `sources.yml` documents, as dbt read it."""
-        text = (self.folder / "target" / "manifest.json").read_text(encoding="utf-8")
+        text = self._manifest.read_text(encoding="utf-8")
         return {
             (source["schema"], source["identifier"]): set(source["columns"])
             for source in json.loads(text)["sources"].values()

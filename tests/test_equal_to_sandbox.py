@@ -11,7 +11,7 @@ from tests.support.oracle import Oracle, assert_equal
 @pytest.mark.parametrize(
     ("seed", "database"),
     # between them every variant of what the API's documentation leaves open, on either database
-    [(seed, DATABASES[number % 2]) for number, seed in enumerate((0, 1, 2, 3, 5, 6, 9, 11))],
+    [(seed, DATABASES[number % 2]) for number, seed in enumerate((0, 1, 4, 6, 7, 8))],
     indirect=["database"],
 )
 def test_equal_after_the_first_second_and_tenth_day(make_harness: MakeHarness, seed: int) -> None:

@@ -65,6 +65,8 @@ def successes(oracle: Oracle) -> dict[str, tuple[Any, ...]]:
 
 
 def test_second_sync_fetches_listings_alone_and_each_once(harness: Harness) -> None:
+    oracle = Oracle(harness.world)
+    oracle.look()
     first = harness.sync()
     assert first.paths("/results")
     assert first.paths("/details")
@@ -75,6 +77,11 @@ def test_second_sync_fetches_listings_alone_and_each_once(harness: Harness) -> N
     assert set(each.values()) == {1}
     assert second.total == Counter()
     assert all(w["results_skipped"] > 0 for w in second.summary["workspaces"])
+
+    harness.forget_state()
+    again = harness.sync()
+    assert not again.paths("/results"), "losing dlt's state fetches nothing again"
+    assert_equal(harness, oracle)
 
 
 @ON_ONE_DATABASE
@@ -113,16 +120,6 @@ def test_rows_that_did_not_change_are_not_written_again(harness: Harness) -> Non
     for row in kept:
         is_old = results[row["result_uid"]] == row["loaded_at"]
         assert is_old == (row["job_uid"] not in refetched)
-
-
-def test_losing_dlts_state_loses_nothing_and_fetches_nothing_again(harness: Harness) -> None:
-    oracle = Oracle(harness.world)
-    oracle.look()
-    harness.sync()
-    harness.forget_state()
-    again = harness.sync()
-    assert not again.paths("/results")
-    assert_equal(harness, oracle)
 
 
 @ON_ONE_DATABASE
@@ -343,7 +340,7 @@ def test_a_killed_sync_goes_on_where_its_last_package_ended(
     harness.sandbox.faults.add(
         Fault(match="/results$", kind="drip", seconds=WAIT_SECONDS, size=1, skip=len(wanted) // 2)
     )
-    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
     harness.sandbox.log.clear()
     process, _ = harness.start(configs=config)
     _wait_for(
@@ -490,30 +487,22 @@ def test_details_are_fetched_again_when_the_entry_changed_or_they_are_old(
 
 
 @ON_ONE_DATABASE
-def test_one_empty_listing_of_workflows_deletes_nothing_a_second_does(harness: Harness) -> None:
-    def deleted() -> set[bool]:
+def test_one_empty_listing_of_workflows_deletes_nothing_a_second_in_a_row_does(
+    harness: Harness,
+) -> None:
+    def deleted_after(*, is_empty: bool) -> set[bool]:
+        harness.sandbox.faults.clear()
+        if is_empty:
+            harness.sandbox.faults.add(Fault(match="/workflows$", kind="replace", body="[]"))
+        harness.sync()
         return {row["is_deleted"] for row in harness.rows("workflows")}
 
-    harness.sync()
-    harness.sandbox.faults.add(Fault(match="/workflows$", kind="replace", body="[]"))
-    harness.sync()
-    assert deleted() == {False}
-    harness.sync()
-    assert deleted() == {True}
-    harness.sandbox.faults.clear()
-    harness.sync()
-    assert deleted() == {False}
-
-
-@ON_ONE_DATABASE
-def test_an_empty_listing_between_full_ones_is_forgotten(harness: Harness) -> None:
-    for body in ("[]", None, "[]"):
-        harness.sandbox.faults.clear()
-        harness.sync()
-        if body is not None:
-            harness.sandbox.faults.add(Fault(match="/workflows$", kind="replace", body=body))
-            harness.sync()
-    assert {row["is_deleted"] for row in harness.rows("workflows")} == {False}
+    assert deleted_after(is_empty=False) == {False}
+    assert deleted_after(is_empty=True) == {False}
+    assert deleted_after(is_empty=False) == {False}, "a full one: the empty one is forgotten"
+    assert deleted_after(is_empty=True) == {False}
+    assert deleted_after(is_empty=True) == {True}
+    assert deleted_after(is_empty=False) == {False}
 
 
 # -- sync_runs -------------------------------------------------------------------------------------
@@ -555,7 +544,7 @@ def test_an_interrupted_sync_ends_soon_and_the_next_goes_on(
 ) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
-    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
     harness.sandbox.faults.add(
         Fault(match="/results$", kind="status", status=503, headers={"Retry-After": "600"}, skip=20)
     )

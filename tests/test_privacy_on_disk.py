@@ -44,7 +44,7 @@ def harness(make_harness: MakeHarness, monkeypatch: pytest.MonkeyPatch) -> Harne
     monkeypatch.setattr(harness.world, "results_page", results_page)
     harness.extra |= {
         f"{PREFIX}CREATE_VIEWS": "true",
-        f"{PREFIX}PACKAGE_MAX_RESULTS": "30",
+        f"{PREFIX}PACKAGE_MAX_RESULTS": "80",
         f"{PREFIX}EXCLUDE_FIELDS": '["full_name", "number"]',
         f"{PREFIX}HASH_FIELDS": '["mail"]',
         f"{PREFIX}HASH_SALT": SALT,

@@ -20,7 +20,7 @@ def test_two_processes_with_different_workspaces_into_one_dataset(
     make_harness: MakeHarness, seed: int
 ) -> None:
     harness = make_harness(seed, workspaces=2)
-    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
     oracle = Oracle(harness.world)
     for _ in range(2):
         oracle.look()

@@ -123,8 +123,8 @@ def assert_exports_hold(harness: Harness, uid: str, rows: list[dict[str, Any]]) 
     assert nested, "arrays are nested in jsonl"
 
 
-def test_views_by_hand(harness: Harness) -> None:
-    harness.extra[VIEWS] = "false"
+def test_views_by_hand(make_harness: MakeHarness) -> None:
+    harness = make_harness(workflows=3)
     assert harness.sync().summary["views"] == {}
     assert "missing" in run(harness, "views", "list").stdout
     run(harness, "results", "list", expect=2)

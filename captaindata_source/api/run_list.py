@@ -27,6 +27,9 @@ FAR = 10**9
 """An offset beyond the end of any list."""
 MAX_EMPTY_PAGES = 3
 """Empty pages where there should be runs: a list may become shorter, but not again and again."""
+MAX_GROWN_PAGES = 2
+"""Short pages of known runs beyond the place where the last one was: the list grows with each call,
+and its end moves on as fast as it is read."""
 MAX_OFFSET = 2**31
 MAX_PASSES = 3
 """Looks at the top after the end: a list that moves faster than it is read has none."""
@@ -113,7 +116,7 @@ class RunList:
         """
         before: list[Record] = []
         known: set[str] = set()
-        size = equal = empty = 0
+        size = equal = empty = beyond = end = 0
         is_empty = False
         while True:
             self._offset = offset
@@ -135,13 +138,17 @@ class RunList:
             if uids <= known and len(page) == 1:
                 return
             if uids <= known and len(page) < size:
+                beyond += offset >= end
+                if beyond > MAX_GROWN_PAGES:
+                    return
                 offset += len(page) - 1  # where more follows, the page was cut short
                 continue
             equal = equal + 1 if _uids(page) == _uids(before) else 0
             if equal >= MAX_EQUAL_PAGES and self._fetch(FAR, 1):
                 raise PaginationError("The list of runs has no end", path=self._path)
             yield page
-            before, known = page, uids
+            before, known, beyond = page, uids, 0
+            end = offset + len(page)
             overlap = min(MAX_OVERLAP, max(1, len(page) // 5))
             offset += max(1, len(page) - overlap)
 

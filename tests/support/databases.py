@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,7 +44,7 @@ class DuckDb:
         return {"DESTINATION__DUCKDB__CREDENTIALS": str(self.path)}
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        with duckdb.connect(str(self.path)) as connection:
+        with open_file(self.path) as connection:
             connection.execute(f"use {self.dataset}; set timezone = 'UTC'")
             cursor = connection.execute(sql.replace("%s", "?"), list(parameters))
             if not cursor.description:
@@ -103,6 +106,31 @@ class Postgres:
                 ]
         finally:
             connection.close()
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a DuckDB file, which is closed afterwards.
+
+    It takes 17 ms to start DuckDB, and 1 ms to open a file in one that runs.
+    """
+    name = f'"{path.stem}"'
+    with _one_at_a_time, _running_duckdb().cursor() as connection:
+        try:
+            connection.execute(f"attach '{path}' as {name}")
+        except duckdb.ResourceInUseException:  # this process has it open in a DuckDB of its own
+            with duckdb.connect(str(path)) as other:
+                yield other
+            return
+        try:
+            connection.execute(f"use {name}")
+            yield connection
+        finally:
+            connection.execute(f"use memory; detach {name}")
+
+
+_one_at_a_time = threading.RLock()
+_running_duckdb = functools.cache(duckdb.connect)
 
 
 def _value(value: Any, *, is_json: bool) -> Any:

@@ -27,6 +27,7 @@ PRELOAD = [
     "captaindata_source.config",
     "captaindata_source.runner",
     "captaindata_source.check",
+    "captaindata_source.memory",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",
     # what dlt and httpx import when they are first used

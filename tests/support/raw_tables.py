@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import duckdb
-
 from captaindata_source.tables import (
     CHECKPOINTS,
     LEDGER,
@@ -18,7 +16,7 @@ from captaindata_source.tables import (
     Table,
 )
 from captaindata_source.views.definitions import ViewDefinition, load_views, views_schema
-from tests.support.databases import Database, DuckDb, Row
+from tests.support.databases import Database, DuckDb, Row, open_file
 
 RAW_TABLES = (*SELECTABLE, QUOTA_READINGS, CHECKPOINTS, SYNC_RUNS, LEDGER)
 TYPES: Mapping[str, Mapping[ColumnType, str]] = {
@@ -50,7 +48,7 @@ def create_raw_tables(database: Database, *, json_type: str | None = None) -> No
         json_type: In place of the database's type of JSON columns.
     """
     if isinstance(database, DuckDb):
-        with duckdb.connect(str(database.path)) as connection:
+        with open_file(database.path) as connection:
             connection.execute(f"create schema {database.dataset}")
     else:
         database.execute(f"create schema {database.dataset}")

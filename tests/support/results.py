@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import duckdb
 import psycopg2
 
 from captaindata_source import after_load, database
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS
-from captaindata_source.views.install import Change
-from tests.support.databases import Database, DuckDb, Postgres, Row
+from captaindata_source.views.install import Change, create_views, shipped_views
+from tests.support.databases import Database, DuckDb, Postgres, Row, open_file
 from tests.support.raw_tables import create_raw_tables, insert, view_rows
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -24,7 +26,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def opened(where: Database) -> Iterator[database.Database]:
     """The database as the connector sees it, in a session that is not in UTC."""
     if isinstance(where, DuckDb):
-        with duckdb.connect(str(where.path)) as connection:
+        with open_file(where.path) as connection:
             connection.execute("set timezone = 'America/Los_Angeles'")
             yield database.DuckDbDatabase(connection)
         return
@@ -37,6 +39,22 @@ def opened(where: Database) -> Iterator[database.Database]:
         server.close()
 
 
+def _create_tables(where: Database) -> None:
+    create_raw_tables(where)
+    where.execute("create table _dlt_loads (load_id text, status bigint)")
+
+
+@functools.cache
+def _empty_file() -> bytes:
+    """A file without a row; the views of the package, which take longest, are in it already."""
+    with tempfile.TemporaryDirectory() as folder:
+        where = DuckDb(Path(folder))
+        _create_tables(where)
+        with opened(where) as found:
+            create_views(found, where.dataset, shipped_views(where.dataset))
+        return where.path.read_bytes()
+
+
 class Warehouse:
     """The raw tables of one workspace, `a`, and what the connector makes of them."""
 
@@ -44,8 +62,10 @@ class Warehouse:
         self.where = where
         self.schema = f"{where.dataset}_views"
         self._loads = 0
-        create_raw_tables(where)
-        where.execute("create table _dlt_loads (load_id text, status bigint)")
+        if isinstance(where, DuckDb):
+            where.path.write_bytes(_empty_file())
+        else:
+            _create_tables(where)
 
     def add_workflow(self, uid: str, name: str | None = None, *, workspace: str = "a") -> None:
         row = {"workspace_uid": workspace, "uid": uid, "name": name or uid, "is_deleted": False}
