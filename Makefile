@@ -3,6 +3,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# dozens of test processes would each compile all that they import
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint check-types unit audit chaos bench bench-smoke clean
 .DELETE_ON_ERROR:
