@@ -146,7 +146,7 @@ moves = st.lists(
 readings = st.lists(st.tuples(moves, st.none() | st.integers(1, 6)), min_size=1, max_size=4)
 
 
-@settings(calm, max_examples=300)
+@settings(calm, max_examples=150)
 @given(gaps=gaps, caps=caps, readings=readings)
 def test_no_run_at_rest_is_missed_wherever_readings_break_off(
     gaps: list[int], caps: list[int], readings: list[tuple[list[list[Move]], int | None]]
