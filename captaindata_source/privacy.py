@@ -22,20 +22,22 @@ __all__ = ["SECRET_KEYS", "Redact", "redactor", "strip_secrets"]
 Redact = Callable[[Sequence[bytes]], Sequence[bytes]]
 """A page of results, each as JSON text, to the page that may be stored."""
 
-SECRET_KEYS = (
-    "access_token",
-    "auth_data",
-    "cookie",
-    "cookies",
-    "credentials",
-    "identity_login_links",
-    "login_link",
-    "login_links",
-    "password",
-    "refresh_token",
-    "secret",
-    "session",
-    "token",
+SECRET_KEYS = frozenset(
+    {
+        "access_token",
+        "auth_data",
+        "cookie",
+        "cookies",
+        "credentials",
+        "identity_login_links",
+        "login_link",
+        "login_links",
+        "password",
+        "refresh_token",
+        "secret",
+        "session",
+        "token",
+    }
 )
 """Keys that log someone in, wherever the API may send them along with people and accounts."""
 

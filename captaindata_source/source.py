@@ -220,18 +220,18 @@ def remember_and_plan(
         ConfigError: The destination holds what another version of the API said.
     """
     warehouse = Warehouse(pipeline, workspace_uid=settings.project_uid)
-    version = warehouse.version()
-    if version not in (None, api.version):
+    memory = warehouse.remember(wanted=wanted, fresh=fresh)
+    if memory.api_version not in (None, api.version):
         raise ConfigError(
-            f"Workspace {settings.name!r} was loaded through API {version}: what {api.version} "
-            "says of it can't be told from that. Load it into another dataset (--dataset), or set "
-            f"api_version back to {version!r}"
+            f"Workspace {settings.name!r} was loaded through API {memory.api_version}: what "
+            f"{api.version} says of it can't be told from that. Load it into another dataset "
+            f"(--dataset), or set api_version back to {memory.api_version!r}"
         )
     return SyncPlan(
         Context(
             api=api,
             settings=settings,
-            memory=warehouse.remember(wanted=wanted, fresh=fresh),
+            memory=memory,
             read_rows=warehouse.rows,
             wanted=wanted,
             issues=issues,

@@ -92,6 +92,8 @@ class Memory:
     """What the destination holds of one workspace; empty on a first load.
 
     Args:
+        api_version: Version of the API that it was last loaded through; None where it was not, or
+            nothing tells.
         workspace_hash: `row_hash` of its row in `workspaces`.
         workflows: By uid.
         jobs: By uid; every job ever seen.
@@ -103,6 +105,7 @@ class Memory:
         extras: By name of an extra table: key, but for the workspace, to row.
     """
 
+    api_version: str | None = None
     workspace_hash: str | None = None
     workflows: dict[str, KnownWorkflow] = field(default_factory=dict)
     jobs: dict[str, KnownJob] = field(default_factory=dict)
@@ -147,6 +150,7 @@ class Warehouse:
         return memory
 
     def _remember(self, memory: Memory, fresh: Collection[str]) -> None:
+        memory.api_version = self._last_version()
         for is_valid, row_hash in self._known(WORKSPACES, ["row_hash"], fresh):
             memory.workspace_hash = row_hash if is_valid else None
         columns = ["uid", *KnownWorkflow._fields]
@@ -164,6 +168,13 @@ class Warehouse:
             memory.quota_readings[uid] = row_hash if is_valid else None
         if memory.jobs:
             self._remember_covered(memory)
+
+    def _last_version(self) -> str | None:
+        if "api_version" not in self._columns_of(SYNC_RUNS):
+            return None
+        ending = "order by t.started_at desc limit 1"
+        found = self._query(SYNC_RUNS, ["t.api_version"], "t.outcome <> 'failed'", (), ending)
+        return next((version for (version,) in found), None)
 
     def _remember_covered(self, memory: Memory) -> None:
         columns = ["uid", "covered", "jobs"]
@@ -186,16 +197,6 @@ class Warehouse:
                 table, ["row_hash", "is_deleted", *key], fresh
             )
         }
-
-    def version(self) -> str | None:
-        """Version of the API that the workspace was last loaded through; None where none was."""
-        with self._connection():
-            if "api_version" not in self._columns_of(SYNC_RUNS):
-                return None
-            ending = "order by t.started_at desc limit 1"
-            condition = "t.outcome <> 'failed'"
-            found = self._query(SYNC_RUNS, ["t.api_version"], condition, (), ending)
-            return next((version for (version,) in found), None)
 
     def rows(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
         """Whole rows of `table`, ready to be loaded again; JSON columns as text.

@@ -104,7 +104,7 @@ class ListingPlan:
 
     def _list(self, listing: JobListing) -> None:
         while (page := self._next_page(listing)) is not None:
-            self._compare(listing, page)
+            self._compare(page, listing.workflow_uid)
             self._to_list -= len(page.jobs)
             is_over = self._to_list <= 0 or self._is_over
             if listing.can_wait and is_over and not self._checkpoints.knew(page.span):
@@ -123,12 +123,12 @@ class ListingPlan:
             self._context.guard.answered()
             return page
 
-    def _compare(self, listing: JobListing, page: JobPage) -> None:
+    def _compare(self, page: JobPage, workflow_uid: str | None = None) -> None:
         times = Counter(record["uid"] for record in page.jobs)
         for record in page.jobs:
             job = record
-            if listing.workflow_uid is not None:
-                job = {"workflow_uid": listing.workflow_uid, **record}
+            if workflow_uid is not None:
+                job = {"workflow_uid": workflow_uid, **record}
             with self._context.issues.about(
                 workflow_uid=job.get("workflow_uid"), job_uid=record["uid"]
             ):
@@ -186,7 +186,7 @@ class ListingPlan:
     def _list_status(self, status: str) -> None:
         try:
             for page in self._context.api.jobs_in(status) or ():
-                self._compare(JobListing(f"Jobs that are {status}", iter(())), page)
+                self._compare(page)
                 if self._is_over:
                     return
         except ApiError as error:
