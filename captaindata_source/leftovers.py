@@ -17,11 +17,11 @@ import dlt
 from dlt.common.destination.client import WithStagingDataset
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.runtime import signals
-from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.database import last_load
+from captaindata_source.dlt_internals import restart_package
 from captaindata_source.remedies import message_of, spares_package
 from captaindata_source.source import SOURCE_NAME
 from captaindata_source.tables import ALL_TABLES, LOADS
@@ -33,14 +33,6 @@ logger = logging.getLogger(__name__)
 TRIED = "leftovers.tried"
 """A file that is there while leftovers are loaded: whoever finds it knows that it can't be done."""
 FOLDERS = ("load", "normalize", "schemas", "result_files")
-MADE_WHILE_LOADING = ("sql", "reference")
-"""Formats of jobs that dlt adds when others are done."""
-STATES = (
-    PackageStorage.STARTED_JOBS_FOLDER,
-    PackageStorage.COMPLETED_JOBS_FOLDER,
-    PackageStorage.FAILED_JOBS_FOLDER,
-    PackageStorage.NEW_JOBS_FOLDER,
-)
 
 
 def settle(
@@ -183,30 +175,9 @@ def _refuse_outdated(left: Sequence[str], last: str) -> None:
 
 
 def restart(pipeline: dlt.Pipeline) -> None:
-    """Puts the packages that wait for their load back to its beginning.
-
-    A job may have done its work when its process or its connection ended, and was not told so. The
-    same job once more would put its rows into staging twice; a package that begins anew empties
-    staging first, and merging the same rows again changes nothing.
-    """
+    """Puts the packages that wait for their load back to its beginning."""
     for folder in packages(pipeline).values():
-        for state in STATES:
-            for file in list((folder / state).iterdir()):
-                if file.suffix == ".exception":
-                    file.unlink()
-                    continue
-                job = ParsedLoadJobFileName.parse(file.name)
-                if job.file_format in MADE_WHILE_LOADING:
-                    file.unlink()
-                else:
-                    name = job._replace(retry_count=0).file_name()
-                    file.rename(folder / PackageStorage.NEW_JOBS_FOLDER / name)
-        for file in (folder / PackageStorage.PENDING_TRANSITIONS_FOLDER).iterdir():
-            file.unlink()
-        (folder / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).unlink(missing_ok=True)
-        if not (update := folder / PackageStorage.SCHEMA_UPDATES_FILE_NAME).exists():
-            update.write_text("{}", encoding="utf-8")
-        (folder / PackageStorage.APPLIED_SCHEMA_UPDATES_FILE_NAME).unlink(missing_ok=True)
+        restart_package(folder)
 
 
 def packages(pipeline: dlt.Pipeline) -> dict[str, Path]:

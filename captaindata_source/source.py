@@ -17,6 +17,7 @@ from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
 from captaindata_source.api import DEFAULT_VERSION, VERSIONS, Api
 from captaindata_source.appending import LoadedJobs
+from captaindata_source.dlt_internals import load_packages_as_a_whole
 from captaindata_source.errors import ConfigError
 from captaindata_source.guard import Guard
 from captaindata_source.http import (
@@ -318,6 +319,7 @@ def captaindata(
         hash_salt=None if hash_salt is None else Secret(hash_salt),
         full_refresh=full_refresh,
     )
+    load_packages_as_a_whole()
     current: list[tuple[str, Extraction]] = []
 
     def begin() -> Extraction:

@@ -110,6 +110,29 @@ class Harness:
             name,
         )
 
+    def run_plainly(self, **mishaps: str) -> int | None:
+        """Runs `pipeline.run(captaindata())` in a new process, with dlt's defaults; dlt's working
+        folder stays. Returns the exit code, which is below 0 where it was killed."""
+        workspace = self.world.workspaces[0]
+        key = "SOURCES__CAPTAINDATA__"
+        environment = {
+            **self.environment([]),
+            **mishaps,
+            f"{key}API_KEY": workspace.api_key,
+            f"{key}PROJECT_UID": workspace.uid,
+            f"{key}BASE_URL": self.sandbox.base_url,
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+            "DESTINATION": self.database.name,
+            "DATASET": self.database.dataset,
+        }
+        del environment["SOURCES__CAPTAINDATA__WORKSPACES"]
+        name = f"plain-{self._number}"
+        process = processes.start(
+            processes.PLAIN, environment=environment, folder=self.folder, name=name
+        )
+        process.join(processes.TIMEOUT_SECONDS)
+        return process.exitcode
+
     def finish(self, process: ForkServerProcess, name: str) -> Synced:
         completed = processes.finish(process, folder=self.folder, name=name)
         summary = json.loads(completed.stdout) if completed.stdout else {}

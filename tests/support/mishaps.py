@@ -11,7 +11,7 @@ import json
 import os
 import resource
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
@@ -19,6 +19,9 @@ MAX_FILE_BYTES = "TEST_MAX_FILE_BYTES"
 """No file of the process grows beyond this: writes fail as on a full disk."""
 DIE_IN = "TEST_DIE_IN"
 """`module:Class.function:n`: kills the process where it calls the function the nth time."""
+BREAK_AFTER = "TEST_BREAK_AFTER"
+"""`module:Class.function:n`: the nth call does its work, and then its connection breaks; `1,3` are
+the first and third call."""
 CONSTANTS = "TEST_CONSTANTS"
 """JSON object: `module:NAME` to the value it gets."""
 HEEDS_MODES = "TEST_HEEDS_MODES"
@@ -32,27 +35,46 @@ def install(environment: Mapping[str, str]) -> None:
         module, _, attribute = name.partition(":")
         setattr(importlib.import_module(module), attribute, value)
     if place := environment.get(DIE_IN):
-        _die_in(*place.split(":"))
+        _intercept(*place.split(":"), before=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    if place := environment.get(BREAK_AFTER):
+        _intercept(*place.split(":"), after=_break)
     if HEEDS_MODES in environment:
         _drop_capabilities()
     if size := environment.get(MAX_FILE_BYTES):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
 
 
-def _die_in(module: str, path: str, number: str) -> None:
+def _break() -> None:
+    raise ConnectionResetError("the connection broke once the work was done")
+
+
+def _intercept(
+    module: str,
+    path: str,
+    numbers: str,
+    *,
+    before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
+) -> None:
+    """Does something before or after certain calls of a function."""
     owner: Any = importlib.import_module(module)
     *parents, name = path.split(".")
     for parent in parents:
         owner = getattr(owner, parent)
     function = getattr(owner, name)
     calls = count(1)
+    chosen = {int(number) for number in numbers.split(",")}
 
-    def deadly(*arguments: Any, **named: Any) -> Any:
-        if next(calls) == int(number):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
+    def intercepted(*arguments: Any, **named: Any) -> Any:
+        is_it = next(calls) in chosen
+        if is_it:
+            before()
+        result = function(*arguments, **named)
+        if is_it:
+            after()
+        return result
 
-    setattr(owner, name, deadly)
+    setattr(owner, name, intercepted)
 
 
 def _drop_capabilities() -> None:

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from captaindata_source import cli
+import dlt
+
+from captaindata_source import captaindata, cli
 from tests.support import mishaps
 
 PRELOAD = [
@@ -55,6 +57,8 @@ PRELOAD = [
     "tests.support.preloaded",
 ]
 TIMEOUT_SECONDS = 120
+PLAIN = ["plain"]
+"""Arguments of a process that runs a pipeline of its own instead of the command."""
 TIME_FACTOR = "TEST_TIME_FACTOR"
 """In the environment of a process: how many times faster time passes for its connector."""
 LOG_LEVEL = "TEST_LOG_LEVEL"
@@ -102,6 +106,18 @@ def run(
     return finish(process, folder=folder, name=name)
 
 
+def _run_plainly(folder: str) -> int:
+    """A pipeline of someone's own, as the environment configures it, without the command."""
+    pipeline = dlt.pipeline(
+        "own",
+        pipelines_dir=f"{folder}/pipelines",
+        destination=os.environ["DESTINATION"],
+        dataset_name=os.environ["DATASET"],
+    )
+    pipeline.run(captaindata())
+    return 0
+
+
 def _run(arguments: list[str], environment: dict[str, str], folder: str, name: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
@@ -119,7 +135,7 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, name: s
 
             time_lapse.install(float(factor))
         mishaps.install(environment)
-        code = cli.main(arguments)
+        code = _run_plainly(folder) if arguments == PLAIN else cli.main(arguments)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:  # noqa: BLE001 - as the interpreter would
