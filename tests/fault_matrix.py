@@ -71,16 +71,25 @@ class Target:
         return Fault(match=self.path, kind=kind, **options)
 
     def page(
-        self, texts: Sequence[str | bytes], *, to: str | None = None, times: int | None = 1
+        self,
+        texts: Sequence[str | bytes],
+        *,
+        to: str | None = None,
+        times: int | None = 1,
+        charset: str = "",
     ) -> Fault:
-        """Answers with these results, and with a link if there is one."""
-        body = b",".join(text.encode() if isinstance(text, str) else text for text in texts)
-        if self.version == "v4":
-            headers = {} if to is None else {"X-Pagination-Next": to}
-            return self.fault("replace", body=b"[%b]" % body, headers=headers, times=times)
-        paging = json.dumps({"next": to, "have_next_page": to is not None}).encode()
-        page = b'{"results":[%b],"paging":%b}' % (body, paging)
-        return self.fault("replace", body=page, times=times)
+        """Answers with these results, and with a link if there is one; in UTF-8, or as named."""
+        page = b"[%b]" % b",".join(
+            text.encode() if isinstance(text, str) else text for text in texts
+        )
+        headers = {"X-Pagination-Next": to} if to is not None and self.version == "v4" else {}
+        if self.version == "v3":
+            paging = json.dumps({"next": to, "have_next_page": to is not None}).encode()
+            page = b'{"results":%b,"paging":%b}' % (page, paging)
+        if charset:
+            page = page.decode().encode(charset)
+            headers["Content-Type"] = f'application/json; charset="{charset}"'
+        return self.fault("replace", body=page, headers=headers, times=times)
 
     def job(self, **fields: Any) -> str:
         """A job that the sandbox does not have, of a status that is final."""
@@ -125,6 +134,7 @@ class MatrixRow:
         quirk: How the list of runs is cut into pages; v4 alone.
         sent: Where the answer is hostile: the first result as the API sends it, as bytes.
         loaded: What the warehouse then holds of it; None: what was sent.
+        charset: In which the answer is sent; empty: UTF-8, and none is named.
         kind: Which call misbehaves.
         versions: Of the API that can do so.
     """
@@ -140,6 +150,7 @@ class MatrixRow:
     quirk: Quirk | None = None
     sent: bytes | None = None
     loaded: bytes | None = None
+    charset: str = ""
     kind: str = "results"
     versions: tuple[Version, ...] = BOTH
 
@@ -198,7 +209,13 @@ def aside(
 
 
 def value(
-    name: str, sent: bytes, *, loaded: bytes | None = None, kind: str = "", action: str = "mended"
+    name: str,
+    sent: bytes,
+    *,
+    loaded: bytes | None = None,
+    kind: str = "",
+    action: str = "mended",
+    charset: str = "",
 ) -> MatrixRow:
     kept = {"mended": "kept in a form that every destination holds", "kept": "loaded as sent"}
     return MatrixRow(
@@ -208,6 +225,7 @@ def value(
         issues=((kind, action, 1),) if kind else (),
         sent=sent,
         loaded=loaded,
+        charset=charset,
     )
 
 
@@ -290,6 +308,20 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         "server_error",
         *(first("status", status=status) for status in (500, 502, 503, 504)),
         occurrences=(1, 1, 1, 1),
+    ),
+    retried(
+        "425, 507, 509 and a CDN's 520, 522, 524, 529 and 530 in a burst",
+        "server_error",
+        *(
+            first("status", status=status, body="<h1>Try later</h1>")
+            for status in (425, 507, 509, 520, 522, 524, 529, 530)
+        ),
+        occurrences=(1,) * 8,
+    ),
+    retried(
+        "a CDN's 529 with seconds",
+        "server_error",
+        first("status", status=529, headers={"Retry-After": "2"}),
     ),
     retried("connection reset before the answer", "connection_failed", first("reset")),
     retried("connection reset in the body", "connection_failed", first("reset_body")),
@@ -495,6 +527,8 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         loaded=rb'{"a":"x\u0001y\u000az"}',
         kind="control_character",
     ),
+    value("é in ISO-8859-1, as `Content-Type` says", '{"a":"é"}'.encode(), charset="iso-8859-1"),
+    value("é in UTF-16 with a byte order mark", '{"a":"é"}'.encode(), charset="utf-16"),
     value("two equal keys", b'{"a":1,"a":2}'),
     value("an empty key", b'{"":1}'),
     value("a key of 10,000 characters", b'{"%b":1}' % (b"k" * 10_000)),

@@ -242,7 +242,11 @@ def test_a_closed_client_opens_again() -> None:
 # -- what is tried again ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+PASSING = [408, 425, 429, 500, 502, 503, 504, 507, 509]
+PASSING_AT_A_CDN = [520, 521, 522, 523, 524, 525, 527, 529, 530, 598, 599]
+
+
+@pytest.mark.parametrize("status", [*PASSING, *PASSING_AT_A_CDN])
 def test_listed_statuses_are_tried_again(status: int) -> None:
     script, time = Script(reply(status, b"<html>"), reply()), FakeTime()
     assert get(script, time=time).data == {"ok": True}
@@ -339,6 +343,9 @@ def test_json_that_always_breaks_off_ends_as_unavailable() -> None:
         (418, RefusedError, "The API refused the call"),
         (422, RefusedError, "The API refused the call"),
         (501, ContractError, "The API failed"),
+        (505, ContractError, "The API failed"),
+        (511, ContractError, "The API failed"),
+        (526, ContractError, "The API failed"),
         (304, ContractError, "The API answered without data"),
         (204, ContractError, "The API answered without data"),
     ],

@@ -34,6 +34,14 @@ from tests.test_http_client import BASE_URL, KEY, FakeTime, Script, get, make_cl
         ("http://api.example/v3/users?page=1", "https://api.example/v3/users?page=1"),
         ("http://api.example:80/v3/users", "https://api.example/v3/users"),
         ("https://user:pw@api.example/v3/users", "https://api.example/v3/users"),
+        ("HTTPS://api.example/v3/users", "https://api.example/v3/users"),
+        ("HTTP://API.EXAMPLE/v3/users", "https://api.example/v3/users"),
+        ("Http://api.example:443/v3/users", "https://api.example/v3/users"),
+        ("//api.example/v3/users?a=1", "https://api.example/v3/users?a=1"),
+        ("//api.example:443/v3/users", "https://api.example/v3/users"),
+        ("https://api.example./v3/users", "https://api.example/v3/users"),
+        ("https://api.example.:443/v3/users", "https://api.example/v3/users"),
+        ("https://api.example/v3/users?c=a b", "https://api.example/v3/users?c=a%20b"),
     ],
 )
 def test_links_are_resolved_on_our_host(link: str, url: str) -> None:
@@ -65,6 +73,10 @@ FOREIGN = [
     "http://api.example:8080/v3/users",
     "//evil.example/v3/users",
     "HTTPS://evil.example/v3/users",
+    "https://api.example../v3/users",
+    "//api.example:8443/v3/users",
+    "//api.example@evil.example/v3/users",
+    "https://api.example:80/v3/users",
     "ftp://api.example/v3/users",
 ]
 

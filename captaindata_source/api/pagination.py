@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
+from urllib.parse import urljoin
 
 from captaindata_source.errors import NotFoundError, PaginationError
 
@@ -13,6 +15,7 @@ T = TypeVar("T")
 
 MAX_EMPTY_PAGES = 10
 MAX_PAGES = 10_000
+URL = re.compile("https?://", re.IGNORECASE)
 
 
 def read_until_known(
@@ -59,23 +62,36 @@ def read_until_known(
 
 
 def link_target(link: str | None, path: str) -> tuple[str, dict[str, str]]:
-    """Where a `next` link leads, in whatever way it is written: a URL, a path, a query, or a bare
-    cursor.
+    """Where a `next` link leads, in whatever way it is written: a URL, a path from the host, the
+    base URL or the page, a query, or a bare cursor.
 
     Args:
         link: As the API gave it; None: the first page.
         path: Path of the first page.
 
     Returns:
-        A path or URL, and parameters.
+        A URL or a path below the base URL, and parameters.
     """
     if link is None:
         return path, {}
-    if link.startswith("?"):
-        return f"{path}{link}", {}
-    if link.startswith(("http://", "https://")) or f"/{path.rsplit('/', 1)[-1]}" in link:
-        return link, {}
-    return path, {"cursor": link}
+    link = link.strip()
+    if link.startswith(("?", "cursor=")):
+        return f"{path}?{link.removeprefix('?')}", {}
+    place, mark, _ = link.partition("?")
+    last = path.rsplit("/", 1)[-1]
+    is_link = URL.match(link) or f"/{last}" in link or (mark and place == last)
+    return (_below_base(link, path), {}) if is_link else (path, {"cursor": link})
+
+
+def _below_base(link: str, path: str) -> str:
+    """A link to a page as a URL, or as a path below the base URL."""
+    place, mark, query = link.partition("?")
+    if place.startswith("//") or "://" in place:
+        return link
+    if f"/{place}".endswith(f"/{path}"):  # however much of the host and the base stands before
+        return f"{path}{mark}{query}"
+    is_whole = place.startswith(("/", path.split("/", 1)[0] + "/"))
+    return link if is_whole else urljoin(f"/{path}", link)
 
 
 def follow_links(

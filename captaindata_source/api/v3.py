@@ -214,10 +214,11 @@ class V3Api(ApiBase):
 def _next_link(paging: _Paging | None, path: str) -> str | None:
     if paging is None or paging.have_next_page is False:
         return None
-    if paging.next in (None, ""):
+    link = "" if paging.next is None else str(paging.next).strip()
+    if not link:
         if paging.have_next_page:
             raise PaginationError(
                 "More pages are announced, but no link to them", path=path, kind="missing_link"
             )
         return None
-    return str(paging.next)
+    return link

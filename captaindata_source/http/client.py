@@ -14,7 +14,7 @@ from typing import Generic, Self, TypeVar
 import httpx
 
 from captaindata_source.errors import ContractError, Problem, UnavailableError
-from captaindata_source.http.decoding import decode_body
+from captaindata_source.http.decoding import as_utf8, decode_body
 from captaindata_source.http.failures import RATE_LIMITED, exhausted, failure, read_problem
 from captaindata_source.http.links import check_base_url, redirect, resolve
 from captaindata_source.http.retry import RetryPolicy, TransientError
@@ -49,7 +49,7 @@ class Reply(Generic[T]):
 class _Answer:
     status: int
     headers: Mapping[str, str]
-    body: bytes = field(repr=False)  # tracebacks may show locals
+    body: bytes = field(repr=False)  # in UTF-8; tracebacks may show locals
 
 
 class HttpClient:
@@ -181,7 +181,8 @@ class HttpClient:
             ) as response:
                 headers = response.headers
                 self._is_reached = True
-                return _Answer(response.status_code, headers, self._read(response))
+                body = as_utf8(self._read(response), response.charset_encoding)
+                return _Answer(response.status_code, headers, body)
         except (httpx.TransportError, httpx.DecodingError) as error:
             forget_frames(error)
             if not self._is_reached and (reason := distrust(error)):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -11,9 +14,50 @@ import msgspec
 from captaindata_source.errors import ContractError
 from captaindata_source.http.retry import TransientError
 
-__all__ = ["decode_body"]
+__all__ = ["as_utf8", "decode_body"]
 
 T = TypeVar("T")
+
+_PLAIN = r" !#$%&'()*+,-/09:;<=>?@AZ[]^_`az{|}~\u0041.xn--9ca"
+"""What any charset has as itself, and codecs that are none (of escapes, of host names) have not."""
+
+
+def as_utf8(body: bytes, charset: str | None) -> bytes:
+    """The same text in UTF-8 and without a byte order mark; mostly the same object.
+
+    A byte order mark, or the zeros of UTF-16 and UTF-32, outweigh what is declared. What can't be
+    read in its encoding becomes a byte that is not UTF-8, for whoever reads the text to mend.
+
+    Args:
+        body: As the server sent it.
+        charset: As `Content-Type` declares it; one that is not known counts as UTF-8.
+    """
+    encoding: str = json.detect_encoding(body[:4])
+    if encoding == "utf-8-sig":
+        while body.startswith(codecs.BOM_UTF8):
+            body = body[len(codecs.BOM_UTF8) :]
+        return body
+    if encoding == "utf-8":
+        encoding = _codec(charset) if charset else ""
+        if not encoding:
+            return body
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError:
+        decoder = codecs.getincrementaldecoder(encoding)("replace")
+        text = decoder.decode(body).replace("\ufffd", "\udcff")  # half a character ends a cut body
+    return text.lstrip("\ufeff").encode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=16)
+def _codec(charset: str) -> str:
+    """Python's name of a charset whose ASCII is ASCII; empty for others, and for UTF-8."""
+    try:
+        name = codecs.lookup(charset.strip("' ")).name
+        is_usable = _PLAIN.encode().decode(name) == _PLAIN
+    except (LookupError, ValueError):
+        return ""
+    return name if is_usable and name not in ("utf-8", "ascii") else ""
 
 
 def decode_body(

@@ -58,7 +58,7 @@ def read_problem(
     """What the body of a failed call says of it; None where it says nothing, or can't be read.
 
     Args:
-        body: As the server sent it.
+        body: As the server sent it, in UTF-8.
         explain: Reads it.
         key: The value of the key's header; what is shown of the problem does not hold it, nor its
             last word.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 
 from captaindata_source.errors import ConfigError, ContractError, ForeignHostError
 
 __all__ = ["check_base_url", "redirect", "resolve"]
 
+URL = re.compile("https?://", re.IGNORECASE)
+DEFAULT_PORTS = {"https": 443, "http": 80}
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -36,7 +40,8 @@ def check_base_url(base_url: str) -> httpx.URL:
 def resolve(link: str, *, base: httpx.URL, current: httpx.URL) -> httpx.URL:
     """A link as an absolute URL on the configured host, or an error before anything is sent.
 
-    A link that names our host with plain http is sent with the base URL's scheme.
+    A link that names our host with plain http is sent with the base URL's scheme; one that names
+    it with a dot at its end, or with the port that the scheme stands for, to the base URL's host.
 
     Args:
         link: A path below the base URL, or a link as the API gave it.
@@ -47,15 +52,16 @@ def resolve(link: str, *, base: httpx.URL, current: httpx.URL) -> httpx.URL:
         ForeignHostError: It leads to another host or port.
         ContractError: It is not a URL.
     """
-    if link.startswith(("http://", "https://")):
-        url = _url(link, current)
-        if url.host != base.host or (url.port != base.port and url.port is not None):
+    if URL.match(link) or link.startswith("//"):
+        url = _url(link if URL.match(link) else f"{base.scheme}:{link}", current)
+        is_ours = url.host.removesuffix(".") == base.host.removesuffix(".")
+        if not is_ours or url.port not in (None, base.port, _port(base)):
             raise ForeignHostError(
                 f"A link leads to another host ({url.host}); it was not followed",
                 path=current.path,
             )
-        return url.copy_with(scheme=base.scheme, port=base.port, userinfo=b"")
-    if link.startswith("//") or "://" in link.split("?", 1)[0]:
+        return url.copy_with(scheme=base.scheme, host=base.host, port=base.port, userinfo=b"")
+    if "://" in link.split("?", 1)[0]:
         raise ForeignHostError(
             "A link leads to another host; it was not followed", path=current.path
         )
@@ -74,6 +80,10 @@ def redirect(location: str, *, base: httpx.URL, current: httpx.URL) -> httpx.URL
     """
     target = current.join(_url(location, current))
     return resolve(str(target), base=base, current=current)
+
+
+def _port(base: httpx.URL) -> int:
+    return base.port or DEFAULT_PORTS[base.scheme]
 
 
 def _url(link: str, current: httpx.URL) -> httpx.URL:

@@ -19,7 +19,12 @@ __all__ = ["RETRIED_STATUSES", "RetryPolicy", "TransientError", "parse_retry_aft
 logger = logging.getLogger(__name__)
 
 LONG_WAIT_SECONDS = 5.0
-RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+RETRIED_STATUSES = frozenset(
+    {408, 425, 429, 500, 502, 503, 504, 507, 509}
+    # of proxies and CDNs that do not reach the API: Cloudflare documents 520 to 525 and 530, of
+    # which 526 (a certificate that is not valid) does not pass by itself; 527 is an earlier one
+    | {520, 521, 522, 523, 524, 525, 527, 529, 530, 598, 599}
+)
 """Tried again where the API blames nothing; every other 4xx and 5xx is an answer."""
 
 

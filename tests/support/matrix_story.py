@@ -143,7 +143,7 @@ def aim(teller: Teller, name: str, rows: list[MatrixRow]) -> list[Fault]:
         )
         story.targets[row.name] = target
         if row.sent is not None:
-            faults.append(target.page([row.sent, *target.texts[1:]]))
+            faults.append(target.page([row.sent, *target.texts[1:]], charset=row.charset))
             data = json.loads(row.loaded or row.sent)
             teller.oracle.results[workspace.uid, job["uid"]] = [data, *found[1:]]
         else:
@@ -220,7 +220,7 @@ def tell(database: Database, folder: Path) -> Story:
     rows = only("v3", [*RESULT_ROWS, *LISTING_ROWS])
     by_exit = {"calm": [r for r in rows if not r.exit], "aside": [r for r in rows if r.exit]}
     with telling(
-        database, folder, [*by_exit], workflows=24, jobs_per_day=0.12, mean_results=14
+        database, folder, [*by_exit], workflows=24, jobs_per_day=0.14, mean_results=14
     ) as teller:
         story = teller.story
         for name, its_rows in by_exit.items():

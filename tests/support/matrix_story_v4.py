@@ -211,7 +211,7 @@ class _Teller:
     def _faults_of(self, row: MatrixRow, target: Target) -> Sequence[Fault]:
         if row.sent is not None:
             self._sent[target.uid] = [json.loads(row.loaded or row.sent), *target.rows[1:]]
-            return [target.page([row.sent, *target.texts[1:]])]
+            return [target.page([row.sent, *target.texts[1:]], charset=row.charset)]
         assert row.faults
         return row.faults(target)
 
