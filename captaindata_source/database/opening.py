@@ -72,7 +72,7 @@ def file_of(client: SqlClientBase[Any]) -> Path | None:
 def _open_file(client: SqlClientBase[Any], *, patience: float) -> None:
     file = file_of(client)
     is_new = file is not None and not file.exists()
-    ends = time.monotonic() + patience
+    ends: float | None = None
     is_told = False
     while True:
         try:
@@ -83,7 +83,9 @@ def _open_file(client: SqlClientBase[Any], *, patience: float) -> None:
                     _remove_stub(file)
                 raise
             is_new = False  # another process made it meanwhile
-            if time.monotonic() >= ends:
+            now = time.monotonic()
+            ends = now + patience if ends is None else ends
+            if now >= ends:
                 raise
             if not is_told:
                 logger.warning("%s. Waiting for up to %.0f seconds", message_of(error), patience)
