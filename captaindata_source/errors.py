@@ -228,12 +228,23 @@ class ForeignHostError(ContractError):
     kind = "foreign_link"
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it was raised from, and so on: dlt wraps errors several layers deep."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+def causes(error: BaseException, *, hidden: bool = False) -> Iterator[BaseException]:
+    """An error, what it was raised from, and so on: dlt wraps errors several layers deep.
+
+    Args:
+        error: The outermost.
+        hidden: Whether to go on where one was raised `from None`.
+
+    Yields:
+        Each error once, also where a chain leads back into itself.
+    """
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        is_shown = hidden or not each.__suppress_context__
+        each = each.__cause__ or (each.__context__ if is_shown else None)
 
 
 def root_error(error: BaseException) -> BaseException:

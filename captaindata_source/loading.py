@@ -64,8 +64,9 @@ def load(
     Raises:
         Exception: It could not be loaded; the package waits for the next sync.
     """
+    waits = iter(LOAD_WAITS)
     is_again = False
-    for seconds in (*LOAD_WAITS, None):
+    while True:  # ends with a load or an error: each turn uses up a wait, or the bound on memory
         try:
             # only the first try waits for a file, in the lock that all workspaces share
             with holding(pipeline, within=within, waits_for_file=not is_again) as client:
@@ -82,19 +83,26 @@ def load(
                 if counted is not None:
                     refresh_catalogue(pipeline, counted)
         except Exception as error:
-            if memory.is_bounded and NO_MEMORY in message_of(error):
-                memory.is_bounded, is_again = False, True
-                logger.info("Workspace %s: loading again without a bound on memory", workspace)
-                continue
-            if seconds is None or signals.was_signal_received() or not is_passing(error):
+            if signals.was_signal_received():
                 raise
-            logger.warning(
-                "Workspace %s: %s. Trying again in %.0f s", workspace, message_of(error), seconds
-            )
-            wait_seconds(seconds)
+            if memory.is_bounded and NO_MEMORY in message_of(error):
+                memory.is_bounded = False
+                logger.info("Workspace %s: loading again without a bound on memory", workspace)
+            else:
+                _wait_after(error, next(waits, None), workspace=workspace)
             is_again = True
         else:
             return
+
+
+def _wait_after(error: Exception, seconds: float | None, *, workspace: str) -> None:
+    """Waits before a further try; raises the error where there is none."""
+    if seconds is None or not is_passing(error):
+        raise error
+    logger.warning(
+        "Workspace %s: %s. Trying again in %.0f s", workspace, message_of(error), seconds
+    )
+    wait_seconds(seconds)
 
 
 def _bound_memory(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None) -> None:

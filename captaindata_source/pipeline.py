@@ -25,7 +25,7 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
 from captaindata_source.database import DUCKDB, POSTGRES
-from captaindata_source.destinations import CompressedJson, read_once
+from captaindata_source.destinations import as_we_use_it
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.locks import folder_lock
 from captaindata_source.remedies import message_of
@@ -133,8 +133,6 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
             # a unique index on dlt's row ids turns a badly timed kill into a package that never
             # loads; nothing here relies on it
             arguments["create_indexes"] = False
-        elif kind.destination_type == DUCKDB:
-            arguments["type_mapper"] = CompressedJson
         pipeline = _pipeline(name, options, arguments, folder)
         pipeline.destination_client()  # resolves its configuration
         if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == name:
@@ -210,7 +208,7 @@ def _opened(
 ) -> dlt.Pipeline:
     pipeline = dlt.pipeline(
         name,
-        destination=read_once(
+        destination=as_we_use_it(
             cast(AnyDestination, Destination.from_reference(options.destination, **arguments))
         ),
         dataset_name=options.dataset,

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import errno
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from captaindata_source.errors import CaptainDataError, DestinationError, causes, root_error
@@ -17,6 +21,7 @@ from captaindata_source.errors import CaptainDataError, DestinationError, causes
 __all__ = [
     "as_destination_error",
     "driver_of",
+    "explained",
     "is_passing",
     "message_of",
     "spares_package",
@@ -260,6 +265,9 @@ PLAIN_DUCKDB = {
 }
 TELLING_DUCKDB = PLAIN_DUCKDB | {"FatalException", "InternalException", "TransactionException"}
 """Whose cause is known by their words, which may come with a value."""
+PLAIN_PYTHON = {AttributeError, NameError, NotImplementedError}
+"""Python's own, which speak of code and never of a value."""
+WORD = re.compile(r"[^\W\d_]{2}")
 OF_A_FILE = re.compile(r"[^\"'{\[]*\b(Could not|Cannot|Failed to) \w+( \w+)? file \"")
 
 
@@ -272,6 +280,17 @@ def as_destination_error(error: BaseException) -> DestinationError | None:
     return DestinationError(f"{case.what}: {case.remedy} ({words_of(cause)})")
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns an error that the table knows into a `DestinationError`; others pass as they are."""
+    try:
+        yield
+    except Exception as error:
+        if (known := as_destination_error(error)) is not None:
+            raise known from error
+        raise
+
+
 def message_of(error: BaseException) -> str:
     """One line for people: our own words where there are some, else what the table knows, else the
     root of the error."""
@@ -280,20 +299,19 @@ def message_of(error: BaseException) -> str:
         return str(root)
     if known := as_destination_error(error):
         return str(known)
-    words = words_of(root)
-    name = type(root).__name__
-    return name if words in ("", name) else f"{name}: {words}"
+    return words_of(root)
 
 
 def words_of(error: BaseException) -> str:
     """What an error itself says, in one line, without secrets and without what was to be loaded."""
     if isinstance(error, CaptainDataError):
         return str(error)
-    said = _first_sentence(error) or type(error).__name__
+    said = _first_sentence(error)
     if not _is_plain(error):
         is_raised = driver_of(error) == "postgres" and not QUOTING.match(_code(error))
         said = f"SQLSTATE {_code(error)}" if is_raised else DATA.sub("…", said)
-    return SECRETS.sub("…", HINTS.sub("", said))[:MAX_LENGTH]
+    said = SECRETS.sub("…", HINTS.sub("", said))[:MAX_LENGTH]
+    return said if WORD.search(said) else _place_of(error)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -359,4 +377,11 @@ def _is_plain(error: BaseException) -> bool:
         if code == NO_CODE:
             return PLAIN_LIBPQ.search(_first_sentence(error)) is not None
         return PLAIN_POSTGRES.fullmatch(code) is not None
-    return isinstance(error, (OSError, ImportError))
+    return isinstance(error, (OSError, ImportError)) or type(error) in PLAIN_PYTHON
+
+
+def _place_of(error: BaseException) -> str:
+    """Where an error was raised that has no words of its own that can be shown."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"an unexpected error{place}"

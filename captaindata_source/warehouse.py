@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +40,7 @@ from captaindata_source.tables import (
     WORKSPACES,
     Table,
 )
+from captaindata_source.times import parse_time
 
 __all__ = ["KnownJob", "KnownRow", "KnownWorkflow", "Memory", "Warehouse"]
 
@@ -217,7 +218,7 @@ class Warehouse:
             there = [name for name in self._columns_of(table) if name != DELETE_MARK]
             names = [name for name in there if name[: len(DLT_PREFIX)] != DLT_PREFIX]
             found = self._query(table, [f"t.{n}" for n in names], condition, named or ())
-            for values in found:
+            for values in _typed(found, [table.columns.get(name) for name in names]):
                 row = dict(zip(names, values, strict=True))
                 if uids is not None and row["uid"] not in wanted:
                     continue
@@ -235,8 +236,7 @@ class Warehouse:
             memory.results.clear()
 
     def _has_results(self) -> bool:
-        rows = self._query(JOB_RESULTS, ["t.job_uid"], "1 = 1", (), "limit 1")
-        return next(rows, None) is not None
+        return bool(self._query(JOB_RESULTS, ["t.job_uid"], "1 = 1", (), "limit 1"))
 
     def _known(
         self, table: Table, columns: Sequence[str], fresh: Collection[str]
@@ -250,7 +250,8 @@ class Warehouse:
         )
         there = self._columns_of(table)
         selected = [is_valid, *(f"t.{name}" if name in there else "null" for name in columns)]
-        return self._query(table, selected, "1 = 1", (), "order by t.loaded_at")
+        rows = self._query(table, selected, "1 = 1", (), "order by t.loaded_at")
+        return _typed(rows, [None, *map(table.columns.get, columns)])
 
     def _columns_of(self, table: Table) -> Collection[str]:
         """The columns that are there now: a table of an older version lacks some."""
@@ -260,7 +261,7 @@ class Warehouse:
         name = client.make_qualified_table_name(table.name)
         try:
             with client.execute_query(f"select * from {name} where 1 = 0") as cursor:
-                return {column[0].lower() for column in cursor.native_cursor.description}
+                return {name.lower() for name in cursor.columns_schema}
         except (DestinationUndefinedEntity, DatabaseException):
             return table.columns.keys()  # the query itself says what is wrong
 
@@ -271,10 +272,11 @@ class Warehouse:
         condition: str,
         parameters: Sequence[object],
         ending: str = "",
-    ) -> Iterator[tuple[Any, ...]]:
+    ) -> list[tuple[Any, ...]]:
+        """Rows, all at once: a cursor that is left half read keeps a transaction open."""
         client = self._client
         if client is None:
-            return
+            return []
         name = client.make_qualified_table_name
         sql = (
             f"select {', '.join(selected)} from {name(table.name)} as t "
@@ -282,9 +284,9 @@ class Warehouse:
         ).replace(f"{{{LOADS}}}", name(LOADS))
         try:
             with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
-                yield from cursor.fetchall()
+                return cursor.fetchall()
         except DestinationUndefinedEntity:
-            return
+            return []
         except DatabaseException as error:
             raise as_destination_error(error) or DestinationError(
                 f"What was loaded before could not be read from {table.name}: {message_of(error)}"
@@ -305,6 +307,28 @@ class Warehouse:
         with client as self._client:
             yield
         self._client = None
+
+
+def _typed(
+    rows: Iterable[tuple[Any, ...]], kinds: Sequence[str | None]
+) -> Iterator[tuple[Any, ...]]:
+    """Values as their columns have them: some databases keep times as text, and truth as a number.
+
+    Args:
+        rows: As the database gave them.
+        kinds: Of the columns; None: whatever it is.
+    """
+    times = [place for place, kind in enumerate(kinds) if kind == "timestamp"]
+    flags = [place for place, kind in enumerate(kinds) if kind == "bool"]
+    for values in rows:
+        row = list(values)
+        for place in times:
+            if row[place] is not None:
+                row[place] = parse_time(row[place])
+        for place in flags:
+            if row[place] is not None:
+                row[place] = bool(row[place])
+        yield tuple(row)
 
 
 def _plain(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -20,8 +22,8 @@ import pytest
 
 from captaindata_source import loading
 from captaindata_source.database import opening
-from captaindata_source.errors import DestinationError
-from captaindata_source.remedies import is_passing, message_of, spares_package, words_of
+from captaindata_source.errors import DestinationError, causes
+from captaindata_source.remedies import explained, is_passing, message_of, spares_package, words_of
 from tests.support import mishaps
 from tests.support.databases import Postgres
 from tests.support.harness import Harness, Synced
@@ -102,24 +104,84 @@ def test_no_row_is_said_or_taken_for_what_happened(error: Exception) -> None:
     for said in (message_of(wrapped), words_of(error)):
         assert not any(text in said for text in ("Jane", "timeout", "Conflict"))
         assert "\n" not in said
-    assert message_of(wrapped).startswith(type(error).__name__)
+    assert type(error).__name__ not in message_of(wrapped)
     assert not is_passing(wrapped)
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (Said('relation "jobs" is a view\nHINT: x', "42809"), 'Said: relation "jobs" is a view'),
+        (Said('relation "jobs" is a view\nHINT: x', "42809"), 'relation "jobs" is a view'),
         (
             duckdb.BinderException('Binder Error: Column "a" is not there\n\nLINE 1: select'),
-            'BinderException: Binder Error: Column "a" is not there',
+            'Binder Error: Column "a" is not there',
         ),
-        (TypeError("Recursion limit reached"), "TypeError: Recursion limit reached"),
-        (OSError("no errno"), "OSError: no errno"),
+        (TypeError("Recursion limit reached"), "Recursion limit reached"),
+        (OSError("no errno"), "no errno"),
+        (
+            AttributeError("'CursorResult' object has no attribute 'description'"),
+            "'CursorResult' object has no attribute 'description'",
+        ),
     ],
 )
 def test_names_are_said(error: Exception, said: str) -> None:
     assert message_of(error) == said
+
+
+@pytest.mark.parametrize("error", [KeyError("Jane"), MemoryError(), ValueError("7: Jane")])
+def test_an_error_without_words_says_where_it_was_raised(error: Exception) -> None:
+    assert message_of(error) == "an unexpected error"
+    try:
+        raise error  # noqa: TRY301 - it is the place
+    except Exception as raised:  # noqa: BLE001 - any
+        place = rf"an unexpected error in {Path(__file__).name}, line \d+"
+        assert re.fullmatch(place, message_of(raised))
+
+
+# -- what an error was raised from -----------------------------------------------------------------
+
+
+def test_causes_that_lead_back_end() -> None:
+    first, second, third = ValueError("1"), OSError("2"), TypeError("3")
+    first.__cause__, second.__context__, third.__cause__ = second, third, first
+    assert list(causes(first)) == [first, second, third]
+    assert list(causes(first, hidden=True)) == [first, second, third]
+    itself = ValueError("4")
+    itself.__cause__ = itself
+    assert list(causes(itself)) == [itself]
+    assert message_of(itself) == "an unexpected error"
+    assert message_of(first) == "an unexpected error"
+    assert not is_passing(itself)
+
+
+def test_what_is_hidden_is_a_cause_for_whoever_asks() -> None:
+    shown, hidden = ValueError("shown"), ValueError("hidden")
+    shown.__context__, shown.__suppress_context__ = hidden, True
+    assert list(causes(shown)) == [shown]
+    assert list(causes(shown, hidden=True)) == [shown, hidden]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("nothing known"), KeyError("x"), OSError(28, "No space left on device")]
+)
+def test_an_error_is_never_its_own_cause(error: Exception) -> None:
+    with pytest.raises(Exception) as caught, explained():
+        raise error
+    assert caught.value.__cause__ is (error if isinstance(caught.value, DestinationError) else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("global_config", "nonsense_option"),
+        ("local_config", "nonsense_option"),
+    ],
+)
+@ON_DUCKDB
+def test_a_setting_that_the_database_does_not_know(harness: Harness, name: str, said: str) -> None:
+    option = f"DESTINATION__DUCKDB__CREDENTIALS__{name.upper()}"
+    harness.extra[option] = '{"nonsense_option": "1"}'
+    assert_failed(harness.sync(expect=1), said)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +258,7 @@ def test_rows_that_a_table_refuses_are_said_nowhere(harness: Harness) -> None:
 # -- opening a DuckDB file -------------------------------------------------------------------------
 
 LOCKED = duckdb.IOException('IO Error: Could not set lock on file "x": Conflicting lock is held')
+OUT_OF_MEMORY = duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block")
 FULL = duckdb.IOException('IO Error: Could not write file "x": No space left on device')
 
 
@@ -286,6 +349,48 @@ def test_a_package_that_needs_more_memory_gets_it(monkeypatch: pytest.MonkeyPatc
     assert tries == [0, 1]
     assert len(bounds) == 1
     assert not memory.is_bounded, "the packages that follow are as large"
+
+
+@pytest.mark.parametrize("failures", range(9))
+def test_whatever_fails_a_load_returns_after_it_was_made(
+    failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory runs out in any of the tries, the last one too, after errors that pass."""
+    waits = len(loading.LOAD_WAITS)
+    for out_of_memory in range(failures + 1):
+        errors: list[Exception] = [LOCKED] * failures
+        errors[out_of_memory:out_of_memory] = [OUT_OF_MEMORY]
+        made: list[str] = []
+
+        @contextmanager
+        def holding(*_: Any, errors: list[Exception] = errors, **__: Any) -> Any:
+            if errors:
+                raise errors.pop(0)
+            yield None
+
+        pipeline: Any = MagicMock()
+        pipeline.load.side_effect = partial(made.append, "loaded")
+        monkeypatch.setattr(loading, "holding", holding)
+        monkeypatch.setattr(loading, "_bound_memory", lambda *_: None)
+        monkeypatch.setattr(loading, "packages", lambda _: {})
+        monkeypatch.setattr(loading, "restart", lambda _: None)
+        monkeypatch.setattr(loading, "wait_seconds", lambda _: None)
+        fails = pytest.raises(duckdb.IOException) if failures > waits else nullcontext()
+        with fails:
+            loading.load(
+                pipeline, turn=pipeline, within=pipeline, workspace="x", memory=loading.Memory()
+            )
+        assert made == ([] if failures > waits else ["loaded"])
+
+
+def test_memory_that_runs_out_without_a_bound_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def holding(*_: Any, **__: Any) -> Any:
+        raise OUT_OF_MEMORY
+
+    monkeypatch.setattr(loading, "holding", holding)
+    nothing: Any = None
+    with pytest.raises(duckdb.OutOfMemoryException):
+        loading.load(nothing, turn=nothing, within=nothing, workspace="x", memory=loading.Memory())
 
 
 def test_a_load_that_fails_is_told_to_whoever_waits_and_whoever_extracts() -> None:

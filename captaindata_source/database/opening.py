@@ -18,7 +18,13 @@ from captaindata_source.database.base import Database
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
 from captaindata_source.errors import CaptainDataError, DestinationError
-from captaindata_source.remedies import as_destination_error, driver_of, is_passing, message_of
+from captaindata_source.remedies import (
+    as_destination_error,
+    driver_of,
+    explained,
+    is_passing,
+    message_of,
+)
 from captaindata_source.waiting import wait_seconds
 
 __all__ = ["DUCKDB", "POSTGRES", "connected", "file_of", "open_database", "schema_of"]
@@ -48,7 +54,7 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
     if pipeline.destination.destination_type == DUCKDB:
         _open_file(client, patience=patience)
     else:
-        with _explained():
+        with explained():
             client.open_connection()
     try:
         yield client
@@ -62,10 +68,11 @@ def file_of(client: SqlClientBase[Any]) -> Path | None:
     return None if NO_FILE.match(database) else Path(database)
 
 
+@explained()
 def _open_file(client: SqlClientBase[Any], *, patience: float) -> None:
     file = file_of(client)
     is_new = file is not None and not file.exists()
-    ends = time.monotonic() + patience
+    ends: float | None = None
     is_told = False
     while True:
         try:
@@ -74,10 +81,12 @@ def _open_file(client: SqlClientBase[Any], *, patience: float) -> None:
             if not is_passing(error):
                 if file is not None and is_new:
                     _remove_stub(file)
-                raise as_destination_error(error) or error from error
+                raise
             is_new = False  # another process made it meanwhile
-            if time.monotonic() >= ends:
-                raise as_destination_error(error) or error from error
+            now = time.monotonic()
+            ends = now + patience if ends is None else ends
+            if now >= ends:
+                raise
             if not is_told:
                 logger.warning("%s. Waiting for up to %.0f seconds", message_of(error), patience)
                 is_told = True
@@ -100,14 +109,6 @@ def _remove_stub(file: Path) -> None:
                 file.unlink()
         finally:
             lock.release()
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise as_destination_error(error) or error from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whether a database lets itself be written, asked before anything is fetched for it."""
+"""Whether a database can be written, asked before anything is fetched for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.database.opening import DUCKDB, POSTGRES
 from captaindata_source.errors import DestinationError
-from captaindata_source.remedies import DUCKDB_CREDENTIALS, PG_CREDENTIALS
+from captaindata_source.remedies import DUCKDB_CREDENTIALS, PG_CREDENTIALS, explained
 from captaindata_source.sqltext import quoted
 
 __all__ = ["require_writable"]
@@ -33,7 +33,31 @@ def require_writable(client: SqlClientBase[Any], kind: str) -> None:
                 "The DuckDB file is opened read-only: take read_only out of " + DUCKDB_CREDENTIALS
             )
     elif kind == POSTGRES:
+        _require_utf8(client)
         _require_writable_postgres(client)
+        _require_adbc(client.credentials.to_native_representation())
+
+
+def _require_utf8(client: SqlClientBase[Any]) -> None:
+    """What is loaded is JSON in UTF-8; no other encoding holds all of it."""
+    found = client.execute_sql("select current_database(), current_setting('server_encoding')")
+    database, encoding = (found or [()])[0]
+    if encoding != "UTF8":
+        raise DestinationError(
+            f"Postgres database {database} is encoded in {encoding}, which can't hold what is "
+            "loaded: make another one (create database … encoding 'UTF8' template template0) and "
+            f"name it in {PG_CREDENTIALS}"
+        )
+
+
+def _require_adbc(address: str) -> None:
+    """The driver that loads is another one than the one that asks."""
+    try:
+        import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
+    except ImportError:
+        return  # dlt loads without it
+    with explained(), adbc.connect(address):
+        pass
 
 
 def _require_writable_postgres(client: SqlClientBase[Any]) -> None:

@@ -8,7 +8,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from captaindata_source.remedies import as_destination_error
+from captaindata_source.remedies import explained
 from captaindata_source.waiting import wait_seconds
 
 __all__ = ["SessionLock", "this_process"]
@@ -65,6 +65,7 @@ class SessionLock:
         self._connection: Any = None
         self._session: tuple[Any, ...] = ()
 
+    @explained()
     def take(self) -> str | None:
         """Tries once. Returns who else holds it, None where it is ours now.
 
@@ -78,9 +79,9 @@ class SessionLock:
             if self._query(TRY, *self._names)[0]:
                 return None
             holder = self._query(HOLDER, *self._names)
-        except psycopg2.Error as error:
+        except psycopg2.Error:
             self.release()
-            raise as_destination_error(error) or error from error
+            raise
         self.release()
         return _described(*holder) if holder else "which has just ended"
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 
 import httpx
 
-from captaindata_source.errors import ConfigError
+from captaindata_source.errors import ConfigError, causes
 
 __all__ = ["distrust", "forget_frames", "tls_context"]
 
@@ -34,7 +33,7 @@ def tls_context(*, is_used: bool = True) -> ssl.SSLContext:
 
 def distrust(error: BaseException) -> str | None:
     """What is wrong with the certificate, where that is why a connection failed."""
-    for each in _chain(error):
+    for each in causes(error, hidden=True):
         if isinstance(each, ssl.SSLCertVerificationError):
             return each.verify_message
     return None
@@ -42,13 +41,5 @@ def distrust(error: BaseException) -> str | None:
 
 def forget_frames(error: BaseException) -> None:
     """httpx's frames hold the headers: what shows a traceback's locals would show the key."""
-    for each in _chain(error):
+    for each in causes(error, hidden=True):
         each.__traceback__ = None
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and those behind it, hidden ones too."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__

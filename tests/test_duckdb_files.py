@@ -1,0 +1,60 @@
+"""DuckDB files that an earlier DuckDB made: they are loaded, and stay what they are."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from tests.support.harness import Harness
+from tests.support.oracle import Oracle, assert_equal
+
+pytestmark = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+
+
+def make_file(harness: Harness, storage_version: str) -> None:
+    path = harness.folder / "warehouse.duckdb"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as w (storage_version '{storage_version}')")
+        connection.execute("create table w.theirs as select 1 as a")
+
+
+@pytest.mark.parametrize(
+    ("storage_version", "kept_as", "is_compressed"),
+    [
+        ("v0.10.2", "v1.0.0+", False),
+        ("v1.2.0", "v1.2.0+", True),
+    ],
+)
+def test_a_file_that_an_earlier_duckdb_made(
+    harness: Harness, storage_version: str, kept_as: str, is_compressed: bool
+) -> None:
+    make_file(harness, storage_version)
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    assert_equal(harness, oracle)
+    if storage_version == "v0.10.2":  # a column that comes later, and one that is lost
+        harness.database.execute("alter table jobs drop column configuration")
+        harness.sync("--full-refresh")
+        assert_equal(harness, oracle)
+    [found] = harness.database.execute(
+        "select tags['storage_version'] as v from duckdb_databases() "
+        "where database_name = current_database()"
+    )
+    assert found["v"] == kept_as
+    [made] = harness.database.execute(
+        "select sql from duckdb_tables() where schema_name = 'captaindata' "
+        "and table_name = 'job_results'"
+    )
+    assert ('"data" JSON USING COMPRESSION ZSTD' in made["sql"]) == is_compressed
+
+
+def test_a_new_file_in_an_older_format(harness: Harness) -> None:
+    """As DuckDB's own setting asks for it."""
+    harness.extra["DESTINATION__DUCKDB__CREDENTIALS__GLOBAL_CONFIG"] = (
+        '{"storage_compatibility_version": "v1.0.0"}'
+    )
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.sync()
+    assert_equal(harness, oracle)
