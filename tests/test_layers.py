@@ -9,14 +9,25 @@ import captaindata_source
 
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
-    {"errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting", "times"},
+    {
+        "errors",
+        "memory",
+        "tables",
+        "sqltext",
+        "files",
+        "issues",
+        "logs",
+        "waiting",
+        "times",
+        "json_text",
+    },
     {"remedies"},
     {"http"},
     {"api"},
-    {"records", "privacy", "settings", "queue", "report", "guard", "stages"},
+    {"records", "privacy", "credentials", "settings", "queue", "report", "guard", "stages"},
     {"appending"},
     {"result_pages", "result_files", "result_uids", "warehouse", "results", "database"},
-    {"locks", "views"},
+    {"locks", "views", "stored_secrets"},
     {"typed"},
     {"plan"},
     {"resources"},
