@@ -156,8 +156,8 @@ def _overwrite(pipeline: dlt.Pipeline, database: Database | None = None) -> None
     except Exception as error:
         logger.debug("Free space", exc_info=True)
         logger.warning(
-            "What the DuckDB file keeps of secrets that were removed could not be overwritten (%s): "
-            "the next sync tries again",
+            "What the DuckDB file keeps of removed secrets could not be overwritten (%s): the next "
+            "sync tries again",
             message_of(error),
         )
 
