@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from captaindata_source.locks import holding
 from captaindata_source.pipeline import SyncOptions
 from captaindata_source.publish import publish
 from captaindata_source.remedies import message_of
+from captaindata_source.stored_secrets import overwrite_secrets
 from captaindata_source.typed.catalogue import Catalogue
 from captaindata_source.typed.counting import Counted
 from captaindata_source.typed.materialize import materialize
@@ -109,6 +111,8 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
         except Exception as error:
             logger.debug("Views", exc_info=True)
             aftermath.error = message_of(error)
+    else:
+        _overwrite(pipeline)
     for change in aftermath.in_state(State.SKIPPED):
         logger.info("View %s is skipped: %s", change.view, change.reason)
     if copy_to is not None:
@@ -139,7 +143,23 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
     with holding(pipeline, within=threading.Lock()), open_database(pipeline) as database:
         if database is None:
             return []
+        _overwrite(pipeline, database)
         return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
+
+
+def _overwrite(pipeline: dlt.Pipeline, database: Database | None = None) -> None:
+    """Overwrites what a DuckDB file keeps of secrets that were removed from its rows."""
+    try:
+        with nullcontext(database) if database else open_database(pipeline) as opened:
+            if opened is not None:
+                overwrite_secrets(opened, schema_of(pipeline))
+    except Exception as error:
+        logger.debug("Free space", exc_info=True)
+        logger.warning(
+            "What the DuckDB file keeps of removed secrets could not be overwritten (%s): the next "
+            "sync tries again",
+            message_of(error),
+        )
 
 
 def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted) -> None:

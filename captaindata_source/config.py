@@ -55,6 +55,7 @@ class _Options(BaseConfiguration):
     exclude_fields: list[str] | None = None
     hash_fields: list[str] | None = None
     hash_salt: TSecretStrValue | None = None
+    keep_secrets: bool | None = None
     extra_tables: list[str] = dataclasses.field(default_factory=list)
     package_max_results: int = 200_000
     package_max_minutes: float = 5.0

@@ -9,48 +9,36 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from difflib import get_close_matches
 
 from captaindata_source.errors import ContractError
 from captaindata_source.http import Secret
+from captaindata_source.json_text import (
+    SPACE,
+    STRING,
+    NotJsonError,
+    end_of,
+    plain,
+    strip_comma,
+    utf8,
+)
 
-__all__ = ["SECRET_KEYS", "Redact", "redactor", "strip_secrets"]
+__all__ = ["UNSALTED", "Redact", "Redactor", "redactor"]
 
 Redact = Callable[[Sequence[bytes]], Sequence[bytes]]
 """A page of results, each as JSON text, to the page that may be stored."""
-
-SECRET_KEYS = frozenset(
-    {
-        "access_token",
-        "auth_data",
-        "cookie",
-        "cookies",
-        "credentials",
-        "identity_login_links",
-        "login_link",
-        "login_links",
-        "password",
-        "refresh_token",
-        "secret",
-        "session",
-        "token",
-    }
+UNSALTED = (
+    "hash_fields without hash_salt: whoever can guess a value can hash it and compare. Set "
+    "hash_salt, a long random text, in .dlt/secrets.toml"
 )
-"""Keys that log someone in, wherever the API may send them along with people and accounts."""
+SAMPLED_RESULTS = 500
+"""Whose keys are looked at while a rule has matched none, for the name that was meant."""
 
-_SPACE = rb"[ \t\r\n]*"
-# possessive: else each escape of a string is a place to come back to, of more bytes than it has
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_SCALAR = rb"[-+.0-9A-Za-z]+"
-_FLAGS = re.DOTALL
-_STRINGS = re.compile(_STRING, _FLAGS)
-_STRING_OR_SCALAR = re.compile(rb"%b|%b" % (_STRING, _SCALAR), _FLAGS)
-_STRING_OR_BRACKET = re.compile(rb"%b|[][{}]" % _STRING, _FLAGS)
-_COMMA = re.compile(rb"%b,%b" % (_SPACE, _SPACE))
-_WHITESPACE = b" \t\r\n"
+_STRINGS = re.compile(STRING, re.DOTALL)
+_KEYS = re.compile(rb'"([^"\\\\]{1,80})"[ \t\r\n]*:').findall
+_COMMA = re.compile(rb"%b,%b" % (SPACE, SPACE))
 _SHORT_ESCAPES = {
     '"': rb"\\\"",
     "\\": rb"\\\\",
@@ -65,8 +53,8 @@ _SHORT_ESCAPES = {
 
 def redactor(
     *, exclude: Iterable[str], hashed: Iterable[str], salt: Secret | None = None
-) -> Redact | None:
-    """Makes the function that redacts pages.
+) -> Redactor | None:
+    """Makes what redacts pages.
 
     Args:
         exclude: Keys that are dropped with their values, at whatever depth they stand.
@@ -81,42 +69,69 @@ def redactor(
     drop, hide = set(exclude), set(hashed)
     if not drop | hide:
         return None
-    redact = _Redactor(drop, hide, salt).redact
-    return lambda page: [redact(result) for result in page]
+    return Redactor(drop, hide, salt)
 
 
-def strip_secrets(value: bytes) -> bytes:
-    """A JSON text without `SECRET_KEYS`, at whatever depth; the same object where it has none."""
-    return _strip([value])[0]
+class Redactor:
+    """Redacts pages, and knows which of the keys it met; see `redactor`."""
 
-
-class _Redactor:
     def __init__(self, drop: set[str], hide: set[str], salt: Secret | None) -> None:
         names = drop | hide
-        self._is_hashed = {_utf8(name): name not in drop for name in names}
-        self._salt = _utf8(salt.reveal()) if salt else None
+        self._is_hashed = {utf8(name): name not in drop for name in names}
+        self._salt = utf8(salt.reveal()) if salt else None
         # what follows an escape's backslash is within a string, not the beginning of one
         self._candidate = re.compile(
             rb'"(?<!\\")(%b)"%b:%b'
-            % (b"|".join(b"".join(map(_spellings, name)) for name in names), _SPACE, _SPACE)
+            % (b"|".join(b"".join(map(_spellings, name)) for name in names), SPACE, SPACE)
         ).search
         # such a name may also be what stands between two strings: `,` in `"a","b"`
         self._are_odd = any(name.lstrip().startswith((",", ":", "]", "}")) for name in names)
+        self._unmatched = {utf8(name) for name in names}
+        self._to_sample = SAMPLED_RESULTS
+        self._has_results = False
+        self._seen: set[bytes] = set()
 
-    def redact(self, result: bytes) -> bytes:
+    def __call__(self, page: Sequence[bytes]) -> Sequence[bytes]:
+        self._has_results = self._has_results or bool(page)
+        if self._unmatched and self._to_sample > 0:
+            sample = page[: self._to_sample]
+            self._to_sample -= len(sample)
+            for result in sample:
+                self._seen.update(_KEYS(result))
+        try:
+            return [self._redact(result) for result in page]
+        except NotJsonError:
+            raise ContractError(
+                "A result is no JSON, and so can't be redacted", path="results"
+            ) from None
+
+    def unmatched(self) -> dict[str, str | None]:
+        """Keys that no result had, each with the most similar key that was seen, if any; none where
+        there were no results."""
+        if not self._has_results:
+            return {}
+        seen = {key.decode("utf-8", "replace") for key in self._seen}
+        return {
+            name: _nearest(name, seen)
+            for name in sorted(each.decode("utf-8", "replace") for each in self._unmatched)
+        }
+
+    def _redact(self, result: bytes) -> bytes:
         copied = 0
         kept = bytearray()
         while found := self._next(result, copied):
             key, value = found.span()
-            end = _end_of(result, value)
-            if self._is_hashed[_plain(found[1])]:
+            end = end_of(result, value)
+            name = plain(found[1])
+            self._unmatched.discard(name)
+            if self._is_hashed[name]:
                 kept += result[copied:value] + self._hash(result[value:end])
             else:
                 kept += result[copied:key]
                 if comma := _COMMA.match(result, end):
                     end = comma.end()
                 else:
-                    _strip_comma(kept)
+                    strip_comma(kept)
             copied = end
         return bytes(kept) + result[copied:] if copied else result
 
@@ -137,14 +152,10 @@ class _Redactor:
     def _hash(self, value: bytes) -> bytes:
         if value == b"null":
             return value
-        text = _plain(value[1:-1]) if value[:1] == b'"' else value
+        text = plain(value[1:-1]) if value[:1] == b'"' else value
         if self._salt is None:
             return b'"%b"' % hashlib.sha256(text).hexdigest().encode()
         return b'"%b"' % hmac.digest(self._salt, text, "sha256").hex().encode()
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _spellings(char: str) -> bytes:
@@ -154,18 +165,7 @@ def _spellings(char: str) -> bytes:
         rb"\\u(?i:%04x)" % int.from_bytes(units[n : n + 2]) for n in range(0, len(units), 2)
     )
     short = [_SHORT_ESCAPES[char]] if char in _SHORT_ESCAPES else []
-    return b"(?:%b)" % b"|".join([re.escape(_utf8(char)), escape, *short])
-
-
-def _plain(content: bytes) -> bytes:
-    """The text of a JSON string, from what stands between its quotes."""
-    if b"\\" not in content:
-        return content
-    text = content.decode("utf-8", "replace")
-    try:
-        return _utf8(json.loads(f'"{text}"', strict=False))
-    except ValueError:
-        raise _no_json() from None
+    return b"(?:%b)" % b"|".join([re.escape(utf8(char)), escape, *short])
 
 
 def _begins_a_string(result: bytes, start: int, quote: int) -> bool:
@@ -174,34 +174,12 @@ def _begins_a_string(result: bytes, start: int, quote: int) -> bool:
     return next((place for place in starts if place >= quote), None) == quote
 
 
-def _end_of(result: bytes, start: int) -> int:
-    """Where the value that starts there ends."""
-    if result[start : start + 1] not in (b"{", b"["):
-        if found := _STRING_OR_SCALAR.match(result, start):
-            return found.end()
-        raise _no_json()
-    depth = 0
-    for found in _STRING_OR_BRACKET.finditer(result, start):
-        token = found[0]
-        if token in (b"{", b"["):
-            depth += 1
-        elif token in (b"}", b"]"):
-            depth -= 1
-            if not depth:
-                return found.end()
-    raise _no_json()
+def _nearest(name: str, seen: Iterable[str]) -> str | None:
+    """Case and separators aside, which are what is mistaken most."""
+    forms = {_form(each): each for each in sorted(seen, reverse=True)}
+    found = get_close_matches(_form(name), forms, n=1, cutoff=0.7)
+    return forms[found[0]] if found else None
 
 
-def _strip_comma(kept: bytearray) -> None:
-    """The last member goes, and with it the comma before it."""
-    while kept[-1:] and kept[-1] in _WHITESPACE:
-        del kept[-1]
-    if kept.endswith(b","):
-        del kept[-1]
-
-
-def _no_json() -> ContractError:
-    return ContractError("A result is no JSON, and so can't be redacted", path="results")
-
-
-_strip = cast(Redact, redactor(exclude=SECRET_KEYS, hashed=()))
+def _form(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

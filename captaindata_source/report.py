@@ -41,6 +41,9 @@ class WorkspaceReport:
         issues: Issues met, those that are in `set_aside` included.
         load_packages: Packages committed.
         api_version: Version of the API that was read.
+        secrets_rule: Version of the rule by which no secret is loaded; None: some may be.
+        unmatched_fields: Keys of `exclude_fields` and `hash_fields` that no result had, each with
+            the most similar key that was seen.
     """
 
     name: str
@@ -60,6 +63,8 @@ class WorkspaceReport:
     issues: int = 0
     load_packages: int = 0
     api_version: str = ""
+    secrets_rule: int | None = None
+    unmatched_fields: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -100,6 +105,7 @@ class WorkspaceReport:
             "is_listing_left": self.is_listing_left,
             "issues": self.issues,
             "load_packages": self.load_packages,
+            "secrets_rule": self.secrets_rule,
             "api_version": self.api_version,
             **versions,
         }
@@ -130,6 +136,7 @@ class WorkspaceReport:
             ],
             "issues": self.issues,
             "load_packages": self.load_packages,
+            "unmatched_fields": self.unmatched_fields,
         }
 
 
@@ -184,6 +191,11 @@ def as_text(reports: Sequence[WorkspaceReport], *, tables: Sequence[str]) -> str
         text.extend(
             f"{report.name}: set aside, next sync tries again: {issue.detail}"
             for issue in report.set_aside
+        )
+        text.extend(
+            f"{report.name}: exclude_fields or hash_fields names {name!r}, but no result that was "
+            f"fetched has such a key{f'; {similar!r} is the most similar one' if similar else ''}"
+            for name, similar in report.unmatched_fields.items()
         )
         if report.results_left:
             text.append(

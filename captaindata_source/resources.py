@@ -128,12 +128,14 @@ class _Rows:
             else:
                 detail = "No workflow is listed, after some were"
                 plan.issues.add("empty_listing", KEPT, detail=detail)
+        yield from _cleaned(work, WORKFLOWS)
         yield from self._issues(work)
 
     def jobs(self) -> Iterator[Any]:
         work = self._begin()
         plan = work.plan
         yield from _rows_while(plan.listing.stages, work, JOBS, plan.jobs.rows)
+        yield from _cleaned(work, JOBS)
         checkpoint = plan.listing.checkpoint()
         if checkpoint is not None:
             yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
@@ -144,6 +146,7 @@ class _Rows:
         plan = work.plan
         rows = plan.jobs.successful_rows
         yield from _rows_while(plan.listing.stages, work, SUCCESSFUL_JOBS, rows)
+        yield from _cleaned(work, SUCCESSFUL_JOBS)
         yield from self._issues(work)
 
     def extra_rows(self, table: Table) -> Iterator[Any]:
@@ -178,7 +181,8 @@ class _Rows:
         row, reading = work.plan.workspace.rows()
         readings = [dlt.mark.with_table_name([reading], QUOTA_READINGS.name)] if reading else []
         rows = _with_columns(WORKSPACES, [row] if row else [])
-        return iter([rows, *readings, *self._issues(work)])
+        cleaned = _cleaned(work, WORKSPACES)
+        return iter([rows, *cleaned, *readings, *self._issues(work)])
 
     def _row(self, work: Work, table: Table, fetch: Callable[[], Row | None]) -> Iterator[Any]:
         row = fetch()
@@ -220,6 +224,12 @@ def _with_columns(table: Table, rows: list[Row]) -> Any:
         return rows
     columns: Any = {name: {"name": name, "data_type": kind} for name, kind in unknown.items()}
     return dlt.mark.with_hints(rows, dlt.mark.make_hints(columns=columns))
+
+
+def _cleaned(work: Work, table: Table) -> Iterator[Any]:
+    """Rows that were loaded with secrets, once all others of the table are found."""
+    for rows in work.plan.cleaning.rows(table):
+        yield _with_columns(table, rows)
 
 
 def _rows_while(stages: Stages, work: Work, table: Table, rows: deque[Row]) -> Iterator[Any]:

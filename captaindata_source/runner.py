@@ -25,6 +25,7 @@ from dlt.common.runtime import signals
 from captaindata_source import __version__
 from captaindata_source.api import Api
 from captaindata_source.appending import LoadedJobs
+from captaindata_source.credentials import RULE
 from captaindata_source.database import DUCKDB, POSTGRES, require_writable
 from captaindata_source.errors import CaptainDataError, DestinationError, root_error
 from captaindata_source.issues import FAILED, Issue, IssueLog
@@ -33,6 +34,7 @@ from captaindata_source.loading import BackgroundLoad, Memory, load
 from captaindata_source.locks import Turn, alone, holding
 from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.plan import SyncPlan
+from captaindata_source.privacy import UNSALTED
 from captaindata_source.queue import Limits, Package
 from captaindata_source.remedies import as_destination_error, message_of
 from captaindata_source.report import WorkspaceReport
@@ -41,6 +43,7 @@ from captaindata_source.source import (
     SOURCE_NAME,
     Extraction,
     connect,
+    redactor_of,
     remember_and_plan,
     source_of,
 )
@@ -73,6 +76,8 @@ def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[Workspace
         ConfigError: The destination does not exist or is not installed.
     """
     pipelines = [make_pipeline(settings, options) for settings in workspaces]
+    if any(settings.hash_fields and not settings.hash_salt for settings in workspaces):
+        logger.warning(UNSALTED)
     load_lock = threading.Lock()
     limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
     with (
@@ -138,6 +143,7 @@ class _WorkspaceSync:
         self._package: Package | None = None
         self._packages = 0
         self._memory = Memory()
+        self._redact = redactor_of(settings)
         self._report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
@@ -223,6 +229,7 @@ class _WorkspaceSync:
                         package=self._package,
                         appends=self._is_database,
                         counts_values=self._is_database and self._options.create_views,
+                        redact=self._redact,
                     )
                 )
             return begun[0]
@@ -301,6 +308,8 @@ class _WorkspaceSync:
             set_aside=self._issues.set_aside,
             issues=self._issues.count,
             load_packages=self._packages,
+            secrets_rule=None if plan.has_secrets or not self._is_database else RULE,
+            unmatched_fields=self._redact.unmatched() if self._redact else {},
         )
 
     def _issue_rows(self, issues: Sequence[Issue]) -> list[dict[str, Any]]:

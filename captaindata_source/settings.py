@@ -47,6 +47,8 @@ class Settings:
         exclude_fields: Keys of results that are dropped before anything is written.
         hash_fields: Keys of results whose values are hashed before anything is written.
         hash_salt: Secret key of those hashes; None: plain SHA-256.
+        keep_secrets: Load jobs and workflows as the API sends them, with the session cookies,
+            tokens and passwords that they were given.
         full_refresh: Fetch everything again, whatever is loaded already.
 
     Raises:
@@ -66,6 +68,7 @@ class Settings:
     exclude_fields: Sequence[str] = ()
     hash_fields: Sequence[str] = ()
     hash_salt: Secret | None = None
+    keep_secrets: bool = False
     full_refresh: bool = False
 
     def __post_init__(self) -> None:
@@ -127,6 +130,7 @@ class Settings:
             "hash_salt",
             "must be a text that is not empty, or left out",
         )
+        self._need(isinstance(self.keep_secrets, bool), "keep_secrets", "must be true or false")
 
     @property
     def url(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import weakref
 from collections.abc import Callable, Collection, Sequence
@@ -31,7 +32,7 @@ from captaindata_source.http import (
 )
 from captaindata_source.issues import RETRIED, IssueLog
 from captaindata_source.plan import Context, SyncPlan
-from captaindata_source.privacy import redactor
+from captaindata_source.privacy import UNSALTED, Redactor, redactor
 from captaindata_source.queue import Package
 from captaindata_source.records import Row
 from captaindata_source.resources import build_resources
@@ -44,6 +45,7 @@ from captaindata_source.settings import (
     DEFAULT_NAME,
     Settings,
 )
+from captaindata_source.stored_secrets import StoredSecrets
 from captaindata_source.tables import JOB_RESULTS, SELECTABLE
 from captaindata_source.typed.counting import Counted, ValueCounter
 from captaindata_source.waiting import wait_seconds
@@ -54,9 +56,12 @@ __all__ = [
     "Extraction",
     "captaindata",
     "connect",
+    "redactor_of",
     "remember_and_plan",
     "source_of",
 ]
+
+logger = logging.getLogger(__name__)
 
 SOURCE_NAME = "captaindata"
 FILES_FOLDER = "result_files"
@@ -74,6 +79,7 @@ class Extraction:
         marks_empty: Whether a job without results leaves a row that removes those it had.
         appends: Whether new jobs are exempt, as `appending` sees to them.
         counts_values: Whether to count what results hold, for the catalogue.
+        redact: Redacts pages of results; None: nothing is redacted.
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class Extraction:
         marks_empty: bool = True,
         appends: bool = False,
         counts_values: bool = False,
+        redact: Redactor | None = None,
     ) -> None:
         self.plan = plan
         self.max_parallel = settings.max_parallel_requests
@@ -94,11 +101,7 @@ class Extraction:
         self._package = package
         self._marks_empty = marks_empty
         self._appends = appends
-        self._redact = redactor(
-            exclude=settings.exclude_fields,
-            hashed=settings.hash_fields,
-            salt=settings.hash_salt,
-        )
+        self._redact = redact
         load_id = dlt.current.load_package_state()["load_id"]
         parent = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
         shutil.rmtree(parent, ignore_errors=True)  # of a process that was killed
@@ -196,6 +199,13 @@ def connect(
     return version.open(client, issues, workspace_uid=settings.project_uid)
 
 
+def redactor_of(settings: Settings) -> Redactor | None:
+    """Redacts results as the options of a workspace say; None where they say nothing."""
+    return redactor(
+        exclude=settings.exclude_fields, hashed=settings.hash_fields, salt=settings.hash_salt
+    )
+
+
 def remember_and_plan(
     settings: Settings,
     api: Api,
@@ -222,6 +232,9 @@ def remember_and_plan(
     """
     warehouse = Warehouse(pipeline, workspace_uid=settings.project_uid)
     memory = warehouse.remember(wanted=wanted, fresh=fresh)
+    if not settings.keep_secrets:
+        stored = StoredSecrets(pipeline, workspace_uid=settings.project_uid)
+        memory.unclean = stored.find(warehouse.rows, fresh=fresh)
     if memory.api_version not in (None, api.version):
         raise ConfigError(
             f"Workspace {settings.name!r} was loaded through API {memory.api_version}: what "
@@ -269,6 +282,7 @@ def captaindata(
     exclude_fields: Sequence[str] = (),
     hash_fields: Sequence[str] = (),
     hash_salt: TSecretStrValue | None = None,
+    keep_secrets: bool = False,
     full_refresh: bool = False,
 ) -> object:
     """One Captain Data workspace: workspaces, workflows, jobs, successful_jobs, job_results.
@@ -294,6 +308,8 @@ def captaindata(
         exclude_fields: Keys of results that are dropped before anything is written.
         hash_fields: Keys of results whose values are hashed before anything is written.
         hash_salt: Secret key of those hashes; None: plain SHA-256.
+        keep_secrets: Load jobs and workflows with the session cookies, tokens and passwords that
+            they were given.
         full_refresh: Fetch everything again, whatever is loaded already; removes nothing.
 
     Returns:
@@ -317,6 +333,7 @@ def captaindata(
         exclude_fields=exclude_fields,
         hash_fields=hash_fields,
         hash_salt=None if hash_salt is None else Secret(hash_salt),
+        keep_secrets=keep_secrets,
         full_refresh=full_refresh,
     )
     load_packages_as_a_whole()
@@ -345,10 +362,13 @@ def _begin_all(settings: Settings) -> Extraction:
         fresh=fresh,
         is_strict=True,
     )
+    if settings.hash_fields and settings.hash_salt is None:
+        logger.warning(UNSALTED)
     return Extraction(
         plan=plan,
         api=api,
         settings=settings,
+        redact=redactor_of(settings),
         package=Package(plan.queue, parallel=lambda: api.parallel),
         marks_empty=JOB_RESULTS.name not in fresh,
     )

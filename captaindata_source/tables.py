@@ -245,6 +245,7 @@ SYNC_RUNS = Table(
         "is_listing_left": "bool",
         "issues": "bigint",
         "load_packages": "bigint",
+        "secrets_rule": "bigint",
         "api_version": "text",
         "connector_version": "text",
         "dlt_version": "text",

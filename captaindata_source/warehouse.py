@@ -104,6 +104,8 @@ class Memory:
         covered: Spans of time within which every job that changed is in `jobs`.
         checkpoint: Under which uid that was found; None where it was not.
         extras: By name of an extra table: key, but for the workspace, to row.
+        unclean: By name of a table: uids of the rows that may hold a secret and are not written
+            again yet.
     """
 
     api_version: str | None = None
@@ -116,6 +118,7 @@ class Memory:
     covered: Coverage = field(default_factory=Coverage)
     checkpoint: str | None = None
     extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
+    unclean: dict[str, set[str]] = field(default_factory=dict)
 
 
 class Warehouse:

@@ -4,6 +4,7 @@ Other destinations get the raw tables alone.
 """
 
 from captaindata_source.database.base import Database, RefusedError, Relation
+from captaindata_source.database.free_space import note_secrets, overwrite_if_noted
 from captaindata_source.database.last_load import last_load
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
@@ -30,7 +31,9 @@ __all__ = [
     "connected",
     "file_of",
     "last_load",
+    "note_secrets",
     "open_database",
+    "overwrite_if_noted",
     "require_writable",
     "schema_of",
     "this_process",

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from captaindata_source.api import Api
+from captaindata_source.credentials import strip_record
 from captaindata_source.guard import Guard
 from captaindata_source.issues import MENDED, IssueLog
 from captaindata_source.records import Row, shape
@@ -18,6 +19,9 @@ from captaindata_source.tables import DELETE_MARK, Table
 from captaindata_source.warehouse import Memory
 
 __all__ = ["Context", "RowReader"]
+
+_PEOPLE = ("accounts", "last_error")
+"""Nested fields that may have secrets of someone in them, which never arrive."""
 
 RowReader = Callable[[Table, Sequence[str] | None], Iterator[Row]]
 """Table and uids, None for all, to whole rows of the destination."""
@@ -51,9 +55,10 @@ class Context:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def row(self, table: Table, record: Mapping[str, Any], **added: Any) -> Row:
-        """A row of a table from a record of the API and what the connector adds."""
+        """A row of a table from a record of the API, without its secrets, and what the connector
+        adds."""
         return {
-            **shape(table, record, on_unfit=self._on_unfit),
+            **shape(table, self._without_secrets(record), on_unfit=self._on_unfit),
             **added,
             "workspace_uid": self.settings.project_uid,
             "loaded_at": self.now,
@@ -62,8 +67,25 @@ class Context:
     def keep(self, table: Table, rows: deque[Row], row: Row) -> None:
         """Adds a row to those of a table, where that is wanted."""
         if table.name in self.wanted:
+            self.written(table, row["uid"] if "uid" in table.key else "")
             rows.append(row)
             self.count(table, int(DELETE_MARK not in row))
+
+    def written(self, table: Table, uid: str) -> None:
+        """Tells that a row is written again: it need not be cleaned."""
+        if unclean := self.memory.unclean.get(table.name):
+            unclean.discard(uid)
+
+    def stored(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
+        """Whole rows of the destination as they may be written again: without secrets."""
+        for row in self.read_rows(table, uids):
+            yield self._without_secrets(row)
+
+    def _without_secrets(self, record: Mapping[str, Any]) -> Row:
+        if not self.settings.keep_secrets:
+            return strip_record(record)
+        people = {name: record[name] for name in _PEOPLE if name in record}
+        return {**record, **strip_record(people)}
 
     def count(self, table: Table, rows: int) -> None:
         with self.lock:

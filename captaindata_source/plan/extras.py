@@ -53,7 +53,7 @@ class ExtraPlan:
             return []
         rows = [
             {**row, "is_deleted": True, "loaded_at": self._context.now}
-            for row in self._context.read_rows(self._table, None)
+            for row in self._context.stored(self._table, None)
             if tuple(str(row.get(name)) for name in self._key) in gone
         ]
         self._context.count(self._table, len(rows))

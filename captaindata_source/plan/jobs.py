@@ -10,11 +10,8 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
-
 from captaindata_source.api import Record
 from captaindata_source.plan.context import Context
-from captaindata_source.privacy import SECRET_KEYS, strip_secrets
 from captaindata_source.queue import ResultJob, ResultQueue
 from captaindata_source.records import Row, digest, row_hash
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, JOBS, SUCCESSFUL_JOBS
@@ -129,10 +126,6 @@ class JobPlan:
 
     def _job_row(self, record: Record, content: str) -> Row:
         main = record.get("main_job_uid")
-        record = {name: value for name, value in record.items() if name not in SECRET_KEYS}
-        for name in _PEOPLE:
-            if isinstance(value := record.get(name), msgspec.Raw):
-                record[name] = msgspec.Raw(strip_secrets(bytes(value)))
         row = self._context.row(
             JOBS,
             {"has_results": True, **record},
@@ -151,7 +144,7 @@ class JobPlan:
         """Jobs that left the listing while only one of the two tables of jobs was loaded."""
         if SUCCESSFUL_JOBS.name not in self._context.wanted:
             return
-        for row in self._context.read_rows(JOBS, uids):
+        for row in self._context.stored(JOBS, uids):
             if row["status"] in self._api.success_statuses:
                 self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, self._success_row(row))
             else:
@@ -159,13 +152,11 @@ class JobPlan:
 
     def mark_gone(self, uid: str) -> None:
         """A job that the API no longer knows keeps what was seen last."""
-        for row in self._context.read_rows(JOBS, [uid]):
+        for row in self._context.stored(JOBS, [uid]):
             gone = {**row, "is_deleted": True, "loaded_at": self._context.now}
             self._context.keep(JOBS, self.rows, gone)
 
 
-_PEOPLE = ("accounts", "last_error")
-"""Nested fields that may have secrets of someone in them."""
 _COUNTS = ("row_count", "total_row_count")
 _JOBS_ONLY = frozenset(JOBS.columns) - frozenset(SUCCESSFUL_JOBS.columns)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from captaindata_source.plan.cleaning import CleaningPlan
 from captaindata_source.plan.context import Context
 from captaindata_source.plan.extras import ExtraPlan
 from captaindata_source.plan.jobs import JobPlan
@@ -39,6 +40,7 @@ class SyncPlan:
         self.listing = ListingPlan(
             context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
         )
+        self.cleaning = CleaningPlan(context)
         self.extras = {
             table.name: ExtraPlan(context, table)
             for table in EXTRA_TABLES
@@ -54,6 +56,11 @@ class SyncPlan:
             if self.named_workflows is not None:
                 names.add(WORKFLOWS.name)
         return frozenset(names.intersection(self.context.wanted))
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether the warehouse may hold secrets once all that was found is loaded."""
+        return self.context.settings.keep_secrets or any(self.context.memory.unclean.values())
 
     @property
     def is_done(self) -> bool:

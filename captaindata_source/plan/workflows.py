@@ -47,6 +47,7 @@ class ListedWorkflows:
                 or known.row_hash != content
                 or self._is_old(known.details_fetched_at)
             ):
+                self._context.written(WORKFLOWS, record["uid"])
                 yield partial(self._row, record, content)
 
     def vanished(self) -> list[Row]:
@@ -60,8 +61,10 @@ class ListedWorkflows:
         ]
         rows = [
             {**row, "is_deleted": True, "loaded_at": context.now}
-            for row in context.read_rows(WORKFLOWS, gone)
+            for row in context.stored(WORKFLOWS, gone)
         ]
+        for uid in gone:
+            context.written(WORKFLOWS, uid)
         context.count(WORKFLOWS, len(rows))
         return rows
 
@@ -103,7 +106,7 @@ class ListedWorkflows:
             )
         if details is None:  # what was loaded of it stays, and is tried again
             row["details_fetched_at"] = None
-            for known in context.read_rows(WORKFLOWS, [record["uid"]]):
+            for known in context.stored(WORKFLOWS, [record["uid"]]):
                 row.update({name: known.get(name) for name in ("details", "details_fetched_at")})
         context.count(WORKFLOWS, 1)
         return row

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from captaindata_source.api import Record
+from captaindata_source.credentials import strip_json
 from captaindata_source.errors import ApiError
 from captaindata_source.plan.context import Context
-from captaindata_source.privacy import strip_secrets
 from captaindata_source.records import Row, digest, row_hash
 from captaindata_source.tables import QUOTA_READINGS, WORKSPACES
 from captaindata_source.times import UnfitError, parse_time
@@ -32,7 +32,7 @@ class WorkspacePlan:
             context.guard.set_aside(error, "The workspace's own row")
             return None, None
         context.guard.answered()
-        return self._row(record, strip_secrets(members)), self._reading(record)
+        return self._row(record, strip_json(members)), self._reading(record)
 
     def _row(self, record: Record, members: bytes) -> Row | None:
         context = self._context
@@ -41,6 +41,7 @@ class WorkspacePlan:
         if content == context.memory.workspace_hash and not context.settings.full_refresh:
             return None
         context.count(WORKSPACES, 1)
+        context.written(WORKSPACES, context.settings.project_uid)
         return context.row(
             WORKSPACES,
             {**record, "uid": context.settings.project_uid},

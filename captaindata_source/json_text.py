@@ -1,0 +1,69 @@
+"""Places within a JSON text that is not parsed: where a value ends, what a string says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+__all__ = ["SCALAR", "SPACE", "STRING", "NotJsonError", "end_of", "plain", "strip_comma", "utf8"]
+
+SPACE = rb"[ \t\r\n]*"
+# possessive: else each escape of a string is a place to come back to, of more bytes than it has
+STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+SCALAR = rb"[-+.0-9A-Za-z]+"
+_STRING_OR_SCALAR = re.compile(rb"%b|%b" % (STRING, SCALAR), re.DOTALL)
+_STRING_OR_BRACKET = re.compile(rb"%b|[][{}]" % STRING, re.DOTALL)
+_WHITESPACE = b" \t\r\n"
+
+
+class NotJsonError(ValueError):
+    """A text is no JSON."""
+
+
+def utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def plain(content: bytes) -> bytes:
+    """The text of a JSON string, from what stands between its quotes.
+
+    Raises:
+        NotJsonError: It is none.
+    """
+    if b"\\" not in content:
+        return content
+    text = content.decode("utf-8", "replace")
+    try:
+        return utf8(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        raise NotJsonError from None
+
+
+def end_of(text: bytes, start: int) -> int:
+    """Where the value that starts there ends.
+
+    Raises:
+        NotJsonError: None starts there, or it has no end.
+    """
+    if text[start : start + 1] not in (b"{", b"["):
+        if found := _STRING_OR_SCALAR.match(text, start):
+            return found.end()
+        raise NotJsonError
+    depth = 0
+    for found in _STRING_OR_BRACKET.finditer(text, start):
+        token = found[0]
+        if token in (b"{", b"["):
+            depth += 1
+        elif token in (b"}", b"]"):
+            depth -= 1
+            if not depth:
+                return found.end()
+    raise NotJsonError
+
+
+def strip_comma(kept: bytearray) -> None:
+    """The last member goes, and with it the comma before it."""
+    while kept[-1:] and kept[-1] in _WHITESPACE:
+        del kept[-1]
+    if kept.endswith(b","):
+        del kept[-1]
