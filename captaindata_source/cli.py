@@ -22,6 +22,7 @@ from captaindata_source.tables import SELECTABLE
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
 
+    from captaindata_source.progress import Display
     from captaindata_source.sandbox import Sandbox
 
 __all__ = ["build_parser", "main"]
@@ -205,9 +206,22 @@ def _add_destination(parser: argparse.ArgumentParser, *, with_workspace: bool = 
 
 
 def _sync(options: argparse.Namespace) -> int:
+    from captaindata_source.progress import Display
+
+    with Display(is_on=not (options.quiet or options.progress)) as display:
+        display.note("starting")
+        summary, is_ok = _synced(options, display)
+    if options.json:
+        write_json(summary)
+    else:
+        sys.stdout.write(f"{summary}\n")
+    return OK if is_ok else NOT_ALL_LOADED
+
+
+def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool]:
+    """Syncs; gives the summary, for machines or people, and whether all went well."""
     from captaindata_source import after_load, config, memory, pipeline, publish, report, runner
     from captaindata_source.place import place_of
-    from captaindata_source.progress import Display
 
     _set_defaults()
     memory.spare_memory()
@@ -225,33 +239,31 @@ def _sync(options: argparse.Namespace) -> int:
     )
     warehouse = pipeline.warehouse_pipeline(how)
     copy_to = publish.check_publish(warehouse, how)
-    with Display(is_on=not (options.quiet or options.progress)) as display:
-        reports = runner.sync(workspaces, how, watch=display.show)
-        aftermath = after_load.Aftermath()
-        is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
-        if not is_interrupted and any(each.outcome != report.FAILED for each in reports):
-            display.note("bringing the views up to date")
-            aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
+    reports = runner.sync(workspaces, how, watch=display.show)
+    aftermath = after_load.Aftermath()
+    is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
+    if not is_interrupted and any(each.outcome != report.FAILED for each in reports):
+        display.note("bringing the views up to date")
+        aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
     is_ok = aftermath.is_ok and all(each.is_ok for each in reports)
     if options.json:
-        write_json(
-            report.as_dict(
-                reports,
-                destination=options.destination,
-                dataset=options.dataset,
-                is_ok=is_ok,
-                more=aftermath.as_dict(),
-            )
+        summary = report.as_dict(
+            reports,
+            destination=options.destination,
+            dataset=options.dataset,
+            is_ok=is_ok,
+            more=aftermath.as_dict(),
         )
-    else:
-        tables = list(dict.fromkeys(options.table)) or [
-            table.name for table in SELECTABLE if table.name in how.wanted
-        ]
-        summary = report.as_text(reports, tables=tables, named=options.table)
-        place = place_of(warehouse, has_views=how.create_views)
-        text = "\n".join(filter(None, [summary, aftermath.as_text(), place]))
-        sys.stdout.write(f"{text}\n")
-    return OK if is_ok else NOT_ALL_LOADED
+        return summary, is_ok
+    tables = list(dict.fromkeys(options.table)) or [
+        table.name for table in SELECTABLE if table.name in how.wanted
+    ]
+    parts = [
+        report.as_text(reports, tables=tables, named=options.table),
+        aftermath.as_text(),
+        place_of(warehouse, has_views=how.create_views),
+    ]
+    return "\n".join(filter(None, parts)), is_ok
 
 
 def _set_defaults() -> None:

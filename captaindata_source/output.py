@@ -6,6 +6,7 @@ and characters that a terminal can't show never change that, and never raise.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import json
@@ -20,6 +21,7 @@ from typing import Any, TextIO
 __all__ = ["is_delivered", "live_stream", "safe_output", "write_json"]
 
 STDOUT, STDERR = 1, 2
+UTF_8 = "utf-8"
 NOBODY_READS = (errno.EPIPE, errno.EBADF, errno.ECONNRESET)
 """What `| head` and `>&-` leave: nobody waits for the rest."""
 ERASE = "\x1b[J"
@@ -143,7 +145,7 @@ def _fill_closed() -> None:
 
 def _safe(stream: TextIO | None, number: int, *, errors: str) -> TextIO:
     if stream is None:
-        return Stream(number, encoding="utf-8", errors=errors)
+        return Stream(number, encoding=UTF_8, errors=errors)
     try:
         number = stream.fileno()
     except (OSError, ValueError):
@@ -171,13 +173,14 @@ def is_delivered() -> bool:
 
 
 def write_json(value: object) -> None:
-    """Prints JSON; what the encoding has no character for is escaped."""
+    """Prints JSON: UTF-8, or ASCII with escapes where the stream has another encoding."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
+    encoding = getattr(sys.stdout, "encoding", None) or UTF_8
     try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(value, indent=2)
-    sys.stdout.write(f"{text}\n")
+        is_plain = codecs.lookup(encoding).name == UTF_8 and bool(text.encode())
+    except (LookupError, UnicodeEncodeError):  # half of a pair of surrogates
+        is_plain = False
+    sys.stdout.write((text if is_plain else json.dumps(value, indent=2)) + "\n")
 
 
 def live_stream() -> Stream | None:

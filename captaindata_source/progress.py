@@ -69,7 +69,8 @@ class Status:
     wait: Wait | None = None
 
     def __str__(self) -> str:
-        said = ["stopping" if self.is_stopping else self.step]
+        waits = self.wait is not None and not self.is_over
+        said = ["stopping" if self.is_stopping else str(self.wait) if waits else self.step]
         if self.jobs_to_do:
             said.append(f"{self.jobs_done:,} of {self.jobs_to_do:,} jobs")
             said.append(f"{self.results:,} results")
@@ -77,8 +78,6 @@ class Status:
             said.append(f"{self.jobs_listed:,} jobs listed")
         if self.calls:
             said.append(f"{self.calls:,} calls")
-        if self.wait and not self.is_over and not self.is_stopping:
-            said.append(str(self.wait))
         return ", ".join(said)
 
 
