@@ -13,6 +13,7 @@ from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
 from captaindata_source.source import connect
+from captaindata_source.tabular import as_columns
 
 __all__ = ["Verdict", "as_text", "check"]
 
@@ -121,14 +122,9 @@ def _check_destination(settings: Settings, options: SyncOptions) -> Verdict:
 
 def as_text(verdicts: Sequence[Verdict]) -> str:
     """A table of verdicts."""
-    lines = [
-        ("workspace", "checked", "verdict", "what to do"),
-        *((v.workspace, v.what, OK if v.is_ok else FAILED, v.remedy) for v in verdicts),
-    ]
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    return "\n".join(
-        "  ".join(
-            [cell.ljust(width) for cell, width in zip(line[:3], widths, strict=True)] + [line[3]]
-        ).rstrip()
-        for line in lines
+    return as_columns(
+        [
+            ("workspace", "checked", "verdict", "what to do"),
+            *((v.workspace, v.what, OK if v.is_ok else FAILED, v.remedy) for v in verdicts),
+        ]
     )

@@ -15,12 +15,14 @@ from captaindata_source import __version__, cli_warehouse
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.files import OWNER_ONLY
 from captaindata_source.logs import quiet_dlt
+from captaindata_source.output import safe_output, write_json
 from captaindata_source.remedies import message_of
 from captaindata_source.tables import SELECTABLE
 
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
 
+    from captaindata_source.progress import Display
     from captaindata_source.sandbox import Sandbox
 
 __all__ = ["build_parser", "main"]
@@ -46,11 +48,10 @@ def run() -> None:
     which takes longer than a sync that finds nothing new."""
     code = main()
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
     os._exit(code)
 
 
+@safe_output()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line. The files that it makes are for their owner alone.
 
@@ -124,7 +125,10 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="?",
         const="auto",
         choices=COLLECTORS,
-        help="show progress with one of dlt's collectors (auto: a bar on a terminal, else lines)",
+        help="show dlt's own progress instead of ours (auto: a bar on a terminal, else lines)",
+    )
+    sync.add_argument(
+        "--quiet", action="store_true", help="show nothing while it syncs, but the summary"
     )
     sync.add_argument(
         "--json", action="store_true", help="print a machine-readable summary on stdout"
@@ -202,7 +206,22 @@ def _add_destination(parser: argparse.ArgumentParser, *, with_workspace: bool = 
 
 
 def _sync(options: argparse.Namespace) -> int:
+    from captaindata_source.progress import Display
+
+    with Display(is_on=not (options.quiet or options.progress)) as display:
+        display.note("starting")
+        summary, is_ok = _synced(options, display)
+    if options.json:
+        write_json(summary)
+    else:
+        sys.stdout.write(f"{summary}\n")
+    return OK if is_ok else NOT_ALL_LOADED
+
+
+def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool]:
+    """Syncs; gives the summary, for machines or people, and whether all went well."""
     from captaindata_source import after_load, config, memory, pipeline, publish, report, runner
+    from captaindata_source.place import place_of
 
     _set_defaults()
     memory.spare_memory()
@@ -220,29 +239,31 @@ def _sync(options: argparse.Namespace) -> int:
     )
     warehouse = pipeline.warehouse_pipeline(how)
     copy_to = publish.check_publish(warehouse, how)
-    reports = runner.sync(workspaces, how)
+    reports = runner.sync(workspaces, how, watch=display.show)
     aftermath = after_load.Aftermath()
     is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != report.FAILED for each in reports):
+        display.note("bringing the views up to date")
         aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
     is_ok = aftermath.is_ok and all(each.is_ok for each in reports)
     if options.json:
-        text = report.as_json(
+        summary = report.as_dict(
             reports,
             destination=options.destination,
             dataset=options.dataset,
             is_ok=is_ok,
             more=aftermath.as_dict(),
         )
-    else:
-        tables = list(dict.fromkeys(options.table)) or [
-            table.name for table in SELECTABLE if table.name in how.wanted
-        ]
-        text = "\n".join(
-            filter(None, [report.as_text(reports, tables=tables), aftermath.as_text()])
-        )
-    sys.stdout.write(f"{text}\n")
-    return OK if is_ok else NOT_ALL_LOADED
+        return summary, is_ok
+    tables = list(dict.fromkeys(options.table)) or [
+        table.name for table in SELECTABLE if table.name in how.wanted
+    ]
+    parts = [
+        report.as_text(reports, tables=tables, named=options.table),
+        aftermath.as_text(),
+        place_of(warehouse, has_views=how.create_views),
+    ]
+    return "\n".join(filter(None, parts)), is_ok
 
 
 def _set_defaults() -> None:

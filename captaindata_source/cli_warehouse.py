@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captaindata_source.errors import CaptainDataError, ConfigError
+from captaindata_source.output import is_delivered
+from captaindata_source.remedies import message_of
+from captaindata_source.tabular import as_columns, as_records, one_line
 
 if TYPE_CHECKING:
     import dlt
@@ -27,6 +30,7 @@ DEFAULT_ROWS = 10
 DEFAULT_FOLDER = "exports"
 FORMATS = ("csv", "parquet", "jsonl")
 MIN_WIDTH = 80
+MAX_CELL = 40
 NO_VIEWS = "Views are made on DuckDB and Postgres alone"
 
 Parsers = Any  # argparse's own type is private
@@ -63,6 +67,7 @@ def add_results(commands: Parsers, add_destination: Any) -> None:
     preview.add_argument(
         "--limit", type=_positive, default=DEFAULT_ROWS, help=f"rows ({DEFAULT_ROWS})"
     )
+    preview.add_argument("--vertical", action="store_true", help="one field a line, each in full")
     preview.set_defaults(run=_preview)
 
     text = "write results into files, one for each workspace and workflow"
@@ -149,7 +154,7 @@ def _drop_views(options: argparse.Namespace) -> int:
 def _write_changes(changes: Sequence[Change]) -> None:
     for change in changes:
         reason = f" ({change.reason})" if change.reason else ""
-        sys.stdout.write(f"{change.state:<10} {change.view}{reason}\n")
+        sys.stdout.write(one_line(f"{change.state:<10} {change.view}{reason}") + "\n")
 
 
 def _list_views(options: argparse.Namespace) -> int:
@@ -160,30 +165,22 @@ def _list_views(options: argparse.Namespace) -> int:
     with open_database(pipeline) as database:
         if database is None:
             raise ConfigError(NO_VIEWS)
-        for name, standing, text in list_views(database, schema_of(pipeline)):
-            sys.stdout.write(f"{standing:<10} {name:<40} {text}\n")
-    return OK
+        found = sorted(list_views(database, schema_of(pipeline)))
+    return _print(as_columns([("view", "state", "what it tells"), *found]))
 
 
 def _list_results(options: argparse.Namespace) -> int:
-    import pyarrow as pa
-
     from captaindata_source import results_export
 
     found = results_export.choose(
         results_export.list_results(_pipeline(options)), workspace=options.workspace
     )
-    table = pa.table(
-        {
-            "workspace": [each.workspace for each in found],
-            "workflow": [each.workflow for each in found],
-            "rows": [each.rows for each in found],
-            "columns": [each.columns for each in found],
-            "view": [each.view for each in found],
-        }
-    )
-    sys.stdout.write(f"{results_export.as_box(table, width=_width(), rows=len(found))}\n")
-    return OK
+    lines = [
+        (each.workspace, each.workflow, f"{each.rows:,}", f"{each.columns:,}", each.view)
+        for each in found
+    ]
+    headings = ("workspace", "workflow", "rows", "columns", "view")
+    return _print(as_columns([headings, *lines], right=(2, 3)))
 
 
 def _chosen(pipeline: dlt.Pipeline, options: argparse.Namespace) -> list[Listed]:
@@ -201,12 +198,20 @@ def _preview(options: argparse.Namespace) -> int:
 
     pipeline = _pipeline(options)
     for each in _chosen(pipeline, options):
-        rows = results_export.preview(pipeline, each, limit=options.limit)
-        sys.stdout.write(
-            f"{each.workspace}: {each.workflow} ({each.view})\n"
-            f"{results_export.as_box(rows, width=_width(), rows=options.limit)}\n"
+        names, rows = results_export.preview(pipeline, each, limit=options.limit)
+        text = (
+            as_records(names, rows)
+            if options.vertical
+            else as_columns(
+                [names, *rows],
+                width=_width(),
+                max_cell=MAX_CELL,
+                hint="--vertical shows them, and all texts in full",
+            )
         )
-    return OK
+        title = one_line(f"{each.workspace}: {each.workflow} ({each.view})")
+        sys.stdout.write(f"{title}\n{text}\n")
+    return OK if is_delivered() else FAILED
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -219,9 +224,15 @@ def _export(options: argparse.Namespace) -> int:
         try:
             path = results_export.export(pipeline, each, folder=options.output, kind=options.format)
         except OSError as error:
-            raise CaptainDataError(f"{each.view} can't be written: {error}") from error
+            raise CaptainDataError(f"{each.view}: {message_of(error)}") from error
         sys.stdout.write(f"{each.rows:>10,} rows  {path}\n")
     return OK
+
+
+def _print(text: str) -> int:
+    """For commands that do nothing else."""
+    sys.stdout.write(f"{text}\n")
+    return OK if is_delivered() else FAILED
 
 
 def _width() -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["OWNER_ONLY", "opener", "take_place"]
+__all__ = ["OWNER_ONLY", "naming", "opener", "take_place"]
 
 OWNER_ONLY = 0o077
 """A umask: nothing for group and others."""
@@ -15,6 +17,17 @@ OWNER_ONLY = 0o077
 def opener(path: str, flags: int) -> int:
     """For `open`: a new file is for its owner alone, whatever the umask."""
     return os.open(path, flags, 0o600)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Lets an error of the operating system that names no path, such as a full disk, name this."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def take_place(fresh: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ import dlt
 
 from captaindata_source.database import DUCKDB
 from captaindata_source.errors import ConfigError
-from captaindata_source.files import opener, take_place
+from captaindata_source.files import naming, opener, take_place
 from captaindata_source.pipeline import SyncOptions, duckdb_file
 from captaindata_source.views.definitions import views_schema
 
@@ -65,9 +65,13 @@ def publish(pipeline: dlt.Pipeline, target: Path) -> None:
     with source.open("rb") as reader, pipeline.sql_client() as client:
         client.execute_sql("force checkpoint")
         fresh.unlink(missing_ok=True)  # of a process that was killed
-        with open(fresh, "xb", opener=opener) as writer:
-            shutil.copyfileobj(reader, writer, COPY_BYTES)
-            writer.flush()
-            os.fsync(writer.fileno())
-        fresh.chmod(READ_ONLY)
-        take_place(fresh, target)
+        try:
+            with naming(target), open(fresh, "xb", opener=opener) as writer:
+                shutil.copyfileobj(reader, writer, COPY_BYTES)
+                writer.flush()
+                os.fsync(writer.fileno())
+            fresh.chmod(READ_ONLY)
+            take_place(fresh, target)
+        except OSError:
+            fresh.unlink(missing_ok=True)  # what does not fit does not fill the disk either
+            raise

@@ -85,6 +85,10 @@ class ResultQueue:
 
     def __init__(self) -> None:
         self._jobs: deque[ResultJob] = deque()
+        self.added = 0
+        """Jobs that were to be fetched, those that are done included."""
+        self.set_aside = 0
+        """Times that a job was set aside."""
         self.skipped = 0
         """Jobs whose results are loaded already."""
         self.fetched = 0
@@ -96,6 +100,7 @@ class ResultQueue:
 
     def add(self, job: ResultJob) -> None:
         self._jobs.append(job)
+        self.added += 1
 
     def sort(self) -> None:
         """Newest first, so that a dashboard is useful early in a long first load."""
@@ -194,6 +199,7 @@ class Package:
         """Counts a job that was set aside; another one is handed out in its place."""
         with self._lock:
             self._handed_out -= 1
+            self._queue.set_aside += 1
             self._report()
 
     def cancel(self) -> None:

@@ -9,7 +9,9 @@ error to a person, a log or a table, and leave both out.
 from __future__ import annotations
 
 import errno
+import os
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from captaindata_source.errors import CaptainDataError, DestinationError, causes, root_error
+from captaindata_source.tabular import one_line
 
 __all__ = [
     "as_destination_error",
@@ -228,6 +231,19 @@ CASES = (
     ),
 )
 
+ELSEWHERE = (
+    (("ENOSPC", "EDQUOT", "EFBIG"), "The disk of {path} is full", "free some space there"),
+    (
+        ("EACCES", "EPERM", "EROFS"),
+        "{path} can't be read or written",
+        "give this user the right to",
+    ),
+    (("ENOTDIR", "EEXIST"), "{path} can't be made", "a file is where a folder is needed; move it"),
+    (("EISDIR",), "{path} is a folder", "name a file in it"),
+    (("ENOENT",), "{path} does not exist", "make it"),
+)
+"""What the operating system says of a path that is not dlt's."""
+
 DRIVERS = {
     "psycopg2": "postgres",
     "adbc_driver_manager": "postgres",
@@ -277,7 +293,31 @@ def as_destination_error(error: BaseException) -> DestinationError | None:
     if found is None:
         return None
     case, cause = found
-    return DestinationError(f"{case.what}: {case.remedy} ({words_of(cause)})")
+    return _elsewhere(cause) or DestinationError(f"{case.what}: {case.remedy} ({words_of(cause)})")
+
+
+def _elsewhere(error: BaseException) -> DestinationError | None:
+    """What an error means that names a path outside of dlt's working folder."""
+    if not isinstance(error, OSError) or not isinstance(error.filename, (str, bytes)):
+        return None
+    path = os.fsdecode(error.filename)
+    code = errno.errorcode.get(error.errno or 0, "")
+    for codes, what, remedy in () if _is_dlts(path) else ELSEWHERE:
+        if code in codes:
+            return DestinationError(
+                f"{what.format(path=one_line(path))}: {remedy}, or name another path "
+                f"({error.strerror})"
+            )
+    return None
+
+
+def _is_dlts(path: str) -> bool:
+    if "dlt" not in sys.modules:
+        return False
+    from dlt.common.pipeline import get_dlt_pipelines_dir  # noqa: PLC0415 - slow to import
+
+    folder = Path(get_dlt_pipelines_dir()).parent
+    return Path(path).resolve().is_relative_to(folder.resolve())
 
 
 @contextmanager

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from captaindata_source.issues import Issue
+from captaindata_source.tabular import as_columns, one_line
 
-__all__ = ["FAILED", "LOADED", "WorkspaceReport", "as_json", "as_text"]
+__all__ = ["FAILED", "LOADED", "WorkspaceReport", "as_dict", "as_text"]
 
 LOADED = "loaded"
 PARTLY_LOADED = "partly_loaded"
 STOPPED_EARLY = "stopped_early"
 FAILED = "failed"
+NOT_THERE = "-"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class WorkspaceReport:
         secrets_rule: Version of the rule by which no secret is loaded; None: some may be.
         unmatched_fields: Keys of `exclude_fields` and `hash_fields` that no result had, each with
             the most similar key that was seen.
+        lacks: Tables that this version has nothing for.
     """
 
     name: str
@@ -65,6 +68,7 @@ class WorkspaceReport:
     api_version: str = ""
     secrets_rule: int | None = None
     unmatched_fields: dict[str, str | None] = field(default_factory=dict)
+    lacks: frozenset[str] = frozenset()
 
     @property
     def outcome(self) -> str:
@@ -140,36 +144,39 @@ class WorkspaceReport:
         }
 
 
-def as_json(
+def as_dict(
     reports: Sequence[WorkspaceReport],
     *,
     destination: str,
     dataset: str,
     is_ok: bool,
     more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The machine-readable summary of a sync, `more` included."""
+    return {
+        "ok": is_ok,
+        "destination": destination,
+        "dataset": dataset,
+        "workspaces": [report.as_dict() for report in reports],
+        **more,
+    }
+
+
+def as_text(
+    reports: Sequence[WorkspaceReport], *, tables: Sequence[str], named: Sequence[str] = ()
 ) -> str:
-    """The machine-readable summary of a sync: one JSON object, `more` included."""
-    return json.dumps(
-        {
-            "ok": is_ok,
-            "destination": destination,
-            "dataset": dataset,
-            "workspaces": [report.as_dict() for report in reports],
-            **more,
-        },
-        indent=2,
-        ensure_ascii=False,
-    )
+    """The summary for people: rows by table, one column a workspace.
 
-
-def as_text(reports: Sequence[WorkspaceReport], *, tables: Sequence[str]) -> str:
-    """The summary for people: rows by table, one column a workspace."""
+    Args:
+        reports: Of each workspace.
+        tables: Tables that were to be loaded.
+        named: Those of them that someone named for this sync.
+    """
+    there = [table for table in tables if any(table not in report.lacks for report in reports)]
     lines = [
         ("", *(report.name for report in reports)),
-        *(
-            (f"rows in {table}", *(f"{report.rows.get(table, 0):,}" for report in reports))
-            for table in tables
-        ),
+        ("rows written to", *("" for _ in reports)),
+        *((f"  {table}", *(_rows(report, table) for report in reports)) for table in there),
         ("API calls", *(f"{report.api_calls:,}" for report in reports)),
         ("results fetched (jobs)", *(f"{report.results_fetched:,}" for report in reports)),
         ("results skipped (jobs)", *(f"{report.results_skipped:,}" for report in reports)),
@@ -177,34 +184,40 @@ def as_text(reports: Sequence[WorkspaceReport], *, tables: Sequence[str]) -> str
         ("seconds", *(f"{report.seconds:.1f}" for report in reports)),
         ("outcome", *(report.outcome for report in reports)),
     ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for line in lines
-    ]
+    text = [as_columns(lines, right=range(1, len(reports) + 1))]
     for report in reports:
-        if report.error:
-            text.append(f"{report.name}: FAILED: {report.error}")
-        text.extend(
-            f"{report.name}: set aside, next sync tries again: {issue.detail}"
-            for issue in report.set_aside
-        )
-        text.extend(
-            f"{report.name}: exclude_fields or hash_fields names {name!r}, but no result that was "
-            f"fetched has such a key{f'; {similar!r} is the most similar one' if similar else ''}"
-            for name, similar in report.unmatched_fields.items()
-        )
-        if report.results_left:
+        text.extend(one_line(f"{report.name}: {note}") for note in _notes(report))
+        missing = [
+            table
+            for table in tables
+            if table in report.lacks and (table in named or table not in there)
+        ]
+        if missing:
             text.append(
-                f"{report.name}: stopped at the limit; the results of {report.results_left:,} "
-                "jobs are left for the next sync"
-            )
-        if report.is_listing_left:
-            text.append(
-                f"{report.name}: stopped at the limit; older jobs are left to list for the next "
-                "sync"
+                one_line(f"{report.name}: API {report.api_version} has no {', '.join(missing)}")
             )
     return "\n".join(text)
+
+
+def _rows(report: WorkspaceReport, table: str) -> str:
+    return NOT_THERE if table in report.lacks else f"{report.rows.get(table, 0):,}"
+
+
+def _notes(report: WorkspaceReport) -> Iterator[str]:
+    """What went wrong, and what is left, each in a line."""
+    if report.error:
+        yield f"FAILED: {report.error}"
+    for issue in report.set_aside:
+        yield f"set aside, next sync tries again: {issue.detail}"
+    for name, similar in report.unmatched_fields.items():
+        yield (
+            f"exclude_fields or hash_fields names {name!r}, but no result that was fetched has "
+            f"such a key{f'; {similar!r} is the most similar one' if similar else ''}"
+        )
+    if report.results_left:
+        yield (
+            f"stopped at the limit; the results of {report.results_left:,} jobs are left for the "
+            "next sync"
+        )
+    if report.is_listing_left:
+        yield "stopped at the limit; older jobs are left to list for the next sync"

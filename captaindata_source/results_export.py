@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from captaindata_source.database import Database, open_database, schema_of
-from captaindata_source.errors import ConfigError
+from captaindata_source.errors import ConfigError, DestinationError
 from captaindata_source.files import take_place
+from captaindata_source.remedies import words_of
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LEDGER, WORKFLOWS
 from captaindata_source.typed.fields import BASE_COLUMNS, FIELD_JOBS
@@ -23,10 +22,11 @@ from captaindata_source.typed.names import assign_names
 from captaindata_source.typed.tables import PREFIX, RESULT_VIEWS, workspace_names
 from captaindata_source.views.definitions import views_schema
 
-__all__ = ["Format", "Listed", "as_box", "choose", "export", "list_results", "preview"]
+__all__ = ["Format", "Listed", "choose", "export", "list_results", "preview"]
 
 Format = Literal["csv", "parquet", "jsonl"]
 BATCH_ROWS = 20_000
+NULL = "NULL"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _COPY_OPTIONS: dict[Format, str] = {
     "csv": f"format csv, header, timestampformat '{TIME_FORMAT}'",
@@ -156,25 +156,44 @@ def choose(
     return exact
 
 
-def preview(pipeline: dlt.Pipeline, each: Listed, *, limit: int) -> pa.Table:
-    """The newest results of a workflow, their keys first.
+def preview(
+    pipeline: dlt.Pipeline, each: Listed, *, limit: int
+) -> tuple[list[str], list[list[str]]]:
+    """The newest results of a workflow: its fields first, ids and times last.
 
     Args:
         pipeline: Gives destination and dataset.
         each: The workflow.
         limit: Rows.
+
+    Returns:
+        Names of the columns, and rows of text; times are UTC.
     """
     with open_database(pipeline) as database:
         assert database is not None  # noqa: S101 - it was listed
         there = database.columns(views_schema(schema_of(pipeline)), each.view)
-        keys = [name for name, _ in there if name not in BASE_COLUMNS]
-        columns = ", ".join(quoted(name) for name in (*keys, "created_at", "job_id", "result_id"))
+        names = [name for name, _ in there if name not in BASE_COLUMNS]
+        names += ["created_at", "started_at", "job_id", "result_id"]
         query = (
-            f"select {columns} from {_target(pipeline, each)} "
+            f"select {', '.join(map(quoted, names))} from {_target(pipeline, each)} "
             f"order by created_at desc nulls last, result_id limit {limit}"
         )
         with database.reader(query, limit) as reader:
-            return reader.read_all()
+            columns = [_texts(column) for column in reader.read_all().columns]
+    return names, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    if pa.types.is_timestamp(column.type):
+        if column.type.tz is not None:
+            column = column.cast(pa.timestamp("us", "UTC"))
+        texts = column.cast(pa.string()).to_pylist()  # Python has no years beyond 9999
+        return [NULL if text is None else text.replace(".000000", "") for text in texts]
+    return [NULL if value is None else _text(value) for value in column.to_pylist()]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) -> Path:
@@ -212,17 +231,16 @@ def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) 
                     f"({_COPY_OPTIONS[kind]})"
                 )
             take_place(fresh, target)
+        except duckdb.Error as error:
+            if fresh.name not in str(error):
+                raise
+            raise DestinationError(
+                f"{target} can't be written: {words_of(error)}: free some space there, or name "
+                "another folder with --output"
+            ) from None
         finally:
             fresh.unlink(missing_ok=True)
     return target
-
-
-def as_box(table: pa.Table, *, width: int, rows: int) -> str:
-    """A table in a box of lines, cut to a width."""
-    text = io.StringIO()
-    with contextlib.redirect_stdout(text):
-        duckdb.from_arrow(table).show(max_width=width, max_rows=rows)
-    return text.getvalue().rstrip()
 
 
 def _target(pipeline: dlt.Pipeline, each: Listed) -> str:

@@ -10,7 +10,7 @@ import logging
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,11 +23,12 @@ from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime import signals
 
 from captaindata_source import __version__
+from captaindata_source.api import VERSIONS as API_VERSIONS
 from captaindata_source.api import Api
 from captaindata_source.appending import LoadedJobs
 from captaindata_source.credentials import RULE
 from captaindata_source.database import DUCKDB, POSTGRES, require_writable
-from captaindata_source.errors import CaptainDataError, DestinationError, root_error
+from captaindata_source.errors import CaptainDataError, ConfigError, DestinationError, root_error
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
 from captaindata_source.loading import BackgroundLoad, Memory, load
@@ -35,6 +36,7 @@ from captaindata_source.locks import Turn, alone, holding
 from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.plan import SyncPlan
 from captaindata_source.privacy import UNSALTED
+from captaindata_source.progress import RATE_LIMITED, Status, Wait
 from captaindata_source.queue import Limits, Package
 from captaindata_source.remedies import as_destination_error, message_of
 from captaindata_source.report import WorkspaceReport
@@ -48,8 +50,9 @@ from captaindata_source.source import (
     source_of,
 )
 from captaindata_source.sync_log import sync_log
-from captaindata_source.tables import JOB_RESULTS, SELECTABLE, SYNC_ISSUES
+from captaindata_source.tables import EXTRA_TABLES, JOB_RESULTS, SELECTABLE, SYNC_ISSUES
 from captaindata_source.typed.counting import Counted
+from captaindata_source.waiting import Waits
 
 __all__ = ["INTERRUPTED", "sync"]
 
@@ -62,19 +65,32 @@ LISTED_PER_PACKAGE = 20_000
 VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
 
 
-def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[WorkspaceReport]:
+def sync(
+    workspaces: Sequence[Settings],
+    options: SyncOptions,
+    *,
+    watch: Callable[[Sequence[Status]], None] | None = None,
+) -> list[WorkspaceReport]:
     """Syncs workspaces and says what happened; one that fails does not stop the others.
 
     Args:
         workspaces: Options of each workspace.
         options: How to sync.
+        watch: Told several times a second how far each workspace is, by the calling thread.
 
     Returns:
         A report for each workspace, in their order; a failure is in its report, not raised.
 
     Raises:
-        ConfigError: The destination does not exist or is not installed.
+        ConfigError: The destination does not exist or is not installed, or no workspace has any of
+            the tables.
     """
+    if all(options.wanted <= _lacking(settings) for settings in workspaces):
+        versions = ", ".join(sorted({settings.api_version for settings in workspaces}))
+        raise ConfigError(
+            f"API {versions} has no {', '.join(sorted(options.wanted))}: choose another --table, "
+            "or a workspace of another api_version"
+        )
     pipelines = [make_pipeline(settings, options) for settings in workspaces]
     if any(settings.hash_fields and not settings.hash_salt for settings in workspaces):
         logger.warning(UNSALTED)
@@ -84,13 +100,30 @@ def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[Workspace
         signals.intercepted_signals(),
         ThreadPoolExecutor(len(workspaces), thread_name_prefix="workspace") as pool,
     ):
-        syncs = [
-            pool.submit(_WorkspaceSync(settings, options, pipeline, load_lock, limits).run)
+        runs = [
+            _WorkspaceSync(settings, options, pipeline, load_lock, limits)
             for settings, pipeline in zip(workspaces, pipelines, strict=True)
         ]
+        syncs = [pool.submit(run.run) for run in runs]
         while wait(syncs, timeout=SIGNAL_POLL_SECONDS).not_done:
             _hold_interrupts()
+            if watch is not None:
+                watch([run.status for run in runs])
         return [each.result() for each in syncs]
+
+
+def _lacking(settings: Settings) -> frozenset[str]:
+    """Tables that the workspace's version of the API has nothing for."""
+    offered = API_VERSIONS[settings.api_version].extra_tables
+    return frozenset(table.name for table in EXTRA_TABLES) - offered
+
+
+def _wait_of(waits: Waits) -> Wait | None:
+    found = waits.next_to_end
+    if found is None:
+        return None
+    ends, reason = found
+    return Wait(until=datetime.fromtimestamp(ends).astimezone(), kind=reason or RATE_LIMITED)
 
 
 def _hold_interrupts() -> None:
@@ -144,10 +177,18 @@ class _WorkspaceSync:
         self._packages = 0
         self._memory = Memory()
         self._redact = redactor_of(settings)
+        self._waits = Waits()
+        self._api: Api | None = None
+        self._plan: SyncPlan | None = None
+        self._step = "starting"
+        self._loads_beside = False
+        self._is_over = False
         self._report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
             is_full_refresh=settings.full_refresh,
+            api_version=settings.api_version,
+            lacks=_lacking(settings),
         )
 
     def run(self) -> WorkspaceReport:
@@ -155,7 +196,7 @@ class _WorkspaceSync:
         api: Api | None = None
         try:
             self._pipeline.activate()
-            api = connect(self._settings, issues=self._issues)
+            api = self._api = connect(self._settings, issues=self._issues, waits=self._waits)
             self._limits.count(partial(getattr, api, "calls"))
             self._report.api_version = api.version
             with alone(self._pipeline, workspace_uid=self._settings.project_uid) as turn:
@@ -167,7 +208,31 @@ class _WorkspaceSync:
         finally:
             if api is not None:
                 api.close()
+            self._step = self._report.outcome.replace("_", " ")
+            self._is_over = True
         return self._report
+
+    @property
+    def status(self) -> Status:
+        """How far it is; read while it runs, by another thread."""
+        status = Status(
+            name=self._settings.name,
+            step="fetching and loading" if self._loads_beside else self._step,
+            is_over=self._is_over,
+            is_stopping=not self._is_over and bool(signals.was_signal_received()),
+            calls=self._api.calls if self._api else 0,
+            wait=_wait_of(self._waits),
+        )
+        if self._plan is None:
+            return status
+        queue = self._plan.queue
+        return replace(
+            status,
+            jobs_listed=len(self._plan.jobs.seen),
+            jobs_done=queue.fetched + queue.set_aside,
+            jobs_to_do=queue.added,
+            results=queue.rows,
+        )
 
     def _sync(self, api: Api, turn: Turn) -> None:
         with holding(self._pipeline, within=self._load_lock) as client:
@@ -188,11 +253,14 @@ class _WorkspaceSync:
                 issues=self._issues,
                 wanted=self._options.wanted,
             )
+        self._plan = plan
         tables = self._options.wanted
         with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
             background = BackgroundLoad(pool)
             while True:
+                self._step = "fetching"
                 package = self._extract(plan, api, tables)
+                self._step, self._loads_beside = "loading", False
                 background.wait()
                 self._pipeline.normalize()
                 if package.is_last:
@@ -201,6 +269,7 @@ class _WorkspaceSync:
                 if self._loader is None:
                     # once more, in the same working folder: a pipeline does one step at a time
                     self._loader = make_pipeline(self._settings, self._options)
+                self._loads_beside = True
                 background.start(
                     partial(self._load, self._loader, package, turn),
                     on_failure=self._stop_extracting,

@@ -29,6 +29,7 @@ from captaindata_source.http import (
     RetryPolicy,
     Secret,
     Throttle,
+    TransientError,
 )
 from captaindata_source.issues import RETRIED, IssueLog
 from captaindata_source.plan import Context, SyncPlan
@@ -48,7 +49,7 @@ from captaindata_source.settings import (
 from captaindata_source.stored_secrets import StoredSecrets
 from captaindata_source.tables import JOB_RESULTS, SELECTABLE
 from captaindata_source.typed.counting import Counted, ValueCounter
-from captaindata_source.waiting import wait_seconds
+from captaindata_source.waiting import Waits
 from captaindata_source.warehouse import Warehouse
 
 __all__ = [
@@ -166,6 +167,7 @@ def connect(
     issues: IssueLog | None = None,
     retry: RetryPolicy | None = None,
     transport: httpx.BaseTransport | None = None,
+    waits: Waits | None = None,
 ) -> Api:
     """Opens the API of a workspace. Sends nothing yet.
 
@@ -174,15 +176,22 @@ def connect(
         issues: Told what goes wrong without ending the sync.
         retry: How long to keep trying; by default a quarter of an hour a call.
         transport: Replaces the network, for tests.
+        waits: Told of each wait.
     """
     issues = issues or IssueLog()
-    clock = Clock(sleep=wait_seconds, check=signals.raise_if_signalled)
+    waits = waits or Waits()
+    clock = Clock(sleep=waits.sleep, check=signals.raise_if_signalled)
     throttle: Throttle
     if settings.requests_per_minute is None:
         throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
     else:
         throttle = RequestBudget(per_minute=settings.requests_per_minute, clock=clock)
     version = VERSIONS[settings.api_version]
+
+    def note_retry(error: TransientError) -> None:
+        issues.add(error.kind, RETRIED, detail=str(error))
+        waits.because(error.kind)
+
     client = HttpClient(
         base_url=settings.url,
         headers=version.headers(settings.project_uid),
@@ -192,7 +201,7 @@ def connect(
         retry=retry,
         transport=transport,
         clock=clock,
-        on_retry=lambda error: issues.add(error.kind, RETRIED, detail=str(error)),
+        on_retry=note_retry,
         route_of=version.route_of,
         explain=version.explain,
     )

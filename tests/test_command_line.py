@@ -180,12 +180,15 @@ def test_results_alone_then_the_rest(harness_of_one: Harness) -> None:
 def test_summary_for_people(harness: Harness) -> None:
     harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
     done = run(harness, "sync")
-    *shown, views = done.stdout.splitlines()
+    heading, written, *shown, views, place = done.stdout.splitlines()
     assert re.fullmatch(r"views: \d+ created", views)
-    lines = {line.rsplit(maxsplit=2)[0]: line.split()[-2:] for line in shown[1:]}
-    assert shown[0].split() == ["acme", "northwind"]
+    file = harness.folder / "warehouse.duckdb"
+    assert place == f"in {file}: schema captaindata, views in captaindata_views"
+    assert written == "rows written to"
+    lines = {line.rsplit(maxsplit=2)[0]: line.split()[-2:] for line in shown}
+    assert heading.split() == ["acme", "northwind"]
     assert [*lines] == [
-        *(f"rows in {table.name}" for table in TABLES),
+        *(f"  {table.name}" for table in TABLES),
         "API calls",
         "results fetched (jobs)",
         "results skipped (jobs)",
@@ -197,7 +200,7 @@ def test_summary_for_people(harness: Harness) -> None:
         sum(len(harness.world.listed_jobs(w, f["uid"])) for f in harness.world.workflows(w))
         for w in harness.world.workspaces
     ]
-    assert lines["rows in jobs"] == [str(count) for count in jobs]
+    assert lines["  jobs"] == [str(count) for count in jobs]
     assert lines["outcome"] == ["loaded", "loaded"]
 
 
@@ -421,3 +424,20 @@ def test_check_names_a_postgres_that_is_down(harness: Harness) -> None:
     assert "endpoint workspace" in done.stdout
     assert "Check destination.postgres.credentials" in done.stdout
     assert "hidden-word" not in done.stdout + done.stderr
+
+
+def test_tables_that_a_version_of_the_api_lacks(harness: Harness) -> None:
+    _acme, northwind = harness.world.workspaces
+    harness.versions[northwind.uid] = "v4"
+    some = run(harness, "sync", "--table", "identities", "--table", "workspaces")
+    assert some.code == 0
+    assert re.search(r"^  identities +- +[1-9]", some.stdout, re.MULTILINE)
+    assert "\nacme: API v3 has no identities\n" in some.stdout
+    assert "northwind: API" not in some.stdout
+    none = run(harness, "sync", "--table", "accounts", "--workspace", "northwind")
+    assert_usage_error(harness, none, "API v4 has no accounts: choose another --table")
+    harness.extra["SOURCES__CAPTAINDATA__EXTRA_TABLES"] = '["integrations"]'
+    alone = run(harness, "sync", "--workspace", "acme")
+    assert alone.code == 0
+    assert "acme: API v3 has no integrations" in alone.stdout
+    assert "  integrations" not in alone.stdout, "a table that no workspace can have"

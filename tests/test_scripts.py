@@ -96,18 +96,18 @@ def test_demo(tmp_path: Path) -> None:
     rows = {
         line.rsplit(maxsplit=2)[0]: line.split()[-2:]
         for line in second.splitlines()
-        if line.startswith(("rows", "results", "outcome"))
+        if line.startswith(("  ", "results", "outcome"))
     }
     assert first.count("loaded     loaded") == 1
     assert rows["outcome"] == ["loaded", "loaded"]
-    assert rows["rows in workflows"][0] == "0", "of v4, each that ran has a newer last run"
-    assert all(int(count) > 0 for count in rows["rows in jobs"])
+    assert rows["  workflows"][0] == "0", "of v4, each that ran has a newer last run"
+    assert all(int(count) > 0 for count in rows["  jobs"])
     skipped = [int(count) for count in rows["results skipped (jobs)"]]
     assert skipped[0] > 100
     assert 0 < skipped[1] < 100, "v4 lists only what changed lately"
     assert (tmp_path / "warehouse.duckdb").exists()
     assert second.count("┌") == 4, "four little tables"
-    assert re.search(r"rows in identities +0 +[1-9]", first)
+    assert re.search(r"  identities +- +[1-9]", first)
     assert "full_name" in second
 
 

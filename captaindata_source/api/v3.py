@@ -29,12 +29,20 @@ from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.issues import KEPT
 from captaindata_source.tables import ACCOUNTS
 
-__all__ = ["DEFAULT_BASE_URL", "KEY_HEADER", "SUCCESS_STATUSES", "V3Api", "key_value"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "EXTRA_TABLES",
+    "KEY_HEADER",
+    "SUCCESS_STATUSES",
+    "V3Api",
+    "key_value",
+]
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_BASE_URL = "https://api.captaindata.co/v3"
 KEY_HEADER = "authorization"
+EXTRA_TABLES = frozenset({ACCOUNTS.name})
 SUCCESS_STATUSES = ("finished", "completed")
 
 

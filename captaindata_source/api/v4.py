@@ -40,6 +40,7 @@ from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBER
 
 __all__ = [
     "DEFAULT_BASE_URL",
+    "EXTRA_TABLES",
     "KEY_HEADER",
     "SUCCESS_STATUSES",
     "V4Api",
@@ -49,6 +50,7 @@ __all__ = [
 
 DEFAULT_BASE_URL = "https://api.captaindata.com/v4"
 KEY_HEADER = "x-api-key"
+EXTRA_TABLES = frozenset({IDENTITIES.name, INTEGRATIONS.name, WORKSPACE_MEMBERS.name})
 NEXT_HEADER = "x-pagination-next"
 ROUTES = ("runs", "workspaces")
 """First words of paths that rate limits count apart (documented: `/runs…`, the quota, the rest)."""

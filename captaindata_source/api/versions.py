@@ -34,6 +34,7 @@ class Version:
         open: Makes the API of a workspace; sends nothing.
         route_of: Path of a call to the class of routes that a rate limit counts together.
         explain: What the body of an error says.
+        extra_tables: Those of `EXTRA_TABLES` that it has anything for.
     """
 
     base_url: str
@@ -44,6 +45,7 @@ class Version:
     open: _Open
     route_of: Callable[[str], str] = lambda _path: ""
     explain: Callable[[bytes], Problem | None] | None = None
+    extra_tables: frozenset[str] = frozenset()
 
 
 def _open_v3(client: HttpClient, issues: IssueLog, *, workspace_uid: str) -> Api:  # noqa: ARG001
@@ -62,6 +64,7 @@ VERSIONS: Mapping[str, Version] = {
         headers=lambda uid: {"x-project-id": uid},
         result_statuses=v3.SUCCESS_STATUSES,
         open=_open_v3,
+        extra_tables=v3.EXTRA_TABLES,
     ),
     "v4": Version(
         base_url=v4.DEFAULT_BASE_URL,
@@ -72,6 +75,7 @@ VERSIONS: Mapping[str, Version] = {
         open=_open_v4,
         route_of=v4.route_of,
         explain=v4.explain,
+        extra_tables=v4.EXTRA_TABLES,
     ),
 }
 

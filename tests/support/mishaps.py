@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import io
 import json
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
@@ -26,6 +28,9 @@ CONSTANTS = "TEST_CONSTANTS"
 """JSON object: `module:NAME` to the value it gets."""
 HEEDS_MODES = "TEST_HEEDS_MODES"
 """File modes bind the process also where root runs it."""
+STREAMS = "TEST_STREAMS"
+"""JSON object: `stdout` or `stderr` to the path or encoding that it gets, `closed`, or `left`: a
+pipe whose reader has gone."""
 CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -40,6 +45,8 @@ def install(environment: Mapping[str, str]) -> None:
         _intercept(*place.split(":"), after=_break)
     if HEEDS_MODES in environment:
         _drop_capabilities()
+    for name, value in json.loads(environment.get(STREAMS, "{}")).items():
+        _change_stream(getattr(sys, name), value)
     if size := environment.get(MAX_FILE_BYTES):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
 
@@ -75,6 +82,20 @@ def _intercept(
         return result
 
     setattr(owner, name, intercepted)
+
+
+def _change_stream(stream: io.TextIOWrapper, how: str) -> None:
+    number = stream.fileno()
+    if how == "closed":
+        os.close(number)
+    elif how == "left":
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.dup2(writer, number)
+    elif how.startswith("/"):
+        os.dup2(os.open(how, os.O_WRONLY), number)
+    else:
+        stream.reconfigure(encoding=how, errors="strict")
 
 
 def _drop_capabilities() -> None:
