@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from captaindata_source import __version__, cli_warehouse
+from captaindata_source import __version__, cli_warehouse, config_files
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.files import OWNER_ONLY
 from captaindata_source.logs import quiet_dlt
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "main"]
 
 OK, NOT_ALL_LOADED, USAGE = 0, 1, 2
+NEED_NO_CONFIG = ("init", "sandbox")
 FIXED = {"RUNTIME__DLTHUB_TELEMETRY": "false"}
 DEFAULTS = {
     # what was loaded is kept in the destination alone, not a second time in staging or on disk
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = options.run
     umask = os.umask(OWNER_ONLY)
     try:
+        if options.command not in NEED_NO_CONFIG:
+            config_files.require_readable()
         return run(options)
     except ConfigError as error:
         sys.stderr.write(f"captaindata: {error}\n")

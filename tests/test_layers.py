@@ -10,7 +10,8 @@ import captaindata_source
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
     {"errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting", "times"},
-    {"remedies"},
+    {"remedies", "config_files", "options"},
+    {"option_names"},
     {"http"},
     {"api"},
     {"records", "privacy", "settings", "queue", "report", "guard", "stages"},
