@@ -205,7 +205,16 @@ def _add_destination(parser: argparse.ArgumentParser, *, with_workspace: bool = 
 
 
 def _sync(options: argparse.Namespace) -> int:
-    from captaindata_source import after_load, config, memory, pipeline, publish, report, runner
+    from captaindata_source import (
+        after_load,
+        config,
+        memory,
+        pipeline,
+        preflight,
+        publish,
+        report,
+        runner,
+    )
 
     _set_defaults()
     memory.spare_memory()
@@ -223,6 +232,7 @@ def _sync(options: argparse.Namespace) -> int:
     )
     warehouse = pipeline.warehouse_pipeline(how)
     copy_to = publish.check_publish(warehouse, how)
+    preflight.require_right_warehouse(warehouse, workspaces)
     reports = runner.sync(workspaces, how)
     aftermath = after_load.Aftermath()
     is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
@@ -260,13 +270,12 @@ def _set_defaults() -> None:
 def _check(options: argparse.Namespace) -> int:
     from captaindata_source import check, config, pipeline
 
-    workspaces = config.select(config.load_config().workspaces, options.workspace)
-    verdicts = list(
-        check.check(
-            workspaces,
-            pipeline.SyncOptions(destination=options.destination, dataset=options.dataset),
-        )
+    loaded = config.load_config()
+    workspaces = config.select(loaded.workspaces, options.workspace)
+    how = pipeline.SyncOptions(
+        destination=options.destination, dataset=options.dataset, **loaded.load
     )
+    verdicts = list(check.check(workspaces, how))
     sys.stdout.write(f"{check.as_text(verdicts)}\n")
     return OK if all(verdict.is_ok for verdict in verdicts) else NOT_ALL_LOADED
 

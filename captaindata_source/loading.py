@@ -19,6 +19,7 @@ from captaindata_source.database import DUCKDB
 from captaindata_source.leftovers import packages, restart
 from captaindata_source.locks import Turn, holding
 from captaindata_source.remedies import is_passing, message_of
+from captaindata_source.spelling import record_spelling, require_spelling
 from captaindata_source.typed.counting import Counted
 from captaindata_source.waiting import wait_seconds
 
@@ -71,6 +72,9 @@ def load(
             with holding(pipeline, within=within, waits_for_file=not is_again) as client:
                 if memory.is_bounded:
                     _bound_memory(pipeline, client)
+                kind, dataset = pipeline.destination.destination_type, pipeline.dataset_name
+                if client is not None:
+                    require_spelling(client, kind=kind, dataset=dataset)
                 turn.check(client, max(packages(pipeline), default=""))
                 if is_again:
                     restart(pipeline)
@@ -79,6 +83,8 @@ def load(
                 else:
                     with appends_results(pipeline, client, jobs):
                         pipeline.load()
+                if client is not None:
+                    record_spelling(client, kind=kind, dataset=dataset)
                 if counted is not None:
                     refresh_catalogue(pipeline, counted)
         except Exception as error:

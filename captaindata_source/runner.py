@@ -26,7 +26,12 @@ from captaindata_source import __version__
 from captaindata_source.api import Api
 from captaindata_source.appending import LoadedJobs
 from captaindata_source.database import DUCKDB, POSTGRES, require_writable
-from captaindata_source.errors import CaptainDataError, DestinationError, root_error
+from captaindata_source.errors import (
+    CaptainDataError,
+    DestinationError,
+    WrongDatasetError,
+    root_error,
+)
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
 from captaindata_source.loading import BackgroundLoad, Memory, load
@@ -321,6 +326,8 @@ class _WorkspaceSync:
             report.error = INTERRUPTED
             return
         root = as_destination_error(error) or root_error(error)
+        if isinstance(root, WrongDatasetError):
+            return
         kind = root.kind if isinstance(root, CaptainDataError) else CaptainDataError.kind
         self._issues.add(kind, FAILED, detail=report.error)
         report.issues = self._issues.count
