@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from captaindata_source.api import VERSIONS, sibling_url
 from captaindata_source.database import DUCKDB, POSTGRES, connected, require_writable
-from captaindata_source.errors import ApiError, AuthError
+from captaindata_source.errors import ApiError, AuthError, WrongDatasetError
 from captaindata_source.http import RetryPolicy
-from captaindata_source.pipeline import SyncOptions, make_pipeline
+from captaindata_source.pipeline import SyncOptions, make_pipeline, name_schema
+from captaindata_source.preflight import require_right_warehouse_at
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
 from captaindata_source.source import connect
@@ -51,9 +52,9 @@ def check(workspaces: Sequence[Settings], options: SyncOptions) -> Iterator[Verd
     Yields:
         A verdict for each thing tried.
     """
-    for settings in workspaces:
+    for number, settings in enumerate(workspaces):
         yield from _check_api(settings)
-        yield _check_destination(settings, options)
+        yield _check_destination(settings, options, is_first=number == 0)
 
 
 def _check_api(settings: Settings) -> Iterator[Verdict]:
@@ -104,16 +105,21 @@ def _version_that_works(settings: Settings) -> str | None:
     return None
 
 
-def _check_destination(settings: Settings, options: SyncOptions) -> Verdict:
+def _check_destination(settings: Settings, options: SyncOptions, *, is_first: bool) -> Verdict:
     what = f"destination {options.destination}"
     try:
         pipeline = make_pipeline(settings, options)
+        if is_first:
+            name_schema(pipeline)
         kind = pipeline.destination.destination_type
         if kind in (DUCKDB, POSTGRES):
             with connected(pipeline) as connection:
                 require_writable(connection, kind)
+                require_right_warehouse_at(connection, pipeline, [settings])
         with pipeline.destination_client() as client:
             client.is_storage_initialized()
+    except WrongDatasetError as error:
+        return Verdict(workspace=settings.name, what=what, is_ok=False, remedy=str(error))
     except Exception as error:  # noqa: BLE001 - each driver has errors of its own
         remedy = f"Check destination.{options.destination}.credentials: {message_of(error)}"
         return Verdict(workspace=settings.name, what=what, is_ok=False, remedy=remedy)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from captaindata_source import __version__, cli_warehouse
+from captaindata_source import __version__, cli_warehouse, config_files
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.files import OWNER_ONLY
 from captaindata_source.logs import quiet_dlt
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "main"]
 
 OK, NOT_ALL_LOADED, USAGE = 0, 1, 2
+NEED_NO_CONFIG = ("init", "sandbox")
 FIXED = {"RUNTIME__DLTHUB_TELEMETRY": "false"}
 DEFAULTS = {
     # what was loaded is kept in the destination alone, not a second time in staging or on disk
@@ -68,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = options.run
     umask = os.umask(OWNER_ONLY)
     try:
+        if options.command not in NEED_NO_CONFIG:
+            config_files.require_readable()
         return run(options)
     except ConfigError as error:
         sys.stderr.write(f"captaindata: {error}\n")
@@ -220,7 +223,16 @@ def _sync(options: argparse.Namespace) -> int:
 
 def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool]:
     """Syncs; gives the summary, for machines or people, and whether all went well."""
-    from captaindata_source import after_load, config, memory, pipeline, publish, report, runner
+    from captaindata_source import (
+        after_load,
+        config,
+        memory,
+        pipeline,
+        preflight,
+        publish,
+        report,
+        runner,
+    )
     from captaindata_source.place import place_of
 
     _set_defaults()
@@ -239,6 +251,7 @@ def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool
     )
     warehouse = pipeline.warehouse_pipeline(how)
     copy_to = publish.check_publish(warehouse, how)
+    preflight.require_right_warehouse(warehouse, workspaces)
     reports = runner.sync(workspaces, how, watch=display.show)
     aftermath = after_load.Aftermath()
     is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
@@ -278,13 +291,12 @@ def _set_defaults() -> None:
 def _check(options: argparse.Namespace) -> int:
     from captaindata_source import check, config, pipeline
 
-    workspaces = config.select(config.load_config().workspaces, options.workspace)
-    verdicts = list(
-        check.check(
-            workspaces,
-            pipeline.SyncOptions(destination=options.destination, dataset=options.dataset),
-        )
+    loaded = config.load_config()
+    workspaces = config.select(loaded.workspaces, options.workspace)
+    how = pipeline.SyncOptions(
+        destination=options.destination, dataset=options.dataset, **loaded.load
     )
+    verdicts = list(check.check(workspaces, how))
     sys.stdout.write(f"{check.as_text(verdicts)}\n")
     return OK if all(verdict.is_ok for verdict in verdicts) else NOT_ALL_LOADED
 

@@ -11,15 +11,17 @@ import dlt
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.configuration.specs import BaseConfiguration
-from dlt.common.typing import TSecretStrValue, TSecretValue
+from dlt.common.typing import TSecretValue
 
+from captaindata_source.config_files import require_readable
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
+from captaindata_source.option_names import SECTIONS, refuse_unknown
+from captaindata_source.options import OPTIONS, SECTION
 from captaindata_source.settings import DEFAULT_NAME, Settings
 
 __all__ = ["RunnerConfig", "load_config", "load_options", "select"]
 
-SECTIONS = ("sources", "captaindata")
 WORKSPACE_OPTIONS = frozenset(field.name for field in dataclasses.fields(Settings)) - {
     "full_refresh"
 }
@@ -38,31 +40,13 @@ NO_WORKSPACE = (
 )
 
 
-@configspec
-class _Options(BaseConfiguration):
-    """`sources.captaindata` as dlt resolves it; None: not set."""
-
-    api_key: TSecretStrValue | None = None
-    project_uid: str | None = None
-    workspace_name: str | None = None
-    api_version: str | None = None
-    base_url: str | None = None
-    result_statuses: list[str] | None = None
-    max_parallel_requests: int | None = None
-    requests_per_minute: int | None = None
-    details_max_age_days: float | None = None
-    lookback_days: float | None = None
-    exclude_fields: list[str] | None = None
-    hash_fields: list[str] | None = None
-    hash_salt: TSecretStrValue | None = None
-    keep_secrets: bool | None = None
-    extra_tables: list[str] = dataclasses.field(default_factory=list)
-    package_max_results: int = 200_000
-    package_max_minutes: float = 5.0
-    create_views: bool = True
-    materialize_results: bool = False
-    publish_copy: str | None = None
-    workspaces: TSecretValue | None = None
+def _spec() -> type[BaseConfiguration]:
+    """`sources.captaindata` as dlt looks it up; values are as they were configured."""
+    fields: list[tuple[str, Any, Any]] = [
+        (name, (TSecretValue if option.is_secret else Any) | None, None)
+        for name, option in OPTIONS.items()
+    ]
+    return configspec(dataclasses.make_dataclass("Options", fields, bases=(BaseConfiguration,)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +69,14 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
         full_refresh: Goes into the settings of every workspace.
 
     Raises:
-        ConfigError: An option is missing, wrong or contradicts another; says which and what to do.
+        ConfigError: An option is missing, wrong or contradicts another, or a file can't be read;
+            says which and what to do.
     """
     options = _read_options()
     common = {
-        name: options[name]
-        for name in WORKSPACE_OPTIONS
-        if name in options and name not in ("api_key", "project_uid") and options[name] is not None
+        name: value
+        for name, value in options.items()
+        if name in WORKSPACE_OPTIONS - {"api_key", "project_uid"} and value is not None
     }
     tables = _workspace_tables(options)
     workspaces = [_settings({**common, **table}, full_refresh=full_refresh) for table in tables]
@@ -108,23 +93,23 @@ def load_options() -> Mapping[str, Any]:
     return _load_options(_read_options())
 
 
-def _load_options(options: _Options) -> Mapping[str, Any]:
+def _load_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: options[name] for name in LOAD_OPTIONS}
 
 
-def _read_options() -> _Options:
+def _read_options() -> Mapping[str, Any]:
+    require_readable()
+    refuse_unknown(workspace_options=WORKSPACE_OPTIONS)
     try:
-        options = resolve_configuration(_Options(), sections=SECTIONS)
+        found = resolve_configuration(_spec()(), sections=SECTIONS)
     except ConfigurationException as error:
         raise ConfigError(_first_line(error)) from None
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"sources.captaindata can't be read: {type(error).__name__}") from None
-    _refuse_typos()
+    options = {name: option.read(name, found[name]) for name, option in OPTIONS.items()}
     for name in ("package_max_results", "package_max_minutes"):
         if not options[name] > 0:
-            raise ConfigError(f"sources.captaindata.{name} must be above 0")
-    if options.publish_copy == "":
-        raise ConfigError("sources.captaindata.publish_copy must be a path, or left out")
+            raise ConfigError(f"{SECTION}.{name} must be above 0, such as {OPTIONS[name].example}")
+    if options["publish_copy"] is not None and not options["publish_copy"].strip():
+        raise ConfigError(f"{SECTION}.publish_copy must be a path, or left out")
     return options
 
 
@@ -144,15 +129,15 @@ def select(workspaces: Iterable[Settings], names: Sequence[str]) -> list[Setting
     return [by_name[name] for name in dict.fromkeys(names)] or list(by_name.values())
 
 
-def _workspace_tables(options: _Options) -> list[dict[str, Any]]:
-    if options.workspaces is None:
-        if options.api_key is None and options.project_uid is None:
+def _workspace_tables(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if options["workspaces"] is None:
+        if options["api_key"] is None and options["project_uid"] is None:
             raise ConfigError(NO_WORKSPACE)
         return [
             {
-                "name": options.workspace_name or DEFAULT_NAME,
-                "api_key": options.api_key,
-                "project_uid": options.project_uid,
+                "name": options["workspace_name"] or DEFAULT_NAME,
+                "api_key": options["api_key"],
+                "project_uid": options["project_uid"],
             }
         ]
     # asked for by its full name: dlt also takes a bare API_KEY, which may be another program's
@@ -161,16 +146,10 @@ def _workspace_tables(options: _Options) -> list[dict[str, Any]]:
             "Both sources.captaindata.workspaces and sources.captaindata.api_key or .project_uid "
             "are set, in .dlt/secrets.toml or the environment; keep one of the two forms"
         )
-    tables = _parsed(options.workspaces)
+    tables = _parsed(options["workspaces"])
     if not tables:
         raise ConfigError(NO_WORKSPACE)
     for number, table in enumerate(tables, start=1):
-        unknown = sorted(set(table) - WORKSPACE_OPTIONS)
-        if unknown:
-            raise ConfigError(
-                f"Workspace number {number}: unknown option {', '.join(map(repr, unknown))}; "
-                f"known are {', '.join(sorted(WORKSPACE_OPTIONS))}"
-            )
         if not isinstance(table.get("name"), str) or not table["name"]:
             raise ConfigError(f"Workspace number {number}: name is missing or empty")
     return tables
@@ -203,21 +182,6 @@ def _settings(options: Mapping[str, Any], *, full_refresh: bool) -> Settings:
             "full_refresh": full_refresh,
         }
     )
-
-
-def _refuse_typos() -> None:
-    """Options that nothing reads: dlt passes over them in silence."""
-    known = {field.name for field in dataclasses.fields(_Options) if field.name[0] != "_"}
-    found: set[str] = set()
-    for provider in (dlt.secrets, dlt.config):
-        section: object = provider.get(".".join(SECTIONS))
-        found |= set(section) if isinstance(section, Mapping) else set()
-    unknown = sorted(found - known)
-    if unknown:
-        raise ConfigError(
-            f"Unknown option {', '.join(map(repr, unknown))} in sources.captaindata; "
-            f"known are {', '.join(sorted(known))}"
-        )
 
 
 def _refuse_twins(workspaces: Sequence[Settings]) -> None:

@@ -2,6 +2,7 @@
 
     CaptainDataError
     ├── ConfigError            wrong or missing configuration; nothing was sent yet
+    │   └── WrongDatasetError  the dataset is another's: nothing is written there
     ├── BusyError              another sync of the same workspace is running
     ├── DestinationError       the warehouse can't be reached, read or written
     └── ApiError               the API, or what stands before it, said no
@@ -42,6 +43,7 @@ __all__ = [
     "RefusedError",
     "UnavailableError",
     "UnreachableError",
+    "WrongDatasetError",
     "WrongWorkspaceError",
     "causes",
     "root_error",
@@ -64,6 +66,10 @@ class CaptainDataError(Exception):
 
 class ConfigError(CaptainDataError):
     """Configuration that can't work; raised before the first call."""
+
+
+class WrongDatasetError(ConfigError):
+    """The dataset holds what must not be mixed with this: nothing is written there."""
 
 
 class BusyError(CaptainDataError):

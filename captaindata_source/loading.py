@@ -19,6 +19,7 @@ from captaindata_source.database import DUCKDB
 from captaindata_source.leftovers import packages, restart
 from captaindata_source.locks import Turn, holding
 from captaindata_source.remedies import is_passing, message_of
+from captaindata_source.spelling import record_spelling, require_spelling
 from captaindata_source.typed.counting import Counted
 from captaindata_source.waiting import wait_seconds
 
@@ -75,11 +76,7 @@ def load(
                 turn.check(client, max(packages(pipeline), default=""))
                 if is_again:
                     restart(pipeline)
-                if is_again or jobs is None:
-                    pipeline.load()
-                else:
-                    with appends_results(pipeline, client, jobs):
-                        pipeline.load()
+                _load_once(pipeline, client, jobs=None if is_again else jobs)
                 if counted is not None:
                     refresh_catalogue(pipeline, counted)
         except Exception as error:
@@ -93,6 +90,22 @@ def load(
             is_again = True
         else:
             return
+
+
+def _load_once(
+    pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None, *, jobs: LoadedJobs | None
+) -> None:
+    """Loads; the dataset keeps the spelling of its name that it was first loaded under."""
+    kind, dataset = pipeline.destination.destination_type, pipeline.dataset_name
+    if client is not None:
+        require_spelling(client, kind=kind, dataset=dataset)
+    if jobs is None:
+        pipeline.load()
+    else:
+        with appends_results(pipeline, client, jobs):
+            pipeline.load()
+    if client is not None:
+        record_spelling(client, kind=kind, dataset=dataset)
 
 
 def _wait_after(error: Exception, seconds: float | None, *, workspace: str) -> None:

@@ -24,16 +24,21 @@ from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
-from captaindata_source.database import DUCKDB, POSTGRES
+from captaindata_source.database import DUCKDB, POSTGRES, schema_of
 from captaindata_source.destinations import as_we_use_it
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.locks import folder_lock
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
 from captaindata_source.tables import EXTRA_TABLES, SELECTABLE, TABLES
-from captaindata_source.views.definitions import views_schema
+from captaindata_source.targets import (
+    check_catalog,
+    check_dataset,
+    check_schema,
+    configured_address,
+)
 
-__all__ = ["SyncOptions", "duckdb_file", "make_pipeline", "warehouse_pipeline"]
+__all__ = ["SyncOptions", "duckdb_file", "make_pipeline", "name_schema", "warehouse_pipeline"]
 
 logger = logging.getLogger(__name__)
 
@@ -78,11 +83,12 @@ class SyncOptions:
     publish_copy: str | None = None
 
     def __post_init__(self) -> None:
+        check_dataset(self.dataset)
         known = [table.name for table in SELECTABLE]
         if unknown := sorted(set(self.tables) - set(known)):
             raise ConfigError(f"Unknown table {', '.join(unknown)}; there are {', '.join(known)}")
         extra = {table.name for table in EXTRA_TABLES}
-        if unknown := sorted(set(self.extra_tables) - extra):
+        if unknown := sorted(str(name) for name in self.extra_tables if name not in extra):
             raise ConfigError(
                 f"extra_tables: unknown table {', '.join(unknown)}; "
                 f"there are {', '.join(sorted(extra))}"
@@ -116,7 +122,9 @@ def warehouse_pipeline(options: SyncOptions) -> dlt.Pipeline:
     Raises:
         ConfigError: As `make_pipeline`.
     """
-    return _make("warehouse", options, "", None)
+    pipeline = _make("warehouse", options, "", None)
+    name_schema(pipeline)
+    return pipeline
 
 
 def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None) -> dlt.Pipeline:
@@ -133,6 +141,10 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
             # a unique index on dlt's row ids turns a badly timed kill into a package that never
             # loads; nothing here relies on it
             arguments["create_indexes"] = False
+        elif kind.destination_type == DUCKDB:
+            address = configured_address(options.destination)
+            if address is not None and address.startswith("~"):
+                arguments["credentials"] = str(Path(address).expanduser())
         pipeline = _pipeline(name, options, arguments, folder)
         pipeline.destination_client()  # resolves its configuration
         if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == name:
@@ -165,13 +177,17 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
         raise ConfigError(
             f"Destination {options.destination!r} can't be used: {message_of(error)}"
         ) from None
-    schemas = (options.dataset, views_schema(options.dataset))
-    if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem in schemas:
-        raise ConfigError(
-            f"The DuckDB file {duckdb_file(pipeline).name} and the dataset {options.dataset!r} "
-            "or its views have the same name, which DuckDB calls ambiguous: rename one of them"
-        )
+    schema = schema_of(pipeline)
+    check_schema(schema, kind=kind.destination_type, create_views=options.create_views)
+    if kind.destination_type == DUCKDB:
+        check_catalog(duckdb_file(pipeline), schema=schema, what="The DuckDB file")
     return pipeline
+
+
+def name_schema(pipeline: dlt.Pipeline) -> None:
+    """Says so where the schema has another name than the dataset, once a command."""
+    if pipeline.dataset_name != (schema := schema_of(pipeline)):
+        logger.warning("Dataset %r is the schema %s", pipeline.dataset_name, schema)
 
 
 def _short_hash(text: str) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import dlt
 
-from captaindata_source.database import DUCKDB
+from captaindata_source.database import DUCKDB, schema_of
 from captaindata_source.errors import ConfigError
 from captaindata_source.files import naming, opener, take_place
 from captaindata_source.pipeline import SyncOptions, duckdb_file
-from captaindata_source.views.definitions import views_schema
+from captaindata_source.targets import check_catalog, check_path
 
 __all__ = ["check_publish", "publish"]
 
@@ -28,17 +28,14 @@ def check_publish(pipeline: dlt.Pipeline, options: SyncOptions) -> Path | None:
     """
     if options.publish_copy is None or pipeline.destination.destination_type != DUCKDB:
         return None
+    check_path(options.publish_copy, what="publish_copy")
     target = Path(options.publish_copy).expanduser().absolute()
     source = duckdb_file(pipeline)
     if not source.suffix or str(source) == ":memory:":
         raise ConfigError("publish_copy needs a DuckDB file")
     if target.resolve() == source.resolve():
         raise ConfigError(f"publish_copy {str(target)!r} is the warehouse itself")
-    if target.stem in (options.dataset, views_schema(options.dataset)):
-        raise ConfigError(
-            f"publish_copy {target.name!r} and the dataset {options.dataset!r} or its views have "
-            "the same name, which DuckDB calls ambiguous: rename one of them"
-        )
+    check_catalog(target, schema=schema_of(pipeline), what="publish_copy")
     if target.is_dir():
         raise ConfigError(f"publish_copy {str(target)!r} is a folder: name a file in it")
     return target

@@ -28,7 +28,13 @@ from captaindata_source.api import Api
 from captaindata_source.appending import LoadedJobs
 from captaindata_source.credentials import RULE
 from captaindata_source.database import DUCKDB, POSTGRES, require_writable
-from captaindata_source.errors import CaptainDataError, ConfigError, DestinationError, root_error
+from captaindata_source.errors import (
+    CaptainDataError,
+    ConfigError,
+    DestinationError,
+    WrongDatasetError,
+    root_error,
+)
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
 from captaindata_source.loading import BackgroundLoad, Memory, load
@@ -399,6 +405,8 @@ class _WorkspaceSync:
             report.error = INTERRUPTED
             return
         root = as_destination_error(error) or root_error(error)
+        if isinstance(root, WrongDatasetError):
+            return
         kind = root.kind if isinstance(root, CaptainDataError) else CaptainDataError.kind
         self._issues.add(kind, FAILED, detail=report.error)
         report.issues = self._issues.count

@@ -84,7 +84,11 @@ class Settings:
             "project_uid",
             "is missing or empty; it is the workspace UID in the address of your workspace",
         )
-        self._need(self.api_version in VERSIONS, "api_version", f"must be {' or '.join(VERSIONS)}")
+        self._need(
+            isinstance(self.api_version, str) and self.api_version in VERSIONS,
+            "api_version",
+            f"must be {' or '.join(VERSIONS)}",
+        )
         if self.base_url is not None:
             check_base_url(self.base_url)
         for version, facts in VERSIONS.items():
@@ -102,17 +106,19 @@ class Settings:
             _is_whole(self.max_parallel_requests)
             and 1 <= self.max_parallel_requests <= MAX_PARALLEL_REQUESTS,
             "max_parallel_requests",
-            f"must be a whole number from 1 to {MAX_PARALLEL_REQUESTS}",
+            f"must be a whole number from 1 to {MAX_PARALLEL_REQUESTS}, such as 8",
         )
         self._need(
             self.requests_per_minute is None
             or (_is_whole(self.requests_per_minute) and self.requests_per_minute >= 1),
             "requests_per_minute",
-            "must be a whole number from 1, or left out",
+            "must be a whole number from 1, such as 150, or left out",
         )
         for option in ("details_max_age_days", "lookback_days"):
             self._need(
-                _is_number_of_days(getattr(self, option)), option, "must be a number of days from 0"
+                _is_number_of_days(getattr(self, option)),
+                option,
+                "must be a number of days from 0, such as 7",
             )
         for option, names in (
             ("exclude_fields", self.exclude_fields),
@@ -128,7 +134,7 @@ class Settings:
         self._need(
             self.hash_salt is None or (isinstance(self.hash_salt, Secret) and bool(self.hash_salt)),
             "hash_salt",
-            "must be a text that is not empty, or left out",
+            "must be a text that is not empty, such as 32 random characters, or left out",
         )
         self._need(isinstance(self.keep_secrets, bool), "keep_secrets", "must be true or false")
 

@@ -32,6 +32,7 @@ from captaindata_source.http import (
     TransientError,
 )
 from captaindata_source.issues import RETRIED, IssueLog
+from captaindata_source.option_names import refuse_unknown
 from captaindata_source.plan import Context, SyncPlan
 from captaindata_source.privacy import UNSALTED, Redactor, redactor
 from captaindata_source.queue import Package
@@ -328,6 +329,7 @@ def captaindata(
     Raises:
         ConfigError: An option can't work.
     """
+    refuse_unknown(more=["full_refresh"])
     settings = Settings(
         api_key=Secret(api_key if isinstance(api_key, str) else ""),
         project_uid=project_uid,

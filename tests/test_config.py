@@ -297,23 +297,32 @@ def test_key_and_project_of_one_workspace(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"max_parallel_requests": 0}, "max_parallel_requests must be a whole number from 1 to 64"),
+        (
+            {"max_parallel_requests": 0},
+            "max_parallel_requests must be a whole number from 1 to 64, such as 8",
+        ),
         (
             {"max_parallel_requests": 65},
-            "max_parallel_requests must be a whole number from 1 to 64",
+            "max_parallel_requests must be a whole number from 1 to 64, such as 8",
         ),
         (
             {"requests_per_minute": 0},
-            "requests_per_minute must be a whole number from 1, or left out",
+            "requests_per_minute must be a whole number from 1, such as 150, or left out",
         ),
-        ({"details_max_age_days": -1}, "details_max_age_days must be a number of days from 0"),
-        ({"details_max_age_days": "nan"}, "details_max_age_days must be a number of days from 0"),
+        (
+            {"details_max_age_days": -1},
+            "details_max_age_days must be a number of days from 0, such as 7",
+        ),
+        (
+            {"details_max_age_days": "nan"},
+            "details_max_age_days must be a number of days from 0, such as 7",
+        ),
         (
             {"result_statuses": ["finished", ""]},
             "result_statuses must be a list of statuses, such as "
             '["finished", "completed"], or left out',
         ),
-        ({"lookback_days": -0.5}, "lookback_days must be a number of days from 0"),
+        ({"lookback_days": -0.5}, "lookback_days must be a number of days from 0, such as 7"),
         ({"api_version": "v5"}, "api_version must be v3 or v4"),
         (
             {"api_version": "v4", "base_url": "https://api.captaindata.co/v3"},
@@ -326,28 +335,79 @@ def test_options_out_of_range(project: Project, more: dict[str, object], message
     assert project.refusal() == f"Workspace 'default': {message}"
 
 
+WRONG_TYPES = {
+    "max_parallel_requests": ("a whole number, such as 8", ["many", "1.5", "", "true"]),
+    "requests_per_minute": ("a whole number, such as 150", ["fast", "1e400", "[60]"]),
+    "package_max_results": ("a whole number, such as 200000", ["all"]),
+    "details_max_age_days": ("a number, such as 7", ["week", "[7]"]),
+    "lookback_days": ("a number, such as 3", ["2 days"]),
+    "package_max_minutes": ("a number, such as 5", ["five"]),
+    "create_views": ("true or false, such as true", ["maybe", "2", ""]),
+    "materialize_results": ("true or false, such as false", ["nope"]),
+    "result_statuses": (
+        'a list of texts, such as ["finished", "completed"]',
+        ["finished", '{"a": 1}', ""],
+    ),
+    "exclude_fields": ('a list of texts, such as ["phone"]', ["phone", "phone,email"]),
+    "hash_fields": ('a list of texts, such as ["email"]', ["'email'"]),
+    "extra_tables": ('a list of texts, such as ["identities"]', ["identities"]),
+}
+WRONG_IN_A_FILE = {
+    "max_parallel_requests": ["true", "1.5", "[8]", '"many"', "2026-01-01"],
+    "details_max_age_days": ["false", '"week"'],
+    "create_views": ['"maybe"', "2", "[true]"],
+    "result_statuses": ['"finished"', "5", "{finished = 1}"],
+    "extra_tables": ["true"],
+}
+
+
 @pytest.mark.parametrize(
-    ("option", "value", "kind"),
-    [
-        ("max_parallel_requests", "many", "int"),
-        ("requests_per_minute", "1.5", "int"),
-        ("details_max_age_days", "week", "float"),
-        ("result_statuses", "finished", "list"),
-        ("package_max_results", "all", "int"),
-    ],
+    ("option", "value"),
+    [(name, value) for name, (_, all_) in WRONG_TYPES.items() for value in all_],
 )
-def test_options_of_another_type(project: Project, option: str, value: str, kind: str) -> None:
+def test_options_of_another_type(project: Project, option: str, value: str) -> None:
     project.env(api_key=KEY, project_uid="p", **{option: value})
-    assert project.refusal() == (
-        f"Configured value for field `{option}` cannot be coerced into type `<class '{kind}'>`"
+    assert project.refusal() == f"sources.captaindata.{option} must be {WRONG_TYPES[option][0]}"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [(name, value) for name, all_ in WRONG_IN_A_FILE.items() for value in all_]
+)
+def test_options_of_another_type_in_a_file(project: Project, option: str, value: str) -> None:
+    project.file("config.toml", f"[sources.captaindata]\n{option} = {value}\n")
+    project.env(api_key=KEY, project_uid="p")
+    assert project.refusal() == f"sources.captaindata.{option} must be {WRONG_TYPES[option][0]}"
+
+
+@pytest.mark.parametrize("option", ["publish_copy", "workspace_name", "base_url", "api_version"])
+@pytest.mark.parametrize("value", ["true", "['x']", "1.5", "{a = 1}"])
+def test_texts_of_another_type_in_a_file(project: Project, option: str, value: str) -> None:
+    project.file("config.toml", f"[sources.captaindata]\n{option} = {value}\n")
+    project.env(api_key=KEY, project_uid="p")
+    said = project.refusal()
+    assert said.startswith(f"sources.captaindata.{option} must be a text, such as ")
+
+
+def test_what_can_be_read_as_the_type_is_taken(project: Project) -> None:
+    project.file(
+        "config.toml",
+        '[sources.captaindata]\nmax_parallel_requests = "3"\ndetails_max_age_days = 2\n'
+        "create_views = 0\n",
     )
+    project.env(api_key=KEY, project_uid="p", requests_per_minute=" 60 ", materialize_results="Yes")
+    config = project.load()
+    [settings] = config.workspaces
+    assert (settings.max_parallel_requests, settings.requests_per_minute) == (3, 60)
+    assert settings.details_max_age_days == 2.0
+    assert (config.load["create_views"], config.load["materialize_results"]) == (False, True)
 
 
 @pytest.mark.parametrize("option", ["package_max_results", "package_max_minutes"])
 @pytest.mark.parametrize("value", ["0", "-1"])
 def test_packages_of_nothing(project: Project, option: str, value: str) -> None:
     project.env(api_key=KEY, project_uid="p", **{option: value})
-    assert project.refusal() == f"sources.captaindata.{option} must be above 0"
+    example = {"package_max_results": "200000", "package_max_minutes": "5"}[option]
+    assert project.refusal() == (f"sources.captaindata.{option} must be above 0, such as {example}")
 
 
 @pytest.mark.parametrize("base_url", ["http://api.captaindata.co/v3", "api.captaindata.co"])
@@ -403,7 +463,8 @@ def test_no_tables(project: Project) -> None:
         ({**table(), "name": ["two"]}, "Workspace number 2: name is missing or empty"),
         (
             table("two", rpm=5, Base_url="x"),
-            f"Workspace number 2: unknown option 'Base_url', 'rpm'; {KNOWN}",
+            "Workspace number 2: unknown option 'Base_url' (did you mean 'base_url'?), 'rpm'; "
+            f"{KNOWN}",
         ),
         (
             table("two", full_refresh=True),
@@ -430,21 +491,23 @@ def test_no_tables(project: Project) -> None:
         *[
             (
                 table("two", max_parallel_requests=wrong),
-                "Workspace 'two': max_parallel_requests must be a whole number from 1 to 64",
+                "Workspace 'two': max_parallel_requests must be a whole number from 1 to 64, "
+                "such as 8",
             )
             for wrong in ("8", 1.5, True, None, [8])
         ],
         *[
             (
                 table("two", requests_per_minute=wrong),
-                "Workspace 'two': requests_per_minute must be a whole number from 1, or left out",
+                "Workspace 'two': requests_per_minute must be a whole number from 1, such as 150, "
+                "or left out",
             )
             for wrong in ("8", 0, 1.5, True, [8])
         ],
         *[
             (
                 table("two", details_max_age_days=wrong),
-                "Workspace 'two': details_max_age_days must be a number of days from 0",
+                "Workspace 'two': details_max_age_days must be a number of days from 0, such as 7",
             )
             for wrong in ("7", -0.1, True, None)
         ],
@@ -463,7 +526,8 @@ def test_no_tables(project: Project) -> None:
         *[
             (
                 table("two", hash_salt=wrong),
-                "Workspace 'two': hash_salt must be a text that is not empty, or left out",
+                "Workspace 'two': hash_salt must be a text that is not empty, such as 32 random "
+                "characters, or left out",
             )
             for wrong in ("", 7, [KEY])
         ],
@@ -507,9 +571,8 @@ def test_a_file_that_is_no_toml_is_named_with_the_line(project: Project, tmp_pat
         check=True,
         timeout=60,
     )
-    message = process.stdout.strip()
-    assert message.startswith("A problem encountered when loading secrets.toml from paths ")
-    assert message.endswith(": Unexpected character: 'x' at line 2 col 30")
+    assert process.stdout.strip().startswith(".dlt/secrets.toml, line 2: is not TOML; ")
+    assert len(process.stdout.splitlines()) == 1
     assert "ConfigError" in process.stderr
     assert KEY not in process.stdout + process.stderr
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import captaindata_source
 from captaindata_source import cli, config
+from captaindata_source.options import OPTIONS
 from captaindata_source.settings import Settings
 from captaindata_source.source import captaindata
 from captaindata_source.tables import (
@@ -70,13 +71,11 @@ def test_every_command_and_option_is_in_the_readme() -> None:
 
 
 def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default() -> None:
-    fields = {f.name for f in dataclasses.fields(config._Options) if not f.name.startswith("_")}
+    fields = set(OPTIONS)
     in_file = CONFIG["sources"]["captaindata"]
     assert set(in_file) == fields - NOT_IN_FILE
     defaults = {f.name: f.default for f in dataclasses.fields(Settings)} | {
-        f.name: f.default
-        for f in dataclasses.fields(config._Options)
-        if f.name in config.LOAD_OPTIONS
+        name: option.default for name, option in OPTIONS.items() if name in config.LOAD_OPTIONS
     }
     defaults["workspace_name"] = defaults["name"]
     for name in fields:

@@ -1,0 +1,93 @@
+"""Looks into the warehouse before a command does anything: is it the one that was meant?"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import dlt
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.sql_client import SqlClientBase
+
+from captaindata_source.database import DUCKDB, POSTGRES, connected, file_of
+from captaindata_source.errors import WrongDatasetError
+from captaindata_source.settings import Settings
+from captaindata_source.spelling import require_spelling
+from captaindata_source.tables import WORKSPACES
+
+__all__ = ["require_right_warehouse", "require_right_warehouse_at"]
+
+logger = logging.getLogger(__name__)
+
+SANDBOX_ADDRESS = "@example.com"
+"""All members of the sandbox's workspaces have their addresses there, and nobody else can: the
+domain is reserved."""
+
+
+def require_right_warehouse(pipeline: dlt.Pipeline, workspaces: Sequence[Settings] = ()) -> None:
+    """Sees that a dataset is the one that was meant, as far as it can be opened at once.
+
+    Args:
+        pipeline: Gives destination and dataset.
+        workspaces: What is about to be loaded into it.
+
+    Raises:
+        WrongDatasetError: It is of another name, or holds data of the sandbox.
+    """
+    kind = pipeline.destination.destination_type
+    if kind not in (DUCKDB, POSTGRES):
+        return
+    if kind == DUCKDB:
+        file = file_of(pipeline.sql_client())
+        if file is None or not file.exists():
+            return
+    try:
+        with connected(pipeline) as client:
+            require_right_warehouse_at(client, pipeline, workspaces)
+    except WrongDatasetError:
+        raise
+    except Exception:  # whoever opens it next says what is wrong, or waits
+        logger.debug("Warehouse", exc_info=True)
+
+
+def require_right_warehouse_at(
+    client: SqlClientBase[Any], pipeline: dlt.Pipeline, workspaces: Sequence[Settings] = ()
+) -> None:
+    """The same on an open connection, which holds no lock."""
+    kind = pipeline.destination.destination_type
+    require_spelling(client, kind=kind, dataset=pipeline.dataset_name)
+    if any(_is_real(settings.url) for settings in workspaces):
+        _require_no_sandbox(client)
+
+
+def _require_no_sandbox(client: SqlClientBase[Any]) -> None:
+    table = client.make_qualified_table_name(WORKSPACES.name)
+    rows: Sequence[Sequence[Any]] = ()
+    with suppress(DestinationUndefinedEntity):
+        rows = (
+            client.execute_sql(
+                f"select name from {table} "  # noqa: S608 - dlt's own name
+                "where cast(members as varchar) like %s order by name",
+                f'%{SANDBOX_ADDRESS}"%',
+            )
+            or ()
+        )
+    if rows:
+        names = ", ".join(str(name) for (name,) in rows)
+        raise WrongDatasetError(
+            f"The dataset {client.dataset_name} holds data of the sandbox ({names}), with which a "
+            "real account must not be mixed: load into another DuckDB file "
+            "(destination.duckdb.credentials) or dataset (--dataset), or remove the sandbox's"
+        )
+
+
+def _is_real(url: str) -> bool:
+    """Whether it is not of this machine, where the sandbox serves."""
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return not ipaddress.ip_address(host).is_loopback
+    return host != "localhost" and not host.endswith(".localhost")
