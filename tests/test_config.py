@@ -106,6 +106,7 @@ DEFAULTS = {
     "lookback_days": 3.0,
     "exclude_fields": (),
     "hash_fields": (),
+    "keep_secrets": False,
     "full_refresh": False,
 }
 
