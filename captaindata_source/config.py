@@ -14,7 +14,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue, TSecretValue
 
 from captaindata_source.errors import ConfigError
-from captaindata_source.http import Secret
+from captaindata_source.http import Secret, check_proxy
 from captaindata_source.settings import DEFAULT_NAME, Settings
 
 __all__ = ["RunnerConfig", "load_config", "load_options", "select"]
@@ -84,7 +84,8 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
         full_refresh: Goes into the settings of every workspace.
 
     Raises:
-        ConfigError: An option is missing, wrong or contradicts another; says which and what to do.
+        ConfigError: An option is missing, wrong or contradicts another, or the environment names a
+            proxy that is none; says which and what to do.
     """
     options = _read_options()
     common = {
@@ -95,6 +96,8 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
     tables = _workspace_tables(options)
     workspaces = [_settings({**common, **table}, full_refresh=full_refresh) for table in tables]
     _refuse_twins(workspaces)
+    for workspace in workspaces:
+        check_proxy(workspace.url)
     return RunnerConfig(workspaces=workspaces, load=_load_options(options))
 
 
