@@ -15,7 +15,7 @@ from dlt.common.typing import TSecretValue
 
 from captaindata_source.config_files import require_readable
 from captaindata_source.errors import ConfigError
-from captaindata_source.http import Secret
+from captaindata_source.http import Secret, check_proxy
 from captaindata_source.option_names import SECTIONS, refuse_unknown
 from captaindata_source.options import OPTIONS, SECTION
 from captaindata_source.settings import DEFAULT_NAME, Settings
@@ -69,8 +69,8 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
         full_refresh: Goes into the settings of every workspace.
 
     Raises:
-        ConfigError: An option is missing, wrong or contradicts another, or a file can't be read;
-            says which and what to do.
+        ConfigError: An option is missing, wrong or contradicts another, a file can't be read, or
+            the environment names a proxy that is none; says which and what to do.
     """
     options = _read_options()
     common = {
@@ -81,6 +81,8 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
     tables = _workspace_tables(options)
     workspaces = [_settings({**common, **table}, full_refresh=full_refresh) for table in tables]
     _refuse_twins(workspaces)
+    for workspace in workspaces:
+        check_proxy(workspace.url)
     return RunnerConfig(workspaces=workspaces, load=_load_options(options))
 
 

@@ -14,16 +14,22 @@ import fasteners
 import httpx
 import pytest
 
+from captaindata_source import source
 from captaindata_source.api.v4 import KEY_HEADER, V4Api
-from captaindata_source.http import HttpClient, Secret
+from captaindata_source.http import Clock, HttpClient, Secret, client
+from captaindata_source.issues import IssueLog
+from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.settings import Settings
 from tests.conftest import DATABASES
 from tests.fault_matrix import (
+    DRIP,
     LISTING_ROWS,
     RESULT_ROWS,
     ROWS,
     SEVERAL,
     WORKSPACE_ROWS,
     MatrixRow,
+    Version,
     only,
 )
 from tests.support.databases import DuckDb, Postgres
@@ -273,6 +279,49 @@ def test_in_v4_a_next_link_to_plain_http_is_followed_over_https() -> None:
         assert len(list(V4Api(http).result_pages("r"))) == 2
     path = "https://api.example/v4/runs/r/outputs"
     assert asked == [f"{path}?limit=100", f"{path}?cursor=c"]
+
+
+@pytest.mark.parametrize("version", DRIP.versions)
+def test_a_drip_ends_at_the_deadline_of_an_answer(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline passes with the first piece, however slow the machine."""
+    passed = [0.0]
+    passing = [client.RESPONSE_DEADLINE_SECONDS + 1]
+
+    def check() -> None:
+        passed[0] += passing.pop() if passing else 0.0
+
+    def clock(**_: object) -> Clock:
+        return Clock(monotonic=lambda: passed[0], sleep=lambda _: None, check=check)
+
+    monkeypatch.setattr(source, "Clock", clock)
+    world = World(7, workspaces=1, workflows=4, days=30, jobs_per_day=0.3, mean_results=8)
+    [workspace] = world.workspaces
+    job = next(
+        job
+        for flow in world.workflows(workspace)
+        for job in world.listed_jobs(workspace, flow["uid"])
+        if job["status"] == "finished" and job["row_count"]
+    )
+    issues = IssueLog()
+    with Sandbox(world) as sandbox:
+        sandbox.faults.add(
+            Fault(match="/results$|/outputs$", kind="drip", seconds=600, size=1, times=1)
+        )
+        settings = Settings(
+            api_key=Secret(workspace.api_key),
+            project_uid=workspace.uid,
+            api_version=version,
+            base_url=sandbox.base_url_of(version),
+        )
+        api = source.connect(settings, issues=issues)
+        results = [result for page in api.result_pages(job["uid"]) for result in page]
+        api.close()
+        asked = [r.path for r in sandbox.log.entries if job["uid"] in r.path]
+    assert len(results) == len(world.results(workspace, job["uid"]))
+    assert len(asked) == DRIP.calls_in(version)
+    assert [(i.kind, i.action, i.occurrences) for i in issues.take()] == [*DRIP.issues]
 
 
 @on_all

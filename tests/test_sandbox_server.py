@@ -39,7 +39,7 @@ class Client(httpx.Client):
             "Authorization": f"x-api-key {self.workspace.api_key}",
             "x-project-id": self.workspace.uid,
         }
-        super().__init__(base_url=sandbox.base_url, headers=headers, trust_env=False, timeout=5)
+        super().__init__(base_url=sandbox.base_url, headers=headers, trust_env=False, timeout=300)
 
     def json(self, path: str, **params: Any) -> Any:
         response = self.get(path, params=params or None)
@@ -585,7 +585,7 @@ def test_stopping_breaks_off_slow_answers(caplog: pytest.LogCaptureFixture) -> N
         begun = threading.Event()
         reader = threading.Thread(target=read, args=(sandbox, begun))
         reader.start()
-        assert begun.wait(5)
+        assert begun.wait(300)
     reader.join()
     assert len(errors) == 1
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -3,6 +3,7 @@
 A run that is new or changes comes to the top and moves all others down; one that is deleted lets
 those below move up. So each page overlaps the one before: where it does not, the list is read again
 from further up; and once the end is reached, the top is read again until it brings nothing new.
+Where an API gives whole pages alone, whatever the offset, `whole_pages` goes on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import pairwise
 
 from captaindata_source.api.base import JobPage, Record
 from captaindata_source.api.coverage import Coverage, Span
+from captaindata_source.api.whole_pages import whole_pages
 from captaindata_source.errors import PaginationError
 from captaindata_source.times import UnfitError, parse_time
 
@@ -23,6 +25,8 @@ PAGE_SIZE = 100
 MAX_OVERLAP = 10
 MAX_EQUAL_PAGES = 3
 """Equal pages in a row, at offsets that grow: the API may be one that ignores the offset."""
+MAX_STILL_PAGES = 10
+"""The same, where the list may also grow by what is read."""
 FAR = 10**9
 """An offset beyond the end of any list."""
 MAX_EMPTY_PAGES = 3
@@ -31,6 +35,10 @@ MAX_GROWN_PAGES = 2
 """Short pages of known runs beyond the place where the last one was: the list grows with each call,
 and its end moves on as fast as it is read."""
 MAX_OFFSET = 2**31
+MAX_RETURNS = 2
+"""Pages that came before come again, and the next ones do not join them."""
+MAX_IDLE = 20
+"""Calls in a row that get no further, beyond those that a list takes that became much shorter."""
 MAX_PASSES = 3
 """Looks at the top after the end: a list that moves faster than it is read has none."""
 
@@ -116,14 +124,22 @@ class RunList:
         """
         before: list[Record] = []
         known: set[str] = set()
-        size = equal = empty = beyond = end = 0
+        seen: set[int] = set()
+        size = equal = empty = beyond = end = returns = idle = begin = 0
+        deepest = offset
         is_empty = False
         while True:
             self._offset = offset
             page = self._fetch(offset, PAGE_SIZE)
             uids = {run["uid"] for run in page}
             size = max(size, len(page))
+            idle += 1
+            if idle > MAX_IDLE + max(2 * deepest, offset // 2) // max(1, size):
+                raise PaginationError("The list of runs has no end", path=self._path)
             if offset and self._is_gap(before, page, after):
+                if returns >= MAX_RETURNS:
+                    yield from self._whole_pages(before, begin, size)
+                    return
                 empty += not page and bool(before) and not is_empty
                 is_empty = not page
                 if empty > MAX_EMPTY_PAGES:
@@ -135,7 +151,7 @@ class RunList:
             is_empty = False
             if not page:
                 return
-            if uids <= known and len(page) == 1:
+            if uids <= known and len(page) == 1 and (size > 1 or self._fetch(FAR, 1)):
                 return
             if uids <= known and len(page) < size:
                 beyond += offset >= end
@@ -144,13 +160,26 @@ class RunList:
                 offset += len(page) - 1  # where more follows, the page was cut short
                 continue
             equal = equal + 1 if _uids(page) == _uids(before) else 0
-            if equal >= MAX_EQUAL_PAGES and self._fetch(FAR, 1):
+            last = page[-1]["uid"]
+            is_same = last in known and _stands_still(before, page, offset - begin)
+            returns = returns + 1 if is_same else 0
+            begin = min(begin, offset) if last in known else offset
+            if equal == MAX_EQUAL_PAGES and self._fetch(FAR, 1):
                 raise PaginationError("The list of runs has no end", path=self._path)
+            if equal >= MAX_STILL_PAGES:
+                yield from self._whole_pages(page, begin, size)
+                return
+            if hash(last) not in seen:
+                idle, deepest = 0, max(deepest, offset)
+            seen.update(map(hash, uids))
             yield page
             before, known, beyond = page, uids, 0
             end = offset + len(page)
             overlap = min(MAX_OVERLAP, max(1, len(page) // 5))
             offset += max(1, len(page) - overlap)
+
+    def _whole_pages(self, page: list[Record], begin: int, size: int) -> Iterator[list[Record]]:
+        return whole_pages(self._fetch, page, begin, size, limit=PAGE_SIZE, path=self._path)
 
     def _is_gap(
         self, before: Sequence[Record], page: Sequence[Record], after: datetime | None
@@ -206,6 +235,13 @@ class RunList:
 def _is_later(page: Sequence[Record], moment: datetime) -> bool:
     """Whether a page begins with a run that changed after a moment."""
     return bool(page) and (_changed(page[0]) or moment) > moment
+
+
+def _stands_still(before: Sequence[Record], page: Sequence[Record], step: int) -> bool:
+    """Whether a page holds the one before, elsewhere than it should for so many runs further on."""
+    uids = _uids(page)
+    first = before[0]["uid"]
+    return first in uids and (not step or uids.index(first) != -step)
 
 
 def _uids(page: Sequence[Record]) -> list[str]:

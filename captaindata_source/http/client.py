@@ -17,6 +17,7 @@ from captaindata_source.errors import ContractError, Problem, UnavailableError
 from captaindata_source.http.decoding import as_utf8, decode_body
 from captaindata_source.http.failures import RATE_LIMITED, exhausted, failure, read_problem
 from captaindata_source.http.links import check_base_url, redirect, resolve
+from captaindata_source.http.proxies import proxy_for
 from captaindata_source.http.retry import RetryPolicy, TransientError
 from captaindata_source.http.secret import Secret
 from captaindata_source.http.throttle import Clock, Throttle
@@ -72,8 +73,8 @@ class HttpClient:
         route_of: From the path of a URL to the class of calls that the API counts it to.
 
     Raises:
-        ConfigError: The base URL is not https (and not local), or not a URL; or `SSL_CERT_FILE`
-            can't be read.
+        ConfigError: The base URL is not https (and not local), or not a URL; `SSL_CERT_FILE` can't
+            be read; or the environment names a proxy that is none.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class HttpClient:
         self._headers = {"accept": "application/json", **headers}
         self._transport = transport
         self._tls = tls_context(is_used=self._base.scheme == "https")
+        self._proxy = proxy_for(self._base, tls=self._tls)
         self._local = threading.local()
         self._clients: list[httpx.Client] = []
         # a dlt resource is not told when the last one of its source has ended
@@ -230,8 +232,8 @@ class HttpClient:
                 transport=self._transport,
                 follow_redirects=False,
                 verify=self._tls,
-                # proxies see https as an opaque tunnel, plain http (localhost) with the key in it
-                trust_env=self._base.scheme == "https",
+                proxy=None if self._transport else self._proxy,
+                trust_env=False,  # of it, certificates and proxies are read here
             )
             self._local.client = client
             self._clients.append(client)

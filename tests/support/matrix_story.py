@@ -30,6 +30,7 @@ from tests.fault_matrix import (
 from tests.support.databases import Database, Row
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
+from tests.support.processes import SHORT_WAITS
 
 __all__ = ["Story", "brief", "keep_texts", "sync", "tell", "tell_of_workspaces"]
 
@@ -274,7 +275,7 @@ def telling(
     made = World(3, workspaces=len(names), days=20, dialect=dialect, **world)
     with Sandbox(made) as sandbox:
         harness = Harness(sandbox, database, folder)
-        harness.extra["TEST_TIME_FACTOR"] = TIME_FACTOR
+        harness.extra[SHORT_WAITS] = TIME_FACTOR
         story = Story(dict(zip(names, made.workspaces, strict=True)))
         teller = Teller(harness, Oracle(made), story)
         teller.oracle.look()

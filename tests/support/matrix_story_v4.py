@@ -32,6 +32,7 @@ from tests.support.databases import Database, Row
 from tests.support.harness import Harness
 from tests.support.matrix_story import MIN_ROWS, TIME_FACTOR, Story, keep_texts, sync
 from tests.support.odd_runs import OddWorld
+from tests.support.processes import SHORT_WAITS
 
 __all__ = ["tell_of_v4"]
 
@@ -259,7 +260,7 @@ def tell_of_v4(database: Database, folder: Path) -> Story:
             world.sizes[own[name].uid] = FEW_RUNS
     with Sandbox(world) as sandbox:
         harness = Harness(sandbox, database, folder)
-        harness.extra["TEST_TIME_FACTOR"] = TIME_FACTOR
+        harness.extra[SHORT_WAITS] = TIME_FACTOR
         teller = _Teller(sandbox, world, story)
         for code, name in enumerate(SHARED):
             teller.aim_at_runs(name, [row for row in SHARING if row.exit == code])

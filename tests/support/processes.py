@@ -56,11 +56,14 @@ PRELOAD = [
     "tests.support.time_lapse",
     "tests.support.preloaded",
 ]
-TIMEOUT_SECONDS = 120
 PLAIN = ["plain"]
 """Arguments of a process that runs a pipeline of its own instead of the command."""
+TIMEOUT_SECONDS = 900
+"""For what hangs; a busy machine is no failure."""
 TIME_FACTOR = "TEST_TIME_FACTOR"
 """In the environment of a process: how many times faster time passes for its connector."""
+SHORT_WAITS = "TEST_SHORT_WAITS"
+"""In the environment of a process: how many times shorter its connector waits; see `time_lapse`."""
 LOG_LEVEL = "TEST_LOG_LEVEL"
 """In the environment of a process: the level of all of Python's loggers, httpx's included."""
 USUAL_UMASK = 0o022
@@ -130,10 +133,10 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, name: s
         logging.basicConfig(level=level)
     code = 70
     try:
-        if factor := environment.get(TIME_FACTOR):
+        if factor := environment.get(TIME_FACTOR) or environment.get(SHORT_WAITS):
             from tests.support import time_lapse  # noqa: PLC0415 - imports all of the connector
 
-            time_lapse.install(float(factor))
+            time_lapse.install(float(factor), has_short_waits=SHORT_WAITS in environment)
         mishaps.install(environment)
         code = _run_plainly(folder) if arguments == PLAIN else cli.main(arguments)
     except SystemExit as error:

@@ -1,0 +1,122 @@
+"""The proxy that the environment names for the one host that is called, as curl reads it."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import os
+import re
+import ssl
+import urllib.request
+from urllib.parse import unquote
+
+import httpx
+
+from captaindata_source.errors import ConfigError
+
+__all__ = ["check_proxy", "proxy_for"]
+
+VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+"""The first that is not empty counts."""
+SYSTEM = "The system's proxy"
+HTTPS_PORT = 443
+MAX_PORT = 65535
+SOCKS = ("socks5", "socks5h")
+SCHEMES = ("http", "https", *SOCKS)
+
+
+def check_proxy(base_url: str) -> None:
+    """Looks at the proxy for a host before anything is sent.
+
+    Raises:
+        ConfigError: As `proxy_for`.
+    """
+    proxy_for(httpx.URL(base_url), tls=None)
+
+
+def proxy_for(base: httpx.URL, *, tls: ssl.SSLContext | None) -> httpx.Proxy | None:
+    """The proxy between us and a host; None for plain http, which is local and has the key in it.
+
+    Args:
+        base: Root of the API.
+        tls: Whom to trust where the proxy itself is spoken to over TLS.
+
+    Raises:
+        ConfigError: What the environment names is no proxy; the message does not show it, for it
+            may hold a password.
+    """
+    if base.scheme != "https":
+        return None
+    name, value = _named()
+    if not value or _is_exempt(base.host, base.port or HTTPS_PORT):
+        return None
+    if name == SYSTEM and urllib.request.proxy_bypass(base.host):
+        return None
+    scheme, mark, rest = value.partition("://")
+    if not mark:
+        scheme, rest = "http", value
+    scheme = scheme.lower()
+    if scheme not in SCHEMES:
+        raise ConfigError(
+            f"{name}: a proxy's address begins with http://, https:// or socks5://, this one does "
+            "not: correct the variable"
+        )
+    if scheme in SOCKS and importlib.util.find_spec("socksio") is None:
+        raise ConfigError(
+            f"{name} names a SOCKS proxy, which takes one more package: pip install socksio, or "
+            "name an http:// proxy"
+        )
+    place = re.split("[/?#]", rest.rpartition("@")[2])[0]
+    login, at, _ = rest.rpartition("@")
+    user, _, password = login.partition(":")
+    try:
+        url = httpx.URL(f"{scheme}://{place}")
+        if not url.host or re.search(r"\s", place) or (url.port or 0) > MAX_PORT:
+            raise ConfigError(_no_address(name))
+        return httpx.Proxy(
+            url,
+            auth=(unquote(user), unquote(password)) if at else None,
+            ssl_context=tls if scheme == "https" else None,
+        )
+    except (httpx.InvalidURL, ValueError):
+        raise ConfigError(_no_address(name)) from None
+
+
+def _no_address(name: str) -> str:
+    return f"{name} is not a proxy's address, such as http://proxy.example:3128: correct it"
+
+
+def _named() -> tuple[str, str]:
+    """The proxy for https, and where it is from."""
+    for name in VARIABLES:
+        if value := os.environ.get(name, "").strip():
+            return name, value
+    found = urllib.request.getproxies()
+    return SYSTEM, (found.get("https") or found.get("all") or "").strip()
+
+
+def _is_exempt(host: str, port: int) -> bool:
+    """Whether `NO_PROXY` names a host: by name, domain, address or network, perhaps with a port."""
+    listed = os.environ.get("no_proxy", "").strip() or os.environ.get("NO_PROXY", "")
+    host = host.lower().rstrip(".")
+    return any(_names(entry, host, port) for entry in re.split(r"[\s,]+", listed.lower()) if entry)
+
+
+def _names(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    found = re.fullmatch(r"(\[[^\]]*\]|[^:]*):(\d+)", entry)
+    if found:
+        entry = found[1]
+        if int(found[2]) != port:
+            return False
+    entry = entry.replace("[", "").replace("]", "")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        domain = entry.removeprefix("*").strip(".")
+        return bool(domain) and (host == domain or host.endswith(f".{domain}"))
+    try:
+        return address in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return False
