@@ -325,13 +325,22 @@ def as_destination_error(error: BaseException) -> DestinationError | None:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turns an error that the table knows into a `DestinationError`; others pass as they are."""
+def explained(otherwise: str = "") -> Iterator[None]:
+    """Turns an error that the table knows into a `DestinationError`.
+
+    Args:
+        otherwise: What failed and what helps, for those that it does not know; empty: they pass as
+            they are.
+    """
     try:
         yield
+    except CaptainDataError:
+        raise
     except Exception as error:
         if (known := as_destination_error(error)) is not None:
             raise known from error
+        if otherwise:
+            raise DestinationError(f"{otherwise} ({message_of(error)})") from error
         raise
 
 
