@@ -74,22 +74,66 @@ CASES = (
         "schemas), and load with the one role that made the tables",
     ),
     _Case(
-        rf"postgres (28...|3D000)|{LIBPQ}(no password supplied|pg_hba\.conf|authentication"
-        r"|FATAL:.* (role|database) .* does not exist)",
+        rf"{LIBPQ}unsupported startup parameter",
+        "A connection pooler stands before Postgres and refuses what a session needs",
+        f"let {PG_CREDENTIALS} name the server itself, or a pool that keeps sessions and accepts "
+        "the parameter (pgbouncer: ignore_startup_parameters)",
+    ),
+    _Case(
+        rf"{LIBPQ}(unrecognized configuration parameter|invalid value for parameter"
+        r"|parameter \S+ cannot be)",
+        "Postgres refuses an option of the connection",
+        f"correct options in {PG_CREDENTIALS}",
+    ),
+    _Case(
+        rf"{LIBPQ}(SSL (connection )?(is |was )?required|requires? (SSL|TLS)|certificate"
+        r"|server does not support SSL|failed: SSL error|private key file)",
+        "Postgres and the address don't agree on TLS",
+        f"set sslmode in {PG_CREDENTIALS} to what the server has (?sslmode=require; disable where "
+        "it has no TLS), sslrootcert to the file of the authority that signed its certificate",
+    ),
+    _Case(
+        rf"{LIBPQ}(expected authentication request|invalid response to|frontend protocol"
+        r"|unexpected (message|response) from server)",
+        "What answers at the address is no Postgres server that can be used",
+        f"check host and port in {PG_CREDENTIALS}",
+    ),
+    _Case(
+        rf"{LIBPQ}pg_hba\.conf",
+        "Postgres lets nobody in from here",
+        "let an administrator add this host, user and database to its pg_hba.conf; where it says "
+        f"no encryption, set sslmode=require in {PG_CREDENTIALS}",
+    ),
+    _Case(
+        rf"{LIBPQ}FATAL:.*permission denied for database",
+        "The Postgres role lacks a right",
+        "let an administrator run grant connect on the database to it",
+    ),
+    _Case(
+        rf"postgres (28...|3D000)|{LIBPQ}(no password supplied|authentication"
+        r"|no such (user|database)|FATAL:.* (role|database|[Tt]enant|user) .*"
+        r"(does not exist|not found|not permitted))",
         "Postgres refuses the login",
         f"check user, password and database in {PG_CREDENTIALS}",
     ),
     _Case(
-        rf"postgres 53300|{LIBPQ}(too many (clients|connections)|connection slots)",
+        rf"postgres 53300|{LIBPQ}(too many (clients|connections)|connection slots"
+        r"|no more connections|query_wait_timeout)",
         "Postgres has no connection free",
         f"end some sessions or raise max_connections; {GO_ON}",
         is_passing=True,
     ),
     _Case(
         rf"{LIBPQ}(invalid (port|connection option|dsn|integer value|percent-encoded|URI)"
-        r"|missing [\"…]|sslmode|server does not support SSL)",
+        r"|missing [\"…]|sslmode|unexpected spaces)",
         "The address of Postgres can't be used",
         f"check host, port and options in {PG_CREDENTIALS}",
+    ),
+    _Case(
+        rf"{LIBPQ}connection to server .*failed: (FATAL|ERROR):"
+        r"(?!.*(starting up|shutting down|recovery|not yet accepting))",
+        "Postgres refuses the connection",
+        f"do as it says, or check {PG_CREDENTIALS}",
     ),
     _Case(
         rf"{LIBPQ}(connection to server .*failed|could not translate host name"
@@ -321,13 +365,22 @@ def _is_dlts(path: str) -> bool:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turns an error that the table knows into a `DestinationError`; others pass as they are."""
+def explained(otherwise: str = "") -> Iterator[None]:
+    """Turns an error that the table knows into a `DestinationError`.
+
+    Args:
+        otherwise: What failed and what helps, for those that it does not know; empty: they pass as
+            they are.
+    """
     try:
         yield
+    except CaptainDataError:
+        raise
     except Exception as error:
         if (known := as_destination_error(error)) is not None:
             raise known from error
+        if otherwise:
+            raise DestinationError(f"{otherwise} ({message_of(error)})") from error
         raise
 
 

@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
+from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.api import Coverage
@@ -49,6 +51,12 @@ logger = logging.getLogger(__name__)
 LOADED = 0
 """Status in `_dlt_loads` of a load that was committed."""
 DLT_PREFIX = "_dlt_"
+IS_COMMITTED = (
+    f"exists (select 1 from {{{LOADS}}} as l "
+    f"where l.load_id = t._dlt_load_id and l.status = {LOADED})"
+)
+OLDEST_FIRST = "order by t._dlt_load_id, t.loaded_at"
+"""Of a row's versions, which files keep, the last one counts."""
 MAX_NAMED = 1_000
 """Rows that the destination is asked for by name; more are sorted out here."""
 
@@ -220,9 +228,14 @@ class Warehouse:
             # not from the schema: dlt reads that anew, in place, whenever any thread asks for it
             there = [name for name in self._columns_of(table) if name != DELETE_MARK]
             names = [name for name in there if name[: len(DLT_PREFIX)] != DLT_PREFIX]
-            found = self._query(table, [f"t.{n}" for n in names], condition, named or ())
+            found = self._query(
+                table, [f"t.{n}" for n in names], condition, named or (), OLDEST_FIRST
+            )
+            newest: dict[tuple[Any, ...], Row] = {}
             for values in _typed(found, [table.columns.get(name) for name in names]):
                 row = dict(zip(names, values, strict=True))
+                newest[tuple(row[name] for name in table.key)] = row
+            for row in newest.values():
                 if uids is not None and row["uid"] not in wanted:
                     continue
                 yield {name: _plain(value) for name, value in row.items() if value is not None}
@@ -247,13 +260,9 @@ class Warehouse:
         """The columns of all rows, the oldest first, after whether their load was committed."""
         if table.name in fresh:
             return iter(())
-        is_valid = (
-            f"exists (select 1 from {{{LOADS}}} as l "
-            f"where l.load_id = t._dlt_load_id and l.status = {LOADED})"
-        )
         there = self._columns_of(table)
-        selected = [is_valid, *(f"t.{name}" if name in there else "null" for name in columns)]
-        rows = self._query(table, selected, "1 = 1", (), "order by t.loaded_at")
+        selected = [IS_COMMITTED, *(f"t.{name}" if name in there else "null" for name in columns)]
+        rows = self._query(table, selected, "1 = 1", (), OLDEST_FIRST)
         return _typed(rows, [None, *map(table.columns.get, columns)])
 
     def _columns_of(self, table: Table) -> Collection[str]:
@@ -281,6 +290,8 @@ class Warehouse:
         if client is None:
             return []
         name = client.make_qualified_table_name
+        if isinstance(client, WithTableScanners):  # what was there before a broken load still is
+            condition = f"{condition} and {IS_COMMITTED}"
         sql = (
             f"select {', '.join(selected)} from {name(table.name)} as t "
             f"where t.workspace_uid = %s and {condition} {ending}"
@@ -307,6 +318,9 @@ class Warehouse:
             )
             yield
             return
+        if isinstance(client, WithTableScanners):
+            for schema in client.schemas.values():
+                _show_all(schema)
         with client as self._client:
             yield
         self._client = None
@@ -332,6 +346,13 @@ def _typed(
             if row[place] is not None:
                 row[place] = bool(row[place])
         yield tuple(row)
+
+
+def _show_all(schema: Schema) -> None:
+    """dlt reads those tables from files that it knows to hold rows, and forgets it of a table as
+    soon as a sync brings it none."""
+    for table in schema.data_tables():
+        table["x-normalizer"] = {**(table.get("x-normalizer") or {}), "seen-data": True}
 
 
 def _plain(value: object) -> object:

@@ -23,7 +23,10 @@ import pytest
 from captaindata_source import loading
 from captaindata_source.database import opening
 from captaindata_source.errors import DestinationError, causes
+from captaindata_source.http import Secret
+from captaindata_source.pipeline import SyncOptions, make_pipeline
 from captaindata_source.remedies import explained, is_passing, message_of, spares_package, words_of
+from captaindata_source.settings import Settings
 from tests.support import mishaps
 from tests.support.databases import Postgres
 from tests.support.harness import Harness, Synced
@@ -167,21 +170,36 @@ def test_what_is_hidden_is_a_cause_for_whoever_asks() -> None:
 def test_an_error_is_never_its_own_cause(error: Exception) -> None:
     with pytest.raises(Exception) as caught, explained():
         raise error
+    with (
+        pytest.raises(DestinationError, match=r"^can't be opened \("),
+        explained("can't be opened"),
+    ):
+        raise ValueError("nothing known")
     assert caught.value.__cause__ is (error if isinstance(caught.value, DestinationError) else None)
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("option", "value", "said"),
     [
-        ("global_config", "nonsense_option"),
-        ("local_config", "nonsense_option"),
+        ("global_config", '{"nonsense_option": "1"}', "nonsense_option"),
+        ("local_config", '{"nonsense_option": "1"}', "nonsense_option"),
+        ("pragmas", '["nonsense_pragma"]', "nonsense_pragma"),
+        ("global_config", '{"memory_limit": "lots"}', "Memory must have a number"),
     ],
 )
-@ON_DUCKDB
-def test_a_setting_that_the_database_does_not_know(harness: Harness, name: str, said: str) -> None:
-    option = f"DESTINATION__DUCKDB__CREDENTIALS__{name.upper()}"
-    harness.extra[option] = '{"nonsense_option": "1"}'
-    assert_failed(harness.sync(expect=1), said)
+def test_an_option_that_duckdb_does_not_know(
+    option: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = "DESTINATION__DUCKDB__CREDENTIALS"
+    monkeypatch.setenv(credentials, str(tmp_path / "w.duckdb"))
+    monkeypatch.setenv(f"{credentials}__{option.upper()}", value)
+    settings = Settings(name="acme", api_key=Secret("x"), project_uid="w")
+    pipeline = make_pipeline(settings, SyncOptions(), folder=tmp_path)
+    with pytest.raises(DestinationError) as caught, opening.connected(pipeline):
+        pass
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("duckdb can't be opened: check destination.duckdb")
+    assert not is_passing(caught.value)
 
 
 @pytest.mark.parametrize(

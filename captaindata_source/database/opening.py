@@ -51,10 +51,11 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
         DestinationError: It can't be opened.
     """
     client = pipeline.sql_client()
-    if pipeline.destination.destination_type == DUCKDB:
-        _open_file(client, patience=patience)
-    else:
-        with explained():
+    name = pipeline.destination.destination_name
+    with explained(f"{name} can't be opened: check destination.{name}.credentials"):
+        if pipeline.destination.destination_type == DUCKDB:
+            _open_file(client, patience=patience)
+        else:
             client.open_connection()
     try:
         yield client
