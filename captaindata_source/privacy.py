@@ -37,7 +37,7 @@ SAMPLED_RESULTS = 500
 """Whose keys are looked at while a rule has matched none, for the name that was meant."""
 
 _STRINGS = re.compile(STRING, re.DOTALL)
-_KEYS = re.compile(rb'"([^"\\\\]{1,80})"[ \t\r\n]*:').findall
+_KEYS = re.compile(rb'"((?:[^"\\]|\\.){1,80})"[ \t\r\n]*:').findall
 _COMMA = re.compile(rb"%b,%b" % (SPACE, SPACE))
 _SHORT_ESCAPES = {
     '"': rb"\\\"",
@@ -110,7 +110,7 @@ class Redactor:
         there were no results."""
         if not self._has_results:
             return {}
-        seen = {key.decode("utf-8", "replace") for key in self._seen}
+        seen = {plain(key).decode("utf-8", "replace") for key in self._seen}
         return {
             name: _nearest(name, seen)
             for name in sorted(each.decode("utf-8", "replace") for each in self._unmatched)
