@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 
 from captaindata_source.errors import ContractError
@@ -110,7 +111,10 @@ class Redactor:
         there were no results."""
         if not self._has_results:
             return {}
-        seen = {plain(key).decode("utf-8", "replace") for key in self._seen}
+        seen = set()
+        for key in self._seen:
+            with suppress(NotJsonError):  # it began within a string
+                seen.add(plain(key).decode("utf-8", "replace"))
         return {
             name: _nearest(name, seen)
             for name in sorted(each.decode("utf-8", "replace") for each in self._unmatched)
