@@ -40,7 +40,7 @@ _WORDS = r"li_?at|li_a|li_rm|liap|(?:user|web|linkedin)?sessions?|o?auth|bearer|
 """Of a key in lower case; too short to be searched for within a word."""
 _CARRIERS = (
     r"values?|str|strings?|text|raw|headers?|data|json|jar|hash|base64|b64|encrypted|plain|old|new"
-    r"|current|[0-9]+"
+    r"|current|[0-9]"
 )
 _IS_SECRET = re.compile(
     rf"(?:(?<!page)(?<!page_)(?<!cursor_)(?<!continuation_)(?:{_ENDINGS})|(?:^|_)(?:{_WORDS}))"
@@ -53,7 +53,7 @@ _SEPARATORS = re.compile(f"[{_SEPARATING}]+")
 _GAP = "[^a-z0-9]{0,8}"
 CANDIDATE = (
     rf"(?:{_ENDINGS}|{_WORDS})".replace("_?", _GAP).replace("li_", f"li{_GAP}")
-    + rf"(?:{_GAP}(?:{_CARRIERS})){{0,4}}[^a-z0-9]{{0,8}}[\"'=:]"
+    + rf"(?:{_GAP}(?:{_CARRIERS})){{0,8}}[^a-z0-9]{{0,8}}[\"'=:]"
     + r"|bearer|basic |aqed|eyj|http_?only|same_?site|://[^/ ]*@|\\u00[2-7]"
 )
 """Finds, whatever the case, every text that holds what is secret, and some that do not; for the
@@ -176,7 +176,7 @@ def _edited(text: bytes, edits: list[_Edit]) -> bytes:
 class _Open:
     """An object or array whose end was not seen yet."""
 
-    __slots__ = ("is_cookie", "is_object", "is_pair", "key", "key_start", "value")
+    __slots__ = ("is_cookie", "is_object", "is_pair", "key", "key_start", "values")
 
     def __init__(self, *, is_object: bool) -> None:
         self.is_object = is_object
@@ -184,7 +184,7 @@ class _Open:
         self.key_start = 0
         self.is_pair = False
         self.is_cookie = False
-        self.value: tuple[int, int] | None = None
+        self.values: list[tuple[int, int]] = []
 
 
 class _Edits:
@@ -269,16 +269,20 @@ class _Edits:
         if top.key is None:
             raise NotJsonError
         if top.key in _VALUE_KEYS:
-            top.value = (top.key_start, place)
+            top.values.append((top.key_start, place))
         top.key = None
 
     def _close(self, top: _Open) -> None:
         """Drops the value of a pair such as `{"name": "li_at", "value": …}`."""
-        if top.value is None or not (top.is_pair or top.is_cookie):
+        if not (top.is_pair or top.is_cookie):
             return
-        start, end = top.value
-        rest = [edit for edit in self._edits if not start <= edit[0] < end]
-        self._edits = sorted([*rest, (start, end, None)], key=lambda edit: edit[0])
+        for start, end in top.values:
+            later = []
+            while self._edits and self._edits[-1][0] >= start:
+                edit = self._edits.pop()
+                if edit[0] >= end:
+                    later.append(edit)
+            self._edits += [(start, end, None), *reversed(later)]
 
 
 def _strip_text(text: str, depth: int) -> str:
@@ -297,8 +301,8 @@ def _strip_text(text: str, depth: int) -> str:
 # -- texts -----------------------------------------------------------------------------------------
 
 _QUOTED = re.compile(
-    r"""(?P<before>\\*["'](?P<name>[\w.\- ]{1,80}?)\\*["']\s*[:=]\s*)"""
-    r"""(?P<value>\\*"(?:[^"\\]|\\+[^"\\])*(?:\\*")?|'[^']*'?|[^\s,}\]"']+)"""
+    r"""(?P<before>\\{0,64}["'](?P<name>[\w.\- ]{1,80}?)\\{0,64}["']\s{0,9}[:=]\s{0,9})"""
+    r"""(?P<value>\\{0,64}"(?:[^"\\]|\\+[^"\\])*(?:\\{0,64}")?|'[^']*'?|[^\s,}\]"']+)"""
 )
 """A member of JSON that was cut off, or of another notation."""
 _ASSIGNED = re.compile(
@@ -307,7 +311,7 @@ _ASSIGNED = re.compile(
 )
 """`li_at=AQED…`, in a cookie, an address or a command."""
 _LINE = re.compile(
-    r"""(?P<before>(?:^|["',;{(\n])\s*(?:-\s+)?(?P<name>[A-Za-z][\w\-]{0,80})\s?:\s*)"""
+    r"""(?P<before>(?:^|["',;{(\n])\s{0,40}(?:-\s{1,9})?(?P<name>[A-Za-z][\w\-]{0,80})\s?:\s*)"""
     r"""(?P<value>(?:(?:bearer|basic|token|digest|negotiate)\s+)?[^\s"',;]+)""",
     re.IGNORECASE,
 )
@@ -320,7 +324,7 @@ _SCHEME = re.compile(
 )
 _USER_INFO = re.compile(r"""(?P<before>://[^/\s:@"']*:)(?P<value>[^/\s@"']+)(?=@)""")
 _BY_FORM = re.compile(
-    r"""(?P<before>\b)(?P<value>AQED[\w\-]{30,}|eyJ[\w\-]{5,}\.eyJ[\w\-]{5,}\.[\w\-]*)"""
+    r"""(?P<before>\b)(?P<value>AQED[\w\-]{30,}|eyJ[\w\-]{5,4000}\.eyJ[\w\-]{5,}\.[\w\-]*)"""
 )
 """LinkedIn's session, and a JSON web token, whatever they are called."""
 _IS_NO_WORD = re.compile(r"\S*(?:\d|[_.~+/=\-:@!#$%^&*]\S)|\S{20}").match

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 
 from captaindata_source.errors import ContractError
@@ -37,7 +38,7 @@ SAMPLED_RESULTS = 500
 """Whose keys are looked at while a rule has matched none, for the name that was meant."""
 
 _STRINGS = re.compile(STRING, re.DOTALL)
-_KEYS = re.compile(rb'"([^"\\\\]{1,80})"[ \t\r\n]*:').findall
+_KEYS = re.compile(rb'"((?:[^"\\]|\\.){1,80})"[ \t\r\n]*:').findall
 _COMMA = re.compile(rb"%b,%b" % (SPACE, SPACE))
 _SHORT_ESCAPES = {
     '"': rb"\\\"",
@@ -110,7 +111,10 @@ class Redactor:
         there were no results."""
         if not self._has_results:
             return {}
-        seen = {key.decode("utf-8", "replace") for key in self._seen}
+        seen = set()
+        for key in self._seen:
+            with suppress(NotJsonError):  # it began within a string
+                seen.add(plain(key).decode("utf-8", "replace"))
         return {
             name: _nearest(name, seen)
             for name in sorted(each.decode("utf-8", "replace") for each in self._unmatched)

@@ -139,6 +139,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
         exclude_fields=["phone"],
         hash_fields=["email"],
         hash_salt=OTHER_KEY,
+        keep_secrets=True,
         package_max_results=10,
         package_max_minutes=0.5,
     )
@@ -158,6 +159,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
             "exclude_fields": ["phone"],
             "hash_fields": ["email"],
             "hash_salt": OTHER_KEY,
+            "keep_secrets": True,
             "full_refresh": True,
         }
     ]
@@ -263,7 +265,7 @@ BOTH_FORMS = (
 )
 KNOWN = (
     "known are api_key, api_version, base_url, details_max_age_days, exclude_fields, hash_fields, "
-    "hash_salt, lookback_days, max_parallel_requests, name, project_uid, "
+    "hash_salt, keep_secrets, lookback_days, max_parallel_requests, name, project_uid, "
     "requests_per_minute, result_statuses"
 )
 
@@ -532,6 +534,10 @@ def test_no_tables(project: Project) -> None:
             )
             for wrong in ("", 7, [KEY])
         ],
+        (
+            table("two", keep_secrets="yes"),
+            "Workspace 'two': keep_secrets must be true or false",
+        ),
         (table("two", base_url=5), "base_url 5 is not a URL"),
         (table("two", base_url="https://x/?a=1"), "base_url takes scheme, host and path only"),
         (

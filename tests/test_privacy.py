@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from captaindata_source.errors import ContractError
 from captaindata_source.http import Secret
-from captaindata_source.privacy import redactor
+from captaindata_source.privacy import SAMPLED_RESULTS, redactor
+from captaindata_source.report import WorkspaceReport, as_text
 
 NAMES = ["email", "a", "a/b", 'q"', "back\\n", "tab\t", "ü", "😀", ",", ", a", ":a", " ", "}"]
 SALT = "pepper"
@@ -244,6 +245,41 @@ def test_what_is_no_json_is_never_let_through(text: str) -> None:
     with pytest.raises(ContractError) as caught:
         redact([text.encode()])
     assert str(caught.value) == ("A result is no JSON, and so can't be redacted [GET results]")
+
+
+def test_rules_that_matched_no_key_are_known_with_what_was_meant() -> None:
+    redact = redactor(exclude=["emial", "Phone", "ssn"], hashed=["name", "full-name"])
+    assert redact is not None
+    assert redact.unmatched() == {}, "there were no results"
+    redact([b'{"email": "x", "phone": [], "b": {"fullName": "y", "na\\u006de": 1}}'])
+    assert redact.unmatched() == {
+        "Phone": "phone",
+        "emial": "email",
+        "full-name": "fullName",
+        "ssn": None,
+    }
+    redact([b'{"\\u0065mial": 1, "Phone": null, "a": {"ssn": 1}, "full-name": null}'])
+    assert redact.unmatched() == {}
+
+
+def test_keys_are_looked_at_in_the_first_results_alone() -> None:
+    redact = redactor(exclude=["emial"], hashed=[])
+    assert redact is not None
+    redact([b'{"a":1}'] * SAMPLED_RESULTS)
+    redact([b'{"email":1}'])
+    assert redact.unmatched() == {"emial": None}
+
+
+def test_the_summary_names_rules_that_matched_no_key() -> None:
+    fields = {"emial": "email", "ssn": None}
+    report = WorkspaceReport(name="acme", workspace_uid="w", unmatched_fields=fields)
+    assert as_text([report], tables=[]).splitlines()[-2:] == [
+        "acme: exclude_fields or hash_fields names 'emial', but no result that was fetched has such"
+        " a key; 'email' is the most similar one",
+        "acme: exclude_fields or hash_fields names 'ssn', but no result that was fetched has such a"
+        " key",
+    ]
+    assert report.as_dict()["unmatched_fields"] == fields
 
 
 def test_bytes_that_are_no_text_are_hashed_as_well() -> None:

@@ -112,6 +112,19 @@ def test_without_the_options_all_of_it_arrives(harness: Harness) -> None:
     assert any("job_results" in table for table in leaks.in_tables(harness.database, PHONE))
 
 
+@pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+def test_typos_and_a_missing_salt_are_told(harness: Harness) -> None:
+    harness.extra |= {f"{PREFIX}EXCLUDE_FIELDS": '["fullname", "number"]'}
+    del harness.extra[f"{PREFIX}HASH_SALT"]
+    synced = harness.sync()
+    (summary,) = synced.summary["workspaces"]
+    assert summary["unmatched_fields"] == {"fullname": "full_name"}
+    assert synced.stderr.count("hash_fields without hash_salt") == 1
+    assert len(synced.stderr.splitlines()) == 1
+    (summary,) = harness.sync().summary["workspaces"]
+    assert summary["unmatched_fields"] == {}, "nothing was fetched"
+
+
 def test_texts_are_found_in_whatever_form(tmp_path: Path) -> None:
     text = MAIL.encode()
     (tmp_path / "plain").write_bytes(b"x" + text)
