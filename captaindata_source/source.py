@@ -17,6 +17,7 @@ from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
 from captaindata_source.api import DEFAULT_VERSION, VERSIONS, Api
 from captaindata_source.appending import LoadedJobs
+from captaindata_source.dataset_reads import read_arrow_tables
 from captaindata_source.errors import ConfigError
 from captaindata_source.guard import Guard
 from captaindata_source.http import (
@@ -61,6 +62,8 @@ __all__ = [
 SOURCE_NAME = "captaindata"
 FILES_FOLDER = "result_files"
 USER_STEPS = (MapItem, YieldMapItem, FilterItem)
+
+read_arrow_tables()
 
 
 class Extraction:

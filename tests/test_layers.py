@@ -21,6 +21,7 @@ LAYERS = [
         "times",
         "output",
         "tabular",
+        "dataset_reads",
     },
     {"remedies"},
     {"http"},
