@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from dlt.destinations.impl.duckdb.sql_client import DuckDBDBApiCursorImpl
 
 __all__ = ["read_arrow_tables"]
@@ -17,24 +18,23 @@ FOR_DLT = "Arrow output on a DB-API result"
 
 
 def read_arrow_tables() -> None:
-    """Lets dlt read whole Arrow tables from DuckDB, in all pipelines of this process.
+    """Lets dlt read Arrow tables from DuckDB, in all pipelines of this process.
 
-    Does nothing where dlt and DuckDB fit together by themselves, nor when called again.
+    Does nothing where dlt and DuckDB fit together by themselves.
     """
-    if hasattr(duckdb.DuckDBPyConnection, REMOVED) or REMOVED in vars(DuckDBDBApiCursorImpl):
-        return
+    if not hasattr(duckdb.DuckDBPyConnection, REMOVED):
+        DuckDBDBApiCursorImpl.iter_arrow = _iter_arrow  # type: ignore[method-assign, assignment]
 
-    def fetch_arrow_table(cursor: Any) -> Any:
-        return cursor.native_cursor.to_arrow_table()
 
-    in_parts = DuckDBDBApiCursorImpl.iter_arrow
-
-    def iter_arrow(cursor: Any, chunk_size: int) -> Iterator[Any]:
+def _iter_arrow(cursor: DuckDBDBApiCursorImpl, chunk_size: int) -> Iterator[pa.Table]:
+    connection: Any = cursor.native_cursor
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=FOR_DLT, category=UserWarning)
         if chunk_size:
-            yield from in_parts(cursor, chunk_size)
+            found = connection.to_arrow_reader(chunk_size)
         else:
-            yield fetch_arrow_table(cursor)
-
-    setattr(DuckDBDBApiCursorImpl, REMOVED, fetch_arrow_table)
-    DuckDBDBApiCursorImpl.iter_arrow = iter_arrow  # type: ignore[method-assign, assignment]
-    warnings.filterwarnings("ignore", message=FOR_DLT, category=UserWarning)
+            found = connection.to_arrow_table()
+    if chunk_size:
+        yield from (pa.Table.from_batches([batch]) for batch in found)
+    else:
+        yield found
