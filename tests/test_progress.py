@@ -182,3 +182,10 @@ def test_a_sync_tells_how_far_it_is_and_what_it_waits_for(make_harness: MakeHarn
     waiting = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d acme: waiting for the limit until \d\d:\d\d:\d\d, "
     assert re.search(waiting + r"0 of \d+ jobs, 0 results, \d+ calls$", done.stderr, re.MULTILINE)
     assert "Interrupted" in done.workspaces["acme"]["error"]
+
+
+def test_a_bar_that_was_interrupted_is_erased(terminal: Terminal) -> None:
+    os.write(terminal.slave, b"Jobs with results:   7%")
+    output.erase_below()
+    terminal.stream.write("the summary\n")
+    assert terminal.screen() == ["the summary"]
