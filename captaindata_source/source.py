@@ -18,6 +18,7 @@ from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
 from captaindata_source.api import DEFAULT_VERSION, VERSIONS, Api
 from captaindata_source.appending import LoadedJobs
+from captaindata_source.dataset_reads import read_arrow_tables
 from captaindata_source.dlt_internals import load_packages_as_a_whole
 from captaindata_source.errors import ConfigError
 from captaindata_source.guard import Guard
@@ -68,6 +69,8 @@ logger = logging.getLogger(__name__)
 SOURCE_NAME = "captaindata"
 FILES_FOLDER = "result_files"
 USER_STEPS = (MapItem, YieldMapItem, FilterItem)
+
+read_arrow_tables()
 
 
 class Extraction:

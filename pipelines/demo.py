@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from captaindata_source.output import safe_output
 from captaindata_source.sandbox import Generation, Sandbox, World
 
 WAREHOUSE = Path("warehouse.duckdb").resolve()
@@ -44,6 +45,7 @@ QUESTIONS = {
 }
 
 
+@safe_output()
 def main() -> int:
     """Runs the demo in the current folder."""
     world = World(seed=7)

@@ -76,6 +76,11 @@ def test_a_run_loads_everything_and_a_second_nothing(harness: Harness) -> None:
     assert requests(harness, "/results") == 0
     assert not info.loads_ids
     assert_equal(harness, oracle)
+    results = pipeline.dataset()["job_results"]
+    table = results.arrow()
+    assert table is not None
+    assert table.num_rows == len(harness.rows("job_results"))
+    assert sum(part.num_rows for part in results.iter_arrow(10)) == table.num_rows
 
 
 def test_one_source_object_can_run_twice(harness: Harness) -> None:

@@ -10,6 +10,7 @@ import captaindata_source
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
     {
+        "dataset_reads",
         "errors",
         "files",
         "issues",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,14 @@ def test_what_a_full_disk_swallows_is_said(harness: Harness) -> None:
     assert run(harness, "views", "list", stdout="closed").code == 0
     shown = run(harness, "results", "list", stdout="ascii").stdout
     assert "Zo? ?? ?" in shown
+    harness.extra[mishaps.MAX_FILE_BYTES] = "3000"
+    exported = run(harness, "results", "export", "--workspace", NAME)
+    assert exported.code == 1
+    assert re.fullmatch(
+        r"captaindata: exports/zoe/\S+\.csv can't be written: File too large\. "
+        r"Free some space there, or name another folder with --output\n",
+        exported.stderr,
+    )
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])

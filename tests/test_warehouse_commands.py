@@ -76,7 +76,16 @@ def test_a_sync_brings_views_and_results_can_be_listed_shown_and_exported(
     rows = results_of(harness, flow["uid"])
     assert rows
     shown = run(harness, "results", "preview", flow["uid"], "--limit", "2").stdout
-    assert next(iter(rows[0])) in shown, "keys come first"
+    title, headings, *_ = shown.splitlines()
+    assert title.startswith(f"acme: {flow['name']} (results_")
+    assert headings.split()[0] not in ("job_id", "result_id", "created_at", "started_at")
+    assert next(iter(rows[0])) in headings, "keys come first"
+    upright = run(harness, "results", "preview", flow["uid"], "--limit", "1", "--vertical").stdout
+    title, number, *fields = upright.splitlines()
+    assert number == "row 1"
+    names = [field.split()[0] for field in fields]
+    assert names[-4:] == ["created_at", "started_at", "job_id", "result_id"]
+    assert set(rows[0]) & set(names)
 
     for kind in ("csv", "parquet", "jsonl"):
         done = run(harness, "results", "export", "--workspace", "acme", "--format", kind)
@@ -132,6 +141,10 @@ def test_views_by_hand(make_harness: MakeHarness) -> None:
     assert created.count("created ") >= len(DEFAULT_VIEWS)
     listed = run(harness, "views", "list").stdout
     assert listed.count("current ") == len(DEFAULT_VIEWS)
+    headings, *lines = listed.splitlines()
+    assert headings.split() == ["view", "state", "what", "it", "tells"]
+    names = [line.split()[0] for line in lines]
+    assert names == sorted(names)
     dropped = run(harness, "views", "drop").stdout.splitlines()
     assert len(dropped) == created.count("created ")
     assert "missing" in run(harness, "views", "list").stdout
