@@ -27,6 +27,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from captaindata_source.database import DUCKDB, POSTGRES, schema_of
 from captaindata_source.destinations import CompressedJson, read_once
 from captaindata_source.errors import CaptainDataError, ConfigError
+from captaindata_source.folder_names import take_any_folder
 from captaindata_source.locks import folder_lock
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
@@ -132,6 +133,7 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
     place = _short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
     name = f"captaindata_{workspace}_{place}{suffix}"
     arguments: dict[str, Any] = {}
+    take_any_folder()
     try:
         kind = cast(AnyDestination, Destination.from_reference(options.destination))
         if hasattr(kind.spec, "staging_dataset_name_layout"):

@@ -10,8 +10,8 @@ import captaindata_source
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
     {"errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting", "times"},
-    {"remedies", "config_files", "options"},
-    {"option_names"},
+    {"arguments", "remedies", "config_files", "folder_names", "options"},
+    {"option_names", "starter"},
     {"http"},
     {"api"},
     {"records", "privacy", "settings", "queue", "report", "guard", "stages"},

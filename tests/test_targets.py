@@ -12,8 +12,9 @@ from captaindata_source.pipeline import SyncOptions
 from captaindata_source.targets import check_catalog, check_path, check_schema
 from tests.conftest import MakeHarness
 from tests.support import processes
-from tests.support.databases import Database
+from tests.support.databases import Database, DuckDb
 from tests.support.harness import Harness
+from tests.support.oracle import Oracle, assert_equal
 
 DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
 
@@ -221,6 +222,11 @@ def test_nothing_is_made_where_no_file_can_be(tmp_path: Path, variable: str, add
     assert left <= {"data", "run.out", "run.err", "run.usage"}
 
 
+def test_a_question_mark_in_the_path() -> None:
+    with pytest.raises(ConfigError, match="has a question mark in its path"):
+        check_catalog(Path("/a?b/w.duckdb"), schema="captaindata", what="The DuckDB file")
+
+
 @on_duckdb
 @pytest.mark.parametrize("name", ["temp.duckdb", "memory.duckdb", "main.v1.duckdb", "w"])
 def test_files_of_odd_names_that_work(harness_of_one: Harness, tmp_path: Path, name: str) -> None:
@@ -242,6 +248,36 @@ def test_copies_that_can_not_be(harness_of_one: Harness, copy: str) -> None:
     assert done.code == 2
     assert "publish_copy" in done.stderr
     assert not harness_of_one.sandbox.log.entries
+
+
+ODD_NAME = 'o\'n%e "two" [x]*? 架 %s %(a)s {b} $HOME ;--'
+
+
+def test_working_folders_of_any_name(harness_of_one: Harness, tmp_path: Path) -> None:
+    harness = harness_of_one
+    folder = tmp_path / ODD_NAME
+    folder.mkdir()
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.extra |= {
+        "SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS": "5",
+        "SOURCES__CAPTAINDATA__CREATE_VIEWS": "true",
+        "HOME": str(folder),
+    }
+    if isinstance(harness.database, DuckDb):
+        folder = tmp_path / ODD_NAME.replace("?", "")  # DuckDB itself can't
+        folder.mkdir()
+        harness.database.path = folder / "warehouse.duckdb"
+        harness.extra["DESTINATION__DUCKDB__CREDENTIALS"] = str(harness.database.path)
+        harness.extra["SOURCES__CAPTAINDATA__PUBLISH_COPY"] = str(folder / "copy.duckdb")
+    for _ in range(2):
+        done = command(
+            harness, "sync", dataset=harness.database.dataset, DLT_DATA_DIR=str(tmp_path / ODD_NAME)
+        )
+        assert done.code == 0, done.stdout + done.stderr
+    if isinstance(harness.database, DuckDb):  # for the tests' own connection
+        harness.database.path = (folder / "copy.duckdb").rename(tmp_path / "copy.duckdb")
+    assert_equal(harness, oracle)
 
 
 # -- the sandbox's data ----------------------------------------------------------------------------
