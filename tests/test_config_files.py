@@ -227,6 +227,36 @@ def test_a_section_within_that_nearly_matches(folder: Path, section: str, messag
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'exclude_field = ["phone"]',
+            "Option 'exclude_field' (config.toml) is read by nothing: did you mean "
+            "sources.captaindata.exclude_fields?",
+        ),
+        (
+            '[sources]\nhash_field = ["phone"]',
+            "Option 'sources.hash_field' (config.toml) is read by",
+        ),
+        (
+            '[[sources.workspace]]\nname = "x"',
+            "Option 'sources.workspace' (config.toml) is read by",
+        ),
+        ('[[sources.captaindata]]\nname = "x"', "sources.captaindata must be one section (config"),
+        ('[[source.captaindata.workspaces]]\nname = "x"', "Section 'source.captaindata' (config.t"),
+        (
+            '[[captaindata.workspaces]]\nname = "x"',
+            "Section 'captaindata' (config.toml) is read by",
+        ),
+    ],
+)
+def test_options_and_tables_outside_of_the_section(folder: Path, text: str, message: str) -> None:
+    (folder / "secrets.toml").write_text(GOOD, encoding="utf-8")
+    (folder / "config.toml").write_text(f"{text}\n", encoding="utf-8")
+    assert refusal().startswith(message)
+
+
+@pytest.mark.parametrize(
     ("variable", "meant"),
     [
         ("SOURCE__CAPTAINDATA__EXCLUDE_FIELDS", "SOURCES__CAPTAINDATA__EXCLUDE_FIELDS"),
