@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = options.run
     umask = os.umask(OWNER_ONLY)
     try:
+        _require_utf8(options)
         if options.command not in NEED_NO_CONFIG:
             config_files.require_readable()
         return run(options)
@@ -88,6 +89,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         os.umask(umask)
     return USAGE
+
+
+def _require_utf8(options: argparse.Namespace) -> None:
+    for name, value in vars(options).items():
+        texts = value if isinstance(value, list) else [value]
+        if not all(config_files.is_utf8(str(text)) for text in texts):
+            raise ConfigError(f"The argument {name} is not UTF-8: type it anew")
 
 
 def build_parser() -> argparse.ArgumentParser:

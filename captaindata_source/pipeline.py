@@ -15,6 +15,7 @@ from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
     InvalidNativeValue,
+    ValueNotSecretException,
 )
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
@@ -164,6 +165,11 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
             f"{', '.join(error.fields)} below destination.{options.destination} in "
             ".dlt/secrets.toml or the environment "
             f"(DESTINATION__{options.destination.upper()}__CREDENTIALS)"
+        ) from None
+    except ValueNotSecretException as error:
+        raise ConfigError(
+            f"{error.key} is not read from {error.provider_name}, for it is a secret: move it to "
+            "secrets.toml or the environment"
         ) from None
     except InvalidNativeValue:  # its words are the credentials
         raise ConfigError(

@@ -157,6 +157,34 @@ def test_variables_that_are_not_utf8(folder: Path, monkeypatch: pytest.MonkeyPat
     assert refusal() == "The environment variable DLT_DATA_DIR is not UTF-8: set it anew"
 
 
+def test_arguments_that_are_not_utf8(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff")
+    for arguments in (["sync", "--destination", odd], ["check", "--workspace", odd]):
+        said = refused(arguments, tmp_path)
+        assert said == (
+            f"captaindata: The argument {arguments[1][2:]} is not UTF-8: type it anew\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[runtime]\nlog_level = 7\n",
+            "captaindata: An option of dlt itself can't be used, in [ru",
+        ),
+        (
+            '[destination.duckdb]\ncredentials = "w.duckdb"\n',
+            "captaindata: destination.duckdb.credentials is not read from config.toml, for it is ",
+        ),
+        ('[destination.duckdb]\ncredentials = "md:x"\n', "captaindata: destination.duckdb.creden"),
+    ],
+)
+def test_options_of_dlt_that_can_not_be_used(folder: Path, text: str, message: str) -> None:
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    assert refused(["results", "list"], folder.parent).startswith(message)
+
+
 # -- what nothing would read -----------------------------------------------------------------------
 
 
