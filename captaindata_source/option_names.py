@@ -195,7 +195,9 @@ def _in_environment() -> Iterator[_Found]:
     prefix = f"{'__'.join(SECTIONS).upper()}__"
     for variable, value in os.environ.items():
         if variable.startswith(prefix) and variable == variable.upper():
-            name = variable.removeprefix(prefix).lower().split("__")[0]
+            rest = variable.removeprefix(prefix).lower()
+            first = rest.split("__", maxsplit=1)[0]
+            name = first if first in DLT_NAMES else rest
             yield _Found((*SECTIONS, name), variable, value)
         elif (option := _meant_by(variable)) is not None:
             raise ConfigError(

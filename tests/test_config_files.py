@@ -305,14 +305,22 @@ def test_a_variable_that_nearly_matches(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("hash_filds", " (did you mean 'hash_fields'?)"),
+        ("_api_key", " (did you mean 'api_key'?)"),
+        ("workspaces__0__api_key", ""),
+    ],
+)
 def test_an_unknown_option_in_the_environment(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, name: str, meant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "secrets.toml").write_text(GOOD, encoding="utf-8")
-    monkeypatch.setenv("SOURCES__CAPTAINDATA__HASH_FILDS", '["email"]')
+    variable = f"SOURCES__CAPTAINDATA__{name.upper()}"
+    monkeypatch.setenv(variable, '["email"]')
     assert refusal().startswith(
-        "Unknown option 'hash_filds' in sources.captaindata (SOURCES__CAPTAINDATA__HASH_FILDS) "
-        "(did you mean 'hash_fields'?); known are api_key, "
+        f"Unknown option {name!r} in sources.captaindata ({variable}){meant}; known are api_key, "
     )
 
 
