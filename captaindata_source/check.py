@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from captaindata_source.api import VERSIONS, sibling_url
 from captaindata_source.database import DUCKDB, POSTGRES, connected, require_writable
-from captaindata_source.errors import ApiError, AuthError, WrongDatasetError
+from captaindata_source.errors import ApiError, AuthError, ConfigError
 from captaindata_source.http import RetryPolicy
 from captaindata_source.pipeline import SyncOptions, make_pipeline, name_schema
 from captaindata_source.preflight import require_right_warehouse_at
@@ -118,7 +118,7 @@ def _check_destination(settings: Settings, options: SyncOptions, *, is_first: bo
                 require_right_warehouse_at(connection, pipeline, [settings])
         with pipeline.destination_client() as client:
             client.is_storage_initialized()
-    except WrongDatasetError as error:
+    except ConfigError as error:  # says itself what to do
         return Verdict(workspace=settings.name, what=what, is_ok=False, remedy=str(error))
     except Exception as error:  # noqa: BLE001 - each driver has errors of its own
         remedy = f"Check destination.{options.destination}.credentials: {message_of(error)}"

@@ -9,9 +9,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captaindata_source import __version__, cli_warehouse, config_files
+from captaindata_source.arguments import number, whole
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.files import OWNER_ONLY
 from captaindata_source.logs import quiet_dlt
@@ -42,6 +44,7 @@ DEFAULTS = {
 }
 COLLECTORS = ("auto", "log", "tqdm", "enlighten", "alive_progress")
 DEFAULT_PORT = 8765
+MAX_PORT = 65_535
 
 
 def run() -> None:
@@ -69,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = options.run
     umask = os.umask(OWNER_ONLY)
     try:
+        _require_utf8(options)
         if options.command not in NEED_NO_CONFIG:
             config_files.require_readable()
         return run(options)
@@ -86,6 +90,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         os.umask(umask)
     return USAGE
+
+
+def _require_utf8(options: argparse.Namespace) -> None:
+    for name, value in vars(options).items():
+        texts = value if isinstance(value, list) else [value]
+        if not all(config_files.is_utf8(str(text)) for text in texts):
+            raise ConfigError(f"The argument {name} is not UTF-8: type it anew")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -113,13 +124,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sync.add_argument(
         "--max-minutes",
-        type=_above_zero,
+        type=number(example=30),
         metavar="N",
         help="end after about N minutes; the next sync goes on with the jobs that are left",
     )
     sync.add_argument(
         "--max-requests",
-        type=_whole_above_zero,
+        type=whole(example=500),
         metavar="N",
         help="end after about N requests to the API; the next sync goes on with what is left",
     )
@@ -138,6 +149,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sync.set_defaults(run=_sync)
 
+    init = commands.add_parser(
+        "init",
+        help="write .dlt/secrets.toml and .dlt/config.toml, to be filled in",
+        description="Write .dlt/secrets.toml and .dlt/config.toml, to be filled in.",
+    )
+    init.set_defaults(run=_init)
+
     check = commands.add_parser(
         "check",
         help="try keys, endpoints and destination; load nothing",
@@ -155,37 +173,31 @@ def build_parser() -> argparse.ArgumentParser:
         description="Serve a fake Captain Data with seeded data on localhost.",
     )
     sandbox.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help=f"port to serve on (default {DEFAULT_PORT})"
+        "--port",
+        type=whole(at_least=0, at_most=MAX_PORT, example=DEFAULT_PORT),
+        default=DEFAULT_PORT,
+        help=f"port to serve on (default {DEFAULT_PORT})",
     )
     sandbox.add_argument(
         "--days-per-minute",
-        type=float,
+        type=number(example=10, may_be_zero=True),
         default=0.0,
         help="simulated days that pass in a minute (default 0: the clock stands)",
     )
-    sandbox.add_argument("--seed", type=int, default=0, help="seed of the data (default 0)")
+    sandbox.add_argument(
+        "--seed",
+        type=whole(at_least=None, example=7),
+        default=0,
+        help="seed of the data (default 0)",
+    )
     sandbox.add_argument(
         "--rate-limit",
-        type=int,
+        type=whole(example=60),
         metavar="N",
         help="answer 429 beyond N requests a minute and workspace (default: no limit)",
     )
     sandbox.set_defaults(run=_sandbox)
     return parser
-
-
-def _above_zero(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("must be above 0")
-    return number
-
-
-def _whole_above_zero(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be a whole number from 1")
-    return number
 
 
 def _add_destination(parser: argparse.ArgumentParser, *, with_workspace: bool = True) -> None:
@@ -288,6 +300,18 @@ def _set_defaults() -> None:
     for name, value in DEFAULTS.items():
         if dlt.config.get(name) is None:
             os.environ[name.replace(".", "__").upper()] = value
+
+
+def _init(_: argparse.Namespace) -> int:
+    from captaindata_source import starter
+
+    for path in starter.write_starter(Path.cwd()):
+        sys.stdout.write(f"wrote {path.relative_to(Path.cwd())}\n")
+    sys.stdout.write(
+        "Next: put your API key and project UID into .dlt/secrets.toml, keep it out of version "
+        "control, and run `captaindata check`, then `captaindata sync`\n"
+    )
+    return OK
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from captaindata_source.arguments import whole
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.output import is_delivered
 from captaindata_source.remedies import message_of
@@ -65,7 +66,10 @@ def add_results(commands: Parsers, add_destination: Any) -> None:
     preview = actions.add_parser("preview", help=text, description=f"{text.capitalize()}.")
     preview.add_argument("workflow", metavar="WORKFLOW", help="name or uid of a workflow or view")
     preview.add_argument(
-        "--limit", type=_positive, default=DEFAULT_ROWS, help=f"rows ({DEFAULT_ROWS})"
+        "--limit",
+        type=whole(example=DEFAULT_ROWS),
+        default=DEFAULT_ROWS,
+        help=f"rows ({DEFAULT_ROWS})",
     )
     preview.add_argument("--vertical", action="store_true", help="one field a line, each in full")
     preview.set_defaults(run=_preview)
@@ -90,13 +94,6 @@ def add_results(commands: Parsers, add_destination: Any) -> None:
     for parser in (listing, preview, export):
         add_destination(parser, with_workspace=False)
         parser.add_argument("--workspace", metavar="NAME", help="this workspace only")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
 
 
 def _how(options: argparse.Namespace) -> SyncOptions:

@@ -36,7 +36,7 @@ LOAD_OPTIONS = (
 NO_WORKSPACE = (
     "No workspace is configured. Set sources.captaindata.api_key and .project_uid, or one "
     "[[sources.captaindata.workspaces]] table each, in .dlt/secrets.toml "
-    "(.dlt/secrets.toml.example shows both) or in the environment"
+    "(`captaindata init` writes one that shows both) or in the environment"
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from captaindata_source.errors import ConfigError, root_error
 
-__all__ = ["read_toml", "require_readable"]
+__all__ = ["is_utf8", "read_toml", "require_readable"]
 
 UTF8_BOM = b"\xef\xbb\xbf"
 WIDE = re.compile(rb"\xff\xfe|\xfe\xff|\0\0\xfe\xff|.\0.\0|\0.\0.", re.DOTALL)
@@ -37,7 +37,10 @@ def require_readable() -> None:
     """
     _require_utf8()
     from dlt.common.configuration.container import Container  # noqa: PLC0415 - slow
-    from dlt.common.configuration.exceptions import ConfigProviderException  # noqa: PLC0415
+    from dlt.common.configuration.exceptions import (  # noqa: PLC0415
+        ConfigProviderException,
+        ConfigurationException,
+    )
     from dlt.common.configuration.providers.toml import SettingsTomlProvider  # noqa: PLC0415
     from dlt.common.configuration.specs.pluggable_run_context import (  # noqa: PLC0415
         PluggableRunContext,
@@ -52,6 +55,11 @@ def require_readable() -> None:
         if isinstance(root, ConfigError):
             raise ConfigError(str(root)) from None
         raise ConfigError(f"{error.provider_name} can't be read: see that it is TOML") from None
+    except (ConfigurationException, ValueError, TypeError) as error:
+        said = " ".join(str(error).split())
+        raise ConfigError(
+            f"An option of dlt itself can't be used, in [runtime] for example: {said}"
+        ) from None
 
 
 def _read_for_dlt(_: object, path: str) -> Any:
@@ -160,14 +168,15 @@ def _shown(path: Path) -> str:
 def _require_utf8() -> None:
     for name, value in os.environ.items():
         is_ours = name.upper().startswith(PREFIXES)
-        if is_ours and not (_is_utf8(name) and _is_utf8(value)):
+        if is_ours and not (is_utf8(name) and is_utf8(value)):
             shown = name.encode("ascii", "replace").decode()
             raise ConfigError(f"The environment variable {shown} is not UTF-8: set it anew")
-    if not _is_utf8(str(Path.cwd())):
+    if not is_utf8(str(Path.cwd())):
         raise ConfigError("The name of the current folder is not UTF-8: rename it")
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a text that the system gave was UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

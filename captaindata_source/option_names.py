@@ -38,6 +38,7 @@ DLT_NAMES = frozenset(
 )
 """What dlt itself looks for in the section of a source."""
 CUTOFF = 0.8
+STRAY_CUTOFF = 0.9
 MAX_DEPTH = 3
 
 
@@ -73,6 +74,12 @@ def refuse_unknown(*, more: Collection[str] = (), workspace_options: Collection[
         depth = len(SECTIONS)
         if found.path[:depth] != SECTIONS:
             _refuse_section(found, known)
+            _refuse_stray(found, known)
+        elif len(found.path) == depth and isinstance(found.value, list):
+            raise ConfigError(
+                f"{SECTION} must be one section ({found.where}): write [{SECTION}], and a table "
+                f"[[{SECTION}.workspaces]] for each workspace"
+            )
         elif len(found.path) == depth + 1:
             _refuse_option(found, known)
             if found.path[-1] == "workspaces" and workspace_options:
@@ -109,6 +116,19 @@ def _refuse_section(found: _Found, known: AbstractSet[str]) -> None:
         raise ConfigError(
             f"Section {'.'.join(path)!r} ({found.where}) is read by nothing: did you mean "
             f"[{SECTION}]?"
+        )
+
+
+def _refuse_stray(found: _Found, known: AbstractSet[str]) -> None:
+    """Refuses a misspelt option outside of sections, where dlt would take the right one too."""
+    is_outside = found.path[:-1] in ((), SECTIONS[:1]) and not isinstance(found.value, Mapping)
+    name = found.path[-1]
+    if not is_outside or name in known | DLT_NAMES:
+        return
+    if close := difflib.get_close_matches(name.lower(), known, n=1, cutoff=STRAY_CUTOFF):
+        raise ConfigError(
+            f"Option {'.'.join(found.path)!r} ({found.where}) is read by nothing: did you mean "
+            f"{SECTION}.{close[0]}?"
         )
 
 
@@ -175,7 +195,9 @@ def _in_environment() -> Iterator[_Found]:
     prefix = f"{'__'.join(SECTIONS).upper()}__"
     for variable, value in os.environ.items():
         if variable.startswith(prefix) and variable == variable.upper():
-            name = variable.removeprefix(prefix).lower().split("__")[0]
+            rest = variable.removeprefix(prefix).lower()
+            first = rest.split("__", maxsplit=1)[0]
+            name = first if first in DLT_NAMES else rest
             yield _Found((*SECTIONS, name), variable, value)
         elif (option := _meant_by(variable)) is not None:
             raise ConfigError(

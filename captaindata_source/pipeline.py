@@ -15,6 +15,7 @@ from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
     InvalidNativeValue,
+    ValueNotSecretException,
 )
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
@@ -27,6 +28,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 from captaindata_source.database import DUCKDB, POSTGRES, schema_of
 from captaindata_source.destinations import as_we_use_it
 from captaindata_source.errors import CaptainDataError, ConfigError
+from captaindata_source.folder_names import take_any_folder
 from captaindata_source.locks import folder_lock
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
@@ -132,6 +134,7 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
     place = _short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
     name = f"captaindata_{workspace}_{place}{suffix}"
     arguments: dict[str, Any] = {}
+    take_any_folder()
     try:
         kind = cast(AnyDestination, Destination.from_reference(options.destination))
         if hasattr(kind.spec, "staging_dataset_name_layout"):
@@ -161,6 +164,11 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
             f"{', '.join(error.fields)} below destination.{options.destination} in "
             ".dlt/secrets.toml or the environment "
             f"(DESTINATION__{options.destination.upper()}__CREDENTIALS)"
+        ) from None
+    except ValueNotSecretException as error:
+        raise ConfigError(
+            f"{error.key} is not read from {error.provider_name}, for it is a secret: move it to "
+            "secrets.toml or the environment"
         ) from None
     except InvalidNativeValue:  # its words are the credentials
         raise ConfigError(

@@ -93,7 +93,7 @@ def check_schema(schema: str, *, kind: str, create_views: bool) -> None:
 
 
 def check_catalog(file: Path, *, schema: str, what: str) -> None:
-    """Refuses a DuckDB file that DuckDB names as the schema in it.
+    """Refuses a DuckDB file that DuckDB names as the schema in it, or can't find.
 
     DuckDB names it by the file's name up to the first dot, and does not tell upper from lower case.
 
@@ -105,6 +105,11 @@ def check_catalog(file: Path, *, schema: str, what: str) -> None:
     Raises:
         ConfigError: Names a file that works.
     """
+    if "?" in str(file):
+        raise ConfigError(
+            f"{what} {file} has a question mark in its path, after which DuckDB expects options: "
+            "put it elsewhere"
+        )
     catalog, dot, rest = file.name.lstrip(".").partition(".")
     there = catalog.casefold()
     of_dataset = {schema.casefold(), views_schema(schema).casefold()}

@@ -1,4 +1,7 @@
-"""`make demo`: a sandbox, a workspace of API v3 and one of v4, two syncs a day apart, answers."""
+"""`make demo`: a sandbox, a workspace of API v3 and one of v4, two syncs a day apart, answers.
+
+Its DuckDB file is its own, demo.duckdb: what you load yourself goes to warehouse.duckdb.
+"""
 
 import json
 import os
@@ -13,7 +16,7 @@ import duckdb
 from captaindata_source.output import safe_output
 from captaindata_source.sandbox import Generation, Sandbox, World
 
-WAREHOUSE = Path("warehouse.duckdb").resolve()
+WAREHOUSE = Path("demo.duckdb").resolve()
 TABLE_WIDTH = 136
 VERSIONS: tuple[Generation, ...] = ("v3", "v4")
 QUESTIONS = {
@@ -71,8 +74,10 @@ def main() -> int:
         _answer()
         print(f"\nThe rows are in {WAREHOUSE.name}, schemas captaindata and captaindata_views.")
         print("Look at them with:\n")
+        print(f"  export DESTINATION__DUCKDB__CREDENTIALS={WAREHOUSE.name}")
         print("  .venv/bin/captaindata views list")
         print("  .venv/bin/captaindata results preview 'Google Maps Places'")
+        print("  unset DESTINATION__DUCKDB__CREDENTIALS")
     return code
 
 

@@ -157,6 +157,34 @@ def test_variables_that_are_not_utf8(folder: Path, monkeypatch: pytest.MonkeyPat
     assert refusal() == "The environment variable DLT_DATA_DIR is not UTF-8: set it anew"
 
 
+def test_arguments_that_are_not_utf8(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff")
+    for arguments in (["sync", "--destination", odd], ["check", "--workspace", odd]):
+        said = refused(arguments, tmp_path)
+        assert said == (
+            f"captaindata: The argument {arguments[1][2:]} is not UTF-8: type it anew\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[runtime]\nlog_level = 7\n",
+            "captaindata: An option of dlt itself can't be used, in [ru",
+        ),
+        (
+            '[destination.duckdb]\ncredentials = "w.duckdb"\n',
+            "captaindata: destination.duckdb.credentials is not read from config.toml, for it is ",
+        ),
+        ('[destination.duckdb]\ncredentials = "md:x"\n', "captaindata: destination.duckdb.creden"),
+    ],
+)
+def test_options_of_dlt_that_can_not_be_used(folder: Path, text: str, message: str) -> None:
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    assert refused(["results", "list"], folder.parent).startswith(message)
+
+
 # -- what nothing would read -----------------------------------------------------------------------
 
 
@@ -227,6 +255,36 @@ def test_a_section_within_that_nearly_matches(folder: Path, section: str, messag
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'exclude_field = ["phone"]',
+            "Option 'exclude_field' (config.toml) is read by nothing: did you mean "
+            "sources.captaindata.exclude_fields?",
+        ),
+        (
+            '[sources]\nhash_field = ["phone"]',
+            "Option 'sources.hash_field' (config.toml) is read by",
+        ),
+        (
+            '[[sources.workspace]]\nname = "x"',
+            "Option 'sources.workspace' (config.toml) is read by",
+        ),
+        ('[[sources.captaindata]]\nname = "x"', "sources.captaindata must be one section (config"),
+        ('[[source.captaindata.workspaces]]\nname = "x"', "Section 'source.captaindata' (config.t"),
+        (
+            '[[captaindata.workspaces]]\nname = "x"',
+            "Section 'captaindata' (config.toml) is read by",
+        ),
+    ],
+)
+def test_options_and_tables_outside_of_the_section(folder: Path, text: str, message: str) -> None:
+    (folder / "secrets.toml").write_text(GOOD, encoding="utf-8")
+    (folder / "config.toml").write_text(f"{text}\n", encoding="utf-8")
+    assert refusal().startswith(message)
+
+
+@pytest.mark.parametrize(
     ("variable", "meant"),
     [
         ("SOURCE__CAPTAINDATA__EXCLUDE_FIELDS", "SOURCES__CAPTAINDATA__EXCLUDE_FIELDS"),
@@ -247,14 +305,22 @@ def test_a_variable_that_nearly_matches(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("hash_filds", " (did you mean 'hash_fields'?)"),
+        ("_api_key", " (did you mean 'api_key'?)"),
+        ("workspaces__0__api_key", ""),
+    ],
+)
 def test_an_unknown_option_in_the_environment(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, name: str, meant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "secrets.toml").write_text(GOOD, encoding="utf-8")
-    monkeypatch.setenv("SOURCES__CAPTAINDATA__HASH_FILDS", '["email"]')
+    variable = f"SOURCES__CAPTAINDATA__{name.upper()}"
+    monkeypatch.setenv(variable, '["email"]')
     assert refusal().startswith(
-        "Unknown option 'hash_filds' in sources.captaindata (SOURCES__CAPTAINDATA__HASH_FILDS) "
-        "(did you mean 'hash_fields'?); known are api_key, "
+        f"Unknown option {name!r} in sources.captaindata ({variable}){meant}; known are api_key, "
     )
 
 

@@ -24,8 +24,15 @@ LAYERS = [
         "times",
         "waiting",
     },
-    {"config_files", "dlt_internals", "options", "remedies"},
-    {"option_names"},
+    {
+        "arguments",
+        "config_files",
+        "dlt_internals",
+        "folder_names",
+        "options",
+        "remedies",
+    },
+    {"option_names", "starter"},
     {"http"},
     {"api"},
     {

@@ -130,7 +130,8 @@ def test_demo(tmp_path: Path) -> None:
     skipped = [int(count) for count in rows["results skipped (jobs)"]]
     assert skipped[0] > 100
     assert 0 < skipped[1] < 100, "v4 lists only what changed lately"
-    assert (tmp_path / "warehouse.duckdb").exists()
+    assert (tmp_path / "demo.duckdb").exists()
+    assert not (tmp_path / "warehouse.duckdb").exists()
     assert second.count("┌") == 4, "four little tables"
     assert re.search(r"  identities +- +[1-9]", first)
     assert "full_name" in second
@@ -138,7 +139,8 @@ def test_demo(tmp_path: Path) -> None:
 
 def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: Sandbox) -> None:
     run_script("duckdb_pipeline.py", tmp_path, one_workspace(sandbox))
-    before = (tmp_path / "warehouse.duckdb").read_bytes()
+    (tmp_path / "warehouse.duckdb").rename(tmp_path / "demo.duckdb")
+    before = (tmp_path / "demo.duckdb").read_bytes()
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / "demo.py")],
         cwd=tmp_path,
@@ -148,4 +150,4 @@ def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: Sandbo
     )
     assert done.returncode == 1
     assert "holds other data than this demo's" in done.stdout
-    assert (tmp_path / "warehouse.duckdb").read_bytes() == before
+    assert (tmp_path / "demo.duckdb").read_bytes() == before

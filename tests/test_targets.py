@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from captaindata_source import runner
 from captaindata_source.errors import ConfigError
+from captaindata_source.http import Secret
 from captaindata_source.pipeline import SyncOptions
+from captaindata_source.settings import Settings
 from captaindata_source.targets import check_catalog, check_path, check_schema
 from tests.conftest import MakeHarness
 from tests.support import processes
-from tests.support.databases import Database
+from tests.support.databases import Database, DuckDb
 from tests.support.harness import Harness
+from tests.support.oracle import Oracle, assert_equal
 
+on_duckdb = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
 
 
@@ -110,6 +115,28 @@ def test_one_schema_takes_one_spelling(harness_of_one: Harness) -> None:
     assert len(harness.rows("sync_runs")) == 2
 
 
+@on_duckdb
+def test_the_second_of_two_that_begin_at_once_loads_nothing(
+    harness_of_one: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds a fresh warehouse when it begins, and another's when it loads."""
+    harness = harness_of_one
+    harness.database.dataset = "client_a"
+    assert command(harness, "sync", dataset="client-a").code == 0
+    before = harness.rows("sync_runs")
+    for name, value in harness.environment().items():
+        monkeypatch.setenv(name, value)
+    workspace = harness.world.workspaces[0]
+    settings = Settings(
+        api_key=Secret(workspace.api_key),
+        project_uid=workspace.uid,
+        base_url=harness.sandbox.base_url,
+    )
+    [report] = runner.sync([settings], SyncOptions(dataset="Client A", create_views=False))
+    assert "The schema client_a holds the dataset 'client-a'" in str(report.error)
+    assert harness.rows("sync_runs") == before
+
+
 def test_a_warehouse_of_before_takes_the_first_spelling_that_comes(
     harness_of_one: Harness,
 ) -> None:
@@ -189,7 +216,6 @@ def test_a_file_that_duckdb_names_as_the_dataset(name: str, works: str) -> None:
     check_catalog(Path("/data") / works, schema="captaindata", what="The DuckDB file")
 
 
-on_duckdb = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 ADDRESS = "DESTINATION__DUCKDB__CREDENTIALS"
 
 
@@ -221,8 +247,13 @@ def test_nothing_is_made_where_no_file_can_be(tmp_path: Path, variable: str, add
     assert left <= {"data", "run.out", "run.err", "run.usage"}
 
 
+def test_a_question_mark_in_the_path() -> None:
+    with pytest.raises(ConfigError, match="has a question mark in its path"):
+        check_catalog(Path("/a?b/w.duckdb"), schema="captaindata", what="The DuckDB file")
+
+
 @on_duckdb
-@pytest.mark.parametrize("name", ["temp.duckdb", "memory.duckdb", "main.v1.duckdb", "w"])
+@pytest.mark.parametrize("name", ["temp.duckdb", "main.v1.db"])
 def test_files_of_odd_names_that_work(harness_of_one: Harness, tmp_path: Path, name: str) -> None:
     environment = {ADDRESS: f"~/{name}", "HOME": str(tmp_path)}
     harness_of_one.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
@@ -242,6 +273,36 @@ def test_copies_that_can_not_be(harness_of_one: Harness, copy: str) -> None:
     assert done.code == 2
     assert "publish_copy" in done.stderr
     assert not harness_of_one.sandbox.log.entries
+
+
+ODD_NAME = 'o\'n%e "two" [x]*? 架 %s %(a)s {b} $HOME ;--'
+
+
+def test_working_folders_of_any_name(harness_of_one: Harness, tmp_path: Path) -> None:
+    harness = harness_of_one
+    folder = tmp_path / ODD_NAME
+    folder.mkdir()
+    oracle = Oracle(harness.world)
+    oracle.look()
+    harness.extra |= {
+        "SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS": "5",
+        "SOURCES__CAPTAINDATA__CREATE_VIEWS": "true",
+        "HOME": str(folder),
+    }
+    if isinstance(harness.database, DuckDb):
+        folder = tmp_path / ODD_NAME.replace("?", "")  # DuckDB itself can't
+        folder.mkdir()
+        harness.database.path = folder / "warehouse.duckdb"
+        harness.extra["DESTINATION__DUCKDB__CREDENTIALS"] = str(harness.database.path)
+        harness.extra["SOURCES__CAPTAINDATA__PUBLISH_COPY"] = str(folder / "copy.duckdb")
+    for _ in range(2):
+        done = command(
+            harness, "sync", dataset=harness.database.dataset, DLT_DATA_DIR=str(tmp_path / ODD_NAME)
+        )
+        assert done.code == 0, done.stdout + done.stderr
+    if isinstance(harness.database, DuckDb):  # for the tests' own connection
+        harness.database.path = (folder / "copy.duckdb").rename(tmp_path / "copy.duckdb")
+    assert_equal(harness, oracle)
 
 
 # -- the sandbox's data ----------------------------------------------------------------------------
