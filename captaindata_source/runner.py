@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ from captaindata_source.source import (
 from captaindata_source.sync_log import sync_log
 from captaindata_source.tables import JOB_RESULTS, SELECTABLE, SYNC_ISSUES
 from captaindata_source.typed.counting import Counted
+from captaindata_source.uncommitted import remove_uncommitted
 
 __all__ = ["INTERRUPTED", "sync"]
 
@@ -175,6 +176,11 @@ class _WorkspaceSync:
             )
             self._pipeline.sync_destination()
             make_missing_tables(self._pipeline)
+            remove_uncommitted(
+                self._pipeline,
+                workspace_uid=self._settings.project_uid,
+                since=datetime.now(UTC) - timedelta(days=api.rereads_days),
+            )
             plan = remember_and_plan(
                 self._settings,
                 api,

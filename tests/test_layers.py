@@ -9,12 +9,14 @@ import captaindata_source
 
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
-    {"errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting", "times"},
+    {"answers", "errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting"},
+    {"times"},
     {"remedies"},
     {"http"},
     {"api"},
     {"records", "privacy", "settings", "queue", "report", "guard", "stages"},
     {"appending"},
+    {"loaded_version"},
     {"result_pages", "result_files", "result_uids", "warehouse", "results", "database"},
     {"locks", "views"},
     {"typed"},
@@ -25,7 +27,7 @@ LAYERS = [
     {"config", "pipeline", "destinations"},
     {"publish", "results_export"},
     {"after_load"},
-    {"leftovers"},
+    {"leftovers", "uncommitted"},
     {"loading"},
     {"runner", "check"},
     {"cli_warehouse"},

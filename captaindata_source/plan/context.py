@@ -17,10 +17,12 @@ from captaindata_source.settings import Settings
 from captaindata_source.tables import DELETE_MARK, Table
 from captaindata_source.warehouse import Memory
 
-__all__ = ["Context", "RowReader"]
+__all__ = ["Context", "ResultCounter", "RowReader"]
 
 RowReader = Callable[[Table, Sequence[str] | None], Iterator[Row]]
 """Table and uids, None for all, to whole rows of the destination."""
+ResultCounter = Callable[[Sequence[str]], Mapping[str, int]]
+"""Uids of jobs to the numbers of their results in the destination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Context:
         settings: Its options.
         memory: What the destination holds.
         read_rows: Reads whole rows back from the destination.
+        count_results: Counts results there.
         wanted: Tables that are loaded; rows of others are not kept.
         issues: What went wrong without ending the sync; the API and the results add to it too.
         guard: Decides what a failed call costs.
@@ -43,6 +46,7 @@ class Context:
     settings: Settings
     memory: Memory
     read_rows: RowReader
+    count_results: ResultCounter
     wanted: Collection[str]
     issues: IssueLog
     guard: Guard
