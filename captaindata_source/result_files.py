@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -85,7 +85,7 @@ class ResultFiles:
         folder: Where they are.
         workspace_uid: Goes into every row.
         load_id: The load package that the rows belong to.
-        loaded_at: Goes into every row.
+        loaded_at: When the package was begun; goes into every row.
         on_rows: Called with what is written; part of it may be dropped later.
     """
 
@@ -269,7 +269,7 @@ class ResultFiles:
     def _ledger_row(
         self, job: ResultJob, rows: int | None, *, content: str | None, load_id: str | None
     ) -> Row:
-        now = datetime.now(UTC)
+        now = self._loaded_at
         equal = equal_answers(job, content)
         before = job.answer.answered_at if job.answer and equal > 1 else None
         is_open = rows is not None and bool(job.row_counts) and rows not in job.row_counts

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,9 +55,9 @@ def remove_uncommitted(pipeline: dlt.Pipeline, *, workspace_uid: str, since: dat
         for uid, loads in found.items():
             by_loads[tuple(sorted(loads))].append(uid)
             removed += sum(loads.values())
-        for loads, uids in by_loads.items():
+        for names, uids in by_loads.items():
             for named in _parts(uids):
-                _remove(client, workspace_uid, named, loads)
+                _remove(client, workspace_uid, named, names)
     if removed:
         logger.warning(
             "Removed %s results of %s jobs, whose load was never committed; they are fetched again",
@@ -111,12 +112,13 @@ def _remove(
     """The ledger first: what it said of these jobs may have been replaced by such a load."""
     name = client.make_qualified_table_name
     jobs = f"where workspace_uid = %s and job_uid in ({_marks(uids)})"
-    client.execute_sql(
-        f"delete from {name(LEDGER.name)} {jobs} and _dlt_load_id < %s",  # noqa: S608 - our own names
-        workspace_uid,
-        *uids,
-        max(loads),
-    )
+    with suppress(DestinationUndefinedEntity):
+        client.execute_sql(
+            f"delete from {name(LEDGER.name)} {jobs} and _dlt_load_id < %s",  # noqa: S608
+            workspace_uid,
+            *uids,
+            max(loads),
+        )
     client.execute_sql(
         f"delete from {name(JOB_RESULTS.name)} {jobs} and _dlt_load_id in ({_marks(loads)})",  # noqa: S608
         workspace_uid,
