@@ -164,7 +164,7 @@ class _Rows:
         work = self._begin()
         plan = work.plan
         yield from _rows_while(plan.listing.stages, work, JOB_RESULTS, deque())
-        ledger = plan.jobs.take_ledger()
+        ledger = plan.jobs.rereads.take_ledger()
         work.add_ledger(ledger)
         # one at least where the listing left rows or issues: the reader loads those too
         is_pending = bool(ledger) or (self._loads_issues and plan.issues.is_pending)

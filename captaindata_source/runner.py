@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,7 @@ class _WorkspaceSync:
             remove_uncommitted(
                 self._pipeline,
                 workspace_uid=self._settings.project_uid,
-                since=datetime.now(UTC) - timedelta(days=api.rereads_days),
+                days=api.rereads_days,
             )
             plan = remember_and_plan(
                 self._settings,

@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dlt
@@ -25,11 +25,12 @@ __all__ = ["remove_uncommitted"]
 
 logger = logging.getLogger(__name__)
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_NAMED = 1_000
 """Jobs that are named in one statement."""
 
 
-def remove_uncommitted(pipeline: dlt.Pipeline, *, workspace_uid: str, since: datetime) -> int:
+def remove_uncommitted(pipeline: dlt.Pipeline, *, workspace_uid: str, days: float) -> int:
     """Removes what no committed load brought; their jobs are fetched again.
 
     Nothing may be waiting for its load. Does nothing where the destination is neither DuckDB nor
@@ -38,7 +39,8 @@ def remove_uncommitted(pipeline: dlt.Pipeline, *, workspace_uid: str, since: dat
     Args:
         pipeline: Of the workspace, whose lock is held.
         workspace_uid: The workspace.
-        since: Results of jobs that ended before stay: the API may have them no longer.
+        days: Results of jobs that ended so long before the newest one stay: the API may no longer
+            have them.
 
     Returns:
         How many rows.
@@ -48,7 +50,7 @@ def remove_uncommitted(pipeline: dlt.Pipeline, *, workspace_uid: str, since: dat
     with pipeline.sql_client() as client:
         found = _found(client, workspace_uid)
         if found:
-            old = _ended_before(client, workspace_uid, list(found), since)
+            old = _old_jobs(client, workspace_uid, list(found), timedelta(days=days))
             found = {uid: loads for uid, loads in found.items() if uid not in old}
         removed = 0
         by_loads: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -86,18 +88,27 @@ def _found(client: SqlClientBase[Any], workspace_uid: str) -> dict[str, dict[str
     return dict(found)
 
 
-def _ended_before(
-    client: SqlClientBase[Any], workspace_uid: str, uids: Sequence[str], moment: datetime
+def _old_jobs(
+    client: SqlClientBase[Any], workspace_uid: str, uids: Sequence[str], age: timedelta
 ) -> set[str]:
     table = client.make_qualified_table_name(JOBS.name)
     ended: set[str] = set()
     try:
+        newest = client.execute_sql(
+            f"select max(finish_time) from {table} where workspace_uid = %s "  # noqa: S608
+            "and finish_time between %s and %s",
+            workspace_uid,
+            EPOCH,
+            datetime.now(UTC),
+        )
+        if not newest or newest[0][0] is None:
+            return set()
         for named in _parts(uids):
             rows = client.execute_sql(
                 f"select uid from {table} where workspace_uid = %s and finish_time < %s "  # noqa: S608
                 f"and uid in ({_marks(named)})",
                 workspace_uid,
-                moment.astimezone(UTC),
+                newest[0][0] - age,
                 *named,
             )
             ended.update(uid for (uid,) in rows or ())

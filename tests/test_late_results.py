@@ -110,16 +110,23 @@ def test_results_in_another_order_are_an_equal_answer_and_are_stored_as_they_cam
 
 @pytest.mark.parametrize(("version", "days"), [("v3", 60), ("v4", 90)])
 def test_old_jobs_are_read_no_more(tmp_path: Path, version: str, days: int) -> None:
-    ended: Record = {"finish_time": (START - timedelta(days=days)).isoformat()}
-    syncs = syncs_of(tmp_path, version, job(version, **ended))
+    """Old as against the newest job: the clock of the API need not be ours."""
+    before: Record = {"finish_time": (START - HOUR - timedelta(days=days)).isoformat()}
+    old = job(version, "old", **before)
+    syncs = syncs_of(tmp_path, version, job(version, "new", count=0), old)
     [issue] = syncs.sync().issues
     assert issue.detail == "0 rows, row_count says 5: too old to be read again"
     assert syncs.sync().asked == []
+    alone = syncs_of(tmp_path, version, old)
+    alone.sync()
+    assert alone.sync().asked == ["old"]
     # no time of its end: that of its beginning
-    syncs = syncs_of(tmp_path, version, job(version, finish_time=None))
-    syncs.sync()
-    assert syncs.sync().asked == ["late"]
-    assert syncs.sync(timedelta(days=days)).asked == []
+    alone.api.lists["flow"] = [job(version, finish_time=None)]
+    alone.sync()
+    assert alone.sync().asked == ["late"]
+    later = (START + timedelta(days=days)).isoformat()
+    alone.api.lists["flow"].append(job(version, "new", count=0, finish_time=later))
+    assert alone.sync(timedelta(days=days)).asked == ["new"]
 
 
 @on_each_version

@@ -8,15 +8,16 @@ workflows list is of the one whose uid comes first, whatever order the lists are
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
 
-from captaindata_source.answers import Answer, Known, Trust, next_check
+from captaindata_source.answers import Answer
 from captaindata_source.api import Record
 from captaindata_source.plan.context import Context
+from captaindata_source.plan.rereads import Rereads, counts_of
 from captaindata_source.privacy import SECRET_KEYS, strip_secrets
 from captaindata_source.queue import ResultJob, ResultQueue
 from captaindata_source.records import Row, digest, row_hash
@@ -50,9 +51,8 @@ class JobPlan:
         """Rows of `jobs`."""
         self.successful_rows: deque[Row] = deque()
         self.seen: set[str] = set()
-        self.trust = Trust(self._proofs)
+        self.rereads = Rereads(context)
         self._queued: set[str] = set()
-        self._ledger: dict[str, Row] = {}
         self._taken: dict[str, _Taken] = {}
         """By job, what it was taken for."""
         self._elsewhere: dict[str, Record] = {}
@@ -96,7 +96,7 @@ class JobPlan:
             elif str(record["workflow_uid"]) < taken.workflow_uid:
                 self.queue.remove(uid)
                 self._queued.discard(uid)
-                self._ledger.pop(uid, None)
+                self.rereads.drop(uid)
                 for table in taken.tables:  # of two rows of a job the later one counts
                     self._context.count(table, -1)
                 self._see(record, later=LATER)
@@ -119,6 +119,7 @@ class JobPlan:
             row["loaded_at"] += later
             self._context.keep(JOBS, self.rows, row)
             known = _as_known(row)
+            self.rereads.see(known)
         success = self._success(record, content, row, known)
         if success is not None:
             success["loaded_at"] += later
@@ -167,10 +168,22 @@ class JobPlan:
             return
         answer = self._memory.results.get(uid)
         is_refresh = is_listed and self._context.settings.full_refresh
-        is_missing = is_refresh or answer is None or answer.version != known.results_version
-        if not is_missing and not self._is_open(uid, known, answer):
+        if is_refresh or answer is None or answer.version != known.results_version:
+            self._fetch(uid, known, None if is_refresh else answer, is_listed=is_listed)
+        elif answer.differs(counts_of(known)):
+            self.rereads.add(uid, known, answer, is_listed=is_listed)
+        else:
             self.queue.skipped += is_listed
-            return
+
+    def _fetch(
+        self,
+        uid: str,
+        known: KnownJob,
+        answer: Answer | None,
+        *,
+        is_listed: bool,
+        is_reread: bool = False,
+    ) -> None:
         if uid in self._queued:  # listed after it was queued as one that is not
             return
         self._queued.add(uid)
@@ -178,69 +191,27 @@ class JobPlan:
             ResultJob(
                 uid=uid,
                 workflow_uid=known.workflow_uid,
-                version=known.results_version,
+                version=known.results_version or "",
                 finish_time=known.finish_time,
-                row_counts=_counts(known),
+                row_counts=counts_of(known),
                 is_listed=is_listed,
-                is_new=answer is None,
-                answer=None if is_refresh else answer,
-                is_reread=not is_missing,
-                is_old=self._is_old(known),
+                is_new=uid not in self._memory.results,
+                answer=answer,
+                is_reread=is_reread,
+                is_old=self.rereads.is_old(known),
             )
         )
 
-    def _is_open(self, uid: str, known: KnownJob, answer: Answer | None) -> bool:
-        """Whether results that are loaded are to be read again now."""
-        now = self._context.now
-        if answer is None or not answer.differs(_counts(known)) or self._is_old(known):
-            return False
-        if answer.answered_at is None:  # by an earlier version: the next sync is the second answer
-            row = {
-                "workspace_uid": self._context.settings.project_uid,
-                "job_uid": uid,
-                "fingerprint": answer.version,
-                "result_rows": answer.rows,
-                "content_hash": answer.content,
-                "equal_answers": 1,
-                "answered_at": now,
-                "next_check_at": next_check(None, now),
-                "results_load_id": answer.load_id,
-                "loaded_at": now,
-            }
-            self._ledger[uid] = row
-            return False
-        return answer.is_due(now) and self.trust.is_trusted(known.workflow_uid)
-
-    def _is_old(self, known: KnownJob) -> bool:
-        """Whether it is too long ago that a job ended for its results to come late."""
-        now, ended = map(
-            since_epoch, (self._context.now, known.finish_time or known.scheduled_time)
-        )
-        most = timedelta(days=self._api.rereads_days)
-        return now is not None and ended is not None and now - ended > most
-
-    def take_ledger(self) -> list[Row]:
-        """Rows of the ledger that need no call."""
-        with self._context.lock:
-            rows, self._ledger = list(self._ledger.values()), {}
-        return rows
-
     def settle_queue(self) -> None:
         """Makes the jobs ready to be fetched, once the lists are read."""
+        with self._context.lock:
+            for uid, known, answer, is_listed, is_due in self.rereads.take_due():
+                if is_due:
+                    self._fetch(uid, known, answer, is_listed=is_listed, is_reread=True)
+                else:
+                    self.queue.skipped += is_listed
         self.queue.sort()
         self.queue.confirm(self._context.count_results)
-
-    def _proofs(self) -> Iterator[Known]:
-        """What the jobs of earlier syncs say of their workflows' counts."""
-        for uid, answer in self._memory.results.items():
-            known = self._memory.jobs.get(uid)
-            if known is None or known.results_version != answer.version or answer.rows is None:
-                continue
-            if known.status in self._wanted_statuses and (counts := _counts(known)):
-                if not answer.differs(counts):
-                    yield Known(uid, known.workflow_uid, fits=True)
-                elif answer.proves:
-                    yield Known(uid, known.workflow_uid, fits=False)
 
     def _job_row(self, record: Record, content: str) -> Row:
         main = record.get("main_job_uid")
@@ -312,12 +283,6 @@ def of_workflow(record: Record, workflow_uid: str | None) -> Record:
     if record.get("workflow_uid") in (None, "") and workflow_uid is not None:
         return {**record, "workflow_uid": workflow_uid}
     return record
-
-
-def _counts(known: KnownJob) -> frozenset[int]:
-    return frozenset(
-        count for count in (known.row_count, known.total_row_count) if count is not None
-    )
 
 
 def _plain(value: object) -> object:

@@ -186,7 +186,7 @@ class SmallSyncs:
         files = ResultFiles(
             folder=self.folder, workspace_uid="w", load_id=load_id, loaded_at=self.now
         )
-        files.add_ledger(plan.jobs.take_ledger())
+        files.add_ledger(plan.jobs.rereads.take_ledger())
         reader = ResultReader(
             api=self.api,
             package=Package(plan.queue),
