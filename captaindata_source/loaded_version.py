@@ -50,11 +50,11 @@ SIGNS = (
     _Sign(V4, IDENTITIES),
     _Sign(V4, INTEGRATIONS),
     _Sign(V4, WORKSPACE_MEMBERS),
-    _Sign(V4, WORKSPACES, ("credits_left",), "t.credits_left is not null"),
     _Sign(V3, JOBS),
     _Sign(V3, QUOTA_READINGS, ("unit",), "t.unit = 'tasks'"),
     _Sign(V3, ACCOUNTS),
     _Sign(V3, WORKSPACES, ("tasks_left",), "t.tasks_left is not null"),
+    _Sign(V4, WORKSPACES, ("credits_left",), "t.credits_left is not null"),
     _Sign(V3, WORKFLOWS, ("details",), "t.details is not null"),
 )
 """The first one that is there decides: what v4 alone has comes before what both have."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from captaindata_source.answers import Answer, Known, Trust, next_check
@@ -32,13 +33,13 @@ class Rereads:
         self._memory = context.memory
         self._jobs: dict[str, _Job] = {}
         self._ledger: list[Row] = []
-        self._newest = _newest(context.memory.jobs.values())
+        self._seen = timedelta()
         self.trust = Trust(self._proofs)
         """Of which workflows the counts can be trusted."""
 
     def see(self, known: KnownJob) -> None:
         """Sees a job that is new or changed."""
-        self._newest = max(self._newest, _newest([known]))
+        self._seen = max(self._seen, _newest([known]))
 
     def add(self, uid: str, known: KnownJob, answer: Answer, *, is_listed: bool) -> None:
         """Adds a job whose results differ from its count."""
@@ -76,7 +77,11 @@ class Rereads:
         if ended is None or now is None:
             return False
         most = timedelta(days=self._context.api.rereads_days)
-        return min(now, self._newest) - ended >= most
+        return min(now, max(self._seen, self._known)) - ended >= most
+
+    @cached_property
+    def _known(self) -> timedelta:
+        return _newest(self._memory.jobs.values())
 
     def _first_answer(self, uid: str, answer: Answer) -> Row:
         now = self._context.now
