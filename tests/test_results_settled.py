@@ -94,6 +94,45 @@ def test_results_that_come_late(make_harness: MakeHarness, version: str) -> None
     assert counted_now["load_id"] == results_of(harness, uid)[0]["_dlt_load_id"]
 
 
+@ON_EACH_VERSION
+def test_a_warehouse_of_an_earlier_version_costs_no_call(
+    make_harness: MakeHarness, version: str
+) -> None:
+    harness = small(make_harness, version)
+    oracle = Oracle(harness.world, version)
+    oracle.look()
+    uid, rows = success_of(oracle, 2)
+    path = rf"/{uid}/(results|outputs)$"
+    harness.sandbox.faults.add(Fault(match=path, kind="replace", body=answer(version, rows[:1])))
+    harness.sync()
+    make_older(harness)
+    synced = harness.sync()
+    assert not synced.paths("/results") + synced.paths("/outputs")
+    assert synced.total == Counter()
+    harness.sandbox.faults.clear()
+    synced = harness.sync()
+    paths = synced.paths("/results") + synced.paths("/outputs")
+    assert [path.split("/")[3] for path in paths] == [uid]
+    assert_equal(harness, oracle)
+
+
+def make_older(harness: Harness) -> None:
+    """What an earlier version of the package would have left."""
+    new = ["content_hash", "equal_answers", "answered_at", "next_check_at", "results_load_id"]
+    for column in new:
+        harness.database.execute(f"alter table job_results_ledger drop column {column}")
+    for table, column in (("jobs", "results_version"), ("job_results_ledger", "fingerprint")):
+        harness.database.execute(f"update {table} set {column} = split_part({column}, '.', 1)")
+    for row in harness.rows("_dlt_version"):
+        schema = json.loads(row["schema"])
+        for name in new:
+            schema["tables"].get("job_results_ledger", {"columns": {}})["columns"].pop(name, None)
+        harness.database.execute(
+            "update _dlt_version set schema = %s, version_hash = 'older' where version_hash = %s",
+            [json.dumps(schema), row["version_hash"]],
+        )
+
+
 def test_a_job_of_two_workflows_and_one_that_moves(make_harness: MakeHarness) -> None:
     harness = small(make_harness)
     harness.extra[VIEWS] = "true"
