@@ -6,11 +6,13 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dlt.common.runtime import signals
+
+from captaindata_source.answers import Answer
 
 __all__ = ["Limits", "Package", "ResultJob", "ResultQueue"]
 
@@ -33,6 +35,10 @@ class ResultJob:
         row_counts: How many results it has, as far as the API says, in whatever way it counts.
         is_listed: Whether the API still lists it; what it no longer lists may be gone for good.
         is_new: Whether the ledger has no row of it.
+        answer: What the ledger says of its results; None: nothing that counts.
+        is_stored: Whether the destination holds those results.
+        is_reread: Whether they are read again only because they differ from their count.
+        is_old: Whether it is too old for that.
     """
 
     uid: str
@@ -42,6 +48,10 @@ class ResultJob:
     row_counts: frozenset[int] = frozenset()
     is_listed: bool = True
     is_new: bool = False
+    answer: Answer | None = None
+    is_stored: bool = False
+    is_reread: bool = False
+    is_old: bool = False
 
 
 class Limits:
@@ -108,6 +118,23 @@ class ResultQueue:
             sorted(self._jobs, key=lambda job: job.finish_time or OLDEST, reverse=True)
         )
         self.total = len(self._jobs)
+
+    def remove(self, uid: str) -> None:
+        """Takes a job out, if it waits."""
+        self._jobs = deque(job for job in self._jobs if job.uid != uid)
+
+    def confirm(self, count: Callable[[Sequence[str]], Mapping[str, int]]) -> None:
+        """Finds out of which jobs the destination holds what the ledger says.
+
+        Args:
+            count: Uids of jobs to the numbers of their results there.
+        """
+        asked = [job.uid for job in self._jobs if job.answer and job.answer.rows]
+        there = count(asked) if asked else {}
+        self._jobs = deque(
+            replace(job, is_stored=job.answer.rows == there.get(job.uid, 0)) if job.answer else job
+            for job in self._jobs
+        )
 
     def pop(self) -> ResultJob | None:
         try:
@@ -200,6 +227,13 @@ class Package:
         with self._lock:
             self._handed_out -= 1
             self._queue.set_aside += 1
+            self._report()
+
+    def passed_over(self) -> None:
+        """Counts a job that needs no call any more; another one is handed out in its place."""
+        with self._lock:
+            self._handed_out -= 1
+            self._queue.skipped += 1
             self._report()
 
     def cancel(self) -> None:

@@ -47,6 +47,9 @@ class Work(Protocol):
     def reader(self) -> ResultReader:
         """A reader of results for one thread."""
 
+    def add_ledger(self, rows: list[Row]) -> None:
+        """Adds rows of the ledger that need no call; a reader is to follow."""
+
     def issue_rows(self) -> list[Row]:
         """Rows of `sync_issues` since the last call."""
 
@@ -164,8 +167,11 @@ class _Rows:
         work = self._begin()
         plan = work.plan
         yield from _rows_while(plan.listing.stages, work, JOB_RESULTS, deque())
-        # one at least where the listing left issues: the reader loads those too
-        needed = len(plan.queue) or int(self._loads_issues and plan.issues.is_pending)
+        ledger = plan.jobs.rereads.take_ledger()
+        work.add_ledger(ledger)
+        # one at least where the listing left rows or issues: the reader loads those too
+        is_pending = bool(ledger) or (self._loads_issues and plan.issues.is_pending)
+        needed = len(plan.queue) or int(is_pending)
         for _ in range(min(work.max_parallel, needed)):
             yield work.reader()
 

@@ -13,13 +13,14 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from captaindata_source.answers import MAX_EQUAL, next_check
 from captaindata_source.appending import LoadedJobs
 from captaindata_source.queue import ResultJob
 from captaindata_source.records import Row
 from captaindata_source.result_pages import SCHEMA, ResultPage, ResultPages, rows_of
 from captaindata_source.tables import JOB_RESULTS
 
-__all__ = ["OpenFile", "ResultFile", "ResultFiles"]
+__all__ = ["OpenFile", "ResultFile", "ResultFiles", "equal_answers"]
 
 ROW_GROUP_BYTES = 2 * 1024 * 1024
 """Results of small jobs are written out once they are this large together."""
@@ -61,6 +62,19 @@ class OpenFile:
         return ResultFile(self.path, self.rows)
 
 
+def equal_answers(job: ResultJob, content: str | None) -> int:
+    """How many answers in a row, one a sync, were equal to the one that just came.
+
+    Args:
+        job: The job, as the answer before found it.
+        content: Hash of its results.
+    """
+    answer = job.answer
+    if answer is None or content is None or answer.version != job.version:
+        return 1
+    return answer.equal + 1 if answer.is_equal(content) else 1
+
+
 class ResultFiles:
     """The files of one load package; safe to share between threads.
 
@@ -71,7 +85,7 @@ class ResultFiles:
         folder: Where they are.
         workspace_uid: Goes into every row.
         load_id: The load package that the rows belong to.
-        loaded_at: Goes into every row.
+        loaded_at: When the package was begun; goes into every row.
         on_rows: Called with what is written; part of it may be dropped later.
     """
 
@@ -123,7 +137,13 @@ class ResultFiles:
         self._close(file).path.unlink()
 
     def add_job(
-        self, job: ResultJob, files: Sequence[OpenFile], pages: Sequence[ResultPage], *, rows: int
+        self,
+        job: ResultJob,
+        files: Sequence[OpenFile],
+        pages: Sequence[ResultPage],
+        *,
+        rows: int,
+        content: str,
     ) -> None:
         """Adds a job whose results are complete.
 
@@ -132,12 +152,14 @@ class ResultFiles:
             files: What was written of it already.
             pages: The rest.
             rows: All its results.
+            content: Their hash.
         """
         finished = [self._close(file) for file in files]
+        row = self._ledger_row(job, rows, content=content, load_id=self._load_id)
         with self._lock:
             self._finished += finished
             self._waiting.add(pages)
-            self._ledger.append(self._ledger_row(job, rows))
+            self._ledger.append(row)
             self._jobs.append(job.uid)
             if not rows and pages:
                 self._has_marks = True
@@ -148,10 +170,34 @@ class ResultFiles:
         if batch:
             self._write_shared(batch)
 
+    def add_equal(self, job: ResultJob, *, rows: int, content: str) -> None:
+        """Adds a job whose results are in the destination already: a row of the ledger alone.
+
+        Args:
+            job: The job.
+            rows: Its results.
+            content: Their hash.
+        """
+        load_id = job.answer.load_id if job.answer else None
+        row = self._ledger_row(job, rows, content=content, load_id=load_id)
+        self.add_ledger([row])
+
     def add_gone(self, job: ResultJob) -> None:
-        """Adds a job whose results the API has no longer."""
+        """Adds a job whose results the API has no longer; those that are loaded stay."""
+        row = self._ledger_row(job, None, content=None, load_id=None)
+        if (answer := job.answer) is not None:
+            row |= {
+                "result_rows": answer.rows,
+                "content_hash": answer.content,
+                "equal_answers": MAX_EQUAL,
+                "results_load_id": answer.load_id,
+            }
+        self.add_ledger([row])
+
+    def add_ledger(self, rows: Sequence[Row]) -> None:
+        """Adds rows of the ledger whose results need no file."""
         with self._lock:
-            self._ledger.append(self._ledger_row(job, None))
+            self._ledger += rows
 
     @property
     def jobs(self) -> LoadedJobs:
@@ -220,12 +266,23 @@ class ResultFiles:
             self._open.remove(file)
         return file.close()
 
-    def _ledger_row(self, job: ResultJob, rows: int | None) -> Row:
+    def _ledger_row(
+        self, job: ResultJob, rows: int | None, *, content: str | None, load_id: str | None
+    ) -> Row:
+        now = self._loaded_at
+        equal = equal_answers(job, content)
+        before = job.answer.answered_at if job.answer and equal > 1 else None
+        is_open = rows is not None and bool(job.row_counts) and rows not in job.row_counts
         return {
             "workspace_uid": self._workspace_uid,
             "job_uid": job.uid,
             "fingerprint": job.version,
             "result_rows": rows,
+            "content_hash": content,
+            "equal_answers": equal,
+            "answered_at": now,
+            "next_check_at": next_check(before, now) if is_open and equal < MAX_EQUAL else None,
+            "results_load_id": load_id,
             "loaded_at": self._loaded_at,
         }
 

@@ -155,7 +155,12 @@ class Extraction:
             issues=self.plan.issues,
             guard=self.plan.guard,
             redact=self._redact,
+            trust=self.plan.trust,
         )
+
+    def add_ledger(self, rows: Sequence[Row]) -> None:
+        """Adds rows of the ledger that need no call; a reader is to follow."""
+        self._files.add_ledger(rows)
 
     def issue_rows(self) -> list[Row]:
         """Rows of `sync_issues` since the last call."""
@@ -260,6 +265,7 @@ def remember_and_plan(
             settings=settings,
             memory=memory,
             read_rows=warehouse.rows,
+            count_results=warehouse.count_results,
             wanted=wanted,
             issues=issues,
             guard=Guard(issues, is_strict=is_strict),

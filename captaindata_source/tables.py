@@ -56,6 +56,7 @@ class Table:
         replaces_by_key: All rows with the key of a new row are replaced.
         has_delete_mark: Rows may be removed by a row that is marked.
         not_null: Columns that are never null, beside the key.
+        is_latest_kept: Of rows of a load package with one key the latest `loaded_at` counts.
         file_format: How its rows travel; None: as the destination likes it, also without any.
     """
 
@@ -65,6 +66,7 @@ class Table:
     replaces_by_key: bool = False
     has_delete_mark: bool = False
     not_null: frozenset[str] = field(default=frozenset())
+    is_latest_kept: bool = False
     file_format: str | None = "parquet"
 
     def hints(self) -> dict[str, Any]:
@@ -82,6 +84,8 @@ class Table:
             name: {"name": name, "data_type": kind, "nullable": name not in self.required}
             for name, kind in self.columns.items()
         }
+        if self.is_latest_kept:
+            columns["loaded_at"]["dedup_sort"] = "desc"
         if self.has_delete_mark:
             columns[DELETE_MARK] = {
                 "name": DELETE_MARK,
@@ -185,12 +189,14 @@ JOBS = Table(
         "row_hash": "text",
         "loaded_at": "timestamp",
     },
+    is_latest_kept=True,
 )
 
 SUCCESSFUL_JOBS = Table(
     "successful_jobs",
     {**_JOB_COLUMNS, "row_hash": "text", "loaded_at": "timestamp"},
     has_delete_mark=True,
+    is_latest_kept=True,
 )
 
 JOB_RESULTS = Table(
@@ -218,12 +224,19 @@ LEDGER = Table(
         "job_uid": "text",
         "fingerprint": "text",
         "result_rows": "bigint",
+        "content_hash": "text",
+        "equal_answers": "bigint",
+        "answered_at": "timestamp",
+        "next_check_at": "timestamp",
+        "results_load_id": "text",
         "loaded_at": "timestamp",
     },
     key=("workspace_uid", "job_uid"),
 )
 """Which jobs' results are completely loaded, in which state of the job. A row counts only where its
-`_dlt_load_id` is in `_dlt_loads`: the load that brought the results was committed as a whole."""
+`_dlt_load_id` is in `_dlt_loads`: the load that brought the results was committed as a whole. An
+answer that equals the one before brings a row here and none of `job_results`: `results_load_id` is
+the load that wrote those."""
 
 SYNC_RUNS = Table(
     "sync_runs",

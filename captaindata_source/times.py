@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-__all__ = ["UnfitError", "parse_time"]
+__all__ = ["UnfitError", "parse_time", "since_epoch"]
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_EPOCH_SECONDS = 253_402_300_800
 """Year 10000; a larger number is taken for milliseconds."""
 
@@ -37,3 +38,10 @@ def parse_time(value: object) -> datetime:
     except (ValueError, OverflowError, OSError) as error:
         raise UnfitError from error
     raise UnfitError
+
+
+def since_epoch(time: datetime | None) -> timedelta | None:
+    """A point in time that equals others of the same moment, whatever zone they are told in."""
+    if time is None:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH

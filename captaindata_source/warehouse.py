@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import dlt
@@ -23,8 +23,10 @@ from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
 from dlt.destinations.sql_client import SqlClientBase
 
+from captaindata_source.answers import Answer
 from captaindata_source.api import Coverage
 from captaindata_source.errors import DestinationError
+from captaindata_source.loaded_version import loaded_version
 from captaindata_source.records import Row
 from captaindata_source.remedies import as_destination_error, message_of
 from captaindata_source.tables import (
@@ -87,6 +89,9 @@ class KnownJob(NamedTuple):
     total_row_count: int | None
     is_deleted: bool
     created_at: datetime | None = None
+    updated_at: datetime | None = None
+    retry_count: int | None = None
+    scheduled_time: datetime | None = None
 
 
 class KnownRow(NamedTuple):
@@ -101,13 +106,13 @@ class Memory:
     """What the destination holds of one workspace; empty on a first load.
 
     Args:
-        api_version: Version of the API that it was last loaded through; None where it was not, or
-            nothing tells.
+        api_version: Version of the API that it was last loaded through, or begun to; None where it
+            was not, or nothing tells.
         workspace_hash: `row_hash` of its row in `workspaces`.
         workflows: By uid.
         jobs: By uid; every job ever seen.
         successful_jobs: uid to `row_hash`, None as above.
-        results: Job uid to the `results_version` whose results are completely loaded.
+        results: By uid of a job whose results are completely loaded.
         quota_readings: uid to `row_hash`, None as above.
         covered: Spans of time within which every job that changed is in `jobs`.
         checkpoint: Under which uid that was found; None where it was not.
@@ -121,7 +126,7 @@ class Memory:
     workflows: dict[str, KnownWorkflow] = field(default_factory=dict)
     jobs: dict[str, KnownJob] = field(default_factory=dict)
     successful_jobs: dict[str, str | None] = field(default_factory=dict)
-    results: dict[str, str] = field(default_factory=dict)
+    results: dict[str, Answer] = field(default_factory=dict)
     quota_readings: dict[str, str | None] = field(default_factory=dict)
     covered: Coverage = field(default_factory=Coverage)
     checkpoint: str | None = None
@@ -162,7 +167,7 @@ class Warehouse:
         return memory
 
     def _remember(self, memory: Memory, fresh: Collection[str]) -> None:
-        memory.api_version = self._last_version()
+        memory.api_version = self._last_version() or self._version_of_rows(fresh)
         for is_valid, row_hash in self._known(WORKSPACES, ["row_hash"], fresh):
             memory.workspace_hash = row_hash if is_valid else None
         columns = ["uid", *KnownWorkflow._fields]
@@ -187,6 +192,14 @@ class Warehouse:
         ending = "order by t.started_at desc limit 1"
         found = self._query(SYNC_RUNS, ["t.api_version"], "t.outcome <> 'failed'", (), ending)
         return next((version for (version,) in found), None)
+
+    def _version_of_rows(self, fresh: Collection[str]) -> str | None:
+        def has_row(table: Table, condition: str) -> bool:
+            if table.name in fresh:
+                return False
+            return bool(self._query(table, ["1"], condition, (), "limit 1"))
+
+        return loaded_version(has_row, self._columns_of)
 
     def _remember_covered(self, memory: Memory) -> None:
         columns = ["uid", "covered", "jobs"]
@@ -241,15 +254,40 @@ class Warehouse:
                 yield {name: _plain(value) for name, value in row.items() if value is not None}
 
     def _remember_results(self, memory: Memory) -> None:
-        columns = ["job_uid", "fingerprint", "result_rows"]
+        columns = [
+            *("job_uid", "fingerprint", "result_rows", "content_hash", "equal_answers"),
+            *("answered_at", "next_check_at", "results_load_id", "_dlt_load_id"),
+        ]
         has_rows = False
-        for is_valid, uid, version, rows in self._known(LEDGER, columns, ()):
+        loads: dict[str, str] = {}
+        for is_valid, uid, *values, load_id, row_load_id in self._known(LEDGER, columns, ()):
             if is_valid:
-                memory.results[uid] = version
+                version, rows, content, equal, answered_at, next_check_at = values
+                # one text for all jobs of a load
+                load = load_id or row_load_id
+                load = loads.setdefault(load, load)
+                memory.results[uid] = Answer(
+                    version,
+                    rows,
+                    content=content,
+                    equal=equal or 0,
+                    answered_at=_aware(answered_at),
+                    next_check_at=_aware(next_check_at),
+                    load_id=load,
+                )
                 has_rows = has_rows or bool(rows)
         if has_rows and not self._has_results():
             logger.warning("%s was emptied: all results are fetched again", JOB_RESULTS.name)
             memory.results.clear()
+
+    def count_results(self, uids: Sequence[str]) -> Mapping[str, int]:
+        """How many results of jobs there are; jobs that have none are left out."""
+        named = () if len(uids) > MAX_NAMED else uids
+        condition = f"t.job_uid in ({', '.join(['%s'] * len(named))})" if named else "1 = 1"
+        selected = ["t.job_uid", "count(*)"]
+        with self._lock, self._connection():
+            found = self._query(JOB_RESULTS, selected, condition, named, "group by t.job_uid")
+            return dict(found)
 
     def _has_results(self) -> bool:
         return bool(self._query(JOB_RESULTS, ["t.job_uid"], "1 = 1", (), "limit 1"))
@@ -353,6 +391,10 @@ def _show_all(schema: Schema) -> None:
     soon as a sync brings it none."""
     for table in schema.data_tables():
         table["x-normalizer"] = {**(table.get("x-normalizer") or {}), "seen-data": True}
+
+
+def _aware(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
 def _plain(value: object) -> object:

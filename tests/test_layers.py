@@ -10,6 +10,7 @@ import captaindata_source
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
     {
+        "answers",
         "dataset_reads",
         "errors",
         "files",
@@ -47,6 +48,7 @@ LAYERS = [
         "stages",
     },
     {"appending"},
+    {"loaded_version"},
     {
         "database",
         "result_files",
@@ -71,7 +73,7 @@ LAYERS = [
     },
     {"place", "publish", "results_export"},
     {"after_load"},
-    {"leftovers"},
+    {"leftovers", "uncommitted"},
     {"loading"},
     {"check", "runner"},
     {"cli_warehouse"},

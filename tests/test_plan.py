@@ -31,6 +31,8 @@ class FakeApi:
     final_statuses = frozenset({"SUCCEEDED", "FAILED"})
     lists_workflows = False
     forgets_jobs = False
+    rereads_days = 90
+    version_fields: Sequence[str] = ("updated_at", "retry_count")
     quota_unit = "credits"
     calls = 0
     parallel = 1.0
@@ -105,6 +107,7 @@ def plan_of(
             settings=settings,
             memory=memory,
             read_rows=read_rows,
+            count_results=lambda uids: dict.fromkeys(uids, 1),
             wanted={table.name for table in TABLES},
             issues=issues,
             guard=Guard(issues),

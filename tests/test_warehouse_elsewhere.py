@@ -90,7 +90,7 @@ def test_what_is_remembered_has_the_types_of_the_tables() -> None:
     database = Sqlite()
     memory = warehouse(database.connection, database).remember()
     assert memory.api_version == "v3"
-    assert memory.results == {"a": "f"}
+    assert memory.results["a"].version == "f"
     assert memory.workflows == {}
     first, second = memory.jobs["a"], memory.jobs["b"]
     assert (first.finish_time, first.is_deleted) == (NOW, False)

@@ -79,6 +79,10 @@ class Api(Protocol):
     """Whether workflows have a list; else they are what jobs name as theirs."""
     forgets_jobs: bool
     """Whether old jobs leave the lists, and are gone some day."""
+    rereads_days: int
+    """How long after its end a job's results are read again where they differ from its count."""
+    version_fields: Sequence[str]
+    """Fields of a job that has ended which change when it gets other results."""
     quota_unit: str
     """What a quota counts: fields of the workspace begin with it."""
 

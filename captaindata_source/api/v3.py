@@ -93,6 +93,8 @@ class V3Api(ApiBase):
     final_statuses = success_statuses | {"stopped", "shutdown", "warning"}
     lists_workflows = True
     forgets_jobs = True
+    rereads_days = 60
+    version_fields: Sequence[str] = ()
     quota_unit = "tasks"
 
     @property

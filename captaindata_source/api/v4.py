@@ -113,6 +113,8 @@ class V4Api(ApiBase):
     final_statuses = success_statuses | {"FAILED", "STOPPED", "INVALID"}
     lists_workflows = False
     forgets_jobs = False
+    rereads_days = 90
+    version_fields: Sequence[str] = ("updated_at", "retry_count")
     quota_unit = "credits"
 
     def __init__(

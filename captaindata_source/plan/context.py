@@ -18,13 +18,15 @@ from captaindata_source.settings import Settings
 from captaindata_source.tables import DELETE_MARK, Table
 from captaindata_source.warehouse import Memory
 
-__all__ = ["Context", "RowReader"]
+__all__ = ["Context", "ResultCounter", "RowReader"]
 
 _PEOPLE = ("accounts", "last_error")
 """Nested fields that may have secrets of someone in them, which never arrive."""
 
 RowReader = Callable[[Table, Sequence[str] | None], Iterator[Row]]
 """Table and uids, None for all, to whole rows of the destination."""
+ResultCounter = Callable[[Sequence[str]], Mapping[str, int]]
+"""Uids of jobs to the numbers of their results in the destination."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Context:
         settings: Its options.
         memory: What the destination holds.
         read_rows: Reads whole rows back from the destination.
+        count_results: Counts results there.
         wanted: Tables that are loaded; rows of others are not kept.
         issues: What went wrong without ending the sync; the API and the results add to it too.
         guard: Decides what a failed call costs.
@@ -47,6 +50,7 @@ class Context:
     settings: Settings
     memory: Memory
     read_rows: RowReader
+    count_results: ResultCounter
     wanted: Collection[str]
     issues: IssueLog
     guard: Guard

@@ -16,7 +16,7 @@ from captaindata_source.errors import ApiError
 from captaindata_source.issues import KEPT, REREAD
 from captaindata_source.plan.checkpoints import Checkpoints
 from captaindata_source.plan.context import Context
-from captaindata_source.plan.jobs import JobPlan
+from captaindata_source.plan.jobs import JobPlan, of_workflow
 from captaindata_source.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.queue import Package
 from captaindata_source.stages import Stages, Task
@@ -82,7 +82,8 @@ class ListingPlan:
         self._package = package
         self._to_list = max_jobs
         if not self._is_begun:
-            self.stages = Stages(self._first_tasks, self._missing_tasks, *self._last_stages)
+            begin = (self._first_tasks, self._workflow_tasks, self._missing_tasks)
+            self.stages = Stages(*begin, *self._last_stages)
         elif self._left and len(self._jobs.queue) < MAX_WAITING:
             self.stages = Stages(self._next_tasks, *self._last_stages)
         else:
@@ -126,15 +127,13 @@ class ListingPlan:
     def _compare(self, page: JobPage, workflow_uid: str | None = None) -> None:
         times = Counter(record["uid"] for record in page.jobs)
         for record in page.jobs:
-            job = record
-            if workflow_uid is not None:
-                job = {"workflow_uid": workflow_uid, **record}
+            job = of_workflow(record, workflow_uid)
             with self._context.issues.about(
                 workflow_uid=job.get("workflow_uid"), job_uid=record["uid"]
             ):
                 latest = self._reread(job) if times[record["uid"]] > 1 else job
                 with self._context.lock:
-                    self._jobs.compare(latest)
+                    self._jobs.compare(latest, listed_by=workflow_uid)
                     if self._named is not None:
                         self._named.see(latest)
         if page.is_unsorted:
@@ -154,7 +153,13 @@ class ListingPlan:
                 error, f"Job {record['uid']}, which is listed in two versions,"
             )
             return record
-        return {**record, **(found or {}), "uid": record["uid"]}
+        latest = {**record, **(found or {}), "uid": record["uid"]}
+        return of_workflow(latest, record.get("workflow_uid"))
+
+    def _workflow_tasks(self) -> list[Task]:
+        with self._context.lock:
+            self._jobs.settle_workflows(self._unread)
+        return []
 
     def _missing_tasks(self) -> list[Task]:
         """Jobs that no list has, or not yet, as they are known: what is missing of them."""
@@ -170,8 +175,7 @@ class ListingPlan:
                 is_settled = uid not in memory.successful_jobs
             if not is_settled:
                 unsettled.append(uid)
-            if memory.results.get(uid) != known.results_version:
-                self._jobs.want_results(uid, known, is_missing=True, is_listed=False)
+            self._jobs.want_results(uid, known, is_listed=False)
         self._jobs.settle_successes(unsettled)
         return []
 
@@ -250,7 +254,7 @@ class ListingPlan:
             self._jobs.mark_gone(uid)
 
     def _settle(self) -> list[Task]:
-        self._jobs.queue.sort()
+        self._jobs.settle_queue()
         if self._named is not None:
             self._named.settle()
         return []

@@ -37,6 +37,7 @@ class SyncPlan:
         self.named_workflows = None if context.api.lists_workflows else NamedWorkflows(context)
         self.jobs = JobPlan(context)
         self.queue = self.jobs.queue
+        self.trust = self.jobs.rereads.trust
         self.listing = ListingPlan(
             context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
         )

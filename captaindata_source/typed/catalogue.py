@@ -41,6 +41,8 @@ MAX_FIELDS = 10_000
 """Keys of a workflow that the catalogue takes; more are data, not keys."""
 MAX_COLUMNS = 1_500
 """Columns of a workflow's view; Postgres ends at 1,600."""
+RESULTS_LOAD = "results_load_id"
+"""Column of the ledger: the load that wrote a job's results."""
 BATCH_ROWS = 25_000
 """Results that are looked at in one transaction."""
 
@@ -115,11 +117,15 @@ class Catalogue:
         Returns:
             The numbers of the batches that they are in.
         """
+        columns = {name for name, _ in self._database.columns(self._dataset, LEDGER.name)}
+        load_id = "l._dlt_load_id"
+        if RESULTS_LOAD in columns:  # the row is younger than the results where they came again
+            load_id = f"coalesce(l.{RESULTS_LOAD}, {load_id})"
         self._store.run(
             f"""
             create temporary table changed_jobs as
             with loaded as (
-                select l.workspace_uid, l.job_uid, l._dlt_load_id as load_id,
+                select l.workspace_uid, l.job_uid, {load_id} as load_id,
                     coalesce(l.result_rows, 0) as result_rows
                 from {{{LEDGER.name}}} as l
                 where exists (

@@ -1,0 +1,155 @@
+"""Results whose number is not what the API counts: when they are read again, and when no more.
+
+Results may come late: the job has ended, its record does not change any more, and the API still
+answers with some of them or none. So a mismatch stays open, and later syncs read it again, at
+distances that double, until `MAX_EQUAL` answers in a row were equal. Where a count means something
+else, it is soon plain from the workflow's other jobs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+__all__ = ["MAX_EQUAL", "Answer", "Known", "Trust", "next_check"]
+
+MAX_EQUAL = 4
+"""Equal answers in a row after which a mismatch is taken for what it is."""
+MIN_PROOF = 2
+"""The same to tell that a count means something else; no results at all prove it later, for so
+results begin that come late."""
+MIN_JOBS = 5
+"""Jobs that a workflow has at least before its counts are judged."""
+MOST_OF = 5
+"""Counts are not trusted where more than one in so many differs."""
+SET_LENGTH = 16
+"""Of a hash of results, the part that is the same in whatever order they come."""
+
+
+class Answer(NamedTuple):
+    """What the ledger says of a job's results.
+
+    Args:
+        version: `results_version` of the job when they were fetched.
+        rows: How many there are; None: they are gone.
+        content: Their hash, which begins with one of them in whatever order.
+        equal: Answers in a row, one a sync, that were equal.
+        answered_at: When the last one came; None: an earlier version of this package fetched them.
+        next_check_at: When they are to be read again, should they differ from the count.
+        load_id: The load that wrote them.
+    """
+
+    version: str
+    rows: int | None
+    content: str | None = None
+    equal: int = 0
+    answered_at: datetime | None = None
+    next_check_at: datetime | None = None
+    load_id: str | None = None
+
+    def is_equal(self, content: str) -> bool:
+        """Whether other results are the same, in whatever order."""
+        return self.content is not None and self.content[:SET_LENGTH] == content[:SET_LENGTH]
+
+    def differs(self, counts: Collection[int]) -> bool:
+        """Whether the number of results is none of those that the API counts."""
+        return bool(counts) and self.rows is not None and self.rows not in counts
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is time to read them again, if they are to be."""
+        if self.equal >= MAX_EQUAL or self.answered_at is None:
+            return False
+        # a time to come was written by a clock that went wrong
+        is_later = self.next_check_at is not None and self.next_check_at > now
+        return not is_later or self.answered_at > now
+
+    @property
+    def proves(self) -> bool:
+        """Whether results that differ from their count tell that it means something else."""
+        return self.equal >= (MIN_PROOF if self.rows else MAX_EQUAL)
+
+
+def next_check(before: datetime | None, now: datetime) -> datetime:
+    """When results that differ from their count are read again.
+
+    Args:
+        before: When the equal answer before this one came; None: there was none, so that the next
+            sync reads them.
+        now: When this one came.
+    """
+    return now if before is None else now + 2 * max(now - before, timedelta())
+
+
+class Known(NamedTuple):
+    """A job whose results say something about the counts of its workflow."""
+
+    job_uid: str
+    workflow_uid: str | None
+    fits: bool
+
+
+class Trust:
+    """Tells whether the counts of a workflow can be trusted; safe to share between threads.
+
+    Args:
+        known: Gives what earlier syncs found; called when it is first needed.
+    """
+
+    def __init__(self, known: Callable[[], Iterable[Known]] = lambda: ()) -> None:
+        self._known = known
+        self._lock = threading.Lock()
+        self._of_job: dict[str, Known] | None = None
+        self._fitting: Counter[str | None] = Counter()
+        self._differing: Counter[str | None] = Counter()
+        self._told: set[str | None] = set()
+
+    def is_trusted(self, workflow_uid: str | None) -> bool:
+        """Whether a mismatch in a job of the workflow is worth another call."""
+        with self._lock:
+            self._prepare()
+            return self._is_trusted(workflow_uid)
+
+    def learn(self, job_uid: str, workflow_uid: str | None, *, fits: bool | None) -> bool:
+        """Takes in what a new answer says.
+
+        Args:
+            job_uid: The job.
+            workflow_uid: Its workflow.
+            fits: Whether the number of results is as counted; None: that is not sure yet.
+
+        Returns:
+            Whether this makes the counts untrusted, and it is the first time in this sync.
+        """
+        with self._lock:
+            of_job = self._prepare()
+            was_trusted = self._is_trusted(workflow_uid)
+            self._count(of_job.pop(job_uid, None), -1)
+            if fits is not None:
+                of_job[job_uid] = Known(job_uid, workflow_uid, fits)
+                self._count(of_job[job_uid], 1)
+            is_news = was_trusted and not self._is_trusted(workflow_uid)
+            is_first = workflow_uid not in self._told
+            if is_news:
+                self._told.add(workflow_uid)
+            return is_news and is_first
+
+    def _prepare(self) -> dict[str, Known]:
+        if self._of_job is None:
+            self._of_job = {}
+            for known in self._known():
+                self._of_job[known.job_uid] = known
+                self._count(known, 1)
+        return self._of_job
+
+    def _count(self, known: Known | None, change: int) -> None:
+        if known is not None:
+            counter = self._fitting if known.fits else self._differing
+            counter[known.workflow_uid] += change
+
+    def _is_trusted(self, workflow_uid: str | None) -> bool:
+        differing = self._differing[workflow_uid]
+        jobs = differing + self._fitting[workflow_uid]
+        return jobs < MIN_JOBS or differing * MOST_OF <= jobs

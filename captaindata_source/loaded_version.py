@@ -1,0 +1,75 @@
+"""Which version of the API a workspace was loaded through, as its rows tell it.
+
+`sync_runs` says it once a sync has ended. A first load that was cut has no row there, and its rows
+must not be mixed with those of the other version either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from captaindata_source.tables import (
+    ACCOUNTS,
+    CHECKPOINTS,
+    IDENTITIES,
+    INTEGRATIONS,
+    JOBS,
+    QUOTA_READINGS,
+    WORKFLOWS,
+    WORKSPACE_MEMBERS,
+    WORKSPACES,
+    Table,
+)
+
+__all__ = ["loaded_version"]
+
+V3, V4 = "v3", "v4"
+ANY = "true"
+
+
+class _Sign(NamedTuple):
+    """A row of the table that meets the condition was loaded through the version.
+
+    Args:
+        columns: The condition is on these; without them it says nothing.
+    """
+
+    version: str
+    table: Table
+    columns: tuple[str, ...] = ()
+    condition: str = ANY
+
+
+SIGNS = (
+    _Sign(V4, CHECKPOINTS),
+    _Sign(V4, JOBS, ("execution_mode",), "t.execution_mode is not null"),
+    _Sign(V4, JOBS, ("action_id",), "t.action_id is not null"),
+    _Sign(V4, JOBS, ("status",), "t.status in ('SUCCEEDED', 'PARTIAL_SUCCEEDED')"),
+    _Sign(V4, QUOTA_READINGS, ("unit",), "t.unit = 'credits'"),
+    _Sign(V4, IDENTITIES),
+    _Sign(V4, INTEGRATIONS),
+    _Sign(V4, WORKSPACE_MEMBERS),
+    _Sign(V3, JOBS),
+    _Sign(V3, QUOTA_READINGS, ("unit",), "t.unit = 'tasks'"),
+    _Sign(V3, ACCOUNTS),
+    _Sign(V3, WORKSPACES, ("tasks_left",), "t.tasks_left is not null"),
+    _Sign(V4, WORKSPACES, ("credits_left",), "t.credits_left is not null"),
+    _Sign(V3, WORKFLOWS, ("details",), "t.details is not null"),
+)
+"""The first one that is there decides: what v4 alone has comes before what both have."""
+
+
+def loaded_version(
+    has_row: Callable[[Table, str], bool], columns_of: Callable[[Table], Collection[str]]
+) -> str | None:
+    """The version, whether or not the loads of its rows were committed; None: nothing tells.
+
+    Args:
+        has_row: Whether a table has a row of the workspace that meets a condition on `t`.
+        columns_of: The columns that a table has.
+    """
+    for sign in SIGNS:
+        if set(sign.columns) <= set(columns_of(sign.table)) and has_row(sign.table, sign.condition):
+            return sign.version
+    return None
