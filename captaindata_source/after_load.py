@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,7 +135,7 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
     Raises:
         DestinationError: The database refused what is needed for all views.
     """
-    with holding(pipeline, within=threading.Lock()), open_database(pipeline) as database:
+    with holding(pipeline), open_database(pipeline) as database:
         if database is None:
             return []
         return refresh(database, schema_of(pipeline), materialize_results=materialize_results)

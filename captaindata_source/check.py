@@ -9,7 +9,7 @@ from captaindata_source.api import VERSIONS, sibling_url
 from captaindata_source.database import DUCKDB, POSTGRES, connected, require_writable
 from captaindata_source.errors import ApiError, AuthError
 from captaindata_source.http import RetryPolicy
-from captaindata_source.pipeline import SyncOptions, make_pipeline
+from captaindata_source.pipeline import SyncOptions, warehouse_pipeline
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
 from captaindata_source.source import connect
@@ -106,7 +106,7 @@ def _version_that_works(settings: Settings) -> str | None:
 def _check_destination(settings: Settings, options: SyncOptions) -> Verdict:
     what = f"destination {options.destination}"
     try:
-        pipeline = make_pipeline(settings, options)
+        pipeline = warehouse_pipeline(options, settings)
         kind = pipeline.destination.destination_type
         if kind in (DUCKDB, POSTGRES):
             with connected(pipeline) as connection:

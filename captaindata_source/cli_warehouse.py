@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -136,7 +135,7 @@ def _drop_views(options: argparse.Namespace) -> int:
 
     pipeline = _pipeline(options)
     with (
-        holding(pipeline, within=threading.Lock(), waits_for_file=False),
+        holding(pipeline, waits_for_file=False),
         open_database(pipeline) as database,
     ):
         if database is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -44,7 +43,6 @@ def load(
     pipeline: dlt.Pipeline,
     *,
     turn: Turn,
-    within: threading.Lock,
     workspace: str,
     memory: Memory,
     jobs: LoadedJobs | None = None,
@@ -55,7 +53,6 @@ def load(
     Args:
         pipeline: Of the workspace.
         turn: The right to sync it.
-        within: Lock of this process.
         workspace: Its name.
         memory: Of this sync; what does not fit loads without a bound, and so do the next.
         jobs: Whose results are in it; None: it is not known.
@@ -68,7 +65,7 @@ def load(
     for seconds in (*LOAD_WAITS, None):
         try:
             # only the first try waits for a file, in the lock that all workspaces share
-            with holding(pipeline, within=within, waits_for_file=not is_again) as client:
+            with holding(pipeline, turn=turn, waits_for_file=not is_again) as client:
                 if memory.is_bounded:
                     _bound_memory(pipeline, client)
                 turn.check(client, max(packages(pipeline), default=""))

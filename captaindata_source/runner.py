@@ -27,11 +27,12 @@ from captaindata_source.api import Api
 from captaindata_source.appending import LoadedJobs
 from captaindata_source.database import DUCKDB, POSTGRES, require_writable
 from captaindata_source.errors import CaptainDataError, DestinationError, root_error
+from captaindata_source.folders import clean_up
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
 from captaindata_source.loading import BackgroundLoad, Memory, load
 from captaindata_source.locks import Turn, alone, holding
-from captaindata_source.pipeline import SyncOptions, make_pipeline
+from captaindata_source.pipeline import SyncOptions, earlier_names, make_pipeline
 from captaindata_source.plan import SyncPlan
 from captaindata_source.queue import Limits, Package
 from captaindata_source.remedies import as_destination_error, message_of
@@ -73,14 +74,15 @@ def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[Workspace
         ConfigError: The destination does not exist or is not installed.
     """
     pipelines = [make_pipeline(settings, options) for settings in workspaces]
-    load_lock = threading.Lock()
+    earlier = [name for settings in workspaces for name in earlier_names(settings, options)]
+    clean_up(pipelines, earlier=earlier)
     limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
     with (
         signals.intercepted_signals(),
         ThreadPoolExecutor(len(workspaces), thread_name_prefix="workspace") as pool,
     ):
         syncs = [
-            pool.submit(_WorkspaceSync(settings, options, pipeline, load_lock, limits).run)
+            pool.submit(_WorkspaceSync(settings, options, pipeline, limits).run)
             for settings, pipeline in zip(workspaces, pipelines, strict=True)
         ]
         while wait(syncs, timeout=SIGNAL_POLL_SECONDS).not_done:
@@ -124,14 +126,12 @@ class _WorkspaceSync:
         settings: Settings,
         options: SyncOptions,
         pipeline: dlt.Pipeline,
-        load_lock: threading.Lock,
         limits: Limits,
     ) -> None:
         self._settings = settings
         self._options = options
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
-        self._load_lock = load_lock
         self._limits = limits
         self._issues = IssueLog()
         self._loader: dlt.Pipeline | None = None
@@ -164,7 +164,7 @@ class _WorkspaceSync:
         return self._report
 
     def _sync(self, api: Api, turn: Turn) -> None:
-        with holding(self._pipeline, within=self._load_lock) as client:
+        with holding(self._pipeline, turn=turn) as client:
             if client is not None:
                 require_writable(client, self._pipeline.destination.destination_type)
             settle(
@@ -271,7 +271,6 @@ class _WorkspaceSync:
         load(
             pipeline,
             turn=turn,
-            within=self._load_lock,
             workspace=self._settings.name,
             memory=self._memory,
             jobs=package.jobs,
@@ -342,7 +341,7 @@ class _WorkspaceSync:
             pipeline = make_pipeline(
                 self._settings, self._options, suffix="_failed", folder=Path(folder)
             )
-            with holding(self._pipeline, within=self._load_lock, is_patient=False):
+            with holding(self._pipeline, is_patient=False):
                 pipeline.run(
                     sync_log(
                         lambda: iter([row]),

@@ -261,7 +261,7 @@ def test_only_the_first_try_waits_for_a_file(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(loading, "LOAD_WAITS", (0.0, 0.0))
     nothing: Any = None
     with pytest.raises(duckdb.IOException):
-        loading.load(nothing, turn=nothing, within=nothing, workspace="x", memory=loading.Memory())
+        loading.load(nothing, turn=nothing, workspace="x", memory=loading.Memory())
     assert waits == [True, False, False]
 
 
@@ -282,7 +282,7 @@ def test_a_package_that_needs_more_memory_gets_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(loading, "restart", lambda _: None)
     anything: Any = MagicMock()
     memory = loading.Memory()
-    loading.load(anything, turn=anything, within=anything, workspace="x", memory=memory)
+    loading.load(anything, turn=anything, workspace="x", memory=memory)
     assert tries == [0, 1]
     assert len(bounds) == 1
     assert not memory.is_bounded, "the packages that follow are as large"

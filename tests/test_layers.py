@@ -22,7 +22,7 @@ LAYERS = [
     {"resources"},
     {"source"},
     {"sync_log"},
-    {"config", "pipeline", "destinations"},
+    {"folders", "config", "pipeline", "destinations"},
     {"publish", "results_export"},
     {"after_load"},
     {"leftovers"},

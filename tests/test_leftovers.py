@@ -144,8 +144,7 @@ class Damaged:
     @property
     def working_folder(self) -> Path:
         """Of the workspace's pipeline, in the copy."""
-        found = (self.harness.folder / "kept" / "pipelines").glob("captaindata_*")
-        (folder,) = (each for each in found if "warehouse" not in each.name)
+        (folder,) = (self.harness.folder / "kept" / "captaindata").glob("captaindata_*")
         return folder
 
     @property
@@ -220,9 +219,7 @@ def file_for_folder(damaged: Damaged) -> None:
 
 
 def all_states(damaged: Damaged) -> None:
-    """The pipeline that only looks at the warehouse has a folder too."""
-    for path in damaged.working_folder.parent.glob("captaindata_*/state.json"):
-        path.write_text("{", encoding="utf-8")
+    written("state.json", "{")(damaged)
 
 
 def harmless(damaged: Damaged) -> None:
