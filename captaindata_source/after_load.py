@@ -46,8 +46,9 @@ class Aftermath:
 
     @property
     def is_ok(self) -> bool:
-        """A view that is blocked or skipped is no failure."""
-        return self.error is None and self.publish_error is None
+        """A view that is blocked or skipped is no failure; one that was never made is."""
+        is_made = self.error is None and not self.in_state(State.FAILED)
+        return is_made and self.publish_error is None
 
     def in_state(self, state: State) -> list[Change]:
         return [change for change in self.changes if change.state is state]
@@ -78,6 +79,10 @@ class Aftermath:
         lines += [
             f"view {change.view} could not be replaced and stays as it was: {change.reason}"
             for change in self.in_state(State.BLOCKED)
+        ]
+        lines += [
+            f"view {change.view}: FAILED, it could not be made: {change.reason}"
+            for change in self.in_state(State.FAILED)
         ]
         if self.error:
             lines.append(f"views: FAILED: {self.error}")
@@ -171,4 +176,16 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     changes = create_views(database, dataset, views, keep=names if materialize_results else ())
     if materialize_results:
         changes += materialize(database, dataset, typed)
-    return changes
+    return _verified(database, dataset, changes)
+
+
+def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:
+    """What was made and is not there any more, others removed meanwhile: the next sync makes it."""
+    there = database.relations(views_schema(dataset))
+    made = (State.CREATED, State.REPLACED, State.UNCHANGED)
+    return [
+        Change(each.view, State.FAILED, "it was removed meanwhile")
+        if each.state in made and each.view not in there
+        else each
+        for each in changes
+    ]

@@ -125,7 +125,8 @@ def _create_views(options: argparse.Namespace) -> int:
     _write_changes(aftermath.changes)
     if aftermath.error:
         sys.stdout.write(f"FAILED: {aftermath.error}\n")
-    return FAILED if aftermath.error or aftermath.in_state(State.BLOCKED) else OK
+    is_ok = aftermath.is_ok and not aftermath.in_state(State.BLOCKED)
+    return OK if is_ok else FAILED
 
 
 def _drop_views(options: argparse.Namespace) -> int:

@@ -147,7 +147,7 @@ def test_a_definition_that_fails_is_named_and_the_others_are_made(views: Views) 
     wrong = replace(base, name="wrong", query=f"select nothing from {views.dataset}.t")
     changes = {change.view: change for change in views.changes(wrong, base)}
     assert changes["base"].state is State.CREATED
-    assert changes["wrong"].state is State.BLOCKED
+    assert changes["wrong"].state is State.FAILED
     assert "nothing" in changes["wrong"].reason
 
 

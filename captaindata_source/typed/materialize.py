@@ -69,7 +69,8 @@ class _Table:
                 return Change(name, state if do() else State.UNCHANGED)
         except RefusedError as error:
             reason = holders(self._database, self._schema, name) or str(error)
-            return Change(name, State.BLOCKED, reason)
+            is_new = state is State.CREATED
+            return Change(name, State.FAILED if is_new else State.BLOCKED, reason)
 
     def _rebuild(self, kind: str) -> bool:
         grants = self._database.grants(self._schema, self._view.name)

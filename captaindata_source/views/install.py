@@ -44,6 +44,8 @@ class State(StrEnum):
     """What it reads is not there."""
     BLOCKED = "blocked"
     """It should change and can't."""
+    FAILED = "failed"
+    """It should be there and is not."""
     DROPPED = "dropped"
 
 
@@ -248,7 +250,8 @@ class _Installation:
                 if grants:
                     database.run(";\n".join(grants))
         except RefusedError as error:
-            self._note(view, State.BLOCKED, str(error))
+            is_there = view.name in self._there
+            self._note(view, State.BLOCKED if is_there else State.FAILED, str(error))
             return error
         for each in create:
             self._there[each.name] = Relation(is_view=True, comment=_comment(each))
