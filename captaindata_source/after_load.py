@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.runtime import signals
 
-from captaindata_source.database import Database, open_database, schema_of
+from captaindata_source.database import Database, RefusedError, open_database, schema_of
 from captaindata_source.errors import DestinationError
+from captaindata_source.interrupts import run_until_signal
 from captaindata_source.locks import holding
 from captaindata_source.pipeline import SyncOptions
 from captaindata_source.publish import publish
@@ -22,10 +24,22 @@ from captaindata_source.typed.names import MAX_IDENTIFIER
 from captaindata_source.typed.tables import result_views
 from captaindata_source.views.definitions import load_views, views_schema
 from captaindata_source.views.install import Change, State, create_views, shipped_views
+from captaindata_source.waiting import wait_seconds
 
-__all__ = ["Aftermath", "follow_load", "refresh", "refresh_catalogue", "refresh_views"]
+__all__ = [
+    "Aftermath",
+    "follow_load",
+    "follow_load_until_signal",
+    "refresh",
+    "refresh_catalogue",
+    "refresh_views",
+]
 
 logger = logging.getLogger(__name__)
+
+INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
+LOCK_WAITS = (1.0, 3.0)
+"""Seconds before each further try where others hold a view."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,6 +107,19 @@ class Aftermath:
         return "\n".join(lines)
 
 
+def follow_load_until_signal(
+    pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None
+) -> Aftermath:
+    """As `follow_load`, from the main thread, while dlt intercepts signals: one ends it soon."""
+
+    def follow() -> Aftermath:
+        pipeline.activate()
+        return follow_load(pipeline, options, copy_to=copy_to)
+
+    (found,) = run_until_signal([follow], name="views")
+    return Aftermath(error=INTERRUPTED) if found is None else found
+
+
 def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None) -> Aftermath:
     """Sees to the views and the copy; what goes wrong is in the result, not raised.
 
@@ -108,10 +135,13 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
                 pipeline, materialize_results=options.materialize_results
             )
         except KeyboardInterrupt:
-            aftermath.error = "interrupted: the next sync, or `captaindata views create`, goes on"
+            aftermath.error = INTERRUPTED
             return aftermath
         except Exception as error:
             logger.debug("Views", exc_info=True)
+            if signals.was_signal_received():
+                aftermath.error = INTERRUPTED
+                return aftermath
             aftermath.error = message_of(error)
     for change in aftermath.in_state(State.SKIPPED):
         logger.info("View %s is skipped: %s", change.view, change.reason)
@@ -168,6 +198,24 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
             f"Dataset {dataset} has a name too long for views: {views_schema(dataset)} is more "
             f"than {MAX_IDENTIFIER} characters. Load into another, or set create_views to false"
         )
+    changes: dict[str, Change] = {}
+    for seconds in (*LOCK_WAITS, None):
+        try:
+            found = _refresh_once(database, dataset, materialize_results=materialize_results)
+        except RefusedError as error:
+            if seconds is None or not error.is_busy:
+                raise
+        else:
+            for each in found:  # what an earlier try did counts
+                if each.state is not State.UNCHANGED or each.view not in changes:
+                    changes[each.view] = each
+            if seconds is None or not any(each.is_busy for each in found):
+                break
+        wait_seconds(seconds)
+    return _verified(database, dataset, list(changes.values()))
+
+
+def _refresh_once(database: Database, dataset: str, *, materialize_results: bool) -> list[Change]:
     Catalogue(database, dataset).refresh()
     shipped = shipped_views(dataset)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])
@@ -176,7 +224,7 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     changes = create_views(database, dataset, views, keep=names if materialize_results else ())
     if materialize_results:
         changes += materialize(database, dataset, typed)
-    return _verified(database, dataset, changes)
+    return changes
 
 
 def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:

@@ -202,6 +202,13 @@ def _add_destination(parser: argparse.ArgumentParser, *, with_workspace: bool = 
 
 
 def _sync(options: argparse.Namespace) -> int:
+    from dlt.common.runtime import signals
+
+    with signals.intercepted_signals():  # to the end: what it left behind must not go on
+        return _sync_until_signal(options)
+
+
+def _sync_until_signal(options: argparse.Namespace) -> int:
     from captaindata_source import after_load, config, memory, pipeline, publish, report, runner
 
     _set_defaults()
@@ -224,7 +231,7 @@ def _sync(options: argparse.Namespace) -> int:
     aftermath = after_load.Aftermath()
     is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != report.FAILED for each in reports):
-        aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
+        aftermath = after_load.follow_load_until_signal(warehouse, how, copy_to=copy_to)
     is_ok = aftermath.is_ok and all(each.is_ok for each in reports)
     if options.json:
         text = report.as_json(

@@ -1,4 +1,5 @@
-"""A dlt destination as a sync uses it: it reads its configuration once, and DuckDB compresses JSON.
+"""A dlt destination as a sync uses it: it reads its configuration once, no statement waits long for
+a lock or past a signal, few sessions are open at once, and DuckDB compresses JSON.
 
 dlt asks for a destination's configuration some forty times in a load, and looks each of its fields
 up in the environment and in all files each time, which is most of the time of a sync that finds
@@ -10,13 +11,21 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+import dlt
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.destination import AnyDestination
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema.typing import TColumnSchema
 from dlt.destinations.impl.duckdb.factory import DuckDbTypeMapper
 
-__all__ = ["CompressedJson", "read_once"]
+from captaindata_source.database import POSTGRES, watched
+from captaindata_source.database.lock_waits import bound_job
+
+__all__ = ["CompressedJson", "as_needed"]
+
+POSTGRES_LOADS = 2
+"""Files that are loaded into Postgres at once where `load.workers` is not configured: each takes
+two sessions; one more is open meanwhile, and one holds locks."""
 
 
 class CompressedJson(DuckDbTypeMapper):
@@ -30,7 +39,42 @@ class CompressedJson(DuckDbTypeMapper):
         return f"{kind} using compression zstd" if kind == "JSON" else kind
 
 
-def read_once(destination: AnyDestination) -> AnyDestination:
+def as_needed(destination: AnyDestination) -> AnyDestination:
+    """The same destination, changed as this module says.
+
+    Args:
+        destination: Lives as long as one pipeline.
+    """
+    destination = _read_once(destination)
+    make: Any = destination.client
+
+    def client(*args: Any, **kwargs: Any) -> Any:
+        made = make(*args, **kwargs)
+        if (sql_client := getattr(made, "sql_client", None)) is not None:
+            watched(sql_client, destination.destination_type)
+        if destination.destination_type == POSTGRES:
+            create = made.create_load_job
+            made.create_load_job = lambda *a, **k: bound_job(create(*a, **k))
+        return made
+
+    destination.client = client  # type: ignore[method-assign]
+    if destination.destination_type == POSTGRES and dlt.config.get("load.workers") is None:
+        _load_few_at_once(destination)
+    return destination
+
+
+def _load_few_at_once(destination: AnyDestination) -> None:
+    look_up: Any = destination.capabilities
+
+    def capabilities(*args: Any, **kwargs: Any) -> Any:
+        found = look_up(*args, **kwargs)
+        found.max_parallel_load_jobs = found.max_parallel_load_jobs or POSTGRES_LOADS
+        return found
+
+    destination.capabilities = capabilities  # type: ignore[method-assign]
+
+
+def _read_once(destination: AnyDestination) -> AnyDestination:
     """The same destination; what it is configured with is looked up once and then copied.
 
     Args:

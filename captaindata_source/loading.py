@@ -21,7 +21,7 @@ from captaindata_source.remedies import is_passing, message_of
 from captaindata_source.typed.counting import Counted
 from captaindata_source.waiting import wait_seconds
 
-__all__ = ["BackgroundLoad", "Memory", "load"]
+__all__ = ["LOAD_WAITS", "BackgroundLoad", "Memory", "load"]
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
 
 from captaindata_source.database import DUCKDB, POSTGRES
-from captaindata_source.destinations import CompressedJson, read_once
+from captaindata_source.destinations import CompressedJson, as_needed
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.folders import name_of, short_hash, working_folder
 from captaindata_source.locks import folder_lock
@@ -243,7 +243,7 @@ def _opened(
 ) -> dlt.Pipeline:
     pipeline = dlt.pipeline(
         name,
-        destination=read_once(
+        destination=as_needed(
             cast(AnyDestination, Destination.from_reference(options.destination, **arguments))
         ),
         dataset_name=options.dataset,

@@ -7,11 +7,9 @@ happens next; what is missing is seen, and fetched, by the next sync.
 from __future__ import annotations
 
 import logging
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,12 +23,13 @@ from dlt.common.runtime import signals
 from captaindata_source import __version__
 from captaindata_source.api import Api
 from captaindata_source.appending import LoadedJobs
-from captaindata_source.database import DUCKDB, POSTGRES, require_writable
+from captaindata_source.database import DUCKDB, POSTGRES, is_held, require_writable
 from captaindata_source.errors import CaptainDataError, DestinationError, root_error
 from captaindata_source.folders import clean_up
+from captaindata_source.interrupts import run_until_signal
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
-from captaindata_source.loading import BackgroundLoad, Memory, load
+from captaindata_source.loading import LOAD_WAITS, BackgroundLoad, Memory, load
 from captaindata_source.locks import Turn, alone, holding
 from captaindata_source.pipeline import SyncOptions, earlier_names, make_pipeline
 from captaindata_source.plan import SyncPlan
@@ -48,12 +47,12 @@ from captaindata_source.source import (
 from captaindata_source.sync_log import sync_log
 from captaindata_source.tables import JOB_RESULTS, SELECTABLE, SYNC_ISSUES
 from captaindata_source.typed.counting import Counted
+from captaindata_source.waiting import wait_seconds
 
 __all__ = ["INTERRUPTED", "sync"]
 
 logger = logging.getLogger(__name__)
 
-SIGNAL_POLL_SECONDS = 0.2
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
 LISTED_PER_PACKAGE = 20_000
 """Jobs of one long list that a load package takes at most: some 200 calls."""
@@ -77,24 +76,16 @@ def sync(workspaces: Sequence[Settings], options: SyncOptions) -> list[Workspace
     earlier = [name for settings in workspaces for name in earlier_names(settings, options)]
     clean_up(pipelines, earlier=earlier)
     limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
-    with (
-        signals.intercepted_signals(),
-        ThreadPoolExecutor(len(workspaces), thread_name_prefix="workspace") as pool,
-    ):
-        syncs = [
-            pool.submit(_WorkspaceSync(settings, options, pipeline, limits).run)
-            for settings, pipeline in zip(workspaces, pipelines, strict=True)
+    syncs = [
+        _WorkspaceSync(settings, options, pipeline, limits)
+        for settings, pipeline in zip(workspaces, pipelines, strict=True)
+    ]
+    with signals.intercepted_signals():
+        reports = run_until_signal([each.run for each in syncs], name="workspace")
+        return [
+            each.interrupted() if report is None else report
+            for each, report in zip(syncs, reports, strict=True)
         ]
-        while wait(syncs, timeout=SIGNAL_POLL_SECONDS).not_done:
-            _hold_interrupts()
-        return [each.result() for each in syncs]
-
-
-def _hold_interrupts() -> None:
-    """Puts Python's handler back: ADBC puts in its own for each call, and with several calls at
-    once the last one out may leave it there, so that Ctrl-C would do nothing."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
 @dataclass(slots=True)
@@ -163,25 +154,12 @@ class _WorkspaceSync:
                 api.close()
         return self._report
 
+    def interrupted(self) -> WorkspaceReport:
+        """The report of a sync that did not end in time after a signal."""
+        return replace(self._report, error=INTERRUPTED, finished_at=datetime.now(UTC))
+
     def _sync(self, api: Api, turn: Turn) -> None:
-        with holding(self._pipeline, turn=turn) as client:
-            if client is not None:
-                require_writable(client, self._pipeline.destination.destination_type)
-            settle(
-                self._pipeline,
-                client,
-                workspace=self._settings.name,
-                workspace_uid=self._settings.project_uid,
-            )
-            self._pipeline.sync_destination()
-            make_missing_tables(self._pipeline)
-            plan = remember_and_plan(
-                self._settings,
-                api,
-                self._pipeline,
-                issues=self._issues,
-                wanted=self._options.wanted,
-            )
+        plan = self._begin(api, turn)
         tables = self._options.wanted
         with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
             background = BackgroundLoad(pool)
@@ -200,6 +178,43 @@ class _WorkspaceSync:
                     on_failure=self._stop_extracting,
                 )
                 tables = plan.tables_left
+
+    def _begin(self, api: Api, turn: Turn) -> SyncPlan:
+        """Makes the destination ready; tries again where others hold its tables."""
+        for seconds in LOAD_WAITS:
+            try:
+                return self._try_to_begin(api, turn)
+            except Exception as error:
+                if signals.was_signal_received() or not is_held(error):
+                    raise
+                logger.warning(
+                    "Workspace %s: %s. Trying again in %.0f s",
+                    self._settings.name,
+                    message_of(error),
+                    seconds,
+                )
+                wait_seconds(seconds)
+        return self._try_to_begin(api, turn)
+
+    def _try_to_begin(self, api: Api, turn: Turn) -> SyncPlan:
+        with holding(self._pipeline, turn=turn) as client:
+            if client is not None:
+                require_writable(client, self._pipeline.destination.destination_type)
+            settle(
+                self._pipeline,
+                client,
+                workspace=self._settings.name,
+                workspace_uid=self._settings.project_uid,
+            )
+            self._pipeline.sync_destination()
+            make_missing_tables(self._pipeline)
+            return remember_and_plan(
+                self._settings,
+                api,
+                self._pipeline,
+                issues=self._issues,
+                wanted=self._options.wanted,
+            )
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> _Extracted:
         begun: list[Extraction] = []

@@ -16,7 +16,7 @@ LAYERS = [
     {"records", "privacy", "settings", "queue", "report", "guard", "stages"},
     {"appending"},
     {"result_pages", "result_files", "result_uids", "warehouse", "results", "database"},
-    {"locks", "views"},
+    {"locks", "views", "interrupts"},
     {"typed"},
     {"plan"},
     {"resources"},

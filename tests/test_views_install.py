@@ -231,7 +231,7 @@ def test_other_peoples_views_survive_and_are_named(on_postgres: Views) -> None:
 def test_a_view_that_a_dashboard_holds_is_named_and_changed_later(
     on_postgres: Views, postgres_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_module, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(postgres_module, "LOCK_SECONDS", 0.05)
     views = on_postgres
     views.create(views.base("a"))
     dashboard = psycopg2.connect(Postgres(postgres_folder).uri)

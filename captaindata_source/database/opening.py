@@ -15,13 +15,15 @@ import fasteners
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.database.base import Database
+from captaindata_source.database.lock_waits import bound_waits
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
+from captaindata_source.database.running import watch
 from captaindata_source.errors import CaptainDataError, DestinationError
 from captaindata_source.remedies import as_destination_error, driver_of, is_passing, message_of
 from captaindata_source.waiting import wait_seconds
 
-__all__ = ["DUCKDB", "POSTGRES", "connected", "file_of", "open_database", "schema_of"]
+__all__ = ["DUCKDB", "POSTGRES", "connected", "file_of", "open_database", "schema_of", "watched"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
     Raises:
         DestinationError: It can't be opened.
     """
-    client = pipeline.sql_client()
+    client = watched(pipeline.sql_client(), pipeline.destination.destination_type)
     if pipeline.destination.destination_type == DUCKDB:
         _open_file(client, patience=patience)
     else:
@@ -54,6 +56,27 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
         yield client
     finally:
         client.close_connection()
+
+
+def watched(client: Any, kind: str) -> Any:
+    """The same client of dlt: a signal ends its statements, and none waits long for a lock.
+
+    Args:
+        client: Not connected yet.
+        kind: Type of the destination.
+    """
+    if kind == POSTGRES:
+        bound_waits(client)
+    elif kind == DUCKDB and "open_connection" not in vars(client):
+        opens = client.open_connection
+
+        def open_connection() -> Any:
+            connection = opens()
+            watch(connection)
+            return connection
+
+        client.open_connection = open_connection
+    return client
 
 
 def file_of(client: SqlClientBase[Any]) -> Path | None:

@@ -70,7 +70,8 @@ class _Table:
         except RefusedError as error:
             reason = holders(self._database, self._schema, name) or str(error)
             is_new = state is State.CREATED
-            return Change(name, State.FAILED if is_new else State.BLOCKED, reason)
+            state = State.FAILED if is_new else State.BLOCKED
+            return Change(name, state, reason, error.is_busy)
 
     def _rebuild(self, kind: str) -> bool:
         grants = self._database.grants(self._schema, self._view.name)

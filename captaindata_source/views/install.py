@@ -56,6 +56,8 @@ class Change:
     view: str
     state: State
     reason: str = ""
+    is_busy: bool = field(default=False, compare=False)
+    """Others hold it; later it may work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +253,8 @@ class _Installation:
                     database.run(";\n".join(grants))
         except RefusedError as error:
             is_there = view.name in self._there
-            self._note(view, State.BLOCKED if is_there else State.FAILED, str(error))
+            state = State.BLOCKED if is_there else State.FAILED
+            self._done[view.name] = Change(view.name, state, str(error), error.is_busy)
             return error
         for each in create:
             self._there[each.name] = Relation(is_view=True, comment=_comment(each))
