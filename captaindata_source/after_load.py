@@ -10,7 +10,13 @@ from typing import Any
 import dlt
 from dlt.common.runtime import signals
 
-from captaindata_source.database import Database, RefusedError, open_database, schema_of
+from captaindata_source.database import (
+    Database,
+    RefusedError,
+    open_database,
+    require_temporary,
+    schema_of,
+)
 from captaindata_source.errors import DestinationError
 from captaindata_source.interrupts import run_until_signal
 from captaindata_source.locks import holding
@@ -198,6 +204,8 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
             f"Dataset {dataset} has a name too long for views: {views_schema(dataset)} is more "
             f"than {MAX_IDENTIFIER} characters. Load into another, or set create_views to false"
         )
+    if database.kind == "postgres":
+        require_temporary(database.query)
     changes: dict[str, Change] = {}
     for seconds in (*LOCK_WAITS, None):
         try:

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from captaindata_source.api import VERSIONS, sibling_url
-from captaindata_source.database import DUCKDB, POSTGRES, connected, require_writable
+from captaindata_source.database import (
+    DUCKDB,
+    POSTGRES,
+    connected,
+    require_temporary,
+    require_writable,
+)
 from captaindata_source.errors import ApiError, AuthError
 from captaindata_source.http import RetryPolicy
 from captaindata_source.pipeline import SyncOptions, warehouse_pipeline
@@ -111,6 +117,8 @@ def _check_destination(settings: Settings, options: SyncOptions) -> Verdict:
         if kind in (DUCKDB, POSTGRES):
             with connected(pipeline) as connection:
                 require_writable(connection, kind)
+                if kind == POSTGRES and options.create_views:
+                    require_temporary(connection.execute_sql)
         with pipeline.destination_client() as client:
             client.is_storage_initialized()
     except Exception as error:  # noqa: BLE001 - each driver has errors of its own

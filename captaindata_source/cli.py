@@ -264,13 +264,11 @@ def _set_defaults() -> None:
 def _check(options: argparse.Namespace) -> int:
     from captaindata_source import check, config, pipeline
 
-    workspaces = config.select(config.load_config().workspaces, options.workspace)
-    verdicts = list(
-        check.check(
-            workspaces,
-            pipeline.SyncOptions(destination=options.destination, dataset=options.dataset),
-        )
+    loaded = config.load_config()
+    how = pipeline.SyncOptions(
+        destination=options.destination, dataset=options.dataset, **loaded.load
     )
+    verdicts = list(check.check(config.select(loaded.workspaces, options.workspace), how))
     sys.stdout.write(f"{check.as_text(verdicts)}\n")
     return OK if all(verdict.is_ok for verdict in verdicts) else NOT_ALL_LOADED
 

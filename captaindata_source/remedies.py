@@ -72,6 +72,13 @@ CASES = (
         f"check user, password and database in {PG_CREDENTIALS}",
     ),
     _Case(
+        rf"(postgres 53300|{LIBPQ}).*too many connections for role",
+        "The Postgres role may open too few sessions",
+        "raise its limit (alter role … connection limit 8): a workspace needs 6; or set "
+        f"load.workers to 1, with which it needs 4; {GO_ON}",
+        is_passing=True,
+    ),
+    _Case(
         rf"postgres 53300|{LIBPQ}(too many (clients|connections)|connection slots)",
         "Postgres has no connection free",
         f"end some sessions or raise max_connections; {GO_ON}",

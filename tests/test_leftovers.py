@@ -71,6 +71,32 @@ def test_a_kill(harness: Harness, place: str, fetches: bool) -> None:
     assert FRESH not in synced.stderr
 
 
+def test_a_package_never_gets_into_another_database(harness: Harness) -> None:
+    """The folders of dlt and of the sync are the same; the credentials are others."""
+    oracle = Oracle(harness.world)
+    oracle.look()
+    folder = killed(harness, f"{PACKAGES}.start_job:1")
+    (package,) = Path(folder).glob("captaindata/*/load/normalized/*/")
+    if isinstance(harness.database, DuckDb):
+        other = harness.folder / "other"
+        other.mkdir()
+        harness.database = DuckDb(other)
+        synced = harness.sync(data_dir=folder)
+        assert_equal(harness, oracle)
+        assert package.name not in {row["load_id"] for row in harness.rows("_dlt_loads")}
+        assert synced.paths("/results")
+    else:
+        first = str(harness.database.uri)  # type: ignore[attr-defined]
+        harness.database.execute("create database another")
+        try:
+            uri = first.replace("/postgres?", "/another?")
+            harness.extra["DESTINATION__POSTGRES__CREDENTIALS"] = uri
+            assert harness.sync(data_dir=folder).paths("/results")
+        finally:
+            harness.database.execute("drop database another with (force)")
+    assert package.exists(), "it waits for its own database"
+
+
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_older_rows_never_replace_newer_ones(harness: Harness) -> None:
     (workspace,) = harness.world.workspaces

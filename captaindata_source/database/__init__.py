@@ -17,7 +17,7 @@ from captaindata_source.database.opening import (
     schema_of,
     watched,
 )
-from captaindata_source.database.rights import require_writable
+from captaindata_source.database.rights import require_temporary, require_writable
 from captaindata_source.database.running import end_statements
 from captaindata_source.database.session_lock import SessionLock, this_process
 
@@ -37,6 +37,7 @@ __all__ = [
     "is_held",
     "last_load",
     "open_database",
+    "require_temporary",
     "require_writable",
     "schema_of",
     "this_process",
