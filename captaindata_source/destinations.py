@@ -24,8 +24,8 @@ from captaindata_source.database.lock_waits import bound_job
 __all__ = ["CompressedJson", "as_needed"]
 
 POSTGRES_LOADS = 2
-"""Files that are loaded into Postgres at once where `load.workers` is not configured: each takes
-two sessions; one more is open meanwhile, and one holds locks."""
+"""Files that are loaded into Postgres at once where `load.workers` is not configured. Each takes a
+session; one more is open meanwhile, one holds locks, and one that was closed may not have ended."""
 
 
 class CompressedJson(DuckDbTypeMapper):

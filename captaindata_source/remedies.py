@@ -74,8 +74,8 @@ CASES = (
     _Case(
         rf"(postgres 53300|{LIBPQ}).*too many connections for role",
         "The Postgres role may open too few sessions",
-        "raise its limit (alter role … connection limit 8): a workspace needs 6; or set "
-        f"load.workers to 1, with which it needs 4; {GO_ON}",
+        "raise its limit (alter role … connection limit 6): a sync needs one for each workspace, "
+        f"and up to five more while it loads; {GO_ON}",
         is_passing=True,
     ),
     _Case(

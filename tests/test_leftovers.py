@@ -15,9 +15,10 @@ from captaindata_source import leftovers
 from captaindata_source.sandbox import Fault, Sandbox, World
 from tests.conftest import SMALL_WORLD
 from tests.support import mishaps
-from tests.support.databases import DuckDb
+from tests.support.databases import DuckDb, Postgres
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
+from tests.test_locks import run_on
 
 PACKAGES = "dlt.common.storages.load_package:PackageStorage"
 STORAGE = "dlt.common.storages.load_storage:LoadStorage"
@@ -86,14 +87,14 @@ def test_a_package_never_gets_into_another_database(harness: Harness) -> None:
         assert package.name not in {row["load_id"] for row in harness.rows("_dlt_loads")}
         assert synced.paths("/results")
     else:
-        first = str(harness.database.uri)  # type: ignore[attr-defined]
-        harness.database.execute("create database another")
+        assert isinstance(harness.database, Postgres)
+        run_on(harness.database, "create database another")
         try:
-            uri = first.replace("/postgres?", "/another?")
+            uri = harness.database.uri.replace("/postgres?", "/another?")
             harness.extra["DESTINATION__POSTGRES__CREDENTIALS"] = uri
             assert harness.sync(data_dir=folder).paths("/results")
         finally:
-            harness.database.execute("drop database another with (force)")
+            run_on(harness.database, "drop database another with (force)")
     assert package.exists(), "it waits for its own database"
 
 

@@ -102,10 +102,16 @@ def bound_waits(client: Any) -> None:
 
 
 def bound_job(job: Any) -> Any:
-    """The same for a load job of dlt that connects by itself, through ADBC."""
+    """The same for a load job of dlt that connects by itself, through ADBC: the session that dlt
+    opens besides, which it has no use for, is opened where one must ask who holds a table."""
     if (connect := getattr(job, "_connect", None)) is None:
         return job
-    run = job.run
+    run, run_managed = job.run, job.run_managed
+
+    def lazy_run_managed(client: Any, *args: Any) -> None:
+        client.sql_client.open_lazily = client.sql_client.open_connection
+        client.sql_client.open_connection = lambda: None
+        run_managed(client, *args)
 
     def bounded_connect() -> Any:
         connection = connect()
@@ -120,11 +126,14 @@ def bound_job(job: Any) -> Any:
             run()
         except Exception as error:
             client = job._job_client.sql_client
+            with suppress(Exception):
+                client.open_lazily()
             if (held := _held(client, error, job.load_table_name)) is not None:
                 raise held from error
             raise
 
     job._connect, job.run = bounded_connect, bounded_run
+    job.run_managed = lazy_run_managed
     return job
 
 
