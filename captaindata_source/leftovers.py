@@ -17,6 +17,7 @@ import dlt
 from dlt.common.destination.client import WithStagingDataset
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.runtime import signals
+from dlt.common.schema.utils import new_table
 from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
@@ -136,7 +137,9 @@ def _add_columns_unseen(client: SqlJobClientBase) -> None:
     if not behind:
         return
     for name, _ in behind:
-        client.schema.update_table({"name": name, "columns": columns[name]})
+        client.schema.update_table(
+            new_table(name, write_disposition="append", columns=[*columns[name].values()])
+        )
     statements, _ = client._build_schema_update_sql(behind)
     client.sql_client.execute_many(statements)
 

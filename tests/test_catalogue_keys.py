@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from captaindata_source.after_load import Aftermath
+from captaindata_source.database import PostgresDatabase
 from captaindata_source.typed.keys import KEYS
 from captaindata_source.views.install import Change, State, create_views
 from tests.support.databases import Database, Row
@@ -123,3 +124,27 @@ def test_a_view_that_others_drop_meanwhile(
     monkeypatch.setattr(after_load, "create_views", drop_one)
     (change,) = [each for each in warehouse.refresh() if each.view == "results_posts"]
     assert change == Change("results_posts", State.FAILED, "it was removed meanwhile")
+
+
+def test_readers_of_a_table_of_results_do_not_wait_while_it_is_made_anew(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if warehouse.where.name != "postgres":
+        return
+    warehouse.refresh(materialize=True)
+    warehouse.load("j3", [{"id": "a text now"}])
+    statements: list[str] = []
+    run = PostgresDatabase.run
+
+    def noted(self: PostgresDatabase, sql: str) -> None:
+        statements.extend(sql.split(";\n"))
+        run(self, sql)
+
+    monkeypatch.setattr(PostgresDatabase, "run", noted)
+    warehouse.refresh(materialize=True)
+    begun = next(n for n, each in enumerate(statements) if each.startswith("drop table"))
+    assert "results_posts" in statements[begun]
+    assert statements[begun + 1].endswith('rename to "results_posts"')
+    assert any(each.startswith("create table") for each in statements[:begun])
+    assert not any(each.startswith("create") for each in statements[begun:])
+    assert "a text now" in {row["id"] for row in warehouse.typed("results_posts")}
