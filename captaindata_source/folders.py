@@ -22,7 +22,7 @@ from dlt.common.configuration.exceptions import ConfigurationException
 from dlt.common.pipeline import get_dlt_pipelines_dir
 
 from captaindata_source.database import DUCKDB, POSTGRES, file_of
-from captaindata_source.errors import BusyError
+from captaindata_source.errors import BusyError, DestinationError
 from captaindata_source.locks import folder_lock
 
 __all__ = ["clean_up", "name_of", "place_of", "short_hash", "working_folder"]
@@ -100,10 +100,18 @@ def clean_up(pipelines: Sequence[dlt.Pipeline], *, earlier: Sequence[str] = ()) 
     for folder in _stale(pipelines, earlier):
         try:
             with folder_lock(folder):
+                is_pending = _pending(folder)
                 shutil.rmtree(folder)
                 (folder.parent / f".{folder.name}.lock").unlink(missing_ok=True)
-        except (BusyError, OSError) as error:
+        except (BusyError, DestinationError, OSError) as error:
             logger.debug("Working folder %s stays: %s", folder, error)
+            continue
+        if is_pending:
+            logger.warning(
+                "Working folder %s of an earlier version or name is removed; what was not loaded "
+                "is fetched again",
+                folder,
+            )
         else:
             logger.info("Working folder %s is not needed any more: removed", folder)
 

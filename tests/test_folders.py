@@ -97,7 +97,7 @@ def test_who_looks_at_the_warehouse_leaves_no_folder(place: Path) -> None:
 
 
 def test_folders_that_nobody_needs_are_removed(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     options = SyncOptions()
     pipeline = on_file(monkeypatch, "a.duckdb")
@@ -122,6 +122,9 @@ def test_folders_that_nobody_needs_are_removed(
     with folder_lock(stays[1]):
         folders.clean_up([pipeline], earlier=[own, warehouse])
     assert [folder for folder in removed if folder.exists()] == []
+    (said,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert own in said
+    assert "fetched again" in said
     assert [folder for folder in stays if not folder.exists()] == []
 
 
