@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
-import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.runtime import signals
 
-from captaindata_source.database import Database, open_database, schema_of
+from captaindata_source.database import (
+    Database,
+    RefusedError,
+    open_database,
+    require_temporary,
+    schema_of,
+)
 from captaindata_source.errors import DestinationError
+from captaindata_source.interrupts import run_until_signal
 from captaindata_source.locks import holding
 from captaindata_source.pipeline import SyncOptions
 from captaindata_source.publish import publish
@@ -25,10 +32,22 @@ from captaindata_source.typed.names import MAX_IDENTIFIER
 from captaindata_source.typed.tables import result_views
 from captaindata_source.views.definitions import load_views, views_schema
 from captaindata_source.views.install import Change, State, create_views, shipped_views
+from captaindata_source.waiting import wait_seconds
 
-__all__ = ["Aftermath", "follow_load", "refresh", "refresh_catalogue", "refresh_views"]
+__all__ = [
+    "Aftermath",
+    "follow_load",
+    "follow_load_until_signal",
+    "refresh",
+    "refresh_catalogue",
+    "refresh_views",
+]
 
 logger = logging.getLogger(__name__)
+
+INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
+LOCK_WAITS = (1.0, 3.0)
+"""Seconds before each further try where others hold a view."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,8 +68,9 @@ class Aftermath:
 
     @property
     def is_ok(self) -> bool:
-        """A view that is blocked or skipped is no failure."""
-        return self.error is None and self.publish_error is None
+        """A view that is blocked or skipped is no failure; one that was never made is."""
+        is_made = self.error is None and not self.in_state(State.FAILED)
+        return is_made and self.publish_error is None
 
     def in_state(self, state: State) -> list[Change]:
         return [change for change in self.changes if change.state is state]
@@ -82,6 +102,10 @@ class Aftermath:
             f"view {change.view} could not be replaced and stays as it was: {change.reason}"
             for change in self.in_state(State.BLOCKED)
         ]
+        lines += [
+            f"view {change.view}: FAILED, it could not be made: {change.reason}"
+            for change in self.in_state(State.FAILED)
+        ]
         if self.error:
             lines.append(f"views: FAILED: {self.error}")
         if self.published:
@@ -89,6 +113,19 @@ class Aftermath:
         if self.publish_error:
             lines.append(f"copy for readers: FAILED: {self.publish_error}")
         return "\n".join(lines)
+
+
+def follow_load_until_signal(
+    pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None
+) -> Aftermath:
+    """As `follow_load`, from the main thread, while dlt intercepts signals: one ends it soon."""
+
+    def follow() -> Aftermath:
+        pipeline.activate()
+        return follow_load(pipeline, options, copy_to=copy_to)
+
+    (found,) = run_until_signal([follow], name="views")
+    return Aftermath(error=INTERRUPTED) if found is None else found
 
 
 def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None) -> Aftermath:
@@ -106,10 +143,13 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
                 pipeline, materialize_results=options.materialize_results
             )
         except KeyboardInterrupt:
-            aftermath.error = "interrupted: the next sync, or `captaindata views create`, goes on"
+            aftermath.error = INTERRUPTED
             return aftermath
         except Exception as error:
             logger.debug("Views", exc_info=True)
+            if signals.was_signal_received():
+                aftermath.error = INTERRUPTED
+                return aftermath
             aftermath.error = message_of(error)
     else:
         _overwrite(pipeline)
@@ -140,7 +180,7 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
     Raises:
         DestinationError: The database refused what is needed for all views.
     """
-    with holding(pipeline, within=threading.Lock()), open_database(pipeline) as database:
+    with holding(pipeline), open_database(pipeline) as database:
         if database is None:
             return []
         _overwrite(pipeline, database)
@@ -184,6 +224,26 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
             f"Dataset {dataset} has a name too long for views: {views_schema(dataset)} is more "
             f"than {MAX_IDENTIFIER} characters. Load into another, or set create_views to false"
         )
+    if database.kind == "postgres":
+        require_temporary(database.query)
+    changes: dict[str, Change] = {}
+    for seconds in (*LOCK_WAITS, None):
+        try:
+            found = _refresh_once(database, dataset, materialize_results=materialize_results)
+        except RefusedError as error:
+            if seconds is None or not error.is_busy:
+                raise
+        else:
+            for each in found:  # what an earlier try did counts
+                if each.state is not State.UNCHANGED or each.view not in changes:
+                    changes[each.view] = each
+            if seconds is None or not any(each.is_busy for each in found):
+                break
+        wait_seconds(seconds)
+    return _verified(database, dataset, list(changes.values()))
+
+
+def _refresh_once(database: Database, dataset: str, *, materialize_results: bool) -> list[Change]:
     Catalogue(database, dataset).refresh()
     shipped = shipped_views(dataset)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])
@@ -193,3 +253,15 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     if materialize_results:
         changes += materialize(database, dataset, typed)
     return changes
+
+
+def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:
+    """What was made and is not there any more, others removed meanwhile: the next sync makes it."""
+    there = database.relations(views_schema(dataset))
+    made = (State.CREATED, State.REPLACED, State.UNCHANGED)
+    return [
+        Change(each.view, State.FAILED, "it was removed meanwhile")
+        if each.state in made and each.view not in there
+        else each
+        for each in changes
+    ]

@@ -84,7 +84,7 @@ def appends_results(
     try:
         yield
     finally:
-        del destination.client
+        destination.client = make
 
 
 def _known(client: SqlClientBase[Any], jobs: LoadedJobs) -> set[str] | None:

@@ -6,10 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from captaindata_source.api import VERSIONS, sibling_url
-from captaindata_source.database import DUCKDB, POSTGRES, connected, require_writable
+from captaindata_source.database import (
+    DUCKDB,
+    POSTGRES,
+    connected,
+    require_temporary,
+    require_writable,
+)
 from captaindata_source.errors import ApiError, AuthError, ConfigError
 from captaindata_source.http import RetryPolicy
-from captaindata_source.pipeline import SyncOptions, make_pipeline, name_schema
+from captaindata_source.pipeline import SyncOptions, warehouse_pipeline
 from captaindata_source.preflight import require_right_warehouse_at
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
@@ -108,14 +114,14 @@ def _version_that_works(settings: Settings) -> str | None:
 def _check_destination(settings: Settings, options: SyncOptions, *, is_first: bool) -> Verdict:
     what = f"destination {options.destination}"
     try:
-        pipeline = make_pipeline(settings, options)
-        if is_first:
-            name_schema(pipeline)
+        pipeline = warehouse_pipeline(options, settings, is_named=is_first)
         kind = pipeline.destination.destination_type
         if kind in (DUCKDB, POSTGRES):
             with connected(pipeline) as connection:
                 require_writable(connection, kind)
                 require_right_warehouse_at(connection, pipeline, [settings])
+                if kind == POSTGRES and options.create_views:
+                    require_temporary(connection.execute_sql)
         with pipeline.destination_client() as client:
             client.is_storage_initialized()
     except ConfigError as error:  # says itself what to do

@@ -225,7 +225,10 @@ def _sync(options: argparse.Namespace) -> int:
 
     with Display(is_on=not (options.quiet or options.progress)) as display:
         display.note("starting")
-        summary, is_ok = _synced(options, display)
+        from dlt.common.runtime import signals
+
+        with signals.intercepted_signals():  # to the end: what it left behind must not go on
+            summary, is_ok = _synced(options, display)
     if options.progress:
         erase_below()
     if options.json:
@@ -271,7 +274,7 @@ def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool
     is_interrupted = any(each.error == runner.INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != report.FAILED for each in reports):
         display.note("bringing the views up to date")
-        aftermath = after_load.follow_load(warehouse, how, copy_to=copy_to)
+        aftermath = after_load.follow_load_until_signal(warehouse, how, copy_to=copy_to)
     is_ok = aftermath.is_ok and all(each.is_ok for each in reports)
     if options.json:
         summary = report.as_dict(

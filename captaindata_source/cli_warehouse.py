@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +129,8 @@ def _create_views(options: argparse.Namespace) -> int:
     _write_changes(aftermath.changes)
     if aftermath.error:
         sys.stdout.write(f"FAILED: {aftermath.error}\n")
-    return FAILED if aftermath.error or aftermath.in_state(State.BLOCKED) else OK
+    is_ok = aftermath.is_ok and not aftermath.in_state(State.BLOCKED)
+    return OK if is_ok else FAILED
 
 
 def _drop_views(options: argparse.Namespace) -> int:
@@ -140,7 +140,7 @@ def _drop_views(options: argparse.Namespace) -> int:
 
     pipeline = _pipeline(options)
     with (
-        holding(pipeline, within=threading.Lock(), waits_for_file=False),
+        holding(pipeline, waits_for_file=False),
         open_database(pipeline) as database,
     ):
         if database is None:

@@ -1,5 +1,6 @@
-"""A dlt destination as a sync uses it: it reads its configuration once, DuckDB compresses JSON, and
-all drivers of Postgres get one well-formed address.
+"""A dlt destination as a sync uses it: it reads its configuration once, DuckDB compresses JSON, all
+drivers of Postgres get one well-formed address, no statement waits long for a lock or past a
+signal, and few sessions are open at once.
 
 dlt asks for a destination's configuration some forty times in a load, and looks each of its fields
 up in the environment and in all files each time, which is most of the time of a sync that finds
@@ -11,9 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import Any, Self
 from urllib.parse import quote, unquote
 
+import dlt
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.destination import AnyDestination
 from dlt.common.destination.typing import PreparedTableSchema
@@ -22,10 +24,14 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.factory import DuckDbTypeMapper
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
-from captaindata_source.database import DUCKDB, POSTGRES
+from captaindata_source.database import DUCKDB, POSTGRES, watched
+from captaindata_source.database.lock_waits import bound_job
 
 __all__ = ["as_we_use_it"]
 
+POSTGRES_LOADS = 2
+"""Files that are loaded into Postgres at once where `load.workers` is not configured. Each takes a
+session; one more is open meanwhile, one holds locks, and one that was closed may not have ended."""
 ZSTD_SINCE = (1, 2)
 """Version of DuckDB's storage from which on it compresses JSON with zstd."""
 ENCODING = "UTF8"
@@ -121,16 +127,36 @@ def as_we_use_it(destination: AnyDestination) -> AnyDestination:
         destination: Lives as long as one pipeline, so that a changed environment is seen by the
             next.
     """
-    if destination.destination_type == DUCKDB:
-        make_client = destination.client
+    destination = _read_once(destination)
+    kind = destination.destination_type
+    make: Any = destination.client
 
-        def client(*arguments: Any, **named: Any) -> Any:
-            made = cast(DuckDbClient, make_client(*arguments, **named))
+    def client(*args: Any, **kwargs: Any) -> Any:
+        made = make(*args, **kwargs)
+        if (sql_client := getattr(made, "sql_client", None)) is not None:
+            watched(sql_client, kind)
+        if kind == DUCKDB:
             made.type_mapper = CompressedJson(made)
-            return made
+        elif kind == POSTGRES:
+            create = made.create_load_job
+            made.create_load_job = lambda *a, **k: bound_job(create(*a, **k))
+        return made
 
-        destination.client = client  # type: ignore[method-assign]
-    return _read_once(destination)
+    destination.client = client  # type: ignore[method-assign]
+    if kind == POSTGRES and dlt.config.get("load.workers") is None:
+        _load_few_at_once(destination)
+    return destination
+
+
+def _load_few_at_once(destination: AnyDestination) -> None:
+    look_up: Any = destination.capabilities
+
+    def capabilities(*args: Any, **kwargs: Any) -> Any:
+        found = look_up(*args, **kwargs)
+        found.max_parallel_load_jobs = found.max_parallel_load_jobs or POSTGRES_LOADS
+        return found
+
+    destination.capabilities = capabilities  # type: ignore[method-assign]
 
 
 def _read_once(destination: AnyDestination) -> AnyDestination:

@@ -17,6 +17,7 @@ import dlt
 from dlt.common.destination.client import WithStagingDataset
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.runtime import signals
+from dlt.common.schema.utils import new_table
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -98,6 +99,7 @@ def make_missing_tables(pipeline: dlt.Pipeline) -> None:
         if not isinstance(client, SqlJobClientBase) or not client.is_storage_initialized():
             return
         if not pipeline.default_schema_name:
+            _add_columns_unseen(client)
             _forget_schema(client)
             return
         _make_missing(client, added)
@@ -113,6 +115,25 @@ def _forget_schema(client: SqlJobClientBase) -> None:
         table = client.sql_client.make_qualified_table_name(client.schema.version_table_name)
         sql = f"delete from {table} where schema_name = %s"  # noqa: S608 - dlt's own name
         client.sql_client.execute_sql(sql, SOURCE_NAME)
+
+
+def _add_columns_unseen(client: SqlJobClientBase) -> None:
+    """Adds columns that an earlier version did not have to the tables of a destination of which
+    the pipeline knows nothing: its first sync from this folder, or under this name."""
+    columns = {table.name: table.dlt_columns() for table in ALL_TABLES}
+    behind = [
+        (name, there)
+        for name, there in client.get_storage_tables(list(columns))
+        if there and not columns[name].keys() <= there.keys()
+    ]
+    if not behind:
+        return
+    for name, _ in behind:
+        client.schema.update_table(
+            new_table(name, write_disposition="append", columns=[*columns[name].values()])
+        )
+    statements, _ = client._build_schema_update_sql(behind)
+    client.sql_client.execute_many(statements)
 
 
 def _add_columns(pipeline: dlt.Pipeline) -> dict[str, set[str]]:

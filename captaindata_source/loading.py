@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from captaindata_source.spelling import record_spelling, require_spelling
 from captaindata_source.typed.counting import Counted
 from captaindata_source.waiting import wait_seconds
 
-__all__ = ["BackgroundLoad", "Memory", "load"]
+__all__ = ["LOAD_WAITS", "BackgroundLoad", "Memory", "load"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,6 @@ def load(
     pipeline: dlt.Pipeline,
     *,
     turn: Turn,
-    within: threading.Lock,
     workspace: str,
     memory: Memory,
     jobs: LoadedJobs | None = None,
@@ -56,7 +54,6 @@ def load(
     Args:
         pipeline: Of the workspace.
         turn: The right to sync it.
-        within: Lock of this process.
         workspace: Its name.
         memory: Of this sync; what does not fit loads without a bound, and so do the next.
         jobs: Whose results are in it; None: it is not known.
@@ -70,7 +67,7 @@ def load(
     while True:  # ends with a load or an error: each turn uses up a wait, or the bound on memory
         try:
             # only the first try waits for a file, in the lock that all workspaces share
-            with holding(pipeline, within=within, waits_for_file=not is_again) as client:
+            with holding(pipeline, turn=turn, waits_for_file=not is_again) as client:
                 if memory.is_bounded:
                     _bound_memory(pipeline, client)
                 turn.check(client, max(packages(pipeline), default=""))

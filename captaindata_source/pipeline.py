@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import dlt
 from dlt.common.configuration.exceptions import (
@@ -20,7 +20,6 @@ from dlt.common.configuration.exceptions import (
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
-from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.runtime.collector_base import Collector
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
@@ -29,6 +28,7 @@ from captaindata_source.database import DUCKDB, POSTGRES, schema_of
 from captaindata_source.destinations import as_we_use_it
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.folder_names import take_any_folder
+from captaindata_source.folders import name_of, short_hash, working_folder
 from captaindata_source.locks import folder_lock
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
@@ -40,12 +40,22 @@ from captaindata_source.targets import (
     configured_address,
 )
 
-__all__ = ["SyncOptions", "duckdb_file", "make_pipeline", "name_schema", "warehouse_pipeline"]
+__all__ = [
+    "SyncOptions",
+    "duckdb_file",
+    "earlier_names",
+    "make_pipeline",
+    "name_schema",
+    "warehouse_pipeline",
+]
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_DATASET = "captaindata"
 DEFAULT_DUCKDB_FILE = "warehouse.duckdb"
+WAREHOUSE = "warehouse"
+WAREHOUSE_NAME = "captaindata_warehouse"
+"""Name of a pipeline that only looks at the destination."""
 ADDRESSES = {
     DUCKDB: "the path of a file",
     POSTGRES: "postgresql://user:password@host:5432/database, with %40 for @ within the password",
@@ -110,50 +120,67 @@ def make_pipeline(
         settings: The workspace.
         options: Gives destination and dataset.
         suffix: Makes another pipeline of the same workspace.
-        folder: Where dlt works; by default where it does for all.
+        folder: Where dlt works; by default where it does for all of the command's.
 
     Raises:
         ConfigError: The destination does not exist, is not installed, or can't hold the dataset.
     """
-    return _make(_short_hash(settings.project_uid), options, suffix, folder)
+    uid = settings.project_uid
+    return _make(options, _Workspace(settings.name, uid, suffix), folder or working_folder())
 
 
-def warehouse_pipeline(options: SyncOptions) -> dlt.Pipeline:
-    """A pipeline that loads nothing: the way to the destination and its dataset.
+def warehouse_pipeline(
+    options: SyncOptions, settings: Settings | None = None, *, is_named: bool = True
+) -> dlt.Pipeline:
+    """A pipeline that loads nothing and has no working folder: the way to a dataset.
+
+    Args:
+        options: Gives destination and dataset.
+        settings: A workspace, whose staging dataset it names.
+        is_named: Whether to say so where the schema has another name than the dataset.
 
     Raises:
         ConfigError: As `make_pipeline`.
     """
-    pipeline = _make("warehouse", options, "", None)
-    name_schema(pipeline)
+    uid = settings.project_uid if settings is not None else WAREHOUSE
+    pipeline = _make(options, _Workspace(WAREHOUSE, uid, ""), None)
+    if is_named:
+        name_schema(pipeline)
     return pipeline
 
 
-def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None) -> dlt.Pipeline:
-    # dlt keeps working folders in one place for all projects, each with the folder it began in
-    place = _short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
-    name = f"captaindata_{workspace}_{place}{suffix}"
-    arguments: dict[str, Any] = {}
+def earlier_names(settings: Settings, options: SyncOptions) -> list[str]:
+    """What earlier versions called the pipelines of a sync that began in this folder."""
+    place = short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
+    workspaces = (short_hash(settings.project_uid), WAREHOUSE)
+    return [f"captaindata_{workspace}_{place}" for workspace in workspaces]
+
+
+class _Workspace(NamedTuple):
+    """Whose pipeline it is."""
+
+    name: str
+    uid: str
+    suffix: str
+
+
+def _make(options: SyncOptions, workspace: _Workspace, folder: Path | None) -> dlt.Pipeline:
     take_any_folder()
     try:
         kind = cast(AnyDestination, Destination.from_reference(options.destination))
-        if hasattr(kind.spec, "staging_dataset_name_layout"):
-            # a staging dataset each, so that two workspaces never wait for or undo one another
-            arguments["staging_dataset_name_layout"] = f"%s_staging_{workspace}{suffix}"
-        if kind.destination_type == POSTGRES:
-            # a unique index on dlt's row ids turns a badly timed kill into a package that never
-            # loads; nothing here relies on it
-            arguments["create_indexes"] = False
-        elif kind.destination_type == DUCKDB:
-            address = configured_address(options.destination)
-            if address is not None and address.startswith("~"):
-                arguments["credentials"] = str(Path(address).expanduser())
-        pipeline = _pipeline(name, options, arguments, folder)
-        pipeline.destination_client()  # resolves its configuration
-        if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == name:
-            # no file is configured, and dlt's own choice is a file for each pipeline
-            default = str(Path(DEFAULT_DUCKDB_FILE).resolve())
-            pipeline = _pipeline(name, options, {**arguments, "credentials": default}, folder)
+        arguments = _arguments(kind, options, workspace)
+        with tempfile.TemporaryDirectory(prefix="captaindata-") as nowhere:
+            pipeline = _opened(WAREHOUSE_NAME, options, arguments, Path(nowhere))
+            pipeline.destination_client()  # resolves its configuration
+            if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == WAREHOUSE_NAME:
+                # no file is configured, and dlt's own choice is a file for each pipeline
+                arguments["credentials"] = str(Path(DEFAULT_DUCKDB_FILE).resolve())
+                pipeline = _opened(WAREHOUSE_NAME, options, arguments, Path(nowhere))
+        if folder is not None:
+            name = name_of(workspace.name, workspace.uid, pipeline)
+            if workspace.suffix:
+                name = f"captaindata_{short_hash(workspace.uid)}{workspace.suffix}"
+            pipeline = _pipeline(name, options, arguments, folder)
     except UnknownDestinationModule:
         raise ConfigError(
             f"Destination {options.destination!r} can't be used: dlt does not know it"
@@ -192,28 +219,45 @@ def _make(workspace: str, options: SyncOptions, suffix: str, folder: Path | None
     return pipeline
 
 
+def _arguments(kind: AnyDestination, options: SyncOptions, workspace: _Workspace) -> dict[str, Any]:
+    """What the destination is made with."""
+    arguments: dict[str, Any] = {}
+    if hasattr(kind.spec, "staging_dataset_name_layout"):
+        # a staging dataset each, so that two workspaces never wait for or undo one another
+        whose = WAREHOUSE if workspace.uid == WAREHOUSE else short_hash(workspace.uid)
+        arguments["staging_dataset_name_layout"] = f"%s_staging_{whose}{workspace.suffix}"
+    if kind.destination_type == POSTGRES:
+        # a unique index on dlt's row ids turns a badly timed kill into a package that never
+        # loads; nothing here relies on it
+        arguments["create_indexes"] = False
+    elif kind.destination_type == DUCKDB:
+        address = configured_address(options.destination)
+        if address is not None and address.startswith("~"):
+            arguments["credentials"] = str(Path(address).expanduser())
+    return arguments
+
+
 def name_schema(pipeline: dlt.Pipeline) -> None:
     """Says so where the schema has another name than the dataset, once a command."""
     if pipeline.dataset_name != (schema := schema_of(pipeline)):
         logger.warning("Dataset %r is the schema %s", pipeline.dataset_name, schema)
 
 
-def _short_hash(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-
-
 def _pipeline(
-    name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path | None
+    name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path
 ) -> dlt.Pipeline:
     try:
         return _opened(name, options, arguments, folder)
     except (CaptainDataError, ConfigurationException, MissingDependencyException, ImportError):
         raise
-    except Exception as error:
-        broken = (folder or Path(get_dlt_pipelines_dir())) / name
+    except Exception:
+        broken = folder / name
         if not broken.exists():
             raise
-        with folder_lock(broken):
+    with folder_lock(broken):
+        try:  # another process may have been at making it
+            return _opened(name, options, arguments, folder)
+        except Exception as error:  # noqa: BLE001 - as above
             logger.warning(
                 "dlt's working folder %s can't be used and is made anew; what was not loaded is "
                 "fetched again (%s)",
@@ -228,7 +272,7 @@ def _pipeline(
 
 
 def _opened(
-    name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path | None
+    name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path
 ) -> dlt.Pipeline:
     pipeline = dlt.pipeline(
         name,
@@ -236,7 +280,7 @@ def _opened(
             cast(AnyDestination, Destination.from_reference(options.destination, **arguments))
         ),
         dataset_name=options.dataset,
-        pipelines_dir=str(folder) if folder else "",
+        pipelines_dir=str(folder),
         progress=options.progress() if options.progress else NULL_COLLECTOR,
     )
     # one file that each step reads and writes again; `sync_runs` tells of a sync

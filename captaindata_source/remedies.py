@@ -117,6 +117,13 @@ CASES = (
         f"check user, password and database in {PG_CREDENTIALS}",
     ),
     _Case(
+        rf"(postgres 53300|{LIBPQ}).*too many connections for role",
+        "The Postgres role may open too few sessions",
+        "raise its limit (alter role … connection limit 6): a sync needs one for each workspace, "
+        f"and up to five more while it loads; {GO_ON}",
+        is_passing=True,
+    ),
+    _Case(
         rf"postgres 53300|{LIBPQ}(too many (clients|connections)|connection slots"
         r"|no more connections|query_wait_timeout)",
         "Postgres has no connection free",

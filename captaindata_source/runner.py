@@ -7,11 +7,9 @@ happens next; what is missing is seen, and fetched, by the next sync.
 from __future__ import annotations
 
 import logging
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +25,7 @@ from captaindata_source.api import VERSIONS as API_VERSIONS
 from captaindata_source.api import Api
 from captaindata_source.appending import LoadedJobs
 from captaindata_source.credentials import RULE
-from captaindata_source.database import DUCKDB, POSTGRES, require_writable
+from captaindata_source.database import DUCKDB, POSTGRES, is_held, require_writable
 from captaindata_source.errors import (
     CaptainDataError,
     ConfigError,
@@ -35,11 +33,13 @@ from captaindata_source.errors import (
     WrongDatasetError,
     root_error,
 )
+from captaindata_source.folders import clean_up
+from captaindata_source.interrupts import run_until_signal
 from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.leftovers import make_missing_tables, settle
-from captaindata_source.loading import BackgroundLoad, Memory, load
+from captaindata_source.loading import LOAD_WAITS, BackgroundLoad, Memory, load
 from captaindata_source.locks import Turn, alone, holding
-from captaindata_source.pipeline import SyncOptions, make_pipeline
+from captaindata_source.pipeline import SyncOptions, earlier_names, make_pipeline
 from captaindata_source.plan import SyncPlan
 from captaindata_source.privacy import UNSALTED
 from captaindata_source.progress import RATE_LIMITED, Status, Wait
@@ -58,14 +58,12 @@ from captaindata_source.source import (
 from captaindata_source.sync_log import sync_log
 from captaindata_source.tables import EXTRA_TABLES, JOB_RESULTS, SELECTABLE, SYNC_ISSUES
 from captaindata_source.typed.counting import Counted
-from captaindata_source.uncommitted import remove_uncommitted
-from captaindata_source.waiting import Waits
+from captaindata_source.waiting import Waits, wait_seconds
 
 __all__ = ["INTERRUPTED", "sync"]
 
 logger = logging.getLogger(__name__)
 
-SIGNAL_POLL_SECONDS = 0.2
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
 LISTED_PER_PACKAGE = 20_000
 """Jobs of one long list that a load package takes at most: some 200 calls."""
@@ -101,22 +99,24 @@ def sync(
     pipelines = [make_pipeline(settings, options) for settings in workspaces]
     if any(settings.hash_fields and not settings.hash_salt for settings in workspaces):
         logger.warning(UNSALTED)
-    load_lock = threading.Lock()
+    earlier = [name for settings in workspaces for name in earlier_names(settings, options)]
+    clean_up(pipelines, earlier=earlier)
     limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
-    with (
-        signals.intercepted_signals(),
-        ThreadPoolExecutor(len(workspaces), thread_name_prefix="workspace") as pool,
-    ):
-        runs = [
-            _WorkspaceSync(settings, options, pipeline, load_lock, limits)
-            for settings, pipeline in zip(workspaces, pipelines, strict=True)
+    syncs = [
+        _WorkspaceSync(settings, options, pipeline, limits)
+        for settings, pipeline in zip(workspaces, pipelines, strict=True)
+    ]
+
+    def show() -> None:
+        if watch is not None:
+            watch([each.status for each in syncs])
+
+    with signals.intercepted_signals():
+        reports = run_until_signal([each.run for each in syncs], name="workspace", on_poll=show)
+        return [
+            each.interrupted() if report is None else report
+            for each, report in zip(syncs, reports, strict=True)
         ]
-        syncs = [pool.submit(run.run) for run in runs]
-        while wait(syncs, timeout=SIGNAL_POLL_SECONDS).not_done:
-            _hold_interrupts()
-            if watch is not None:
-                watch([run.status for run in runs])
-        return [each.result() for each in syncs]
 
 
 def _lacking(settings: Settings) -> frozenset[str]:
@@ -131,13 +131,6 @@ def _wait_of(waits: Waits) -> Wait | None:
         return None
     ends, reason = found
     return Wait(until=datetime.fromtimestamp(ends).astimezone(), kind=reason or RATE_LIMITED)
-
-
-def _hold_interrupts() -> None:
-    """Puts Python's handler back: ADBC puts in its own for each call, and with several calls at
-    once the last one out may leave it there, so that Ctrl-C would do nothing."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
 @dataclass(slots=True)
@@ -169,14 +162,12 @@ class _WorkspaceSync:
         settings: Settings,
         options: SyncOptions,
         pipeline: dlt.Pipeline,
-        load_lock: threading.Lock,
         limits: Limits,
     ) -> None:
         self._settings = settings
         self._options = options
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
-        self._load_lock = load_lock
         self._limits = limits
         self._issues = IssueLog()
         self._loader: dlt.Pipeline | None = None
@@ -219,6 +210,10 @@ class _WorkspaceSync:
             self._is_over = True
         return self._report
 
+    def interrupted(self) -> WorkspaceReport:
+        """The report of a sync that did not end in time after a signal."""
+        return replace(self._report, error=INTERRUPTED, finished_at=datetime.now(UTC))
+
     @property
     def status(self) -> Status:
         """How far it is; read while it runs, by another thread."""
@@ -242,30 +237,7 @@ class _WorkspaceSync:
         )
 
     def _sync(self, api: Api, turn: Turn) -> None:
-        with holding(self._pipeline, within=self._load_lock) as client:
-            if client is not None:
-                require_writable(client, self._pipeline.destination.destination_type)
-            settle(
-                self._pipeline,
-                client,
-                workspace=self._settings.name,
-                workspace_uid=self._settings.project_uid,
-            )
-            self._pipeline.sync_destination()
-            make_missing_tables(self._pipeline)
-            remove_uncommitted(
-                self._pipeline,
-                workspace_uid=self._settings.project_uid,
-                days=api.rereads_days,
-            )
-            plan = remember_and_plan(
-                self._settings,
-                api,
-                self._pipeline,
-                issues=self._issues,
-                wanted=self._options.wanted,
-            )
-        self._plan = plan
+        plan = self._plan = self._begin(api, turn)
         tables = self._options.wanted
         with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
             background = BackgroundLoad(pool)
@@ -287,6 +259,43 @@ class _WorkspaceSync:
                     on_failure=self._stop_extracting,
                 )
                 tables = plan.tables_left
+
+    def _begin(self, api: Api, turn: Turn) -> SyncPlan:
+        """Makes the destination ready; tries again where others hold its tables."""
+        for seconds in LOAD_WAITS:
+            try:
+                return self._try_to_begin(api, turn)
+            except Exception as error:
+                if signals.was_signal_received() or not is_held(error):
+                    raise
+                logger.warning(
+                    "Workspace %s: %s. Trying again in %.0f s",
+                    self._settings.name,
+                    message_of(error),
+                    seconds,
+                )
+                wait_seconds(seconds)
+        return self._try_to_begin(api, turn)
+
+    def _try_to_begin(self, api: Api, turn: Turn) -> SyncPlan:
+        with holding(self._pipeline, turn=turn) as client:
+            if client is not None:
+                require_writable(client, self._pipeline.destination.destination_type)
+            settle(
+                self._pipeline,
+                client,
+                workspace=self._settings.name,
+                workspace_uid=self._settings.project_uid,
+            )
+            self._pipeline.sync_destination()
+            make_missing_tables(self._pipeline)
+            return remember_and_plan(
+                self._settings,
+                api,
+                self._pipeline,
+                issues=self._issues,
+                wanted=self._options.wanted,
+            )
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> _Extracted:
         begun: list[Extraction] = []
@@ -359,7 +368,6 @@ class _WorkspaceSync:
         load(
             pipeline,
             turn=turn,
-            within=self._load_lock,
             workspace=self._settings.name,
             memory=self._memory,
             jobs=package.jobs,
@@ -434,7 +442,7 @@ class _WorkspaceSync:
             pipeline = make_pipeline(
                 self._settings, self._options, suffix="_failed", folder=Path(folder)
             )
-            with holding(self._pipeline, within=self._load_lock, is_patient=False):
+            with holding(self._pipeline, is_patient=False):
                 pipeline.run(
                     sync_log(
                         lambda: iter([row]),

@@ -342,7 +342,7 @@ def test_only_the_first_try_waits_for_a_file(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(loading, "LOAD_WAITS", (0.0, 0.0))
     nothing: Any = None
     with pytest.raises(duckdb.IOException):
-        loading.load(nothing, turn=nothing, within=nothing, workspace="x", memory=loading.Memory())
+        loading.load(nothing, turn=nothing, workspace="x", memory=loading.Memory())
     assert waits == [True, False, False]
 
 
@@ -363,7 +363,7 @@ def test_a_package_that_needs_more_memory_gets_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(loading, "restart", lambda _: None)
     anything: Any = MagicMock()
     memory = loading.Memory()
-    loading.load(anything, turn=anything, within=anything, workspace="x", memory=memory)
+    loading.load(anything, turn=anything, workspace="x", memory=memory)
     assert tries == [0, 1]
     assert len(bounds) == 1
     assert not memory.is_bounded, "the packages that follow are as large"
@@ -395,9 +395,7 @@ def test_whatever_fails_a_load_returns_after_it_was_made(
         monkeypatch.setattr(loading, "wait_seconds", lambda _: None)
         fails = pytest.raises(duckdb.IOException) if failures > waits else nullcontext()
         with fails:
-            loading.load(
-                pipeline, turn=pipeline, within=pipeline, workspace="x", memory=loading.Memory()
-            )
+            loading.load(pipeline, turn=pipeline, workspace="x", memory=loading.Memory())
         assert made == ([] if failures > waits else ["loaded"])
 
 
@@ -408,7 +406,7 @@ def test_memory_that_runs_out_without_a_bound_is_an_error(monkeypatch: pytest.Mo
     monkeypatch.setattr(loading, "holding", holding)
     nothing: Any = None
     with pytest.raises(duckdb.OutOfMemoryException):
-        loading.load(nothing, turn=nothing, within=nothing, workspace="x", memory=loading.Memory())
+        loading.load(nothing, turn=nothing, workspace="x", memory=loading.Memory())
 
 
 def test_a_load_that_fails_is_told_to_whoever_waits_and_whoever_extracts() -> None:

@@ -346,7 +346,7 @@ def test_a_killed_sync_goes_on_where_its_last_package_ended(
     _wait_for(
         lambda: (
             len(_result_requests(harness)) > len(wanted) // 2
-            and not list(harness.folder.glob("dlt-*/pipelines/*/load/normalized/*"))
+            and not list(harness.folder.glob("dlt-*/captaindata/*/load/normalized/*"))
         )
     )
     process.kill()

@@ -57,7 +57,7 @@ LAYERS = [
         "results",
         "warehouse",
     },
-    {"locks", "stored_secrets", "views"},
+    {"interrupts", "locks", "stored_secrets", "views"},
     {"typed"},
     {"plan"},
     {"resources"},
@@ -66,6 +66,7 @@ LAYERS = [
     {
         "config",
         "destinations",
+        "folders",
         "pipeline",
         "preflight",
         "spelling",

@@ -15,9 +15,10 @@ from captaindata_source import leftovers
 from captaindata_source.sandbox import Fault, Sandbox, World
 from tests.conftest import SMALL_WORLD
 from tests.support import mishaps
-from tests.support.databases import DuckDb
+from tests.support.databases import DuckDb, Postgres
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
+from tests.test_locks import run_on
 
 PACKAGES = "dlt.common.storages.load_package:PackageStorage"
 STORAGE = "dlt.common.storages.load_storage:LoadStorage"
@@ -69,6 +70,32 @@ def test_a_kill(harness: Harness, place: str, fetches: bool) -> None:
     assert_loads_once(harness)
     assert bool(synced.paths("/results")) == fetches
     assert FRESH not in synced.stderr
+
+
+def test_a_package_never_gets_into_another_database(harness: Harness) -> None:
+    """The folders of dlt and of the sync are the same; the credentials are others."""
+    oracle = Oracle(harness.world)
+    oracle.look()
+    folder = killed(harness, f"{PACKAGES}.start_job:1")
+    (package,) = Path(folder).glob("captaindata/*/load/normalized/*/")
+    if isinstance(harness.database, DuckDb):
+        other = harness.folder / "other"
+        other.mkdir()
+        harness.database = DuckDb(other)
+        synced = harness.sync(data_dir=folder)
+        assert_equal(harness, oracle)
+        assert package.name not in {row["load_id"] for row in harness.rows("_dlt_loads")}
+        assert synced.paths("/results")
+    else:
+        assert isinstance(harness.database, Postgres)
+        run_on(harness.database, "create database another")
+        try:
+            uri = harness.database.uri.replace("/postgres?", "/another?")
+            harness.extra["DESTINATION__POSTGRES__CREDENTIALS"] = uri
+            assert harness.sync(data_dir=folder).paths("/results")
+        finally:
+            run_on(harness.database, "drop database another with (force)")
+    assert package.exists(), "it waits for its own database"
 
 
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
@@ -144,8 +171,7 @@ class Damaged:
     @property
     def working_folder(self) -> Path:
         """Of the workspace's pipeline, in the copy."""
-        found = (self.harness.folder / "kept" / "pipelines").glob("captaindata_*")
-        (folder,) = (each for each in found if "warehouse" not in each.name)
+        (folder,) = (self.harness.folder / "kept" / "captaindata").glob("captaindata_*")
         return folder
 
     @property
@@ -220,9 +246,7 @@ def file_for_folder(damaged: Damaged) -> None:
 
 
 def all_states(damaged: Damaged) -> None:
-    """The pipeline that only looks at the warehouse has a folder too."""
-    for path in damaged.working_folder.parent.glob("captaindata_*/state.json"):
-        path.write_text("{", encoding="utf-8")
+    written("state.json", "{")(damaged)
 
 
 def harmless(damaged: Damaged) -> None:

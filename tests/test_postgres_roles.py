@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from captaindata_source.views.definitions import load_views
 from tests.conftest import MakeHarness
-from tests.support import leaks
+from tests.support import leaks, mishaps
 from tests.support.databases import Postgres
 from tests.support.harness import Harness
 
@@ -92,6 +93,27 @@ def test_two_roles_are_enough(make_harness: MakeHarness, database: OwnDatabase) 
     ):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             run(database.uri_of(READER), statement)
+
+
+def test_a_right_that_is_missing_is_named(make_harness: MakeHarness, database: OwnDatabase) -> None:
+    harness: Harness = make_harness(workflows=2)
+    harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
+    run(database.uri, f"revoke temporary on database {DATABASE} from {LOADER}")
+    done = harness.sync(expect=1)
+    assert [each["outcome"] for each in done.summary["workspaces"]] == ["loaded"]
+    remedy = f'grant temporary on database "{DATABASE}" to "{LOADER}", or set create_views to false'
+    assert remedy in done.summary["views_error"]
+
+
+def test_a_role_with_few_sessions(make_harness: MakeHarness, database: OwnDatabase) -> None:
+    harness: Harness = make_harness(workflows=2)
+    harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
+    run(database.uri, f"alter role {LOADER} connection limit 6")
+    assert "connections" not in harness.sync().stderr
+    harness.extra[mishaps.CONSTANTS] = json.dumps({"captaindata_source.loading:LOAD_WAITS": [0.0]})
+    run(database.uri, f"alter role {LOADER} connection limit 1")
+    done = harness.sync(expect=1)
+    assert "alter role … connection limit" in done.summary["workspaces"][0]["error"]
 
 
 def assert_readable(database: OwnDatabase, views: Sequence[str]) -> None:

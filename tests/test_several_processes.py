@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import MakeHarness
 from tests.support.databases import Postgres
 from tests.support.oracle import Oracle, assert_equal
+from tests.support.side_by_side import complaints, first_loads
 
 
 @pytest.fixture
@@ -32,3 +33,12 @@ def test_two_processes_with_different_workspaces_into_one_dataset(
         assert [synced.code for synced in done] == [0, 0], [synced.stderr for synced in done]
         assert_equal(harness, oracle)
         harness.world.advance(days=1)
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_first_loads_of_a_fresh_dataset(make_harness: MakeHarness, seed: int) -> None:
+    harness = make_harness(seed, workspaces=2)
+    oracle = Oracle(harness.world)
+    oracle.look()
+    assert complaints(harness, first_loads(harness)) == []
+    assert_equal(harness, oracle)

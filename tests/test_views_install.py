@@ -147,7 +147,7 @@ def test_a_definition_that_fails_is_named_and_the_others_are_made(views: Views) 
     wrong = replace(base, name="wrong", query=f"select nothing from {views.dataset}.t")
     changes = {change.view: change for change in views.changes(wrong, base)}
     assert changes["base"].state is State.CREATED
-    assert changes["wrong"].state is State.BLOCKED
+    assert changes["wrong"].state is State.FAILED
     assert "nothing" in changes["wrong"].reason
 
 
@@ -231,7 +231,7 @@ def test_other_peoples_views_survive_and_are_named(on_postgres: Views) -> None:
 def test_a_view_that_a_dashboard_holds_is_named_and_changed_later(
     on_postgres: Views, postgres_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_module, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(postgres_module, "LOCK_SECONDS", 0.05)
     views = on_postgres
     views.create(views.base("a"))
     dashboard = psycopg2.connect(Postgres(postgres_folder).uri)

@@ -6,6 +6,7 @@ Other destinations get the raw tables alone.
 from captaindata_source.database.base import Database, RefusedError, Relation
 from captaindata_source.database.free_space import note_secrets, overwrite_if_noted
 from captaindata_source.database.last_load import last_load
+from captaindata_source.database.lock_waits import HeldError, is_held
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
 from captaindata_source.database.opening import (
@@ -15,8 +16,10 @@ from captaindata_source.database.opening import (
     file_of,
     open_database,
     schema_of,
+    watched,
 )
-from captaindata_source.database.rights import require_writable
+from captaindata_source.database.rights import require_temporary, require_writable
+from captaindata_source.database.running import end_statements
 from captaindata_source.database.session_lock import SessionLock, this_process
 
 __all__ = [
@@ -24,17 +27,22 @@ __all__ = [
     "POSTGRES",
     "Database",
     "DuckDbDatabase",
+    "HeldError",
     "PostgresDatabase",
     "RefusedError",
     "Relation",
     "SessionLock",
     "connected",
+    "end_statements",
     "file_of",
+    "is_held",
     "last_load",
     "note_secrets",
     "open_database",
     "overwrite_if_noted",
+    "require_temporary",
     "require_writable",
     "schema_of",
     "this_process",
+    "watched",
 ]

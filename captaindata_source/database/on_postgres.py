@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,12 +12,14 @@ import pyarrow as pa
 from pyarrow import csv
 
 from captaindata_source.database.base import RefusedError, Relation, Rows, first_line
+from captaindata_source.database.lock_waits import LOCK_SECONDS, SET_TIMEOUT, holder
+from captaindata_source.database.running import watch
 from captaindata_source.sqltext import quoted
 
-__all__ = ["LOCK_TIMEOUT_SECONDS", "PostgresDatabase"]
+__all__ = ["PostgresDatabase"]
 
-LOCK_TIMEOUT_SECONDS = 3
-"""How long a change waits for queries that hold a view, such as those of a dashboard."""
+LEAST_MS = 20
+"""Milliseconds that a statement waits for a lock late in a transaction."""
 
 
 class PostgresDatabase:
@@ -27,31 +30,59 @@ class PostgresDatabase:
     def __init__(self, connection: Any, address: str) -> None:
         self._connection = connection
         self._address = address
+        self._ends: float | None = None
+        """Within a transaction: until when it waits for locks. It may hold some meanwhile."""
+        self._last = ""
+        self._execute(SET_TIMEOUT)
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, tuple(parameters) or None)
-            return list(cursor.fetchall()) if cursor.description else []
+        return self._execute(sql, tuple(parameters) or None)
 
     def run(self, sql: str) -> None:
+        self._execute(sql)
+
+    def _execute(self, sql: str, parameters: tuple[object, ...] | None = None) -> Rows:
+        import psycopg2  # noqa: PLC0415 - an extra
+
+        self._last = sql
         with self._connection.cursor() as cursor:
-            cursor.execute(sql)
+            try:
+                if self._ends is not None:
+                    left = max(LEAST_MS, round(1000 * (self._ends - time.monotonic())))
+                    cursor.execute(f"set local lock_timeout = {left}")
+                cursor.execute(sql, parameters)
+            except psycopg2.errors.LockNotAvailable as error:
+                if self._ends is not None:
+                    raise
+                raise self._busy(error) from error
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def _busy(self, error: Exception) -> RefusedError:
+        """Names who holds what the last statement needed; its transaction has ended."""
+        who = holder(lambda sql, *parameters: self._execute(sql, parameters), self._last)
+        return RefusedError(f"{first_line(error)}{f': {who}' if who else ''}", is_busy=True)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         import psycopg2  # noqa: PLC0415 - an extra
 
-        self.run(f"begin; set local lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+        self._execute("begin")
+        self._ends = time.monotonic() + LOCK_SECONDS
         try:
             yield
-            self.run("commit")
+            self._execute("commit")
         except BaseException as error:
+            self._ends, last = None, self._last
             if not self._connection.closed:
-                self.run("rollback")
+                self._execute("rollback")
+            if isinstance(error, psycopg2.errors.LockNotAvailable):
+                self._last = last
+                raise self._busy(error) from error
             if isinstance(error, psycopg2.Error):
-                is_busy = isinstance(error, psycopg2.errors.LockNotAvailable)
-                raise RefusedError(first_line(error), is_busy=is_busy) from error
+                raise RefusedError(first_line(error)) from error
             raise
+        finally:
+            self._ends = None
 
     @contextmanager
     def reader(
@@ -71,6 +102,8 @@ class PostgresDatabase:
         import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
 
         with adbc.connect(self._address) as connection, connection.cursor() as cursor:
+            watch(connection)
+            cursor.execute(SET_TIMEOUT)
             for name, table in (tables or {}).items():
                 cursor.adbc_ingest(name, table, mode="create", temporary=True)
                 cursor.execute(f"analyze {name}")

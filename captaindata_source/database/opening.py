@@ -15,8 +15,10 @@ import fasteners
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.database.base import Database
+from captaindata_source.database.lock_waits import bound_waits
 from captaindata_source.database.on_duckdb import DuckDbDatabase
 from captaindata_source.database.on_postgres import PostgresDatabase
+from captaindata_source.database.running import watch
 from captaindata_source.errors import CaptainDataError, DestinationError
 from captaindata_source.remedies import (
     as_destination_error,
@@ -27,7 +29,7 @@ from captaindata_source.remedies import (
 )
 from captaindata_source.waiting import wait_seconds
 
-__all__ = ["DUCKDB", "POSTGRES", "connected", "file_of", "open_database", "schema_of"]
+__all__ = ["DUCKDB", "POSTGRES", "connected", "file_of", "open_database", "schema_of", "watched"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
     Raises:
         DestinationError: It can't be opened.
     """
-    client = pipeline.sql_client()
+    client = watched(pipeline.sql_client(), pipeline.destination.destination_type)
     name = pipeline.destination.destination_name
     with explained(f"{name} can't be opened: check destination.{name}.credentials"):
         if pipeline.destination.destination_type == DUCKDB:
@@ -61,6 +63,27 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
         yield client
     finally:
         client.close_connection()
+
+
+def watched(client: Any, kind: str) -> Any:
+    """The same client of dlt: a signal ends its statements, and none waits long for a lock.
+
+    Args:
+        client: Not connected yet.
+        kind: Type of the destination.
+    """
+    if kind == POSTGRES:
+        bound_waits(client)
+    elif kind == DUCKDB and "open_connection" not in vars(client):
+        opens = client.open_connection
+
+        def open_connection() -> Any:
+            connection = opens()
+            watch(connection)
+            return connection
+
+        client.open_connection = open_connection
+    return client
 
 
 def file_of(client: SqlClientBase[Any]) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dlt.destinations.sql_client import SqlClientBase
@@ -11,7 +12,7 @@ from captaindata_source.errors import DestinationError
 from captaindata_source.remedies import DUCKDB_CREDENTIALS, PG_CREDENTIALS, explained
 from captaindata_source.sqltext import quoted
 
-__all__ = ["require_writable"]
+__all__ = ["require_temporary", "require_writable"]
 
 
 def require_writable(client: SqlClientBase[Any], kind: str) -> None:
@@ -58,6 +59,27 @@ def _require_adbc(address: str) -> None:
         return  # dlt loads without it
     with explained(), adbc.connect(address):
         pass
+
+
+def require_temporary(ask: Callable[[str], Any]) -> None:
+    """Finds out whether a role of Postgres may make temporary tables, which the views need.
+
+    Args:
+        ask: Runs a query and gives its rows.
+
+    Raises:
+        DestinationError: It may not.
+    """
+    [(may_make, role, database)] = ask(
+        "select has_database_privilege(current_database(), 'temporary'), current_user, "
+        "current_database()"
+    )
+    if not may_make:
+        raise DestinationError(
+            f"Postgres role {role} may not make temporary tables, which the views need: let an "
+            f"administrator run grant temporary on database {quoted(database)} to {quoted(role)}, "
+            "or set create_views to false"
+        )
 
 
 def _require_writable_postgres(client: SqlClientBase[Any]) -> None:

@@ -1,4 +1,4 @@
-"""An advisory lock of Postgres on a connection of its own, which ends with its process."""
+"""Advisory locks of Postgres on a connection that does nothing else; they end with its process."""
 
 from __future__ import annotations
 
@@ -32,15 +32,18 @@ SESSION = (
     "set tcp_keepalives_count = 3",
     "set idle_session_timeout = 0",
 )
-TRY = "select pg_try_advisory_lock(hashtext(%s), hashtext(%s))"
+KEYS = {1: "hashtext(%s)", 2: "hashtext(%s), hashtext(%s)"}
 HOLDER = """
     select a.pid, a.application_name, host(a.client_addr), a.backend_start
     from pg_locks as l inner join pg_stat_activity as a on a.pid = l.pid
-    where l.locktype = 'advisory' and l.objsubid = 2 and l.granted
+    where l.locktype = 'advisory' and l.granted and l.pid <> pg_backend_pid()
         and l.database = (select oid from pg_database where datname = current_database())
-        and l.classid = (hashtext(%s)::bigint & 4294967295)::oid
-        and l.objid = (hashtext(%s)::bigint & 4294967295)::oid
-"""
+        and """
+OF_KEYS = {
+    1: "l.objsubid = 1 and l.objid = (hashtext(%s)::bigint & 4294967295)::oid",
+    2: "l.objsubid = 2 and l.classid = (hashtext(%s)::bigint & 4294967295)::oid "
+    "and l.objid = (hashtext(%s)::bigint & 4294967295)::oid",
+}
 OURS = "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()"
 END = "select pg_terminate_backend(pid) from pg_stat_activity where pid = %s and backend_start = %s"
 MAX_APPLICATION_NAME = 63
@@ -52,22 +55,27 @@ def this_process() -> str:
 
 
 class SessionLock:
-    """Held from `take` on, until it is released or its connection ends.
+    """Each lock is held from `take` on, until it is given back or the connection ends.
+
+    Nothing else is asked on the connection: whatever resets it would let go of the locks.
 
     Args:
         address: libpq's connection string.
-        names: What is locked, in two parts.
     """
 
-    def __init__(self, address: str, names: tuple[str, str]) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address
-        self._names = names
         self._connection: Any = None
         self._session: tuple[Any, ...] = ()
+        self._held: dict[tuple[str, ...], tuple[Any, ...]] = {}
+        """The session in which each lock was last taken."""
 
     @explained()
-    def take(self) -> str | None:
+    def take(self, *names: str) -> str | None:
         """Tries once. Returns who else holds it, None where it is ours now.
+
+        Args:
+            names: What is locked, in one or two parts.
 
         Raises:
             DestinationError: Postgres can't be reached.
@@ -75,31 +83,35 @@ class SessionLock:
         import psycopg2  # noqa: PLC0415 - an extra
 
         try:
-            self._connect()
-            if self._query(TRY, *self._names)[0]:
+            if not self._is_open():
+                self._connect()
+            count = len(names)
+            if self._query(f"select pg_try_advisory_lock({KEYS[count]})", *names)[0]:
+                self._held[names] = self._session
                 return None
-            holder = self._query(HOLDER, *self._names)
+            holder = self._query(f"{HOLDER}{OF_KEYS[count]}", *names)
         except psycopg2.Error:
             self.release()
             raise
-        self.release()
         return _described(*holder) if holder else "which has just ended"
 
-    def is_held(self) -> bool:
-        """Whether it is held still: its connection may have broken."""
+    def give_back(self, *names: str) -> None:
+        """Gives one lock back; does nothing where it is not held."""
         import psycopg2  # noqa: PLC0415 - an extra
 
-        if self._connection is None:
-            return False
-        try:
-            self._query("select 1")
-        except psycopg2.Error:
-            logger.info("The connection that holds the lock of the workspace broke")
-            return False
-        return True
+        if self._held.pop(names, None) == self._session and self._connection is not None:
+            with suppress(psycopg2.Error):  # the lock ends with the connection
+                self._query(f"select pg_advisory_unlock({KEYS[len(names)]})", *names)
 
-    def retake(self) -> str | None:
-        """Takes it again after its connection broke.
+    def is_held(self, *names: str) -> bool:
+        """Whether a lock is held still: its connection may have broken."""
+        if self._is_open() and self._held.get(names) == self._session:
+            return True
+        logger.info("The connection that holds the lock of the workspace broke")
+        return False
+
+    def retake(self, *names: str) -> str | None:
+        """Takes a lock again after its connection broke.
 
         Returns:
             Who else took it meanwhile; None where it is ours.
@@ -107,31 +119,42 @@ class SessionLock:
         Raises:
             DestinationError: Postgres can't be reached.
         """
-        lost = self._session
-        self.release()
+        lost = self._held.get(names, ())
         holder: str | None = None
         for _ in range(RETAKE_TRIES):
-            if (holder := self.take()) is None:
+            if (holder := self.take(*names)) is None:
                 return None
             self._end(lost)
             wait_seconds(RETAKE_POLL_SECONDS)
         return holder
 
     def release(self) -> None:
-        """Gives it back; does nothing where it is not held."""
+        """Gives all back."""
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()
             self._connection = None
+        self._session = ()
+
+    def _is_open(self) -> bool:
+        import psycopg2  # noqa: PLC0415 - an extra
+
+        if self._connection is None:
+            return False
+        try:
+            self._query("select 1")
+        except psycopg2.Error:
+            self.release()
+            return False
+        return True
 
     def _end(self, session: tuple[Any, ...]) -> None:
         """Ends our own lost session, of which the server does not know that it is lost."""
         import psycopg2  # noqa: PLC0415 - an extra
 
-        with suppress(psycopg2.Error):
-            self._connect()
-            self._query(END, *session)
-        self.release()
+        if session and session != self._session:
+            with suppress(psycopg2.Error):
+                self._query(END, *session)
 
     def _connect(self) -> None:
         import psycopg2  # noqa: PLC0415 - an extra

@@ -29,6 +29,7 @@ from captaindata_source.typed.fields import (
     FieldStore,
     WorkflowKey,
 )
+from captaindata_source.typed.keys import ensure_keys
 from captaindata_source.typed.names import assign_names
 from captaindata_source.typed.types import json_types, value_type
 from captaindata_source.typed.values import find_values
@@ -72,6 +73,7 @@ class Catalogue:
         if not {JOB_RESULTS.name, LEDGER.name} <= set(self._database.relations(self._dataset)):
             return 0
         self._store.create_tables()
+        ensure_keys(self._database, self._dataset)
         self._take_counted(counted)
         batches = self._changed_jobs()
         try:

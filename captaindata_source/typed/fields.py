@@ -20,6 +20,7 @@ __all__ = [
     "FIELD_COUNTS",
     "FIELD_JOBS",
     "GONE",
+    "RESULT_VIEWS",
     "Field",
     "FieldStore",
     "WorkflowKey",
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 FIELDS = "job_result_fields"
 FIELD_COUNTS = "job_result_field_counts"
 FIELD_JOBS = "job_result_field_jobs"
+RESULT_VIEWS = "job_result_views"
+"""The name of each workflow's view."""
 BASE_COLUMNS = ("job_id", "result_id", "started_at", "created_at")
 """Columns of a workflow's view before those of its keys."""
 GONE = ""
@@ -208,6 +211,7 @@ class FieldStore:
             FIELDS,
             FIELD_COUNTS,
             FIELD_JOBS,
+            RESULT_VIEWS,
             JOB_RESULTS.name,
             LEDGER.name,
             "_dlt_loads",

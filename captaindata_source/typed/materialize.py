@@ -15,6 +15,9 @@ from captaindata_source.views.install import Change, State, View, comments, hold
 
 __all__ = ["materialize"]
 
+ASIDE = "captaindata_fresh_results"
+"""A table within the transaction that makes it."""
+
 
 def materialize(database: Database, dataset: str, wanted: Sequence[ResultView]) -> list[Change]:
     """Brings a table up to date for each workflow.
@@ -69,20 +72,36 @@ class _Table:
                 return Change(name, state if do() else State.UNCHANGED)
         except RefusedError as error:
             reason = holders(self._database, self._schema, name) or str(error)
-            return Change(name, State.BLOCKED, reason)
+            is_new = state is State.CREATED
+            state = State.FAILED if is_new else State.BLOCKED
+            return Change(name, state, reason, error.is_busy)
 
     def _rebuild(self, kind: str) -> bool:
         grants = self._database.grants(self._schema, self._view.name)
-        self._database.run(f"drop {kind} {self._target}")
-        self._build()
+        if self._database.kind == "postgres":
+            # made beside it and then renamed: readers wait for that alone
+            aside = f"{quoted(self._schema)}.{ASIDE}"
+            self._fill(aside)
+            self._database.run(
+                f"drop {kind} {self._target};\n"
+                f"alter table {aside} rename to {quoted(self._view.name)}"
+            )
+        else:
+            self._database.run(f"drop {kind} {self._target}")
+            self._fill(self._target)
+        self._describe()
+        self._settle()
         if grants:
             self._database.run(";\n".join(grants))
         return True
 
-    def _build(self) -> bool:
-        self._database.run(f"create table {self._target} as\n{self._view.query}")
+    def _fill(self, table: str) -> None:
+        self._database.run(f"create table {table} as\n{self._view.query}")
         if self._database.kind == "postgres":
-            self._database.run(f"create index on {self._target} (job_id)")
+            self._database.run(f"create index on {table} (job_id)")
+
+    def _build(self) -> bool:
+        self._fill(self._target)
         self._describe()
         self._settle()
         return True

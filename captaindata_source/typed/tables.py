@@ -9,7 +9,14 @@ from captaindata_source.database import Database
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES
 from captaindata_source.typed.columns import Column, column_types, select_query
-from captaindata_source.typed.fields import BASE_COLUMNS, Field, FieldStore, WorkflowKey
+from captaindata_source.typed.fields import (
+    BASE_COLUMNS,
+    RESULT_VIEWS,
+    Field,
+    FieldStore,
+    WorkflowKey,
+)
+from captaindata_source.typed.keys import ensure_keys
 from captaindata_source.typed.names import assign_names
 from captaindata_source.views.install import View
 
@@ -22,7 +29,6 @@ __all__ = [
     "workspace_names",
 ]
 
-RESULT_VIEWS = "job_result_views"
 PREFIX = "results_"
 BASE_DESCRIPTIONS = dict(
     zip(
@@ -138,6 +144,7 @@ def _view_names(
             f"create table {table} (workspace_uid text not null, workflow_uid text not null, "
             "view_name text not null, added_at timestamp with time zone not null)"
         )
+        ensure_keys(database, dataset)
     names: dict[WorkflowKey, str] = {
         (workspace, workflow): name
         for workspace, workflow, name in database.query(

@@ -44,6 +44,8 @@ class State(StrEnum):
     """What it reads is not there."""
     BLOCKED = "blocked"
     """It should change and can't."""
+    FAILED = "failed"
+    """It should be there and is not."""
     DROPPED = "dropped"
 
 
@@ -54,6 +56,8 @@ class Change:
     view: str
     state: State
     reason: str = ""
+    is_busy: bool = field(default=False, compare=False)
+    """Others hold it; later it may work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +252,9 @@ class _Installation:
                 if grants:
                     database.run(";\n".join(grants))
         except RefusedError as error:
-            self._note(view, State.BLOCKED, str(error))
+            is_there = view.name in self._there
+            state = State.BLOCKED if is_there else State.FAILED
+            self._done[view.name] = Change(view.name, state, str(error), error.is_busy)
             return error
         for each in create:
             self._there[each.name] = Relation(is_view=True, comment=_comment(each))

@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "soak": tables.soak_table,
     "fuzz": tables.fuzz_table,
     "budget": tables.budget_table,
+    "together": tables.together_table,
 }
 
 
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--pages", type=int, default=10_000, help="random ones")
     parser.add_argument("--workspaces", type=int, default=16, help="with a budget")
     parser.add_argument("--per-minute", type=int, default=150, help="budget of each")
+    parser.add_argument("--rounds", type=int, default=100, help="of processes that begin together")
     parser.add_argument("--time-factor", type=float, default=2.0, help="of the budgets")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - set(PARTS):

@@ -32,7 +32,7 @@ def phase_of(data_dir: Path, requests: Sequence[LoggedRequest], *, loaded_before
     is_fetching = any(request.path.endswith(RESULTS) for request in requests)
     found = {
         _of_pipeline(folder, loaded_before=loaded_before, is_fetching=is_fetching)
-        for folder in (data_dir / "pipelines").glob("*/")
+        for folder in (data_dir / "captaindata").glob("*/")
         if not folder.name.endswith("_failed")
     }
     return next((phase for phase in _DEPTH if phase in found), STARTING)
@@ -40,12 +40,12 @@ def phase_of(data_dir: Path, requests: Sequence[LoggedRequest], *, loaded_before
 
 def loaded_packages(data_dir: Path) -> set[str]:
     """Ids of the load packages whose load was completed."""
-    return {path.name for path in data_dir.glob("pipelines/*/load/loaded/*/")}
+    return {path.name for path in data_dir.glob("captaindata/*/load/loaded/*/")}
 
 
 def loads_begun(data_dir: Path) -> set[str]:
     """Ids of the load packages whose load may have begun, or is complete."""
-    begun = {path.name for path in data_dir.glob("pipelines/*/load/normalized/*/")}
+    begun = {path.name for path in data_dir.glob("captaindata/*/load/normalized/*/")}
     return begun | loaded_packages(data_dir)
 
 
@@ -63,7 +63,7 @@ def _found(data_dir: Path, *patterns: str) -> list[str]:
     found = [
         path
         for pattern in patterns
-        for path in data_dir.glob(f"pipelines/*/{pattern}")
+        for path in data_dir.glob(f"captaindata/*/{pattern}")
         if path.name != "extracted"
     ]
     return sorted(str(path.relative_to(data_dir)) for path in found)

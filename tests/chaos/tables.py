@@ -12,9 +12,10 @@ from tests.chaos.fuzz import ASIDE, EQUAL, FLAGGED, fuzz
 from tests.chaos.holding import not_held
 from tests.chaos.kills import Kill, kills
 from tests.chaos.phases import PHASES
-from tests.chaos.places import DATABASES, DUCKDB, open_place
+from tests.chaos.places import DATABASES, DUCKDB, POSTGRES, open_place
 from tests.chaos.printing import mean_and_max, say
 from tests.chaos.soak import FAULTY, SYNCS_A_DAY, Size, Tick, soak
+from tests.chaos.together import together
 
 
 def kills_table(arguments: argparse.Namespace) -> bool:
@@ -121,6 +122,18 @@ def budget_table(arguments: argparse.Namespace) -> bool:
     ]
     title = f"{arguments.per_minute} calls a minute for each workspace, in the middle of a sync"
     return say(title, rows, found.complaints)
+
+
+def together_table(arguments: argparse.Namespace) -> bool:
+    """First loads of one dataset by two processes, and by four."""
+    rows, wrong = [["processes", "rounds", "rounds with a fault"]], []
+    for workspaces, rounds in ((2, arguments.rounds), (4, arguments.rounds // 4)):
+        with open_place(POSTGRES) as place:
+            found = together(place, rounds=rounds, seed=arguments.seed, workspaces=workspaces)
+        faulty = len({each.partition(":")[0] for each in found})
+        rows.append([str(workspaces), str(rounds), str(faulty)])
+        wrong += found
+    return say("First loads of a fresh Postgres dataset, begun together", rows, wrong)
 
 
 def _of_ticks(*tenths: Sequence[Tick]) -> list[list[str]]:
