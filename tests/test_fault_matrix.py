@@ -19,6 +19,7 @@ from captaindata_source.api.v4 import KEY_HEADER, V4Api
 from captaindata_source.http import Clock, HttpClient, Secret, client
 from captaindata_source.issues import IssueLog
 from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.settings import Settings
 from tests.conftest import DATABASES
 from tests.fault_matrix import (
@@ -296,7 +297,10 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
         return Clock(monotonic=lambda: passed[0], sleep=lambda _: None, check=check)
 
     monkeypatch.setattr(source, "Clock", clock)
-    world = World(7, workspaces=1, workflows=4, days=30, jobs_per_day=0.3, mean_results=8)
+    dialect = Dialect(results_page_size=1000, jobs_page_size=100)
+    world = World(
+        7, workspaces=1, workflows=4, days=30, jobs_per_day=0.3, mean_results=8, dialect=dialect
+    )
     [workspace] = world.workspaces
     job = next(
         job
@@ -316,11 +320,11 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
             base_url=sandbox.base_url_of(version),
         )
         api = source.connect(settings, issues=issues)
-        results = [result for page in api.result_pages(job["uid"]) for result in page]
+        pages = [*api.result_pages(job["uid"])]
         api.close()
         asked = [r.path for r in sandbox.log.entries if job["uid"] in r.path]
-    assert len(results) == len(world.results(workspace, job["uid"]))
-    assert len(asked) == DRIP.calls_in(version)
+    assert sum(map(len, pages)) == len(world.results(workspace, job["uid"]))
+    assert len(asked) == DRIP.calls_in(version) + len(pages) - 1
     assert [(i.kind, i.action, i.occurrences) for i in issues.take()] == [*DRIP.issues]
 
 
