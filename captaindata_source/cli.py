@@ -286,7 +286,9 @@ def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool
         )
         return summary, is_ok
     tables = list(dict.fromkeys(options.table)) or [
-        table.name for table in SELECTABLE if table.name in how.wanted
+        table.name
+        for table in SELECTABLE
+        if any(table.name in how.wanted_of(workspace) for workspace in workspaces)
     ]
     parts = [
         report.as_text(reports, tables=tables, named=options.table),

@@ -26,7 +26,6 @@ WORKSPACE_OPTIONS = frozenset(field.name for field in dataclasses.fields(Setting
     "full_refresh"
 }
 LOAD_OPTIONS = (
-    "extra_tables",
     "package_max_results",
     "package_max_minutes",
     "create_views",

@@ -129,7 +129,7 @@ OPTIONS = {
     "hash_fields": Option(TEXTS, '["email"]'),
     "hash_salt": Option(TEXT, '"…", long and random', is_secret=True),
     "keep_secrets": Option(FLAG, "false"),
-    "extra_tables": Option(TEXTS, '["identities"]', default=[]),
+    "extra_tables": Option(TEXTS, '["identities"]'),
     "package_max_results": Option(WHOLE, "200000", default=200_000),
     "package_max_minutes": Option(NUMBER, "5", default=5.0),
     "create_views": Option(FLAG, "true", default=True),

@@ -32,7 +32,7 @@ from captaindata_source.folders import name_of, short_hash, working_folder
 from captaindata_source.locks import folder_lock
 from captaindata_source.remedies import message_of
 from captaindata_source.settings import Settings
-from captaindata_source.tables import EXTRA_TABLES, SELECTABLE, TABLES
+from captaindata_source.tables import SELECTABLE, TABLES
 from captaindata_source.targets import (
     check_catalog,
     check_dataset,
@@ -69,8 +69,7 @@ class SyncOptions:
     Args:
         destination: Name of a dlt destination.
         dataset: Dataset (schema) of the tables.
-        tables: Tables to load; empty: the five and `extra_tables`.
-        extra_tables: What else to load where no tables are named.
+        tables: Tables to load; empty: the five, and `extra_tables` of a workspace.
         package_max_results: Results after which a load package is closed.
         package_max_minutes: Minutes after which a load package is closed.
         max_minutes: Minutes after which the sync ends, with the package at hand; None: no limit.
@@ -84,7 +83,6 @@ class SyncOptions:
     destination: str = "duckdb"
     dataset: str = DEFAULT_DATASET
     tables: Sequence[str] = ()
-    extra_tables: Sequence[str] = ()
     package_max_results: int = 200_000
     package_max_minutes: float = 5.0
     max_minutes: float | None = None
@@ -99,16 +97,11 @@ class SyncOptions:
         known = [table.name for table in SELECTABLE]
         if unknown := sorted(set(self.tables) - set(known)):
             raise ConfigError(f"Unknown table {', '.join(unknown)}; there are {', '.join(known)}")
-        extra = {table.name for table in EXTRA_TABLES}
-        if unknown := sorted(str(name) for name in self.extra_tables if name not in extra):
-            raise ConfigError(
-                f"extra_tables: unknown table {', '.join(unknown)}; "
-                f"there are {', '.join(sorted(extra))}"
-            )
 
-    @property
-    def wanted(self) -> frozenset[str]:
-        return frozenset(self.tables or [*(table.name for table in TABLES), *self.extra_tables])
+    def wanted_of(self, settings: Settings) -> frozenset[str]:
+        """The tables to load of a workspace."""
+        usual = [*(table.name for table in TABLES), *settings.extra_tables]
+        return frozenset(self.tables or usual)
 
 
 def make_pipeline(

@@ -200,7 +200,9 @@ def as_text(
 
 
 def _rows(report: WorkspaceReport, table: str) -> str:
-    return NOT_THERE if table in report.lacks else f"{report.rows.get(table, 0):,}"
+    is_unwanted = bool(report.rows) and table not in report.rows
+    is_there = table not in report.lacks and not is_unwanted
+    return f"{report.rows.get(table, 0):,}" if is_there else NOT_THERE
 
 
 def _notes(report: WorkspaceReport) -> Iterator[str]:

@@ -90,10 +90,11 @@ def sync(
         ConfigError: The destination does not exist or is not installed, or no workspace has any of
             the tables.
     """
-    if all(options.wanted <= _lacking(settings) for settings in workspaces):
+    wanted = frozenset[str]().union(*map(options.wanted_of, workspaces))
+    if all(wanted <= _lacking(settings) for settings in workspaces):
         versions = ", ".join(sorted({settings.api_version for settings in workspaces}))
         raise ConfigError(
-            f"API {versions} has no {', '.join(sorted(options.wanted))}: choose another --table, "
+            f"API {versions} has no {', '.join(sorted(wanted))}: choose another --table, "
             "or a workspace of another api_version"
         )
     pipelines = [make_pipeline(settings, options) for settings in workspaces]
@@ -166,6 +167,7 @@ class _WorkspaceSync:
     ) -> None:
         self._settings = settings
         self._options = options
+        self._wanted = options.wanted_of(settings)
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
         self._limits = limits
@@ -238,7 +240,7 @@ class _WorkspaceSync:
 
     def _sync(self, api: Api, turn: Turn) -> None:
         plan = self._plan = self._begin(api, turn)
-        tables = self._options.wanted
+        tables = self._wanted
         with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
             background = BackgroundLoad(pool)
             while True:
@@ -294,7 +296,7 @@ class _WorkspaceSync:
                 api,
                 self._pipeline,
                 issues=self._issues,
-                wanted=self._options.wanted,
+                wanted=self._wanted,
             )
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> _Extracted:
@@ -389,7 +391,7 @@ class _WorkspaceSync:
             self._report,
             finished_at=datetime.now(UTC) if is_last else None,
             api_calls=api.calls,
-            rows={name: count for name, count in rows.items() if name in self._options.wanted},
+            rows={name: count for name, count in rows.items() if name in self._wanted},
             results_fetched=queue.fetched,
             results_skipped=queue.skipped,
             results_left=len(queue),

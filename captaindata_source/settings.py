@@ -11,6 +11,7 @@ from captaindata_source.api import DEFAULT_VERSION, VERSIONS
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.http.client import check_base_url
+from captaindata_source.tables import EXTRA_TABLES
 
 __all__ = [
     "DEFAULT_DETAILS_MAX_AGE_DAYS",
@@ -44,6 +45,7 @@ class Settings:
         details_max_age_days: Age at which a workflow's details are fetched again.
         lookback_days: How far before the last change that is loaded a list of jobs is read again,
             where it is sorted by change.
+        extra_tables: What else to load where no tables are named.
         exclude_fields: Keys of results that are dropped before anything is written.
         hash_fields: Keys of results whose values are hashed before anything is written.
         hash_salt: Secret key of those hashes; None: plain SHA-256.
@@ -65,6 +67,7 @@ class Settings:
     requests_per_minute: int | None = None
     details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS
     lookback_days: float = DEFAULT_LOOKBACK_DAYS
+    extra_tables: Sequence[str] = ()
     exclude_fields: Sequence[str] = ()
     hash_fields: Sequence[str] = ()
     hash_salt: Secret | None = None
@@ -120,6 +123,12 @@ class Settings:
                 option,
                 "must be a number of days from 0, such as 7",
             )
+        extra = [table.name for table in EXTRA_TABLES]
+        self._need(
+            _are_names(self.extra_tables) and {*self.extra_tables} <= {*extra},
+            "extra_tables",
+            f"must be a list of {', '.join(extra)}, such as {extra[:1]}".replace("'", '"'),
+        )
         for option, names in (
             ("exclude_fields", self.exclude_fields),
             ("hash_fields", self.hash_fields),

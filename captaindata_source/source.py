@@ -350,6 +350,7 @@ def captaindata(
         requests_per_minute=requests_per_minute,
         details_max_age_days=details_max_age_days,
         lookback_days=lookback_days,
+        extra_tables=extra_tables,
         exclude_fields=exclude_fields,
         hash_fields=hash_fields,
         hash_salt=None if hash_salt is None else Secret(hash_salt),

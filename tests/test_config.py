@@ -24,7 +24,6 @@ OTHER_KEY = "k3y-0f-another"
 PREFIX = "SOURCES__CAPTAINDATA__"
 REPOSITORY = Path(__file__).parent.parent
 LOAD_DEFAULTS = {
-    "extra_tables": [],
     "package_max_results": 200_000,
     "package_max_minutes": 5.0,
     "create_views": True,
@@ -104,6 +103,7 @@ DEFAULTS = {
     "max_parallel_requests": 8,
     "details_max_age_days": 7.0,
     "lookback_days": 3.0,
+    "extra_tables": (),
     "exclude_fields": (),
     "hash_fields": (),
     "keep_secrets": False,
@@ -136,6 +136,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
         details_max_age_days=0.5,
         lookback_days=1,
         api_version="v4",
+        extra_tables=["identities"],
         exclude_fields=["phone"],
         hash_fields=["email"],
         hash_salt=OTHER_KEY,
@@ -160,6 +161,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
             "hash_fields": ["email"],
             "hash_salt": OTHER_KEY,
             "keep_secrets": True,
+            "extra_tables": ["identities"],
             "full_refresh": True,
         }
     ]
@@ -362,6 +364,22 @@ WRONG_IN_A_FILE = {
     "result_statuses": ['"finished"', "5", "{finished = 1}"],
     "extra_tables": ["true"],
 }
+
+
+def test_extra_tables_of_all_workspaces_and_of_one(project: Project) -> None:
+    project.env(
+        workspaces=[table("one"), {**table("two"), "extra_tables": ["accounts"]}],
+        extra_tables=["identities", "integrations"],
+    )
+    found = [list(settings.extra_tables) for settings in project.load().workspaces]
+    assert found == [["identities", "integrations"], ["accounts"]]
+
+
+@pytest.mark.parametrize("tables", [["jobs"], ["identitys"], "identities", [1]])
+def test_extra_tables_that_there_are_not(project: Project, tables: object) -> None:
+    project.env(workspaces=[{**table("one"), "extra_tables": tables}])
+    with pytest.raises(ConfigError, match="'one': extra_tables must be a list of identities, "):
+        project.load()
 
 
 @pytest.mark.parametrize(

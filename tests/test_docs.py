@@ -80,7 +80,6 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
     defaults["workspace_name"] = defaults["name"]
     for name in fields:
         assert f"`{name}`" in README, name
-    defaults["extra_tables"] = ()
     for name, value in in_file.items():
         default = defaults[name]
         assert value == (list(default) if isinstance(default, tuple) else default), name
@@ -89,9 +88,9 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
 def test_the_source_takes_the_same_options_with_the_same_defaults() -> None:
     parameters = inspect.signature(captaindata).parameters
     settings = {f.name: f.default for f in dataclasses.fields(Settings)}
-    assert set(parameters) == {*settings, "workspace_name", "extra_tables"} - {"name"}
+    assert set(parameters) == {*settings, "workspace_name"} - {"name"}
     for name, parameter in parameters.items():
-        if name not in ("api_key", "project_uid", "extra_tables"):
+        if name not in ("api_key", "project_uid"):
             assert parameter.default == settings[name.removeprefix("workspace_")], name
 
 

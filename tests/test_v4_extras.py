@@ -130,3 +130,21 @@ def test_extra_tables_follow_the_world_and_hold_none_of_its_secrets(
     assert leaks.in_tables(harness.database, SECRET_MARKER) == []
     loaded = " ".join(str(row) for table in EXTRAS for row in harness.rows(table))
     assert not [secret for secret in secrets if secret in loaded]
+
+
+@ON_ONE_DATABASE
+def test_a_workspace_may_have_extra_tables_of_its_own(harness_of_two: Harness) -> None:
+    harness = harness_of_two
+    one, other = harness.world.workspaces
+    synced = harness.sync(
+        configs=[
+            harness.config(one, api_version="v4", extra_tables=["identities"]),
+            harness.config(other, api_version="v4"),
+        ]
+    )
+    assert {row["workspace_uid"] for row in harness.rows("identities")} == {one.uid}
+    first, second = synced.summary["workspaces"]
+    assert first["rows"]["identities"] > 0
+    assert "identities" not in second["rows"]
+    asked = [each.workspace_uid for each in synced.requests if each.path.endswith("/identities")]
+    assert set(asked) == {one.uid}
