@@ -10,7 +10,7 @@ import captaindata_source
 ROOT = Path(captaindata_source.__file__).parent
 LAYERS = [
     {"errors", "memory", "tables", "sqltext", "files", "issues", "logs", "waiting", "times"},
-    {"remedies"},
+    {"remedies", "statuses"},
     {"http"},
     {"api"},
     {"records", "privacy", "settings", "queue", "report", "guard", "stages"},

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
 from captaindata_source.api import Record
 from captaindata_source.plan.context import Context
+from captaindata_source.plan.result_versions import reads_more, results_version
 from captaindata_source.privacy import SECRET_KEYS, strip_secrets
 from captaindata_source.queue import ResultJob, ResultQueue
-from captaindata_source.records import Row, digest, row_hash
+from captaindata_source.records import Row, row_hash
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, JOBS, SUCCESSFUL_JOBS
 from captaindata_source.warehouse import KnownJob
 
@@ -49,12 +49,14 @@ class JobPlan:
         self.seen.add(uid)
         content = row_hash(record)
         known = self._memory.jobs.get(uid)
+        unread = self._memory.unread_times.get(uid)
         row: Row | None = None
         if (
             known is None
             or known.row_hash != content
             or known.is_deleted
             or self._context.settings.full_refresh
+            or (unread and reads_more(record, unread))
         ):
             row = self._job_row(record, content)
             self._context.keep(JOBS, self.rows, row)
@@ -73,7 +75,9 @@ class JobPlan:
         uid = record["uid"]
         loaded = self._memory.successful_jobs.get(uid)
         if known.status in self._api.success_statuses:
-            if loaded != content or self._context.settings.full_refresh:
+            reads_more_now = row is not None and uid in self._memory.unread_times
+            is_stale = loaded != content or reads_more_now
+            if is_stale or self._context.settings.full_refresh:
                 row = row or self._job_row(record, content)
                 self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, self._success_row(row))
         elif uid in self._memory.successful_jobs:
@@ -142,9 +146,9 @@ class JobPlan:
         )
         row["results_version"] = None
         if row["has_results"]:
-            row["results_version"] = digest(
-                repr([row.get("status"), _iso(row.get("finish_time")), *map(row.get, _COUNTS)])
-            )
+            uid = record["uid"]
+            known, unread = self._memory.jobs.get(uid), self._memory.unread_times.get(uid, {})
+            row["results_version"] = results_version(row, record, known, unread)
         return row
 
     def settle_successes(self, uids: Sequence[str]) -> None:
@@ -166,12 +170,7 @@ class JobPlan:
 
 _PEOPLE = ("accounts", "last_error")
 """Nested fields that may have secrets of someone in them."""
-_COUNTS = ("row_count", "total_row_count")
 _JOBS_ONLY = frozenset(JOBS.columns) - frozenset(SUCCESSFUL_JOBS.columns)
-
-
-def _iso(time: datetime | None) -> str | None:
-    return time.isoformat() if time else None
 
 
 def _as_known(row: Row) -> KnownJob:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from captaindata_source.database import Database
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES
+from captaindata_source.times import EARLIEST, LATEST
 from captaindata_source.typed.columns import Column, column_types, select_query
 from captaindata_source.typed.fields import BASE_COLUMNS, Field, FieldStore, WorkflowKey
 from captaindata_source.typed.names import assign_names
@@ -233,7 +234,7 @@ def kept_columns(
 
 def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:
     schema = quoted(dataset)
-    started = "j.start_time" if has_jobs else "cast(null as timestamp with time zone)"
+    started = _plausible("j.start_time") if has_jobs else "cast(null as timestamp with time zone)"
     join = (
         f"left join {schema}.{JOBS.name} as j "
         "on j.workspace_uid = r.workspace_uid and j.uid = r.job_uid "
@@ -242,6 +243,13 @@ def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:
     )
     return (
         f"select r.job_uid as job_id, r.result_uid as result_id, {started} as started_at, "
-        f"r.created_at, r.data from {schema}.{JOB_RESULTS.name} as r {join}"
+        f"{_plausible('r.created_at')} as created_at, r.data "
+        f"from {schema}.{JOB_RESULTS.name} as r {join}"
         f"where r.workspace_uid = {literal(key[0])} and r.workflow_uid = {literal(key[1])}"
     )
+
+
+def _plausible(time: str) -> str:
+    """A time that the API tells, null where it can't be one; see `captaindata_source.times`."""
+    bounds = f"timestamptz '{EARLIEST}' and timestamptz '{LATEST}'"
+    return f"case when {time} between {bounds} then {time} end"
