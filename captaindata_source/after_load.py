@@ -10,7 +10,12 @@ from typing import Any
 
 import dlt
 
-from captaindata_source.database import Database, open_database, schema_of
+from captaindata_source.database import (
+    Database,
+    add_missing_columns,
+    open_database,
+    schema_of,
+)
 from captaindata_source.errors import DestinationError
 from captaindata_source.locks import holding
 from captaindata_source.pipeline import SyncOptions
@@ -164,6 +169,7 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
             f"Dataset {dataset} has a name too long for views: {views_schema(dataset)} is more "
             f"than {MAX_IDENTIFIER} characters. Load into another, or set create_views to false"
         )
+    add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
     shipped = shipped_views(dataset)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])

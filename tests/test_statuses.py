@@ -33,9 +33,9 @@ def test_a_status_is_found_however_it_is_written() -> None:
     for text in ("finished", "FINISHED", " Completed ", "succeeded", "Partial-Succeeded"):
         assert text in SUCCEEDED
         assert text in FINAL
-    for text in ("running", "finished!", "unfinished", "", None, 7):
-        assert text not in SUCCEEDED
-        assert text not in FINAL
+    for other in ("running", "finished!", "unfinished", "", None, 7):
+        assert other not in SUCCEEDED
+        assert other not in FINAL
     assert " WARNING " in FAILED
     assert "Stopped" in STOPPED
     assert list(Statuses(["Finished", "x"])) == ["Finished", "x"]

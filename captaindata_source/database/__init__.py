@@ -17,6 +17,7 @@ from captaindata_source.database.opening import (
 )
 from captaindata_source.database.rights import require_writable
 from captaindata_source.database.session_lock import SessionLock, this_process
+from captaindata_source.database.upgrade import add_missing_columns
 
 __all__ = [
     "DUCKDB",
@@ -27,6 +28,7 @@ __all__ = [
     "RefusedError",
     "Relation",
     "SessionLock",
+    "add_missing_columns",
     "connected",
     "file_of",
     "last_load",

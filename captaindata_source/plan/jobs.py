@@ -49,14 +49,14 @@ class JobPlan:
         self.seen.add(uid)
         content = row_hash(record)
         known = self._memory.jobs.get(uid)
-        unread = self._memory.unread_times.get(uid)
+        unread = self._memory.unread_times.get(uid, {})
         row: Row | None = None
         if (
             known is None
             or known.row_hash != content
             or known.is_deleted
             or self._context.settings.full_refresh
-            or (unread and reads_more(record, unread))
+            or reads_more(record, known, unread)
         ):
             row = self._job_row(record, content)
             self._context.keep(JOBS, self.rows, row)
@@ -75,8 +75,7 @@ class JobPlan:
         uid = record["uid"]
         loaded = self._memory.successful_jobs.get(uid)
         if known.status in self._api.success_statuses:
-            reads_more_now = row is not None and uid in self._memory.unread_times
-            is_stale = loaded != content or reads_more_now
+            is_stale = row is not None or loaded != content
             if is_stale or self._context.settings.full_refresh:
                 row = row or self._job_row(record, content)
                 self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, self._success_row(row))

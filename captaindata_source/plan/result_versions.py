@@ -29,13 +29,18 @@ def results_version(
         unread: Texts of times that are loaded and could not be read then, by column.
 
     Returns:
-        What is loaded already, where that was made before the text counted, of the same text.
+        What is loaded already, where the job is the same, or where it was loaded without regard to
+        a time that could not be read then and that is the same.
     """
     time = row.get(FINISH)
-    if known is not None and (text := unread.get(FINISH)) is not None:
-        earlier = _version(row, None)
-        if known.results_version == earlier and text == str(record.get(FINISH)):
-            return earlier
+    if known is not None and known.results_version is not None:
+        if known.row_hash == row["row_hash"]:
+            return known.results_version
+        is_same = unread.get(FINISH) == str(record.get(FINISH)) or (
+            time is not None and known.finish_time == time
+        )
+        if is_same and known.results_version == _version(row, None):
+            return known.results_version
     return _version(row, time.isoformat() if time else row.get(f"api_{FINISH}"))
 
 
@@ -43,11 +48,18 @@ def _version(row: Row, time: str | None) -> str:
     return digest(repr([row.get("status"), time, *map(row.get, COUNTS)]))
 
 
-def reads_more(record: Record, unread: Mapping[str, str]) -> bool:
-    """Whether a time can be read now that could not when the job was loaded."""
-    return any(
-        text == str(record.get(name)) and _is_time(record[name]) for name, text in unread.items()
-    )
+def reads_more(record: Record, known: KnownJob, unread: Mapping[str, str]) -> bool:
+    """Whether a time can be read now that could not when the job was loaded.
+
+    Args:
+        record: The job.
+        known: The same, as it is loaded.
+        unread: As above.
+    """
+    texts = [name for name, text in unread.items() if text == str(record.get(name))]
+    if known.finish_time is None and record.get(FINISH) is not None:
+        texts.append(FINISH)  # an early version kept no text
+    return any(_is_time(record[name]) for name in texts)
 
 
 def _is_time(value: object) -> bool:
