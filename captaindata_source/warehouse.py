@@ -22,6 +22,7 @@ from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.api import Coverage
+from captaindata_source.database import use_utc
 from captaindata_source.errors import DestinationError
 from captaindata_source.records import Row
 from captaindata_source.remedies import as_destination_error, message_of
@@ -280,6 +281,7 @@ class Warehouse:
             with client.execute_query(f"select * from {name} where 1 = 0") as cursor:
                 return {column[0].lower() for column in cursor.native_cursor.description}
         except (DestinationUndefinedEntity, DatabaseException):
+            use_utc(self._pipeline, client)
             return table.columns.keys()  # the query itself says what is wrong
 
     def _query(
@@ -302,6 +304,7 @@ class Warehouse:
             with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
                 yield from cursor.fetchall()
         except DestinationUndefinedEntity:
+            use_utc(self._pipeline, client)
             return
         except DatabaseException as error:
             raise as_destination_error(error) or DestinationError(
@@ -321,6 +324,7 @@ class Warehouse:
             yield
             return
         with client as self._client:
+            use_utc(self._pipeline, client)
             yield
         self._client = None
 

@@ -14,6 +14,7 @@ from captaindata_source.database.opening import (
     file_of,
     open_database,
     schema_of,
+    use_utc,
 )
 from captaindata_source.database.rights import require_writable
 from captaindata_source.database.session_lock import SessionLock, this_process
@@ -36,4 +37,5 @@ __all__ = [
     "require_writable",
     "schema_of",
     "this_process",
+    "use_utc",
 ]

@@ -71,6 +71,7 @@ class PostgresDatabase:
         import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
 
         with adbc.connect(self._address) as connection, connection.cursor() as cursor:
+            cursor.execute("set timezone = 'UTC'")
             for name, table in (tables or {}).items():
                 cursor.adbc_ingest(name, table, mode="create", temporary=True)
                 cursor.execute(f"analyze {name}")
