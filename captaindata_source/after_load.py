@@ -52,8 +52,9 @@ class Aftermath:
 
     @property
     def is_ok(self) -> bool:
-        """A view that is blocked or skipped is no failure."""
-        return self.error is None and self.publish_error is None
+        """A view that is blocked or skipped is no failure, a table that lacks rows is."""
+        is_stale = any(change.is_stale for change in self.changes)
+        return self.error is None and self.publish_error is None and not is_stale
 
     def in_state(self, state: State) -> list[Change]:
         return [change for change in self.changes if change.state is state]
@@ -81,10 +82,11 @@ class Aftermath:
             if (found := self.in_state(state))
         ]
         lines = [f"views: {', '.join(counts)}"] if counts else []
-        lines += [
-            f"view {change.view} could not be replaced and stays as it was: {change.reason}"
-            for change in self.in_state(State.BLOCKED)
-        ]
+        for change in self.in_state(State.BLOCKED):
+            kind, outcome = "view", "replaced and stays as it was"
+            if change.is_stale:
+                kind, outcome = "table", "refreshed and lacks the newest rows"
+            lines.append(f"{kind} {change.view} could not be {outcome}: {change.reason}")
         if self.error:
             lines.append(f"views: FAILED: {self.error}")
         if self.published:

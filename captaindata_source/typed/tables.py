@@ -48,14 +48,15 @@ class ResultView:
         workflow_uid: The workflow.
         view: The view, or what the table holds.
         columns: Columns behind the first four.
-        query_of: Makes the query on some columns, with a condition on `r`, the results.
+        query_of: Makes the query on some columns, with a condition on `r`, the results, and the
+            name of a column that holds the whole result, None: without.
     """
 
     workspace_uid: str
     workflow_uid: str
     view: View
     columns: Sequence[Column]
-    query_of: Callable[[Sequence[Column], str], str]
+    query_of: Callable[[Sequence[Column], str, str | None], str]
 
 
 def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> list[ResultView]:
@@ -201,9 +202,9 @@ def _result_view(
     if hidden:
         comment += f" {hidden} more keys are in job_results.data alone."
 
-    def query_of(some: Sequence[Column], condition: str = "true") -> str:
+    def query_of(some: Sequence[Column], condition: str = "true", rest: str | None = None) -> str:
         source = _source(key, dataset, has_jobs=has_jobs)
-        return select_query(kind, f"{source} and {condition}", some)
+        return select_query(kind, f"{source} and {condition}", some, rest=rest)
 
     def query_keeping(there: Sequence[tuple[str, str]]) -> str:
         return query_of(kept_columns(columns, there, kind))
