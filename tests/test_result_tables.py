@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha512
+
 import pytest
 
 from captaindata_source.typed import materialize
@@ -166,13 +168,11 @@ def test_a_query_that_changed_with_the_same_columns_rebuilds_the_table(
 
 WIDE = {
     "numbers": {f"n{number:04d}": 10**14 + number for number in range(1_100)},
-    "texts": {f"t{number:03d}": f"{number:03d}" * 40 for number in range(400)},
-    "decimals and flags": {f"x{n:04d}": n % 2 == 0 if n % 3 else n + 0.5 for n in range(1_450)},
-    "lists": {f"l{number:04d}": [number, "x" * 30] for number in range(700)},
-    "long names": {f"{'name ' * 20}{number:04d}": str(number) * 9 for number in range(600)},
+    "texts": {f"t{n:03d}": sha512(b"%d" % n).hexdigest()[:120] for n in range(500)},
 }
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
 @pytest.mark.parametrize("wide", WIDE.values(), ids=WIDE)
 def test_rows_wider_than_postgres_can_store(
     database: Database, wide: dict[str, object], caplog: pytest.LogCaptureFixture
@@ -183,26 +183,23 @@ def test_rows_wider_than_postgres_can_store(
     assert refresh(warehouse) is State.CREATED
     assert is_table(warehouse)
     (row,) = warehouse.rows("results_w")
-    is_limited = isinstance(database, Postgres)
     assert row["data"] == 7
-    if is_limited:
-        assert row["data_2"] == {"data": 7, **wide}
-        assert 300 < len(row) < len(wide)
-        (told,) = (text for text in caplog.messages if "don't fit" in text)
-        assert told.startswith("Table results_w: ")
-        assert "column data_2" in told
-    else:
-        assert len(row) == len(wide) + 5
+    assert row["data_2"] == {"data": 7, **wide}
+    assert 300 < len(row) < len(wide)
+    (told,) = (text for text in caplog.messages if "don't fit" in text)
+    assert told.startswith("Table results_w: ")
+    assert "column data_2" in told
     caplog.clear()
     assert refresh(warehouse) is State.UNCHANGED
 
     warehouse.add_job("j2", start_time=NOON)
     warehouse.load("j2", [{"data": 8, **wide}])
     assert refresh(warehouse) is State.REPLACED
-    assert [each["data"] for each in warehouse.rows("results_w", order="data")] == [7, 8]
+    assert sorted(each["data"] for each in warehouse.rows("results_w")) == [7, 8]
     assert caplog.messages == [], "it is said once"
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_a_table_that_gets_too_wide_a_row_and_loses_it_again(warehouse: Warehouse) -> None:
     wide = {f"n{number:04d}": 10**14 + number for number in range(1_100)}
     warehouse.load("j3", [{"a": 5, **dict.fromkeys(wide)}])
@@ -211,9 +208,8 @@ def test_a_table_that_gets_too_wide_a_row_and_loses_it_again(warehouse: Warehous
     assert refresh(warehouse) is State.REPLACED
     rows = {row["a"]: row for row in warehouse.rows("results_w")}
     assert sorted(rows) == [1, 2, 3, 6]
-    if isinstance(warehouse.where, Postgres):
-        assert rows[6]["data"] == {"a": 6, **wide}
-        assert rows[2]["data"] == {"a": 2, "o": {"k": True}}
+    assert rows[6]["data"] == {"a": 6, **wide}
+    assert rows[2]["data"] == {"a": 2, "o": {"k": True}}
     warehouse.load("j3", [{"a": 7}])
     refresh(warehouse)
     assert sorted(row["a"] for row in warehouse.rows("results_w")) == [1, 2, 3, 7]
@@ -224,6 +220,7 @@ def test_a_table_that_gets_too_wide_a_row_and_loses_it_again(warehouse: Warehous
     assert "data" not in rows[7], "the table has all columns again"
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_a_held_table_that_gets_too_wide_a_row_has_it_all_the_same(warehouse: Warehouse) -> None:
     where = warehouse.where
     view = f"{where.dataset}_others.mine"

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import count
+from itertools import chain, count
 
 from captaindata_source.database import Database, RefusedError
 from captaindata_source.sqltext import literal, quoted
@@ -77,9 +77,8 @@ class _Table:
     def _limit(self) -> None:
         """From now on: the columns that always fit, and one for the rest."""
         taken = {*BASE_COLUMNS, *(column.name for column in self._wanted.columns)}
-        self._rest = next(
-            name for name in (REST, *(f"{REST}_{n}" for n in count(2))) if name not in taken
-        )
+        numbered = chain([REST], (f"{REST}_{number}" for number in count(2)))
+        self._rest = next(name for name in numbered if name not in taken)
         self._columns = columns_that_fit(self._wanted.columns)
 
     def _bring_up_to_date(self) -> Change:
