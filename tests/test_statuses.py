@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from captaindata_source.api.v4_records import job
+from captaindata_source.http import Secret
+from captaindata_source.settings import Settings
 from captaindata_source.statuses import FAILED, FINAL, STOPPED, SUCCEEDED, Statuses, read_status
 from captaindata_source.views.definitions import load_views
 
@@ -41,6 +44,17 @@ def test_a_status_is_found_however_it_is_written() -> None:
     assert list(Statuses(["Finished", "x"])) == ["Finished", "x"]
     assert len(Statuses(["x"])) == 1
     assert repr(Statuses(["x"])) == "Statuses(['x'])"
+
+
+@pytest.mark.parametrize("version", ["v3", "v4"])
+def test_statuses_whose_results_are_wanted(version: str) -> None:
+    usual = Settings(api_key=Secret("k"), project_uid="w", api_version=version)
+    for text in ("FINISHED", "Completed", " finished ", "succeeded", "Partial Succeeded"):
+        assert text in usual.wanted_statuses
+    assert "WARNING" not in usual.wanted_statuses
+    named = replace(usual, result_statuses=["Warning"])
+    assert " warning " in named.wanted_statuses
+    assert "finished" not in named.wanted_statuses
 
 
 def test_the_views_have_the_same_groups() -> None:
