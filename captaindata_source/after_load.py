@@ -14,6 +14,7 @@ from dlt.common.runtime import signals
 from captaindata_source.database import (
     Database,
     RefusedError,
+    add_missing_columns,
     open_database,
     require_temporary,
     schema_of,
@@ -68,9 +69,12 @@ class Aftermath:
 
     @property
     def is_ok(self) -> bool:
-        """A view that is blocked or skipped is no failure; one that was never made is."""
-        is_made = self.error is None and not self.in_state(State.FAILED)
-        return is_made and self.publish_error is None
+        """A view that is blocked or skipped is no failure; one that was never made is, and so is a
+        table that lacks rows."""
+        is_made = not self.in_state(State.FAILED) and not any(
+            each.is_stale for each in self.changes
+        )
+        return is_made and self.error is None and self.publish_error is None
 
     def in_state(self, state: State) -> list[Change]:
         return [change for change in self.changes if change.state is state]
@@ -98,10 +102,11 @@ class Aftermath:
             if (found := self.in_state(state))
         ]
         lines = [f"views: {', '.join(counts)}"] if counts else []
-        lines += [
-            f"view {change.view} could not be replaced and stays as it was: {change.reason}"
-            for change in self.in_state(State.BLOCKED)
-        ]
+        for change in self.in_state(State.BLOCKED):
+            kind, outcome = "view", "replaced and stays as it was"
+            if change.is_stale:
+                kind, outcome = "table", "refreshed and lacks the newest rows"
+            lines.append(f"{kind} {change.view} could not be {outcome}: {change.reason}")
         lines += [
             f"view {change.view}: FAILED, it could not be made: {change.reason}"
             for change in self.in_state(State.FAILED)
@@ -244,6 +249,7 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
 
 
 def _refresh_once(database: Database, dataset: str, *, materialize_results: bool) -> list[Change]:
+    add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
     shipped = shipped_views(dataset)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])

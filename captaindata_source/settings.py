@@ -11,6 +11,7 @@ from captaindata_source.api import DEFAULT_VERSION, VERSIONS
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.http.client import check_base_url
+from captaindata_source.statuses import SUCCEEDED, Statuses
 from captaindata_source.tables import EXTRA_TABLES
 
 __all__ = [
@@ -153,11 +154,9 @@ class Settings:
         return self.base_url or VERSIONS[self.api_version].base_url
 
     @property
-    def wanted_statuses(self) -> frozenset[str]:
+    def wanted_statuses(self) -> Statuses:
         """Job statuses whose results are loaded."""
-        if self.result_statuses is not None:
-            return frozenset(self.result_statuses)
-        return frozenset(VERSIONS[self.api_version].result_statuses)
+        return SUCCEEDED if self.result_statuses is None else Statuses(self.result_statuses)
 
     def _need(self, condition: bool, option: str, message: str) -> None:
         if not condition:

@@ -2,13 +2,69 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
-__all__ = ["UnfitError", "parse_time", "since_epoch"]
+__all__ = ["EARLIEST", "LATEST", "UnfitError", "parse_time", "since_epoch"]
+
+EARLIEST, LATEST = "2016-01-01 00:00:00+00", "2099-12-31 23:59:59+00"
+"""What is plausible of a time that the API tells: the views show others as null. Programs write the
+years 1, 1970 and 9999 for a time that they don't know."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_EPOCH_SECONDS = 253_402_300_800
-"""Year 10000; a larger number is taken for milliseconds."""
+"""Year 10000; a larger number is taken for milliseconds, microseconds or nanoseconds."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECONDS = (1_000_000, 1_000, 1, Decimal("0.001"))
+"""In the units of epoch times, the largest first."""
+MIN_TEXT_EPOCH = 100_000_000
+"""Of a text: a smaller number is no time, but a year, a day or a count."""
+MAX_TEXT = 100
+"""Characters; what is longer is no time."""
+COMPACT_YEARS = range(1900, 2200)
+"""Of 12 or 14 digits that are a date and a time of day rather than an epoch time."""
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MAIL_ZONES: Mapping[str, int] = {
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}  # fmt: skip
+"""Hours from UTC of the names that RFC 2822 defines; outside of mail some mean other zones too."""
+ZONES: Mapping[str, int] = {
+    "Z": 0, "UTC": 0, "UT": 0, "GMT": 0, "UCT": 0, "ZULU": 0,
+    "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9,
+}  # fmt: skip
+"""Hours from UTC of names that mean one zone."""
+
+_NUMBER = re.compile(r"[0-9]{1,19}(\.[0-9]{0,9})?(e\+?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?", re.ASCII)
+_CLOCK = r"(?P<clock>\d{1,2}(?::?\d\d(?::?\d\d(?:[.,]\d*)?)?)?)"
+_ZONE = r"(?P<zone>.*)"
+_ISO = re.compile(
+    r"(?P<day>\d{4}-?W\d\d(?:-?\d)?|\d{4}-?\d{3}|\d{4}([-/]?)\d\d\2\d\d|\d{4}/\d/\d\d?|\d{4}/\d\d/\d)"
+    rf"(?:(?:\s*T\s*|\s+|_){_CLOCK}\s*{_ZONE})?",
+    re.ASCII | re.IGNORECASE,
+)
+_MONTH = r"(?P<month>[a-z]{3})[a-z]{0,6}\.?"
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?\s+)?"
+_YEAR = r"(?P<year>\d{4})"
+_DAY = r"(?P<mday>\d{1,2})"
+_ENGLISH = tuple(
+    re.compile(rf"{_WEEKDAY}{form}", re.ASCII | re.IGNORECASE)
+    for form in (
+        rf"{_DAY}[ -]{_MONTH}[ -]{_YEAR},?\s+{_CLOCK}\s*{_ZONE}",  # RFC 2822, HTTP
+        rf"{_MONTH}\s+{_DAY},?\s+{_YEAR},?\s+{_CLOCK}\s*{_ZONE}",  # JavaScript
+        rf"{_MONTH}\s+{_DAY}\s+{_CLOCK}\s+(?:(?P<zone>[^\d\s]\S*)\s+)?{_YEAR}",  # C, Java
+    )
+)
+_COMMENT = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\]|m=[+-]\S+)\s*$")
+_OFFSET = re.compile(
+    r"(?:(?:UTC|GMT)\s*)?(?P<sign>[+\u2212-])(?P<hours>\d\d?)(?::?(?P<minutes>\d\d)(?::?\d\d)?)?"
+    r"(?:\s+(?P<name>[A-Z]{1,5}|[+-]\d+))?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 class UnfitError(ValueError):
@@ -19,25 +75,134 @@ def parse_time(value: object) -> datetime:
     """A point in time from what the API sends.
 
     Args:
-        value: ISO 8601 text with or without an offset (none: UTC), or epoch seconds or
-            milliseconds.
+        value: ISO 8601 text (also week and ordinal dates, `24:00`, a leap second), RFC 2822 text
+            and what programs print, such as `2026-10-15 10:00:00 UTC`; without an offset it is UTC.
+            Or an epoch time, as a number or as text, in seconds, milliseconds, microseconds or
+            nanoseconds.
 
     Raises:
-        UnfitError: Not a time.
+        UnfitError: Not a time, one whose zone is in doubt, or one outside of the years 1 to 9999.
     """
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
         if isinstance(value, str):
-            parsed = datetime.fromisoformat(value.strip())
+            text = value.strip()
+            try:
+                parsed = datetime.fromisoformat(text)
+            except ValueError:
+                parsed = _parse_text(text)
             return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(
-                value / 1000 if abs(value) >= MAX_EPOCH_SECONDS else value, UTC
-            )
-    except (ValueError, OverflowError, OSError) as error:
+            return _from_epoch(value)
+    except (ValueError, ArithmeticError, OSError) as error:
         raise UnfitError from error
     raise UnfitError
+
+
+def _from_epoch(number: float) -> datetime:
+    if abs(number) < MAX_EPOCH_SECONDS:
+        return datetime.fromtimestamp(number, UTC)
+    if abs(number) < MAX_EPOCH_SECONDS * 1000:
+        return datetime.fromtimestamp(number / 1000, UTC)
+    return _from_exact(Decimal(number))
+
+
+def _from_exact(number: Decimal) -> datetime:
+    """Of the units that give a year before 10000 the largest."""
+    for unit in MICROSECONDS:
+        microseconds = number * unit
+        if abs(microseconds) < MAX_EPOCH_SECONDS * 1_000_000:
+            return EPOCH + timedelta(microseconds=int(microseconds))
+    raise UnfitError
+
+
+def _parse_text(text: str) -> datetime:
+    """What `datetime.fromisoformat` does not take."""
+    if len(text) > MAX_TEXT:
+        raise UnfitError
+    if _NUMBER.fullmatch(text):
+        return _from_digits(text)
+    text = _without_comments(text)
+    if found := _ISO.fullmatch(text):
+        return _assembled(_iso_day(found["day"]), found["clock"] or "00", found["zone"] or "")
+    for form in _ENGLISH:
+        if found := form.fullmatch(text):
+            month = MONTHS.index(found["month"].lower()) + 1
+            day = date(int(found["year"]), month, int(found["mday"]))
+            return _assembled(day, found["clock"], found["zone"] or "", is_mail=True)
+    raise UnfitError
+
+
+def _from_digits(text: str) -> datetime:
+    if (found := _COMPACT.fullmatch(text)) and int(found[1]) in COMPACT_YEARS:
+        year, *others = (int(part or 0) for part in found.groups())
+        return datetime(year, *others)  # type: ignore[arg-type]
+    number = Decimal(text)
+    if number < MIN_TEXT_EPOCH:
+        raise UnfitError
+    return _from_exact(number)
+
+
+def _without_comments(text: str) -> str:
+    """Without the zone's name behind its offset, and what Go prints of its monotonic clock."""
+    while (shorter := _COMMENT.sub("", text)) != text:
+        if "[" in text and not re.search(r"\d\s*(?:Z|[+-]\d\d:?\d\d)\s*\[", text, re.IGNORECASE):
+            return shorter + " " + text[len(shorter) :].strip(" []")  # no offset but that name
+        text = shorter
+    return text
+
+
+def _iso_day(text: str) -> date:
+    if (digits := text.replace("-", "")).isdigit() and len(digits) == len("2026288"):
+        days = int(digits[4:])
+        day = date(int(digits[:4]), 1, 1) + timedelta(days=days - 1)
+        if not days or day.year != int(digits[:4]):
+            raise UnfitError
+        return day
+    if "/" in text:
+        return date(*map(int, text.split("/")))
+    return date.fromisoformat(text.upper())
+
+
+def _assembled(day: date, clock: str, zone: str, *, is_mail: bool = False) -> datetime:
+    if len(clock) == 1 or clock[1] == ":":
+        clock = f"0{clock}"
+    later = timedelta()
+    if re.fullmatch("24(:?00){0,2}([.,]0*)?", clock):
+        clock, later = "00", timedelta(days=1)
+    elif leap := re.fullmatch(r"(\d\d:?\d\d:?)60([.,]\d*)?", clock):
+        clock, later = f"{leap[1]}59{leap[2] or ''}", timedelta(seconds=1)
+    moment = datetime.fromisoformat(f"{day:%Y-%m-%d}T{clock.rstrip('.,')}")
+    if "T" not in moment.isoformat():
+        raise UnfitError
+    return _in_zone(moment, zone.strip(), is_mail=is_mail) + later
+
+
+def _in_zone(moment: datetime, zone: str, *, is_mail: bool) -> datetime:
+    name = zone.upper()
+    if not name:
+        return moment.replace(tzinfo=UTC)
+    if name in ZONES:
+        return moment.replace(tzinfo=UTC) - timedelta(hours=ZONES[name])
+    if is_mail and name in MAIL_ZONES:
+        return moment.replace(tzinfo=UTC) - timedelta(hours=MAIL_ZONES[name])
+    if found := _OFFSET.fullmatch(zone):
+        offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+        if offset >= timedelta(days=1):
+            raise UnfitError
+        return moment.replace(tzinfo=UTC) + (offset if found["sign"] != "+" else -offset)
+    if "/" in zone:
+        return moment.replace(tzinfo=_zone_named(zone)).astimezone(UTC)
+    raise UnfitError
+
+
+@lru_cache(maxsize=100)
+def _zone_named(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise UnfitError from error
 
 
 def since_epoch(time: datetime | None) -> timedelta | None:

@@ -25,6 +25,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.answers import Answer
 from captaindata_source.api import Coverage
+from captaindata_source.database import use_utc
 from captaindata_source.errors import DestinationError
 from captaindata_source.loaded_version import loaded_version
 from captaindata_source.records import Row
@@ -111,6 +112,8 @@ class Memory:
         workspace_hash: `row_hash` of its row in `workspaces`.
         workflows: By uid.
         jobs: By uid; every job ever seen.
+        unread_times: By uid of a job: texts of times that could not be read when it was loaded, by
+            column.
         successful_jobs: uid to `row_hash`, None as above.
         results: By uid of a job whose results are completely loaded.
         quota_readings: uid to `row_hash`, None as above.
@@ -125,6 +128,7 @@ class Memory:
     workspace_hash: str | None = None
     workflows: dict[str, KnownWorkflow] = field(default_factory=dict)
     jobs: dict[str, KnownJob] = field(default_factory=dict)
+    unread_times: dict[str, dict[str, str]] = field(default_factory=dict)
     successful_jobs: dict[str, str | None] = field(default_factory=dict)
     results: dict[str, Answer] = field(default_factory=dict)
     quota_readings: dict[str, str | None] = field(default_factory=dict)
@@ -176,6 +180,8 @@ class Warehouse:
         columns = ["uid", *KnownJob._fields]
         for is_valid, uid, row_hash, *values in self._known(JOBS, columns, fresh):
             memory.jobs[uid] = KnownJob(row_hash if is_valid else None, *values)
+        if memory.jobs:
+            memory.unread_times = self._unread_times()
         columns = ["uid", "row_hash"]
         for is_valid, uid, row_hash in self._known(SUCCESSFUL_JOBS, columns, fresh):
             memory.successful_jobs[uid] = row_hash if is_valid else None
@@ -185,6 +191,19 @@ class Warehouse:
             memory.quota_readings[uid] = row_hash if is_valid else None
         if memory.jobs:
             self._remember_covered(memory)
+
+    def _unread_times(self) -> dict[str, dict[str, str]]:
+        there = self._columns_of(JOBS)
+        times = [name for name, kind in JOBS.columns.items() if kind == "timestamp"]
+        names = [name for name in times if {name, f"api_{name}"} <= set(there)]
+        if not names:
+            return {}
+        condition = " or ".join(f"(t.api_{n} is not null and t.{n} is null)" for n in names)
+        texts = [f"case when t.{n} is null then t.api_{n} end" for n in names]
+        return {
+            uid: {name: text for name, text in zip(names, found, strict=True) if text is not None}
+            for uid, *found in self._query(JOBS, ["t.uid", *texts], f"({condition})", ())
+        }
 
     def _last_version(self) -> str | None:
         if "api_version" not in self._columns_of(SYNC_RUNS):
@@ -313,6 +332,7 @@ class Warehouse:
             with client.execute_query(f"select * from {name} where 1 = 0") as cursor:
                 return {name.lower() for name in cursor.columns_schema}
         except (DestinationUndefinedEntity, DatabaseException):
+            use_utc(self._pipeline, client)
             return table.columns.keys()  # the query itself says what is wrong
 
     def _query(
@@ -338,6 +358,7 @@ class Warehouse:
             with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
                 return cursor.fetchall()
         except DestinationUndefinedEntity:
+            use_utc(self._pipeline, client)
             return []
         except DatabaseException as error:
             raise as_destination_error(error) or DestinationError(
@@ -360,6 +381,7 @@ class Warehouse:
             for schema in client.schemas.values():
                 _show_all(schema)
         with client as self._client:
+            use_utc(self._pipeline, client)
             yield
         self._client = None
 

@@ -311,7 +311,7 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
     issues = IssueLog()
     with Sandbox(world) as sandbox:
         sandbox.faults.add(
-            Fault(match="/results$|/outputs$", kind="drip", seconds=600, size=1, times=1)
+            Fault(match="/results$|/outputs$", kind="drip", seconds=0.01, size=1, times=1)
         )
         settings = Settings(
             api_key=Secret(workspace.api_key),

@@ -32,6 +32,7 @@ LAYERS = [
         "folder_names",
         "options",
         "remedies",
+        "statuses",
     },
     {"option_names", "starter"},
     {"http"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha512
+
 import pytest
 
 from captaindata_source.typed import materialize
@@ -162,3 +164,71 @@ def test_a_query_that_changed_with_the_same_columns_rebuilds_the_table(
     mark_rows(warehouse)
     refresh(warehouse)
     assert [row["a"] for row in warehouse.typed()] == [-1, -2, -3], "a name is no query"
+
+
+WIDE = {
+    "numbers": {f"n{number:04d}": 10**14 + number for number in range(1_100)},
+    "texts": {f"t{n:03d}": sha512(b"%d" % n).hexdigest()[:120] for n in range(500)},
+}
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("wide", WIDE.values(), ids=WIDE)
+def test_rows_wider_than_postgres_can_store(
+    database: Database, wide: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    warehouse = Warehouse(database)
+    warehouse.add_job("j1", start_time=NOON)
+    warehouse.load("j1", [{"data": 7, **wide}])
+    assert refresh(warehouse) is State.CREATED
+    assert is_table(warehouse)
+    (row,) = warehouse.rows("results_w")
+    assert row["data"] == 7
+    assert row["data_2"] == {"data": 7, **wide}
+    assert 300 < len(row) < len(wide)
+    (told,) = (text for text in caplog.messages if "don't fit" in text)
+    assert told.startswith("Table results_w: ")
+    assert "column data_2" in told
+    caplog.clear()
+    assert refresh(warehouse) is State.UNCHANGED
+
+    warehouse.add_job("j2", start_time=NOON)
+    warehouse.load("j2", [{"data": 8, **wide}])
+    assert refresh(warehouse) is State.REPLACED
+    assert sorted(each["data"] for each in warehouse.rows("results_w")) == [7, 8]
+    assert caplog.messages == [], "it is said once"
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_table_that_gets_too_wide_a_row_and_loses_it_again(warehouse: Warehouse) -> None:
+    wide = {f"n{number:04d}": 10**14 + number for number in range(1_100)}
+    warehouse.load("j3", [{"a": 5, **dict.fromkeys(wide)}])
+    refresh(warehouse)
+    warehouse.load("j3", [{"a": 6, **wide}])
+    assert refresh(warehouse) is State.REPLACED
+    rows = {row["a"]: row for row in warehouse.rows("results_w")}
+    assert sorted(rows) == [1, 2, 3, 6]
+    assert rows[6]["data"] == {"a": 6, **wide}
+    assert rows[2]["data"] == {"a": 2, "o": {"k": True}}
+    warehouse.load("j3", [{"a": 7}])
+    refresh(warehouse)
+    assert sorted(row["a"] for row in warehouse.rows("results_w")) == [1, 2, 3, 7]
+    warehouse.load("j3", [{"a": 7, "b": 1}])
+    refresh(warehouse)
+    rows = {row["a"]: row for row in warehouse.rows("results_w")}
+    assert rows[7]["b"] == 1
+    assert "data" not in rows[7], "the table has all columns again"
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_held_table_that_gets_too_wide_a_row_has_it_all_the_same(warehouse: Warehouse) -> None:
+    where = warehouse.where
+    view = f"{where.dataset}_others.mine"
+    where.execute(f"create schema {where.dataset}_others")
+    where.execute(f"create view {view} as select * from {warehouse.schema}.results_w")
+    wide = {f"n{number:04d}": 10**14 + number for number in range(1_100)}
+    warehouse.load("j3", [{"a": 5, **wide}])
+    (change,) = (c for c in warehouse.refresh(materialize=True) if c.view == "results_w")
+    assert not change.is_stale
+    assert sorted(row["a"] for row in where.execute(f"select a from {view}")) == [1, 2, 3, 5]
+    where.execute(f"drop schema {where.dataset}_others cascade")

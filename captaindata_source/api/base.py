@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,10 +71,6 @@ class Api(Protocol):
     """
 
     version: str
-    success_statuses: frozenset[str]
-    """Statuses of a job that completed without errors, or for a part of its inputs."""
-    final_statuses: frozenset[str]
-    """Statuses that a job leaves only when someone retries it."""
     lists_workflows: bool
     """Whether workflows have a list; else they are what jobs name as theirs."""
     forgets_jobs: bool
@@ -85,6 +81,14 @@ class Api(Protocol):
     """Fields of a job that has ended which change when it gets other results."""
     quota_unit: str
     """What a quota counts: fields of the workspace begin with it."""
+
+    @property
+    def success_statuses(self) -> Collection[str]:
+        """Statuses of a job that completed without errors, or for a part of its inputs."""
+
+    @property
+    def final_statuses(self) -> Collection[str]:
+        """Statuses that a job leaves only when someone retries it."""
 
     @property
     def calls(self) -> int:

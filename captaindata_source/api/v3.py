@@ -27,13 +27,13 @@ from captaindata_source.api.documents import (
 from captaindata_source.api.pagination import follow_links, link_target, read_until_known
 from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.issues import KEPT
+from captaindata_source.statuses import FINAL, SUCCEEDED
 from captaindata_source.tables import ACCOUNTS
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "EXTRA_TABLES",
     "KEY_HEADER",
-    "SUCCESS_STATUSES",
     "V3Api",
     "key_value",
 ]
@@ -43,7 +43,6 @@ logger = logging.getLogger(__name__)
 DEFAULT_BASE_URL = "https://api.captaindata.co/v3"
 KEY_HEADER = "authorization"
 EXTRA_TABLES = frozenset({ACCOUNTS.name})
-SUCCESS_STATUSES = ("finished", "completed")
 
 
 def key_value(key: str) -> str:
@@ -89,8 +88,8 @@ class V3Api(ApiBase):
     """One workspace through API v3. See `captaindata_source.api.base.Api`."""
 
     version = "v3"
-    success_statuses = frozenset(SUCCESS_STATUSES)
-    final_statuses = success_statuses | {"stopped", "shutdown", "warning"}
+    success_statuses = SUCCEEDED
+    final_statuses = FINAL
     lists_workflows = True
     forgets_jobs = True
     rereads_days = 60

@@ -26,7 +26,6 @@ from captaindata_source.api.documents import (
 from captaindata_source.api.pagination import follow_links, link_target, read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.v4_records import (
-    SUCCESS_STATUSES,
     integration_names,
     job,
     member,
@@ -36,13 +35,13 @@ from captaindata_source.api.v4_records import (
 from captaindata_source.errors import NotFoundError, Problem, WrongWorkspaceError
 from captaindata_source.http import HttpClient
 from captaindata_source.issues import KEPT, IssueLog
+from captaindata_source.statuses import FINAL, SUCCEEDED, Statuses
 from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "EXTRA_TABLES",
     "KEY_HEADER",
-    "SUCCESS_STATUSES",
     "V4Api",
     "explain",
     "route_of",
@@ -109,8 +108,8 @@ class V4Api(ApiBase):
     """
 
     version = "v4"
-    success_statuses = frozenset(SUCCESS_STATUSES)
-    final_statuses = success_statuses | {"FAILED", "STOPPED", "INVALID"}
+    success_statuses = SUCCEEDED
+    final_statuses = FINAL
     lists_workflows = False
     forgets_jobs = False
     rereads_days = 90
@@ -167,10 +166,12 @@ class V4Api(ApiBase):
         return [JobListing("The list of runs", runs.pages(), can_wait=True)]
 
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
+        wanted = Statuses([status])
+
         def fetch(offset: int, limit: int) -> list[Record]:
             runs = self._runs(offset, limit, status=status)
             # an API that ignores the filter gives all there are
-            return runs if all(run.get("status") == status for run in runs) else []
+            return runs if all(run.get("status") in wanted for run in runs) else []
 
         return RunList(fetch, path="runs").all_pages()
 
@@ -211,7 +212,7 @@ class V4Api(ApiBase):
         yield Probe("runs", lambda: runs.extend(self._runs(0, PAGE_SIZE)))
         for run in runs[:1]:
             yield Probe("run", partial(self._documents.get, f"runs/{segment(run['uid'])}", OBJECTS))
-        with_outputs = (r for r in runs if r["has_results"] and r["status"] in SUCCESS_STATUSES)
+        with_outputs = (r for r in runs if r["has_results"] and r.get("status") in SUCCEEDED)
         for run in [*with_outputs][:1]:
             path = self.results_path(run["uid"])
             yield Probe("run outputs", partial(self._documents.get, path, RAW_LISTS, limit=1))

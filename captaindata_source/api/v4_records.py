@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from captaindata_source.api.base import Record
+from captaindata_source.statuses import Statuses
 
-__all__ = ["SUCCESS_STATUSES", "integration_names", "job", "member", "message", "plain_identity"]
+__all__ = ["integration_names", "job", "member", "message", "plain_identity"]
 
-SUCCESS_STATUSES = ("SUCCEEDED", "PARTIAL_SUCCEEDED")
-PARTIAL = "PARTIAL_SUCCEEDED"
-LIVE = "LIVE"
+PARTIAL = Statuses(["PARTIAL_SUCCEEDED"])
+LIVE = Statuses(["LIVE"])
 """Execution mode of runs that answer their caller and keep no outputs."""
 COLUMN_OF = {
     "action_name": "workflow_uid",
@@ -67,8 +67,8 @@ def job(run: Record) -> Record:
         "scheduled_time": run.get("postponed_until") or run.get("created_at"),
         "last_error": error if isinstance(error, msgspec.Raw) else None,
         "error_message": message(error),
-        "is_partial": run.get("status") == PARTIAL,
-        "has_results": run.get("execution_mode") != LIVE,
+        "is_partial": run.get("status") in PARTIAL,
+        "has_results": run.get("execution_mode") not in LIVE,
     }
 
 

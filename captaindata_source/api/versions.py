@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,7 +30,6 @@ class Version:
         key_header: Name of the header that carries the key.
         key_value: The header's value, from the key.
         headers: What else every call carries, from the workspace's UID.
-        result_statuses: Statuses of jobs whose results are worth having.
         open: Makes the API of a workspace; sends nothing.
         route_of: Path of a call to the class of routes that a rate limit counts together.
         explain: What the body of an error says.
@@ -41,7 +40,6 @@ class Version:
     key_header: str
     key_value: Callable[[str], str]
     headers: Callable[[str], Mapping[str, str]]
-    result_statuses: Sequence[str]
     open: _Open
     route_of: Callable[[str], str] = lambda _path: ""
     explain: Callable[[bytes], Problem | None] | None = None
@@ -62,7 +60,6 @@ VERSIONS: Mapping[str, Version] = {
         key_header=v3.KEY_HEADER,
         key_value=v3.key_value,
         headers=lambda uid: {"x-project-id": uid},
-        result_statuses=v3.SUCCESS_STATUSES,
         open=_open_v3,
         extra_tables=v3.EXTRA_TABLES,
     ),
@@ -71,7 +68,6 @@ VERSIONS: Mapping[str, Version] = {
         key_header=v4.KEY_HEADER,
         key_value=lambda key: key,
         headers=lambda _uid: {},
-        result_statuses=v4.SUCCESS_STATUSES,
         open=_open_v4,
         route_of=v4.route_of,
         explain=v4.explain,

@@ -16,11 +16,13 @@ from captaindata_source.database.opening import (
     file_of,
     open_database,
     schema_of,
+    use_utc,
     watched,
 )
 from captaindata_source.database.rights import require_temporary, require_writable
 from captaindata_source.database.running import end_statements
 from captaindata_source.database.session_lock import SessionLock, this_process
+from captaindata_source.database.upgrade import add_missing_columns
 
 __all__ = [
     "DUCKDB",
@@ -32,6 +34,7 @@ __all__ = [
     "RefusedError",
     "Relation",
     "SessionLock",
+    "add_missing_columns",
     "connected",
     "end_statements",
     "file_of",
@@ -44,5 +47,6 @@ __all__ = [
     "require_writable",
     "schema_of",
     "this_process",
+    "use_utc",
     "watched",
 ]

@@ -104,6 +104,7 @@ class PostgresDatabase:
         with adbc.connect(self._address) as connection, connection.cursor() as cursor:
             watch(connection)
             cursor.execute(SET_TIMEOUT)
+            cursor.execute("set timezone = 'UTC'")
             for name, table in (tables or {}).items():
                 cursor.adbc_ingest(name, table, mode="create", temporary=True)
                 cursor.execute(f"analyze {name}")

@@ -29,7 +29,15 @@ from captaindata_source.remedies import (
 )
 from captaindata_source.waiting import wait_seconds
 
-__all__ = ["DUCKDB", "POSTGRES", "connected", "file_of", "open_database", "schema_of", "watched"]
+__all__ = [
+    "DUCKDB",
+    "POSTGRES",
+    "connected",
+    "file_of",
+    "open_database",
+    "schema_of",
+    "use_utc",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +47,21 @@ EMPTY_BYTES = 12_288
 """Size of a DuckDB file without a table: its three headers. What is smaller is no database."""
 NO_FILE = re.compile(r":|$|[A-Za-z][A-Za-z0-9+.-]+:")
 """Databases of DuckDB that are no file: `:memory:`, `md:name`, `s3://…`, but not `C:\\…`."""
+
+
+def use_utc(pipeline: dlt.Pipeline, client: SqlClientBase[Any]) -> None:
+    """Lets a session of DuckDB or Postgres tell times in UTC: in another zone times at the ends of
+    the years 1 and 9999 are outside of Python's, and drivers fail.
+
+    By a statement, for poolers refuse options of a connection. dlt undoes it on Postgres after a
+    statement that fails.
+
+    Args:
+        pipeline: Gives the destination.
+        client: Connected to it.
+    """
+    if pipeline.destination.destination_type in (DUCKDB, POSTGRES):
+        client.execute_sql("set timezone = 'UTC'")
 
 
 @contextmanager
@@ -60,6 +83,7 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
         else:
             client.open_connection()
     try:
+        use_utc(pipeline, client)
         yield client
     finally:
         client.close_connection()

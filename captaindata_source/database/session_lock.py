@@ -26,6 +26,7 @@ KEEPALIVE: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 SESSION = (
+    "set timezone = 'UTC'",
     # the same from the server's side: a machine that is gone holds no lock for long
     "set tcp_keepalives_idle = 30",
     "set tcp_keepalives_interval = 10",

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from captaindata_source.answers import Answer
 from captaindata_source.api import Record
 from captaindata_source.plan.context import Context
 from captaindata_source.plan.rereads import Rereads, counts_of
+from captaindata_source.plan.result_versions import reads_more, results_version
 from captaindata_source.queue import ResultJob, ResultQueue
-from captaindata_source.records import Row, digest, row_hash
+from captaindata_source.records import Row, row_hash
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, JOBS, SUCCESSFUL_JOBS, Table
-from captaindata_source.times import since_epoch
 from captaindata_source.warehouse import KnownJob
 
 __all__ = ["JobPlan", "of_workflow"]
@@ -105,12 +105,14 @@ class JobPlan:
         self.seen.add(uid)
         content = row_hash(record)
         known = self._memory.jobs.get(uid)
+        unread = self._memory.unread_times.get(uid, {})
         row: Row | None = None
         if (
             known is None
             or known.row_hash != content
             or known.is_deleted
             or self._context.settings.full_refresh
+            or reads_more(record, known, unread)
         ):
             row = self._job_row(record, content)
             row["loaded_at"] += later
@@ -132,7 +134,8 @@ class JobPlan:
         uid = record["uid"]
         loaded = self._memory.successful_jobs.get(uid)
         if known.status in self._api.success_statuses:
-            if loaded != content or self._context.settings.full_refresh:
+            is_stale = row is not None or loaded != content
+            if is_stale or self._context.settings.full_refresh:
                 return self._success_row(row or self._job_row(record, content))
         elif uid in self._memory.successful_jobs:
             return self._no_success(uid)
@@ -221,30 +224,12 @@ class JobPlan:
         )
         row["results_version"] = None
         if row["has_results"]:
-            row["results_version"] = digest(
-                repr([row.get("status"), _iso(row.get("finish_time")), *map(row.get, _COUNTS)])
-            )
-            row["results_version"] = self._version(row["results_version"], row)
+            uid = record["uid"]
+            known, unread = self._memory.jobs.get(uid), self._memory.unread_times.get(uid, {})
+            is_final = row.get("status") in self._api.final_statuses
+            fields = self._api.version_fields if is_final else ()
+            row["results_version"] = results_version(row, record, known, unread, fields=fields)
         return row
-
-    def _version(self, base: str, row: Row) -> str:
-        """The state of a job's results: a hash of what v3 tells of it, and one of the rest.
-
-        A row that an earlier version of this package wrote has the first alone, and keeps it until
-        something of the rest changes.
-        """
-        is_final = row.get("status") in self._api.final_statuses
-        names = self._api.version_fields if is_final else ()
-        rest = [row.get("workflow_uid")]
-        for name in names:
-            value = row.get(name)
-            rest.append(row.get(f"api_{name}") if value is None else value)
-        before = self._memory.jobs.get(row["uid"])
-        if before is not None and before.row_hash is not None and before.results_version == base:
-            had = [before.workflow_uid, *(getattr(before, name) for name in names)]
-            if [*map(_plain, had)] == [*map(_plain, rest)]:
-                return base
-        return f"{base}.{digest(repr([*map(_plain, rest)]))[:REST_LENGTH]}"
 
     def settle_successes(self, uids: Sequence[str]) -> None:
         """Jobs that left the listing while only one of the two tables of jobs was loaded."""
@@ -262,10 +247,8 @@ class JobPlan:
             self._context.keep(JOBS, self.rows, gone)
 
 
-REST_LENGTH = 16
 LATER = timedelta(microseconds=1)
 """What makes the second row of a job in a load package the one that counts."""
-_COUNTS = ("row_count", "total_row_count")
 _JOBS_ONLY = frozenset(JOBS.columns) - frozenset(SUCCESSFUL_JOBS.columns)
 
 
@@ -274,14 +257,6 @@ def of_workflow(record: Record, workflow_uid: str | None) -> Record:
     if record.get("workflow_uid") in (None, "") and workflow_uid is not None:
         return {**record, "workflow_uid": workflow_uid}
     return record
-
-
-def _plain(value: object) -> object:
-    return since_epoch(value) if isinstance(value, datetime) else value
-
-
-def _iso(time: datetime | None) -> str | None:
-    return time.isoformat() if time else None
 
 
 def _as_known(row: Row) -> KnownJob:

@@ -19,7 +19,7 @@ from captaindata_source.typed.types import (
     ValueType,
 )
 
-__all__ = ["Column", "column_types", "select_query"]
+__all__ = ["Column", "column_types", "columns_that_fit", "select_query"]
 
 DOUBLE_PATTERN = r"^-?[0-9]{1,200}(\.[0-9]{1,200})?([eE][+-]?0*[0-9]{1,2})?$"
 """What Postgres casts to a double without an error; more than what counts as a number."""
@@ -65,19 +65,51 @@ def column_types(kind: str) -> Mapping[ValueType, str]:
     return {**COMMON_TYPES, ValueType.DOUBLE: "double precision", ValueType.TEXT: "text"}
 
 
-def select_query(kind: str, results: str, columns: Sequence[Column]) -> str:
+MAX_ROW_BYTES = 7_900
+"""Of a row of Postgres, less what its header takes with 1,600 columns."""
+MAX_INLINE = 24
+"""Bytes of a text or JSON value in its row; longer ones are stored elsewhere."""
+
+
+def columns_that_fit(columns: Sequence[Column]) -> list[Column]:
+    """The first of the columns, as many as a row of Postgres holds whatever their values are, with
+    the four before them and one of JSON behind them."""
+    left = MAX_ROW_BYTES - 3 * MAX_INLINE - 3 * 8
+    kept = []
+    is_aligned = True
+    for column in columns:
+        is_fixed = column.value_type in (
+            ValueType.BIGINT,
+            ValueType.DOUBLE,
+            ValueType.TIMESTAMP,
+        )
+        if is_fixed:
+            left -= 8 if is_aligned else 15
+        else:
+            left -= 1 if column.value_type is ValueType.BOOLEAN else MAX_INLINE
+        if left < 0:
+            break
+        is_aligned = is_fixed
+        kept.append(column)
+    return kept
+
+
+def select_query(
+    kind: str, results: str, columns: Sequence[Column], *, rest: str | None = None
+) -> str:
     """A select of results with typed columns.
 
     Args:
         kind: `duckdb` or `postgres`.
         results: A select of `job_id`, `result_id`, `started_at`, `created_at`, `data`.
         columns: What follows the first four.
+        rest: On Postgres, name of a column behind them that holds the whole result as JSON.
     """
     if not columns:
         return f"select job_id, result_id, started_at, created_at from ({results}) as results"
     if kind == "duckdb":
         return _duckdb_select(results, columns)
-    return _postgres_select(results, columns)
+    return _postgres_select(results, columns, rest)
 
 
 def _duckdb_select(results: str, columns: Sequence[Column]) -> str:
@@ -117,7 +149,7 @@ def _path(column: Column) -> str:
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
 
 
-def _postgres_select(results: str, columns: Sequence[Column]) -> str:
+def _postgres_select(results: str, columns: Sequence[Column], rest: str | None) -> str:
     parents = {column.key for column in columns if column.nested_key is not None}
     whole = {
         (column.key, column.nested_key) for column in columns if column.value_type is ValueType.JSON
@@ -136,6 +168,8 @@ def _postgres_select(results: str, columns: Sequence[Column]) -> str:
         elif column.key in parents and column.value_type is not ValueType.JSON:
             value = f"({value} #>> '{{}}')"
         typed.append(f"{_postgres_cast(column.value_type, value)} as {quoted(column.name)}")
+    if rest is not None:
+        typed.append(f"cast(results.data as json) as {quoted(rest)}")
     joins = [join for each in (record, *nested.values()) if (join := each.join())]
     return (
         "with results as (\n"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from captaindata_source.database import Database
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES
+from captaindata_source.times import EARLIEST, LATEST
 from captaindata_source.typed.columns import Column, column_types, select_query
 from captaindata_source.typed.fields import (
     BASE_COLUMNS,
@@ -53,14 +54,15 @@ class ResultView:
         workflow_uid: The workflow.
         view: The view, or what the table holds.
         columns: Columns behind the first four.
-        query_of: Makes the query on some columns, with a condition on `r`, the results.
+        query_of: Makes the query on some columns, with a condition on `r`, the results, and the
+            name of a column that holds the whole result, None: without.
     """
 
     workspace_uid: str
     workflow_uid: str
     view: View
     columns: Sequence[Column]
-    query_of: Callable[[Sequence[Column], str], str]
+    query_of: Callable[[Sequence[Column], str, str | None], str]
 
 
 def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> list[ResultView]:
@@ -207,9 +209,9 @@ def _result_view(
     if hidden:
         comment += f" {hidden} more keys are in job_results.data alone."
 
-    def query_of(some: Sequence[Column], condition: str = "true") -> str:
+    def query_of(some: Sequence[Column], condition: str = "true", rest: str | None = None) -> str:
         source = _source(key, dataset, has_jobs=has_jobs)
-        return select_query(kind, f"{source} and {condition}", some)
+        return select_query(kind, f"{source} and {condition}", some, rest=rest)
 
     def query_keeping(there: Sequence[tuple[str, str]]) -> str:
         return query_of(kept_columns(columns, there, kind))
@@ -240,7 +242,7 @@ def kept_columns(
 
 def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:
     schema = quoted(dataset)
-    started = "j.start_time" if has_jobs else "cast(null as timestamp with time zone)"
+    started = _plausible("j.start_time") if has_jobs else "cast(null as timestamp with time zone)"
     join = (
         f"left join {schema}.{JOBS.name} as j "
         "on j.workspace_uid = r.workspace_uid and j.uid = r.job_uid "
@@ -249,6 +251,13 @@ def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:
     )
     return (
         f"select r.job_uid as job_id, r.result_uid as result_id, {started} as started_at, "
-        f"r.created_at, r.data from {schema}.{JOB_RESULTS.name} as r {join}"
+        f"{_plausible('r.created_at')} as created_at, r.data "
+        f"from {schema}.{JOB_RESULTS.name} as r {join}"
         f"where r.workspace_uid = {literal(key[0])} and r.workflow_uid = {literal(key[1])}"
     )
+
+
+def _plausible(time: str) -> str:
+    """A time that the API tells, null where it can't be one; see `captaindata_source.times`."""
+    bounds = f"timestamptz '{EARLIEST}' and timestamptz '{LATEST}'"
+    return f"case when {time} between {bounds} then {time} end"

@@ -51,13 +51,21 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a view, and why."""
+    """What became of a view, and why.
+
+    Args:
+        view: Its name.
+        state: How it stands.
+        reason: Why it is blocked or skipped.
+        is_stale: It is a table that lacks rows, for it could not be made or refreshed.
+    """
 
     view: str
     state: State
     reason: str = ""
     is_busy: bool = field(default=False, compare=False)
     """Others hold it; later it may work."""
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,9 @@
 --   used_in_month: units used in the quota's month, as of the day's last reading
 --   quota_max: quota of the month, in units
 --   quota_left: quota left, in units
---   quota_month_started_at: start of the quota's month, in UTC
---   quota_month_ends_at: end of the quota's month, in UTC
+--   quota_month_started_at: start of the quota's month, in UTC; null where it is not plausible:
+--     before 2016 or after 2099
+--   quota_month_ends_at: end of the quota's month, in UTC; null likewise
 --   plan_name: plan
 
 with source as (
@@ -73,8 +74,18 @@ days as (
         max(quota_used) filter (where newest_of_day_first = 1) as used_in_month,
         max(quota_max) filter (where newest_of_day_first = 1) as quota_max,
         max(quota_left) filter (where newest_of_day_first = 1) as quota_left,
-        max(current_month_start) filter (where newest_of_day_first = 1) as quota_month_started_at,
-        max(current_month_end) filter (where newest_of_day_first = 1) as quota_month_ends_at,
+        max(current_month_start) filter (
+            where
+                newest_of_day_first = 1
+                and current_month_start between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+        ) as quota_month_started_at,
+        max(current_month_end) filter (
+            where
+                newest_of_day_first = 1
+                and current_month_end between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+        ) as quota_month_ends_at,
         max(plan_name) filter (where newest_of_day_first = 1) as plan_name
     from readings
     group by day, workspace_uid, unit

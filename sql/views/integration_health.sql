@@ -18,7 +18,8 @@
 --     spread the load (LIMIT_REACHED), look at it (any other)
 --   is_shared: it is shared between identities
 --   error: what the API says is wrong
---   changed_at: last change that the API tells, in UTC
+--   changed_at: last change that the API tells, in UTC; null where it is not plausible: before 2016
+--     or after 2099
 --   loaded_at: when its row was last written, in UTC
 
 with integrations as (
@@ -35,15 +36,20 @@ joined as (
         integrations.integration_permalink as integration,
         integrations.name as integration_name,
         integrations.status,
-        case upper(integrations.status)
-            when 'INVALID' then 'log in again'
-            when 'PENDING' then 'finish connecting'
-            when 'LIMIT_REACHED' then 'wait for the limit or spread the load'
+        case trim(regexp_replace(lower(integrations.status), '[\s_-]+', '_', 'g'), '_')
+            when 'invalid' then 'log in again'
+            when 'pending' then 'finish connecting'
+            when 'limit_reached' then 'wait for the limit or spread the load'
             else 'look at it'
         end as needs,
         integrations.is_shared,
         integrations.error,
-        integrations.updated_at as changed_at,
+        case
+            when
+                integrations.updated_at between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+                then integrations.updated_at
+        end as changed_at,
         integrations.loaded_at
     from integrations
     left join captaindata.identities as identities
@@ -53,7 +59,8 @@ joined as (
     left join captaindata.workspaces as workspaces
         on integrations.workspace_uid = workspaces.workspace_uid
     where
-        coalesce(upper(integrations.status), '') <> 'VALID'
+        coalesce(trim(regexp_replace(lower(integrations.status), '[\s_-]+', '_', 'g'), '_'), '')
+        <> 'valid'
         and not coalesce(identities.is_deleted, false)
 )
 

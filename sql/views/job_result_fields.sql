@@ -20,8 +20,9 @@
 --     value is in job_results.data alone
 --   json_types: JSON types seen, sorted, with commas
 --   rows_with_value: results that hold a value other than null, now
---   first_seen_at: created_at of the oldest result with a value, UTC
---   last_seen_at: created_at of the newest result with a value, UTC
+--   first_seen_at: created_at of the oldest result with a value, UTC; null where it is not
+--     plausible: before 2016 or after 2099
+--   last_seen_at: created_at of the newest result with a value, UTC; null likewise
 --   previous_type: type of the column before it was last widened; null: never
 --   type_changed_at: when that was, UTC
 
@@ -50,8 +51,18 @@ select
     fields.column_place is not null as is_in_view,
     fields.json_types,
     fields.rows_with_value,
-    fields.first_seen_at,
-    fields.last_seen_at,
+    case
+        when
+            fields.first_seen_at between timestamptz '2016-01-01 00:00:00+00'
+            and timestamptz '2099-12-31 23:59:59+00'
+            then fields.first_seen_at
+    end as first_seen_at,
+    case
+        when
+            fields.last_seen_at between timestamptz '2016-01-01 00:00:00+00'
+            and timestamptz '2099-12-31 23:59:59+00'
+            then fields.last_seen_at
+    end as last_seen_at,
     fields.previous_type,
     fields.type_changed_at
 from fields

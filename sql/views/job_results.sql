@@ -12,7 +12,8 @@
 --   result_id: identifies the result within its workspace; made by the connector
 --   position: place among the job's results, from 0
 --   data: the record, JSON as the API gave it; its keys differ from workflow to workflow
---   created_at: when the record was extracted, else when its job finished, in UTC
+--   created_at: when the record was extracted, else when its job finished, in UTC;
+--     null where it is not plausible: before 2016 or after 2099
 
 with source as (
     select * from captaindata.job_results
@@ -26,7 +27,12 @@ renamed as (
         result_uid as result_id,
         position,
         cast(data as json) as data,
-        created_at
+        case
+            when
+                created_at between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+                then created_at
+        end as created_at
     from source
 )
 

@@ -18,10 +18,11 @@
 --   status: status as the API tells it
 --   status_group: succeeded (finished, completed, succeeded, partial_succeeded), failed (shutdown,
 --     warning, failed, invalid), stopped, in_progress (pending, running, paused, created, queued,
---     scheduled, blocked), or unknown (any other, and in progress when the API lost it)
---   scheduled_at: scheduled time, in UTC
---   started_at: start, in UTC
---   finished_at: end, in UTC
+--     scheduled, blocked), or unknown (any other, and in progress when the API lost it); case,
+--     spaces and hyphens in the status don't matter
+--   scheduled_at: scheduled time, in UTC; null where it is not plausible: before 2016 or after 2099
+--   started_at: start, in UTC; null also where it is over 366 days after the row was loaded
+--   finished_at: end, in UTC; null as started_at
 --   run_at: the time that reports put it at, in UTC: its start, else its schedule where that was
 --     past when the row was loaded, else its end; null where it is still to come
 --   duration_seconds: from start to end, in seconds; null where one is missing or the end is before
@@ -35,6 +36,46 @@
 
 with source as (
     select * from captaindata.jobs
+),
+
+cleaned as (
+    select
+        workspace_uid,
+        uid,
+        name,
+        workflow_uid,
+        workflow_name,
+        main_job_uid,
+        is_sub_job,
+        is_deleted,
+        status,
+        trim(regexp_replace(lower(status), '[\s_-]+', '_', 'g'), '_') as read_status,
+        case
+            when
+                scheduled_time between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+                then scheduled_time
+        end as scheduled_at,
+        case
+            when
+                start_time between timestamptz '2016-01-01 00:00:00+00'
+                and least(loaded_at + interval '8784 hours', timestamptz '2099-12-31 23:59:59+00')
+                then start_time
+        end as started_at,
+        case
+            when
+                finish_time between timestamptz '2016-01-01 00:00:00+00'
+                and least(loaded_at + interval '8784 hours', timestamptz '2099-12-31 23:59:59+00')
+                then finish_time
+        end as finished_at,
+        number_inputs,
+        coalesce(row_count, total_row_count) as records_processed,
+        error_message,
+        is_partial,
+        execution_mode,
+        has_results,
+        loaded_at
+    from source
 ),
 
 renamed as (
@@ -51,46 +92,46 @@ renamed as (
         source.status,
         case
             when
-                lower(source.status) in ('finished', 'completed', 'succeeded', 'partial_succeeded')
+                source.read_status in ('finished', 'completed', 'succeeded', 'partial_succeeded')
                 then 'succeeded'
-            when lower(source.status) in ('shutdown', 'warning', 'failed', 'invalid') then 'failed'
-            when lower(source.status) = 'stopped' then 'stopped'
+            when source.read_status in ('shutdown', 'warning', 'failed', 'invalid') then 'failed'
+            when source.read_status = 'stopped' then 'stopped'
             when source.is_deleted then 'unknown'
             when
-                lower(source.status) in (
+                source.read_status in (
                     'pending', 'running', 'paused', 'created', 'queued', 'scheduled', 'blocked'
                 )
                 then 'in_progress'
             else 'unknown'
         end as status_group,
-        source.scheduled_time as scheduled_at,
-        source.start_time as started_at,
-        source.finish_time as finished_at,
+        source.scheduled_at,
+        source.started_at,
+        source.finished_at,
         coalesce(
-            source.start_time,
-            case when source.scheduled_time > source.loaded_at then null
-                else source.scheduled_time end,
-            source.finish_time
+            source.started_at,
+            case when source.scheduled_at > source.loaded_at then null
+                else source.scheduled_at end,
+            source.finished_at
         ) as run_at,
         -- in UTC: a difference of times with time zone is one of local days on DuckDB
         case
-            when source.finish_time >= source.start_time
+            when source.finished_at >= source.started_at
                 then cast(
                     extract(
                         epoch from (
-                            (source.finish_time at time zone 'UTC')
-                            - (source.start_time at time zone 'UTC')
+                            (source.finished_at at time zone 'UTC')
+                            - (source.started_at at time zone 'UTC')
                         )
                     ) as double precision
                 )
         end as duration_seconds,
         source.number_inputs as inputs,
-        coalesce(source.row_count, source.total_row_count) as records_processed,
+        source.records_processed,
         source.error_message,
         source.is_partial,
         source.execution_mode,
         coalesce(source.has_results, true) as has_results
-    from source
+    from cleaned as source
     left join captaindata.workflows as workflows
         on
             source.workspace_uid = workflows.workspace_uid

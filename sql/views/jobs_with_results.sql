@@ -23,7 +23,8 @@
 --   result_id: identifies the result within its workspace
 --   position: place among the job's results, from 0
 --   data: the record, JSON as the API gave it
---   created_at: when the record was extracted, else when its job finished, in UTC
+--   created_at: when the record was extracted, else when its job finished, in UTC;
+--     null where it is not plausible: before 2016 or after 2099
 --   is_partial: the job succeeded for a part of its inputs only; null where the API does not tell
 --     (v3) or the job is not known
 

@@ -12,8 +12,8 @@
 --   status: derived, for the API tells none. archived: no longer listed; paused: its newest main
 --     run (by run_at) stands at paused, which a BLOCKED run of API v4 does not; active: all others
 --   steps: steps in their order, a JSON array as the API lists them; null in API v4, which has none
---   created_at: creation, in UTC; in API v4, where a workflow is an action, creation of its first
---     run seen
+--   created_at: creation, in UTC; null where it is not plausible: before 2016 or after 2099; in API
+--     v4, where a workflow is an action, creation of its first run seen
 --   updated_at: in UTC, in API v3 when the connector last saw its definition change, for the API
 --     does not tell when it was changed; in API v4 creation of its newest run seen
 
@@ -39,7 +39,10 @@ newest_runs as (
     select
         workspace_id,
         workflow_id,
-        (status_group = 'in_progress' and lower(status) = 'paused') as is_paused
+        (
+            status_group = 'in_progress'
+            and trim(regexp_replace(lower(status), '[\s_-]+', '_', 'g'), '_') = 'paused'
+        ) as is_paused
     from runs
     where newest_first = 1
 ),
@@ -56,8 +59,21 @@ renamed as (
             else 'active'
         end as status,
         cast(source.steps as json) as steps,
-        source.created_at,
-        coalesce(source.updated_at, source.loaded_at) as updated_at
+        case
+            when
+                source.created_at between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+                then source.created_at
+        end as created_at,
+        coalesce(
+            case
+                when
+                    source.updated_at between timestamptz '2016-01-01 00:00:00+00'
+                    and timestamptz '2099-12-31 23:59:59+00'
+                    then source.updated_at
+            end,
+            source.loaded_at
+        ) as updated_at
     from source
     left join captaindata.workspaces as workspaces
         on source.workspace_uid = workspaces.workspace_uid

@@ -17,8 +17,9 @@
 --   tasks_max: quota of the month, in tasks, in which API v3 counts; null where credits are told
 --   tasks_used: quota used up, in tasks
 --   tasks_left: quota left, in tasks
---   quota_month_started_at: start of the quota's month, in UTC
---   quota_month_ends_at: end of the quota's month, in UTC
+--   quota_month_started_at: start of the quota's month, in UTC; null where it is not plausible:
+--     before 2016 or after 2099
+--   quota_month_ends_at: end of the quota's month, in UTC; null likewise
 --   credits_max: quota of the month, in credits, in which API v4 counts; null where tasks are told
 --   credits_used: quota used up, in credits
 --   credits_left: quota left, in credits
@@ -35,6 +36,9 @@ oldest_workflows as (
         workspace_uid,
         min(created_at) as created_at
     from captaindata.workflows
+    where
+        created_at between timestamptz '2016-01-01 00:00:00+00'
+        and timestamptz '2099-12-31 23:59:59+00'
     group by workspace_uid
 ),
 
@@ -57,8 +61,18 @@ renamed as (
         source.tasks_max,
         source.tasks_used,
         source.tasks_left,
-        source.current_month_start as quota_month_started_at,
-        source.current_month_end as quota_month_ends_at,
+        case
+            when
+                source.current_month_start between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+                then source.current_month_start
+        end as quota_month_started_at,
+        case
+            when
+                source.current_month_end between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+                then source.current_month_end
+        end as quota_month_ends_at,
         source.credits_max,
         source.credits_used,
         source.credits_left,
