@@ -91,7 +91,7 @@ def command(
 def test_one_schema_takes_one_spelling(harness_of_one: Harness) -> None:
     harness = harness_of_one
     schema = harness.database.dataset = f"{harness.database.dataset}_a"
-    client, other = schema.replace("_", "-"), schema.replace("_", " ").title()
+    client, other = schema.replace("_", "-"), schema.replace("_", " ")
     done = command(harness, "sync", dataset=client)
     assert done.code == 0, done.stderr
     assert done.stderr == f"WARNING Dataset {client!r} is the schema {schema}\n"

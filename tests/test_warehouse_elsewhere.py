@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -34,6 +35,7 @@ class Sqlite:
     """A pipeline, its destination and a client of it, as far as the warehouse asks."""
 
     default_schema_name = "captaindata"
+    destination = SimpleNamespace(destination_type="dlt.destinations.sqlalchemy")
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:")
