@@ -864,7 +864,7 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
     ),
     MatrixRow(
         name="a row count that disagrees with the rows",
-        outcome="read again; the same rows: loaded",
+        outcome="read again; the same rows: loaded, and read again by later syncs",
         calls=2,
         issues=(("row_count_differs", "kept", 1),),
         kind="count",

@@ -60,7 +60,7 @@ ANSWERS = [
     ("57P03", "the database system is in recovery mode", UNREACHABLE),
     ("XX000", "the endpoint is asleep by order of its owner", REFUSED),
 ]
-PASSING = {FULL, UNREACHABLE}
+PASSING = {ROLE_LIMIT, FULL, UNREACHABLE}
 
 
 @contextmanager

@@ -138,7 +138,7 @@ class _Teller:
                 workspace, f"/runs/{run['uid']}/outputs", uid=run["uid"], rows=rows
             )
             self._sandbox.faults.add(target.page(target.texts, times=None))
-            self._sent[run["uid"]] = rows
+            self._story.late.add(run["uid"])
         else:
             rules = [
                 Fault(**{**_fields(rule), "workspace": workspace.uid})
