@@ -193,6 +193,15 @@ def test_answers_that_never_equal_each_other_come_at_growing_distances_too(
     assert len(syncs.stored["late"]) == 5
 
 
+@on_each_version
+def test_below_zero_is_no_count(tmp_path: Path, version: str) -> None:
+    syncs = syncs_of(tmp_path, version, job(version, count=-1))
+    syncs.api.results["late"] = rows(2)
+    first = syncs.sync()
+    assert (first.asked, first.kinds()) == (["late"], [])
+    assert syncs.sync().asked == []
+
+
 # -- counts that mean something else --------------------------------------------------------------
 
 
