@@ -396,9 +396,7 @@ class Warehouse:
         self._client = None
 
 
-def _open(
-    stack: ExitStack, client: SqlClientBase[Any], waits: Sequence[float]
-) -> SqlClientBase[Any]:
+def _open(stack: ExitStack, client: Any, waits: Sequence[float]) -> SqlClientBase[Any]:
     for seconds in waits:
         try:
             return stack.enter_context(client)
