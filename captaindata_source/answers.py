@@ -38,7 +38,8 @@ class Answer(NamedTuple):
         content: Their hash, which begins with one of them in whatever order.
         equal: Answers in a row, one a sync, that were equal.
         answered_at: When the last one came; None: an earlier version of this package fetched them.
-        next_check_at: When they are to be read again, should they differ from the count.
+        next_check_at: When they are to be read again, should they differ from the count; None:
+            never, while the job is the same.
         load_id: The load that wrote them.
     """
 
@@ -54,17 +55,21 @@ class Answer(NamedTuple):
         """Whether other results are the same, in whatever order."""
         return self.content is not None and self.content[:SET_LENGTH] == content[:SET_LENGTH]
 
+    def is_of_same_end(self, version: str) -> bool:
+        """Whether the job has the status, end and counts still that it had; what else tells its
+        states apart may move although nothing happened."""
+        return self.version.partition(".")[0] == version.partition(".")[0]
+
     def differs(self, counts: Collection[int]) -> bool:
         """Whether the number of results is none of those that the API counts."""
         return bool(counts) and self.rows is not None and self.rows not in counts
 
     def is_due(self, now: datetime) -> bool:
         """Whether it is time to read them again, if they are to be."""
-        if self.equal >= MAX_EQUAL or self.answered_at is None:
+        if self.next_check_at is None or self.answered_at is None:
             return False
         # a time to come was written by a clock that went wrong
-        is_later = self.next_check_at is not None and self.next_check_at > now
-        return not is_later or self.answered_at > now
+        return self.next_check_at <= now or self.answered_at > now
 
     @property
     def proves(self) -> bool:
@@ -76,8 +81,8 @@ def next_check(before: datetime | None, now: datetime) -> datetime:
     """When results that differ from their count are read again.
 
     Args:
-        before: When the equal answer before this one came; None: there was none, so that the next
-            sync reads them.
+        before: When the answer before this one came; None: there was none, or more results have
+            come since, so that the next sync reads them.
         now: When this one came.
     """
     return now if before is None else now + 2 * max(now - before, timedelta())

@@ -45,7 +45,7 @@ SIGNS = (
     _Sign(V4, CHECKPOINTS),
     _Sign(V4, JOBS, ("execution_mode",), "t.execution_mode is not null"),
     _Sign(V4, JOBS, ("action_id",), "t.action_id is not null"),
-    _Sign(V4, JOBS, ("status",), "t.status in ('SUCCEEDED', 'PARTIAL_SUCCEEDED')"),
+    _Sign(V4, JOBS, ("status",), "upper(t.status) in ('SUCCEEDED', 'PARTIAL_SUCCEEDED')"),
     _Sign(V4, QUOTA_READINGS, ("unit",), "t.unit = 'credits'"),
     _Sign(V4, IDENTITIES),
     _Sign(V4, INTEGRATIONS),

@@ -70,7 +70,7 @@ def equal_answers(job: ResultJob, content: str | None) -> int:
         content: Hash of its results.
     """
     answer = job.answer
-    if answer is None or content is None or answer.version != job.version:
+    if answer is None or content is None or not answer.is_of_same_end(job.version):
         return 1
     return answer.equal + 1 if answer.is_equal(content) else 1
 
@@ -271,8 +271,12 @@ class ResultFiles:
     ) -> Row:
         now = self._loaded_at
         equal = equal_answers(job, content)
-        before = job.answer.answered_at if job.answer and equal > 1 else None
+        is_same = job.answer is not None and job.answer.version == job.version
         is_open = rows is not None and bool(job.row_counts) and rows not in job.row_counts
+        is_open = is_open and (equal < MAX_EQUAL or not is_same)
+        before: datetime | None = None
+        if is_same and job.answer is not None and (rows or 0) <= (job.answer.rows or 0):
+            before = job.answer.answered_at
         return {
             "workspace_uid": self._workspace_uid,
             "job_uid": job.uid,
@@ -281,7 +285,7 @@ class ResultFiles:
             "content_hash": content,
             "equal_answers": equal,
             "answered_at": now,
-            "next_check_at": next_check(before, now) if is_open and equal < MAX_EQUAL else None,
+            "next_check_at": next_check(before, now) if is_open else None,
             "results_load_id": load_id,
             "loaded_at": self._loaded_at,
         }

@@ -196,7 +196,8 @@ class ResultReader:
         else:
             if job.answer is not None and job.answer._replace(rows=rows, equal=equal).proves:
                 fits = False
-            if was_trusted and equal >= MAX_EQUAL:
+            is_same = job.answer is not None and job.answer.version == job.version
+            if was_trusted and is_same and equal >= MAX_EQUAL:
                 detail = f"{counted}: {equal} equal answers in a row, it is not read again"
                 self._issues.add("row_count_settled", KEPT, detail=detail)
             elif was_trusted:
@@ -314,7 +315,7 @@ class ResultReader:
         earlier sync needs no second reading."""
         if fetched.is_repeated:
             return True
-        is_known = job.is_reread and equal_answers(job, fetched.content_hash(job)) > 1
+        is_known = equal_answers(job, fetched.content_hash(job)) > 1
         return not is_known and self._differs(fetched, job)
 
     def _differs(self, fetched: _Fetched, job: ResultJob) -> bool:

@@ -11,13 +11,14 @@ import json
 import logging
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
+from dlt.common.runtime import signals
 from dlt.common.schema import Schema
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
@@ -29,7 +30,7 @@ from captaindata_source.database import use_utc
 from captaindata_source.errors import DestinationError
 from captaindata_source.loaded_version import loaded_version
 from captaindata_source.records import Row
-from captaindata_source.remedies import as_destination_error, message_of
+from captaindata_source.remedies import as_destination_error, is_passing, message_of
 from captaindata_source.tables import (
     CHECKPOINTS,
     DELETE_MARK,
@@ -46,6 +47,7 @@ from captaindata_source.tables import (
     Table,
 )
 from captaindata_source.times import parse_time
+from captaindata_source.waiting import wait_seconds
 
 __all__ = ["KnownJob", "KnownRow", "KnownWorkflow", "Memory", "Warehouse"]
 
@@ -60,6 +62,9 @@ IS_COMMITTED = (
 )
 OLDEST_FIRST = "order by t._dlt_load_id, t.loaded_at"
 """Of a row's versions, which files keep, the last one counts."""
+OPEN_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before each further try to open the destination while a sync is under way: another
+process may load into the same DuckDB file."""
 MAX_NAMED = 1_000
 """Rows that the destination is asked for by name; more are sorted out here."""
 
@@ -256,7 +261,7 @@ class Warehouse:
             return
         condition = "1 = 1" if named is None else f"t.uid in ({', '.join(['%s'] * len(named))})"
         wanted = set(uids or ())
-        with self._lock, self._connection():
+        with self._lock, self._connection(waits=OPEN_WAITS):
             # not from the schema: dlt reads that anew, in place, whenever any thread asks for it
             there = [name for name in self._columns_of(table) if name != DELETE_MARK]
             names = [name for name in there if name[: len(DLT_PREFIX)] != DLT_PREFIX]
@@ -304,7 +309,7 @@ class Warehouse:
         named = () if len(uids) > MAX_NAMED else uids
         condition = f"t.job_uid in ({', '.join(['%s'] * len(named))})" if named else "1 = 1"
         selected = ["t.job_uid", "count(*)"]
-        with self._lock, self._connection():
+        with self._lock, self._connection(waits=OPEN_WAITS):
             found = self._query(JOB_RESULTS, selected, condition, named, "group by t.job_uid")
             return dict(found)
 
@@ -366,8 +371,12 @@ class Warehouse:
             ) from error
 
     @contextmanager
-    def _connection(self) -> Iterator[None]:
-        """Opens the destination; what can't be queried is taken for empty."""
+    def _connection(self, *, waits: Sequence[float] = ()) -> Iterator[None]:
+        """Opens the destination; what can't be queried is taken for empty.
+
+        Args:
+            waits: Seconds before each further try where it may work a moment later.
+        """
         try:
             client = self._pipeline.sql_client()
         except SqlClientNotAvailable:
@@ -380,10 +389,23 @@ class Warehouse:
         if isinstance(client, WithTableScanners):
             for schema in client.schemas.values():
                 _show_all(schema)
-        with client as self._client:
+        with ExitStack() as stack:
+            self._client = _open(stack, client, waits)
             use_utc(self._pipeline, client)
             yield
         self._client = None
+
+
+def _open(stack: ExitStack, client: Any, waits: Sequence[float]) -> SqlClientBase[Any]:
+    for seconds in waits:
+        try:
+            return stack.enter_context(client)
+        except Exception as error:
+            if signals.was_signal_received() or not is_passing(error):
+                raise
+            logger.info("%s. Trying again in %.1f s", message_of(error), seconds)
+            wait_seconds(seconds)
+    return stack.enter_context(client)
 
 
 def _typed(

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+import dlt
 import duckdb
 import psycopg2
 import pytest
 
-from captaindata_source import loading
+from captaindata_source import loading, warehouse
 from captaindata_source.database import opening
 from captaindata_source.errors import DestinationError, causes
 from captaindata_source.http import Secret
@@ -653,6 +654,30 @@ def test_a_file_that_a_tool_takes_between_two_packages(
     else:
         assert_failed(done, HELD)
         assert_next_is_exact(harness, oracle, data_dir=folder)
+
+
+def test_a_file_that_another_process_loads_into_while_jobs_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    command = [sys.executable, "-c", script, str(path)]
+    pipeline = dlt.pipeline(
+        "compares", str(tmp_path), destination=dlt.destinations.duckdb(str(path))
+    )
+    with subprocess.Popen(command, **pipes) as other:  # type: ignore[call-overload]
+        other.stdout.readline()
+        waits = []
+
+        def let_go(seconds: float) -> None:
+            waits.append(seconds)
+            other.communicate(b"\n")
+
+        monkeypatch.setattr(warehouse, "wait_seconds", let_go)
+        memory = warehouse.Warehouse(pipeline, workspace_uid="w")
+        assert memory.count_results(["job"]) == {}
+    assert len(waits) == 1
 
 
 @ON_DUCKDB

@@ -176,6 +176,32 @@ def test_what_the_warehouse_lacks_is_written_although_the_answer_is_equal(
     assert len(syncs.sync().results) == 2
 
 
+@on_each_version
+def test_answers_that_never_equal_each_other_come_at_growing_distances_too(
+    tmp_path: Path, version: str
+) -> None:
+    """Such as links in them that are signed anew; more results than before are news."""
+    syncs = syncs_of(tmp_path, version, job(version))
+    asked = []
+    for hour in range(40):
+        syncs.api.results["late"] = rows(2, start=10 * hour)
+        asked.append(len(syncs.sync().asked))
+    assert [hour for hour, calls in enumerate(asked) if calls] == [0, 1, 3, 7, 15, 31]
+    syncs.api.results["late"] = rows(5)
+    for _ in range(40):
+        syncs.sync()
+    assert len(syncs.stored["late"]) == 5
+
+
+@on_each_version
+def test_below_zero_is_no_count(tmp_path: Path, version: str) -> None:
+    syncs = syncs_of(tmp_path, version, job(version, count=-1))
+    syncs.api.results["late"] = rows(2)
+    first = syncs.sync()
+    assert (first.asked, first.kinds()) == (["late"], [])
+    assert syncs.sync().asked == []
+
+
 # -- counts that mean something else --------------------------------------------------------------
 
 
@@ -205,6 +231,27 @@ def test_a_count_that_means_something_else_costs_no_endless_calls(
     syncs.api.results |= {each["uid"]: rows(3) for each in fitting}
     syncs.sync()
     assert set(syncs.sync().asked) <= {each["uid"] for each in [*jobs, new]}
+
+
+@pytest.mark.parametrize(("jobs", "early"), [(40, 3), (40, 0), (3, 3)])
+def test_runs_that_are_touched_each_day_cost_one_call_each(
+    tmp_path: Path, jobs: int, early: int
+) -> None:
+    listed = [job("v4", f"j{number}", count=7) for number in range(jobs)]
+    syncs = syncs_of(tmp_path, "v4", *listed)
+    syncs.api.results = {each["uid"]: rows(early) for each in listed}
+    syncs.sync()
+    for _ in range(6):
+        syncs.api.lists["flow"] = [{**each, "updated_at": str(syncs.now)} for each in listed]
+        daily = syncs.sync(timedelta(days=1))
+        assert len(daily.asked) == jobs
+        assert daily.results == []
+    # none of them is touched any more
+    assert len(syncs.sync(timedelta(days=1)).asked) <= 5
+    assert [syncs.sync(timedelta(days=1)).asked for _ in range(3)] == [[], [], []]
+    if jobs < 5:  # what is judged by itself: another end begins anew
+        syncs.api.lists["flow"] = [{**each, "finish_time": str(START)} for each in listed]
+        assert len(syncs.sync().asked) == 2 * jobs
 
 
 def test_other_workflows_are_not_suspected(tmp_path: Path) -> None:

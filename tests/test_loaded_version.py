@@ -16,7 +16,7 @@ def version_of(rows: dict[str, set[str]], *, lacks: str = "") -> str | None:
         there = rows.get(table.name)
         if there is None or words == ["true"]:
             return there is not None
-        name = words[0].removeprefix("t.")
+        name = words[0].removeprefix("upper(").rstrip(")").removeprefix("t.")
         return name in there if words[1:2] == ["is"] else f"{name}={words[-1].strip(')')}" in there
 
     return loaded_version(has_row, lambda table: set(table.columns) - {lacks})

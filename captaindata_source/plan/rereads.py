@@ -113,10 +113,10 @@ class Rereads:
 
 
 def counts_of(known: KnownJob) -> frozenset[int]:
-    """How many results a job has, as far as the API says, in whatever way it counts."""
-    return frozenset(
-        count for count in (known.row_count, known.total_row_count) if count is not None
-    )
+    """How many results a job has, as far as the API says, in whatever way it counts; below 0 is no
+    count."""
+    counts = (known.row_count, known.total_row_count)
+    return frozenset(count for count in counts if count is not None and count >= 0)
 
 
 def _ended(known: KnownJob) -> timedelta | None:
