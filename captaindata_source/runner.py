@@ -58,6 +58,7 @@ from captaindata_source.source import (
 from captaindata_source.sync_log import sync_log
 from captaindata_source.tables import EXTRA_TABLES, JOB_RESULTS, SELECTABLE, SYNC_ISSUES
 from captaindata_source.typed.counting import Counted
+from captaindata_source.uncommitted import remove_uncommitted
 from captaindata_source.waiting import Waits, wait_seconds
 
 __all__ = ["INTERRUPTED", "sync"]
@@ -291,6 +292,11 @@ class _WorkspaceSync:
             )
             self._pipeline.sync_destination()
             make_missing_tables(self._pipeline)
+            remove_uncommitted(
+                self._pipeline,
+                workspace_uid=self._settings.project_uid,
+                days=api.rereads_days,
+            )
             return remember_and_plan(
                 self._settings,
                 api,
