@@ -10,7 +10,11 @@ __all__ = ["quiet_dlt"]
 logger = logging.getLogger(__name__)
 
 TRACEBACK = "Traceback (most recent call last)"
-NO_MERGE = ("Falling back to `append`", 'The "hard_delete" column hint')
+NO_MERGE = (
+    "Falling back to `append`",
+    'The "hard_delete" column hint',
+    'The "dedup_sort" column hint',
+)
 """What dlt says of each table, several times, where a destination can't merge."""
 LOADER = "load"
 """dlt's module that loads."""
