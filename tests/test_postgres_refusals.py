@@ -47,7 +47,7 @@ ANSWERS = [
     ("08P01", "no such user: me", LOGIN),
     ("08P01", "no such database: db", LOGIN),
     ("XX000", "Tenant or user not found", LOGIN),
-    ("53300", 'too many connections for role "me"', FULL),
+    ("53300", 'too many connections for role "me"', "The Postgres role may open too few sessions"),
     ("53300", "sorry, too many clients already", FULL),
     ("53300", "remaining connection slots are reserved for roles with privileges", FULL),
     ("08P01", "no more connections allowed (max_client_conn)", FULL),
