@@ -21,6 +21,7 @@ TLS = "Postgres and the address don't agree on TLS"
 HBA = "Postgres lets nobody in from here"
 LOGIN = "Postgres refuses the login"
 FULL = "Postgres has no connection free"
+OF_ROLE = "The Postgres role may open too few sessions"
 RIGHT = "The Postgres role lacks a right"
 OTHER_SERVER = "What answers at the address is no Postgres server"
 REFUSED = "Postgres refuses the connection"
@@ -47,7 +48,7 @@ ANSWERS = [
     ("08P01", "no such user: me", LOGIN),
     ("08P01", "no such database: db", LOGIN),
     ("XX000", "Tenant or user not found", LOGIN),
-    ("53300", 'too many connections for role "me"', "The Postgres role may open too few sessions"),
+    ("53300", 'too many connections for role "me"', OF_ROLE),
     ("53300", "sorry, too many clients already", FULL),
     ("53300", "remaining connection slots are reserved for roles with privileges", FULL),
     ("08P01", "no more connections allowed (max_client_conn)", FULL),
@@ -59,7 +60,7 @@ ANSWERS = [
     ("57P03", "the database system is in recovery mode", UNREACHABLE),
     ("XX000", "the endpoint is asleep by order of its owner", REFUSED),
 ]
-PASSING = {FULL, UNREACHABLE}
+PASSING = {FULL, OF_ROLE, UNREACHABLE}
 
 
 @contextmanager
