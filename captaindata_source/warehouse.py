@@ -257,8 +257,6 @@ class Warehouse:
         if uids is not None and not uids:
             return
         named = None if uids is None or len(uids) > MAX_NAMED else uids
-        if self._pipeline.default_schema_name is None:
-            return
         condition = "1 = 1" if named is None else f"t.uid in ({', '.join(['%s'] * len(named))})"
         wanted = set(uids or ())
         with self._lock, self._connection(waits=OPEN_WAITS):

@@ -628,3 +628,26 @@ def test_one_job_that_never_answers_does_not_stop_the_others(harness: Harness) -
     harness.sandbox.faults.clear()
     assert results_of(harness.sync()) == {uid}
     assert_equal(harness, oracle)
+
+
+def test_a_pipeline_that_knows_nothing_yet_keeps_what_the_destination_holds(
+    harness: Harness,
+) -> None:
+    """Its first sync from this folder, under another name, or of a later version."""
+    workspace = harness.world.workspaces[0]
+    harness.sync(configs=[harness.config(workspace, keep_secrets=True)])
+    before = {row["uid"]: row["details"] for row in harness.rows("workflows")}
+    gone, failing, *_ = sorted(before)
+    assert before[failing]
+    harness.database.execute("update workflows set row_hash = 'old' where uid = %s", [failing])
+    harness.database.execute("update jobs set error_message = 'li_at=AQEDARsecret'")
+    listed = [each for each in harness.world.workflows(workspace) if each["uid"] != gone]
+    harness.sandbox.faults.add(
+        Fault(match="/workflows$", kind="replace", body=json.dumps(listed)),
+        Fault(match=f"/workflows/{failing}/details$", kind="status", status=400),
+    )
+    harness.sync(configs=[harness.config(workspace, name="renamed")], expect=1)
+    rows = {row["uid"]: row for row in harness.rows("workflows")}
+    assert [uid for uid, row in rows.items() if row["is_deleted"]] == [gone]
+    assert rows[failing]["details"] == before[failing]
+    assert "AQEDARsecret" not in str(harness.rows("jobs"))
