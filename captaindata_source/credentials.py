@@ -78,10 +78,9 @@ _COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 _BEFORE_VALUE = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _HARMLESS = (b"true", b"false")
 """Values that tell nothing, whatever their key."""
-_NAME_KEYS = frozenset(
-    "attribute field header id identifier input k key label name param parameter property slug "
-    "title type variable".split()
-)
+_NAME_KEYS = frozenset({"name", "key", "header", "field", "id", "label", "param", "type"}) | {
+    *("attribute", "identifier", "input", "k", "parameter", "property", "slug", "title", "variable")
+}
 _VALUE_KEYS = frozenset({"val", "values", "content", "default", "v"})
 _COUNTED = ("tokens", "sessions", "cookies", "keys", "credentials")
 """Ends of keys whose numbers are counts."""
