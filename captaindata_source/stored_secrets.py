@@ -77,7 +77,7 @@ class StoredSecrets:
         Raises:
             DestinationError: The destination can't be read.
         """
-        if self._kind not in _MATCHES or self._pipeline.default_schema_name is None:
+        if self._kind not in _MATCHES:
             return {}
         found: dict[str, set[str]] = {}
         with self._pipeline.sql_client() as client:

@@ -252,14 +252,14 @@ class Warehouse:
         if uids is not None and not uids:
             return
         named = None if uids is None or len(uids) > MAX_NAMED else uids
-        if self._pipeline.default_schema_name is None:
-            return
         condition = "1 = 1" if named is None else f"t.uid in ({', '.join(['%s'] * len(named))})"
         wanted = set(uids or ())
         with self._lock, self._connection():
             # not from the schema: dlt reads that anew, in place, whenever any thread asks for it
             there = [name for name in self._columns_of(table) if name != DELETE_MARK]
             names = [name for name in there if name[: len(DLT_PREFIX)] != DLT_PREFIX]
+            if not names:
+                return
             found = self._query(
                 table, [f"t.{n}" for n in names], condition, named or (), OLDEST_FIRST
             )

@@ -266,7 +266,8 @@ BOTH_FORMS = (
     "in .dlt/secrets.toml or the environment; keep one of the two forms"
 )
 KNOWN = (
-    "known are api_key, api_version, base_url, details_max_age_days, exclude_fields, hash_fields, "
+    "known are api_key, api_version, base_url, details_max_age_days, exclude_fields, extra_tables, "
+    "hash_fields, "
     "hash_salt, keep_secrets, lookback_days, max_parallel_requests, name, project_uid, "
     "requests_per_minute, result_statuses"
 )
