@@ -268,6 +268,7 @@ def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool
     )
     warehouse = pipeline.warehouse_pipeline(how)
     copy_to = publish.check_publish(warehouse, how)
+    preflight.require_dlt_options()
     preflight.require_right_warehouse(warehouse, workspaces)
     reports = runner.sync(workspaces, how, watch=display.show)
     aftermath = after_load.Aftermath()

@@ -103,11 +103,11 @@ def _how(options: argparse.Namespace) -> SyncOptions:
     )
 
 
-def _pipeline(options: argparse.Namespace) -> dlt.Pipeline:
+def _pipeline(options: argparse.Namespace, how: SyncOptions | None = None) -> dlt.Pipeline:
     from captaindata_source import pipeline, preflight
     from captaindata_source.database import DUCKDB
 
-    found = pipeline.warehouse_pipeline(_how(options))
+    found = pipeline.warehouse_pipeline(how or _how(options))
     if found.destination.destination_type == DUCKDB and not pipeline.duckdb_file(found).exists():
         raise ConfigError(
             f"There is no {pipeline.duckdb_file(found)}: run `captaindata sync` first"
@@ -117,14 +117,13 @@ def _pipeline(options: argparse.Namespace) -> dlt.Pipeline:
 
 
 def _create_views(options: argparse.Namespace) -> int:
-    from captaindata_source import after_load, database, pipeline, preflight
+    from captaindata_source import after_load, database
     from captaindata_source.views.install import State
 
     how = replace(_how(options), create_views=True)
-    warehouse = pipeline.warehouse_pipeline(how)
+    warehouse = _pipeline(options, how)
     if warehouse.destination.destination_type not in (database.DUCKDB, database.POSTGRES):
         raise ConfigError(NO_VIEWS)
-    preflight.require_right_warehouse(warehouse)
     aftermath = after_load.follow_load(warehouse, how, copy_to=None)
     _write_changes(aftermath.changes)
     if aftermath.error:

@@ -32,18 +32,23 @@ MAX_KEY = 200
 
 _ENDINGS = (
     r"tokens?|cookies?|passwords?|passwds?|passphrase|passcode|secrets?|credentials?|authorization"
-    r"|(?:api|secret|private|access|auth|session|signing|encryption|master)_?keys?"
+    r"|(?:api|secret|private|access|auth|session|signing|encryption|master|ssh)_?keys?"
+    r"|auth(?:orization)?_?codes?"
     r"|j?session_?id|sess_?id|csrf|xsrf|auth_?data|(?:login|magic)_?links?"
 )
 """Of a key in lower case; nothing harmless ends so."""
-_WORDS = r"li_?at|li_a|li_rm|liap|(?:user|web|linkedin)?sessions?|o?auth|bearer|pwd|jwt|otp|totp"
+_WORDS = (
+    r"li_?at|li_a|li_rm|liap|(?:user|web|linkedin)?sessions?|o?auth|bearer|pwd|pass|creds?|jwt|otp"
+    r"|totp"
+)
 """Of a key in lower case; too short to be searched for within a word."""
 _CARRIERS = (
     r"values?|str|strings?|text|raw|headers?|data|json|jar|hash|base64|b64|encrypted|plain|old|new"
-    r"|current|[0-9]"
+    r"|current|confirm(?:ation)?|pem|v?[0-9]"
 )
 _IS_SECRET = re.compile(
-    rf"(?:(?<!page)(?<!page_)(?<!cursor_)(?<!continuation_)(?:{_ENDINGS})|(?:^|_)(?:{_WORDS}))"
+    rf"(?:(?<!page)(?<!page_)(?<!cursor)(?<!cursor_)(?<!continuation)(?<!continuation_)(?:{_ENDINGS})"
+    rf"|(?:^|_)(?:{_WORDS}))"
     rf"(?:_?(?:{_CARRIERS}))*$"
 ).search
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -53,13 +58,13 @@ _SEPARATORS = re.compile(f"[{_SEPARATING}]+")
 _GAP = "[^a-z0-9]{0,8}"
 CANDIDATE = (
     rf"(?:{_ENDINGS}|{_WORDS})".replace("_?", _GAP).replace("li_", f"li{_GAP}")
-    + rf"(?:{_GAP}(?:{_CARRIERS})){{0,8}}[^a-z0-9]{{0,8}}[\"'=:]"
+    + rf"(?:{_GAP}(?:{_CARRIERS})){{0,8}}[^a-z0-9]{{0,8}}(?:[\"'=:]|%3d)"
     + r"|bearer|basic |aqed|eyj|http_?only|same_?site|://[^/ ]*@|\\u00[2-7]"
 )
 """Finds, whatever the case, every text that holds what is secret, and some that do not; for the
 regular expressions of DuckDB and Postgres."""
 _STEMS = tuple(
-    b"token cookie passw passphrase passcode secret credential auth apikey privatekey accesskey "
+    b"token cookie pass secret cred auth apikey privatekey accesskey sshkey "
     b"signingkey encryptionkey masterkey sess srf loginlink magiclink liat lirm liap lia\" lia' "
     b"lia\\ lia= lia: bearer pwd jwt otp basic aqed eyj httponly samesite".split()
 )
@@ -73,8 +78,12 @@ _COMMA = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
 _BEFORE_VALUE = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _HARMLESS = (b"true", b"false")
 """Values that tell nothing, whatever their key."""
-_NAME_KEYS = frozenset({"name", "key", "header", "field", "id", "label", "param", "type"})
-_VALUE_KEYS = frozenset({"value", "val", "values", "content"})
+_NAME_KEYS = frozenset({"name", "key", "header", "field", "id", "label", "param", "type"}) | {
+    *("attribute", "identifier", "input", "k", "parameter", "property", "slug", "title", "variable")
+}
+_VALUE_KEYS = frozenset({"val", "values", "content", "default", "v"})
+_COUNTED = ("tokens", "sessions", "cookies", "keys", "credentials")
+"""Ends of keys whose numbers are counts."""
 _COOKIE_KEYS = frozenset({"httponly", "samesite"})
 """Keys of a browser's cookie, whose name may be any."""
 
@@ -100,7 +109,8 @@ def strip_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = {}
     for name, value in record.items():
-        if is_secret(name) and not isinstance(value, bool):
+        is_count = isinstance(value, (int, float)) and name.lower().endswith(_COUNTED)
+        if is_secret(name) and not (isinstance(value, bool) or is_count):
             continue
         if name.endswith("uid"):  # it identifies, and must stay what it is
             kept[name] = value
@@ -240,7 +250,7 @@ class _Edits:
         if is_secret(key):
             end = end_of(text, colon.end())
             value = text[colon.end() : end]
-            is_count = value[:1] in b"-0123456789" and key.lower().endswith("tokens")
+            is_count = value[:1] in b"-0123456789" and key.lower().endswith(_COUNTED)
             if value not in _HARMLESS and not is_count:
                 self._edits.append((found.start(), end, None))
                 return end
@@ -268,7 +278,7 @@ class _Edits:
             return
         if top.key is None:
             raise NotJsonError
-        if top.key in _VALUE_KEYS:
+        if top.key in _VALUE_KEYS or top.key.endswith("value"):
             top.values.append((top.key_start, place))
         top.key = None
 
@@ -301,23 +311,31 @@ def _strip_text(text: str, depth: int) -> str:
 # -- texts -----------------------------------------------------------------------------------------
 
 _QUOTED = re.compile(
-    r"""(?P<before>\\{0,64}["'](?P<name>[\w.\- ]{1,80}?)\\{0,64}["']\s{0,9}[:=]\s{0,9})"""
+    r"""(?P<before>\\{0,64}["'](?P<name>[\w.\- ]{1,80}?)\\{0,64}["']\s{0,9}(?:=>|[:=])\s{0,9})"""
     r"""(?P<value>\\{0,64}"(?:[^"\\]|\\+[^"\\])*(?:\\{0,64}")?|'[^']*'?|[^\s,}\]"']+)"""
 )
 """A member of JSON that was cut off, or of another notation."""
 _ASSIGNED = re.compile(
-    r"""(?P<before>(?<![\w.\-])(?P<name>[A-Za-z][\w.\-]{0,80})\s?=\s?)"""
-    r"""(?P<value>"[^"]*"?|'[^']*'?|[^;&\s"',<>]+)"""
+    r"""(?P<before>(?<![\w.])(?P<name>[A-Za-z][\w.\-]{0,80})\s?=>?\s?)"""
+    r"""(?P<value>"[^"]*"?|'[^']*'?|(?:(?:bearer|basic)\s+)?[^;&\s"',<>]+)""",
+    re.IGNORECASE,
 )
 """`li_at=AQED…`, in a cookie, an address or a command."""
+_ENCODED = re.compile(
+    r"""(?P<before>(?:(?<=%3F)|(?<=%26)|(?<=%3B)|(?<=%20)|(?<![\w.%]))"""
+    r"""(?P<name>[A-Za-z][\w.\-]{0,80})%3D)(?P<value>(?:(?!%26|%3B)[^;&\s"',<>])+)""",
+    re.IGNORECASE,
+)
+"""The same in an address that is part of another."""
 _LINE = re.compile(
-    r"""(?P<before>(?:^|["',;{(\n])\s{0,40}(?:-\s{1,9})?(?P<name>[A-Za-z][\w\-]{0,80})\s?:\s*)"""
+    r"""(?P<before>(?:^|["',;{(\n])\s{0,40}(?:-\s{1,9})?(?P<name>[A-Za-z][\w\-]{0,80})\s?:\s*["']?)"""
     r"""(?P<value>(?:(?:bearer|basic|token|digest|negotiate)\s+)?[^\s"',;]+)""",
     re.IGNORECASE,
 )
 """A header, or a line of YAML."""
 _COOKIE_HEADER = re.compile(
-    r"""(?P<before>\b(?:set-)?cookie2?\s?:\s*)(?P<value>[^\s=;"']+=[^"'\r\n]*)""", re.IGNORECASE
+    r"""(?P<before>\b(?:set-)?cookie2?\s?:\s*)(?P<value>[^\s=;"']+=(?:[^"'\r\n]|(?<==)"[^"\r\n]*")*)""",
+    re.IGNORECASE,
 )
 _SCHEME = re.compile(
     r"""(?P<before>\b(?:bearer|basic)\s+)(?P<value>[\w.~+/=\-]{8,})""", re.IGNORECASE
@@ -334,6 +352,7 @@ def _strip_plain(text: str) -> str:
     text = _COOKIE_HEADER.sub(_removed, text)
     text = _QUOTED.sub(_removed_if_secret, text)
     text = _ASSIGNED.sub(_removed_if_secret, text)
+    text = _ENCODED.sub(_removed_if_secret, text)
     text = _LINE.sub(_removed_if_likely, text)
     text = _SCHEME.sub(_removed_if_no_word, text)
     text = _USER_INFO.sub(_removed, text)

@@ -109,7 +109,7 @@ def _refuse_section(found: _Found, known: AbstractSet[str]) -> None:
         return  # `[a_pipeline.sources.captaindata]` is read for that pipeline
     names = [str(name) for name in found.value]
     is_near = _is_near("".join(path)) and not _is_other(path[-1])
-    is_bare = len(path) == 1 and _letters(path[0]) == SECTIONS[-1]
+    is_bare = len(path) == 1 and _letters(path[0]) in (SECTIONS[-1], "source")
     if (is_near and any(nearest(name, known) for name in names)) or (
         is_bare and not known.isdisjoint(names)
     ):

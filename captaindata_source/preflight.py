@@ -1,4 +1,4 @@
-"""Looks into the warehouse before a command does anything: is it the one that was meant?"""
+"""Looks at dlt's own options and into the warehouse before a sync does anything: are they right?"""
 
 from __future__ import annotations
 
@@ -10,22 +10,62 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dlt
+from dlt.common.configuration import resolve_configuration
+from dlt.common.configuration.exceptions import (
+    ConfigurationException,
+    ConfigValueCannotBeCoercedException,
+)
+from dlt.common.data_writers.buffered import BufferedDataWriter
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
+from dlt.load.configuration import LoaderConfiguration
+from dlt.normalize.configuration import NormalizeConfiguration
 
 from captaindata_source.database import DUCKDB, POSTGRES, connected, file_of
-from captaindata_source.errors import WrongDatasetError
+from captaindata_source.errors import ConfigError, WrongDatasetError
 from captaindata_source.settings import Settings
 from captaindata_source.spelling import require_spelling
 from captaindata_source.tables import WORKSPACES
 
-__all__ = ["require_right_warehouse", "require_right_warehouse_at"]
+__all__ = ["require_dlt_options", "require_right_warehouse", "require_right_warehouse_at"]
 
 logger = logging.getLogger(__name__)
 
 SANDBOX_ADDRESS = "@example.com"
 """All members of the sandbox's workspaces have their addresses there, and nobody else can: the
 domain is reserved."""
+
+WRITER = BufferedDataWriter.BufferedDataWriterConfiguration
+DLT_OPTIONS = (
+    ("load", LoaderConfiguration),
+    ("normalize", NormalizeConfiguration),
+    ("extract", WRITER),
+    ("normalize", WRITER),
+)
+"""What dlt reads when it loads, after everything was fetched."""
+
+
+def require_dlt_options() -> None:
+    """Sees that what dlt itself is told, such as `load.workers`, is of the right type.
+
+    Raises:
+        ConfigError: It is not; names the option.
+    """
+    for section, spec in DLT_OPTIONS:
+        try:
+            found = resolve_configuration(spec(), sections=(section,), accept_partial=True)
+        except ConfigValueCannotBeCoercedException as error:
+            path = f"{section}.data_writer" if spec is WRITER else section
+            kind = getattr(error.hint, "__name__", error.hint)
+            raise ConfigError(
+                f"{path}.{error.field_name}, an option of dlt, can't be {error.field_value!r}: "
+                f"its type is {kind}"
+            ) from None
+        except ConfigurationException:
+            continue  # whoever needs it says what is missing
+        workers = getattr(found, "workers", None)
+        if workers is not None and workers < 1:
+            raise ConfigError(f"{section}.workers must be a whole number from 1, such as 2")
 
 
 def require_right_warehouse(pipeline: dlt.Pipeline, workspaces: Sequence[Settings] = ()) -> None:

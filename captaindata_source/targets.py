@@ -176,7 +176,8 @@ def configured_address(destination: str) -> str | None:
     found: Any = resolve_configuration(
         _Destination(), sections=("destination", destination)
     ).credentials
-    if isinstance(found, str) and found.lstrip().startswith("{"):
+    is_text = isinstance(found, str)
+    if is_text and found.lstrip().startswith("{"):
         with suppress(ValueError):
             found = json.loads(found)
     if found is None or isinstance(found, dict):
@@ -184,6 +185,11 @@ def configured_address(destination: str) -> str | None:
         inner = (found or {}).get("database") or dlt.secrets.get(part)
         if isinstance(inner, str):
             check_path(inner, what=part)
+        if is_text:
+            raise ConfigError(
+                f"destination.{destination}.credentials is JSON, which would be taken for a file's "
+                f"name: write the path alone, or set {part}"
+            )
         return None
     if isinstance(found, str):
         check_path(found, what=f"destination.{destination}.credentials")

@@ -263,6 +263,8 @@ class Warehouse:
             # not from the schema: dlt reads that anew, in place, whenever any thread asks for it
             there = [name for name in self._columns_of(table) if name != DELETE_MARK]
             names = [name for name in there if name[: len(DLT_PREFIX)] != DLT_PREFIX]
+            if not names:
+                return
             found = self._query(
                 table, [f"t.{n}" for n in names], condition, named or (), OLDEST_FIRST
             )

@@ -13,6 +13,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from captaindata_source import captaindata
 from captaindata_source.config import load_config, load_options
 from captaindata_source.errors import ConfigError
+from captaindata_source.preflight import require_dlt_options
 from tests.support import processes
 
 KEY = "k3y-0f-a-customer"
@@ -228,6 +229,7 @@ def test_an_unknown_option_beside_keys_in_another_file(
         "sources_captaindata",
         "sources.captaindata_source",
         "captaindata",
+        "source",
     ],
 )
 def test_a_section_that_nearly_matches(folder: Path, section: str) -> None:
@@ -400,3 +402,29 @@ def test_the_source_of_a_pipeline_of_ones_own_refuses_them_too(folder: Path) -> 
     )
     reload()
     captaindata()
+
+
+# -- dlt's own options -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[load]\nworkers = 'many'",
+            "load.workers, an option of dlt, can't be 'many': its type is",
+        ),
+        ("[load]\nworkers = 0", "load.workers must be a whole number from 1, such as 2"),
+        ("[normalize]\nworkers = 'x'", "normalize.workers, an option of dlt, can't be 'x'"),
+        (
+            "[normalize.data_writer]\nfile_max_items = 'x'",
+            "normalize.data_writer.file_max_items, an option of dlt, can't be 'x'",
+        ),
+    ],
+)
+def test_options_that_dlt_reads_when_it_loads(folder: Path, text: str, message: str) -> None:
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    reload()
+    with pytest.raises(ConfigError) as caught:
+        require_dlt_options()
+    assert str(caught.value).startswith(message)

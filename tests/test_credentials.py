@@ -35,13 +35,15 @@ SECRET = [
     "passwords", "userPassword", "PASSWORD", "passwd", "passphrase", "pwd", "auth", "auth_data",
     "authHeader", "oauth2", "session", "sessions", "session_id", "sessionId", "linkedinSession",
     "PHPSESSID", "credentials", "credential", "identity_login_links", "login_link", "private_key",
-    "secretKey", "token_2", "liAtValue", "jwt", "otp",
+    "secretKey", "token_2", "liAtValue", "jwt", "otp", "token_v2", "apiKeyV2", "smtp_pass", "creds",
+    "passwordConfirmation", "privateKeyPem", "ssh_key", "authorization_code",
 ]
 HARMLESS = [
     "token_count", "tokenCount", "tokens_used", "tokenizer", "token_type", "secretary",
     "secretariat", "cookie_policy_url", "cookieConsent", "password_required", "passwordPolicy",
     "author", "authors", "authenticated", "auth_type", "authorization_url", "page_token",
-    "nextPageToken", "session_count", "sessionLength", "obsession", "possession", "lia", "Lia",
+    "nextPageToken", "continuationToken", "cursorToken", "bypass", "passport",
+    "session_count", "sessionLength", "obsession", "possession", "lia", "Lia",
     "liar", "flat_at", "liaison", "keyword", "monkey", "key", "keys", "name", "value", "limit",
     "linkedin_url", "csrf_enabled", "bearer_name", "api_keys_url", "passenger", "compass", "user",
     "status", "max_results", "label", "has_cookie_banner",
@@ -77,6 +79,8 @@ def test_harmless_keys(key: str) -> None:
         ('{"name":"li_at","value":"x"}', '{"name":"li_at"}'),
         ('[{"value":["x"],"key":"X-Api-Key","n":1}]', '[{"key":"X-Api-Key","n":1}]'),
         ('{"name":"label","value":"x"}', None),
+        ('{"parameter":"li_at","defaultValue":"x"}', '{"parameter":"li_at"}'),
+        ('{"sessions":3,"api_keys":2,"name":"session 4"}', None),
         (
             '{"value":1,"name":"pwd","val":{"token":1},"value":2,"jwt":3,"a":4}',
             '{"name":"pwd","a":4}',
@@ -114,6 +118,16 @@ def test_json(text: str, expected: str | None) -> None:
         ("postgres://me:pw@host/d", "postgres://me:[removed]@host/d"),
         ("user: bob\npassword: hunter2\n", "user: bob\npassword: [removed]\n"),
         (f"Session {MARK}{'x' * 30} expired", "Session [removed] expired"),
+        (
+            "curl -H 'Cookie: li_at=x; JSESSIONID=\"ajax:1\"; c=d' a",
+            "curl -H 'Cookie: [removed]' a",
+        ),
+        ("login --password=x1 --user=me", "login --password=[removed] --user=me"),
+        ("token=Bearer abc.def1;a=1", "token=[removed];a=1"),
+        ("{token: 'abc1', a: 'b'}", "{token: '[removed]', a: 'b'}"),
+        ('{"token" => "x", "a" => 1}', '{"token" => "[removed]", "a" => 1}'),
+        ("a.b/?to=c.d%2F%3Ftoken%3Dx1%26e%3Df", "a.b/?to=c.d%2F%3Ftoken%3D[removed]%26e%3Df"),
+        ("https://a.b/?token_count=5&session_duration=3&q=token%20count%3D5", None),
         ("Invalid token: please reconnect", None),
         ("Password: wrong, try again", None),
         ("bearer authentication failed", None),
@@ -142,10 +156,15 @@ def test_no_depth_is_too_deep(depth: int) -> None:
     assert strip_json(text.encode()).decode() == f'{"[" * depth}{{"a":1}}{"]" * depth}'
 
 
-@pytest.mark.parametrize(
-    "part",
-    ["\\\\", "\\n", "eyJ-", '"', "token ", "{'pwd", "://", "token1", "Cookie: a", "= ", "a.token="],
-)
+# fmt: off
+PARTS = [
+    "\\\\", "\\n", "eyJ-", '"', "token ", "{'pwd", "://", "token1", "Cookie: a", "= ", "a.token=",
+    "%3F", "a%3D", 'Cookie: a="',
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_a_long_text_takes_no_longer_than_its_length(part: str) -> None:
     text = f"token={part * 20_000}"
     assert "[removed]" in strip_text(text)
@@ -190,7 +209,8 @@ def objects(draw: st.DrawFn, inner: st.SearchStrategy[Pair]) -> Pair:
 
 
 def _is_count(key: str, value: object) -> bool:
-    return key.endswith("tokens") and isinstance(value, int)
+    counted = ("tokens", "sessions", "cookies", "keys", "credentials")
+    return key.lower().endswith(counted) and isinstance(value, int)
 
 
 def arrays(inner: st.SearchStrategy[Pair]) -> st.SearchStrategy[Pair]:

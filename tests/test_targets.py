@@ -91,7 +91,7 @@ def command(
 def test_one_schema_takes_one_spelling(harness_of_one: Harness) -> None:
     harness = harness_of_one
     schema = harness.database.dataset = f"{harness.database.dataset}_a"
-    client, other = schema.replace("_", "-"), schema.replace("_", " ")
+    client, other = schema.replace("_", "-"), schema.replace("_", " ").capitalize()
     done = command(harness, "sync", dataset=client)
     assert done.code == 0, done.stderr
     assert done.stderr == f"WARNING Dataset {client!r} is the schema {schema}\n"
@@ -225,6 +225,7 @@ ADDRESS = "DESTINATION__DUCKDB__CREDENTIALS"
         (ADDRESS, "md:my_db"),
         (ADDRESS, "s3://bucket/w.duckdb"),
         (ADDRESS, '{"database": "md:my_db"}'),
+        (ADDRESS, '{"database": "other.duckdb"}'),
         (f"{ADDRESS}__DATABASE", "md:my_db"),
         (ADDRESS, "Captaindata.duckdb"),
         (ADDRESS, "captaindata.2026-11-27.duckdb"),
