@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # dozens of test processes would each compile all that they import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint check-types unit audit chaos bench bench-smoke clean
+.PHONY: demo test lint check-types unit test-integrations audit chaos bench bench-smoke clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo-ready
@@ -21,8 +21,12 @@ lint: .venv/.dev-ready
 check-types: .venv/.dev-ready
 	$(BIN)/mypy
 
-unit: .venv/.dev-ready .venv/.dbt-ready
+unit: .venv/.dev-ready
 	$(BIN)/pytest
+
+# what takes long: whole worlds, upgrades of old warehouses, kills, dbt
+test-integrations: .venv/.dev-ready .venv/.dbt-ready
+	$(BIN)/pytest -m integration
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }

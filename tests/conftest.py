@@ -70,6 +70,19 @@ def postgres(postgres_folder: Path) -> Iterator[Postgres]:
     database.drop()
 
 
+@pytest.fixture
+def default_postgres(postgres_folder: Path) -> Iterator[Postgres]:
+    """The dataset that is loaded where none is named; nothing of it is left for other tests."""
+    database = Postgres(postgres_folder)
+    database.dataset = DuckDb.dataset
+    yield database
+    for row in database.execute(
+        "select nspname from pg_namespace where nspname in ('captaindata', 'captaindata_views') "
+        "or starts_with(nspname, 'captaindata_staging_')"
+    ):
+        database.execute(f"drop schema {row['nspname']} cascade")
+
+
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """A fresh database of each kind; of one kind for tests of what no database can matter to:

@@ -17,6 +17,8 @@ from tests.chaos.places import DUCKDB, POSTGRES, Place
 from tests.chaos.soak import soak
 from tests.chaos.tables import complaints
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(params=[DUCKDB, POSTGRES])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:

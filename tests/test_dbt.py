@@ -27,6 +27,8 @@ from tests.support import dbt_run, dbt_sources
 from tests.support.databases import Database, DuckDb, Row
 from tests.support.harness import Harness
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "sql" / "dbt"
 PYTHON = ROOT / ".venv" / "dbt" / "bin" / "python"

@@ -18,6 +18,8 @@ from tests.support import mishaps
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 
+pytestmark = pytest.mark.integration
+
 PACKAGES = "dlt.common.storages.load_package:PackageStorage"
 STORAGE = "dlt.common.storages.load_storage:LoadStorage"
 LOAD_JOB = {

@@ -17,6 +17,8 @@ from tests.conftest import MakeHarness
 from tests.support.databases import Row
 from tests.support.oracle import Oracle, assert_equal
 
+pytestmark = pytest.mark.integration
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 RESULTS, OTHERS = re.findall(
     r"```sql\n(.*?)```", README.partition("### Files")[2].partition("\n### ")[0], re.DOTALL

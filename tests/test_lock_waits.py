@@ -24,6 +24,8 @@ from tests.support.oracle import Oracle, assert_equal
 from tests.support.waiting import wait_for
 from tests.test_locks import run_on
 
+pytestmark = pytest.mark.integration
+
 ON_POSTGRES = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 SHORT = {
     "captaindata_source.database.lock_waits:SET_TIMEOUT": "set lock_timeout = '50ms'",

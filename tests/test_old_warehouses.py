@@ -16,6 +16,8 @@ from tests.support.databases import Database
 from tests.support.harness import Harness
 from tests.support.results import opened
 
+pytestmark = pytest.mark.integration
+
 VERSIONS = ("1_first", "2_views", "3_issues", "4_api_v4", "5_decimal_credits")
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
 TABLES = "select table_name from information_schema.tables where table_schema = %s"

@@ -17,6 +17,8 @@ from tests.support import leaks, mishaps
 from tests.support.databases import Postgres
 from tests.support.harness import Harness
 
+pytestmark = pytest.mark.integration
+
 SECURITY = Path(__file__).parent.parent / "SECURITY.md"
 DATABASE, LOADER, READER = "analytics", "captaindata_loader", "captaindata_reader"
 PASSWORD = "marked-password-7f3a91"

@@ -18,6 +18,8 @@ from tests.support.databases import Row
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import SUCCESS, V4_SUCCESS, Oracle, assert_equal
 
+pytestmark = pytest.mark.integration
+
 CLIENT = "dlt.destinations.job_client_impl:SqlJobClientBase"
 LOAD = "captaindata_source.runner:_WorkspaceSync._load"
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"

@@ -71,9 +71,8 @@ def test_duckdb(sandbox: Sandbox, tmp_path: Path) -> None:
     assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=False)
 
 
-def test_postgres(sandbox: Sandbox, tmp_path: Path, postgres_folder: Path) -> None:
-    database = Postgres(postgres_folder)
-    database.dataset = "captaindata"
+def test_postgres(sandbox: Sandbox, tmp_path: Path, default_postgres: Postgres) -> None:
+    database = default_postgres
     environment = {**one_workspace(sandbox), **database.environment()}
     output = run_script("postgres_pipeline.py", tmp_path, environment)
     assert "LOADED" in output

@@ -20,6 +20,8 @@ from tests.support import leaks
 from tests.support.databases import DuckDb, Postgres
 from tests.support.harness import Harness
 
+pytestmark = pytest.mark.integration
+
 MARK = "marked7f3a91"
 TABLES = ("workspaces", "workflows", "jobs", "successful_jobs")
 ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)

@@ -19,6 +19,8 @@ from tests.support.databases import Database, Postgres
 from tests.support.raw_tables import create_raw_tables, insert
 from tests.support.results import Warehouse, opened
 
+pytestmark = pytest.mark.integration
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ZONES = [
     ("postgres", "America/New_York"),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from captaindata_source.views.definitions import load_views, parse_view
 from tests.support import sql_readme
-from tests.support.databases import Database, DuckDb, Postgres
+from tests.support.databases import Database, DuckDb
 
 TEXT = sql_readme.PATH.read_text(encoding="utf-8")
 CHAPTERS = sql_readme.chapters(TEXT)
@@ -21,24 +20,13 @@ HINT = "run python -m tests.support.sql_readme"
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
-def database(
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_folder: Path
-) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """The printed outputs' sandbox, in the dataset that the queries name."""
-    if request.param == "duckdb":
-        found: Database = DuckDb(tmp_path)
-        sql_readme.load_sandbox(found, tmp_path)
-        yield found
-        return
-    found = Postgres(postgres_folder)
-    found.dataset = DuckDb.dataset
+    found: Database = DuckDb(tmp_path)
+    if request.param == "postgres":
+        found = request.getfixturevalue("default_postgres")
     sql_readme.load_sandbox(found, tmp_path)
-    yield found
-    for row in found.execute(
-        "select nspname from pg_namespace where nspname in ('captaindata', 'captaindata_views') "
-        "or starts_with(nspname, 'captaindata_staging_')"
-    ):
-        found.execute(f"drop schema {row['nspname']} cascade")
+    return found
 
 
 def test_every_view_is_documented_with_an_example() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, date
 
+import pytest
+
 from captaindata_source.tables import LEDGER, SYNC_RUNS, TABLES
 from tests.conftest import MakeHarness
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle
 from tests.support.raw_tables import TYPES, view_rows
 from tests.support.view_oracle import ViewOracle, same_rows
+
+pytestmark = pytest.mark.integration
 
 
 def test_views_say_what_the_sandbox_holds_after_one_day_and_after_ten(
