@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from captaindata_source.after_load import refresh_views
     from captaindata_source.source import captaindata
+    from captaindata_source.views.refresh import refresh_views
 
 __all__ = ["__version__", "captaindata", "refresh_views"]
 
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> Any:
 
         return captaindata
     if name == "refresh_views":
-        from captaindata_source.after_load import refresh_views  # noqa: PLC0415
+        from captaindata_source.views.refresh import refresh_views  # noqa: PLC0415
 
         return refresh_views
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

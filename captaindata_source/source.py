@@ -17,11 +17,15 @@ from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
 from captaindata_source.api import DEFAULT_VERSION, VERSIONS, Api
-from captaindata_source.appending import LoadedJobs
-from captaindata_source.dataset_reads import read_arrow_tables
-from captaindata_source.dlt_internals import load_packages_as_a_whole
+from captaindata_source.dlt_internals import load_packages_as_a_whole, read_arrow_tables
 from captaindata_source.errors import ConfigError
-from captaindata_source.guard import Guard
+from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.plan import Context, SyncPlan
+from captaindata_source.extract.queue import Package
+from captaindata_source.extract.resources import build_resources
+from captaindata_source.extract.results.files import ResultFiles
+from captaindata_source.extract.results.reader import ResultReader
+from captaindata_source.extract.results.redaction import UNSALTED, Redactor, redactor
 from captaindata_source.http import (
     AdaptiveThrottle,
     Clock,
@@ -33,26 +37,20 @@ from captaindata_source.http import (
     TransientError,
 )
 from captaindata_source.issues import RETRIED, IssueLog
-from captaindata_source.option_names import refuse_unknown
-from captaindata_source.plan import Context, SyncPlan
-from captaindata_source.privacy import UNSALTED, Redactor, redactor
-from captaindata_source.queue import Package
-from captaindata_source.records import Row
-from captaindata_source.resources import build_resources
-from captaindata_source.result_files import ResultFiles
-from captaindata_source.results import ResultReader
-from captaindata_source.settings import (
+from captaindata_source.settings.unknown import refuse_unknown
+from captaindata_source.settings.workspace import (
     DEFAULT_DETAILS_MAX_AGE_DAYS,
     DEFAULT_LOOKBACK_DAYS,
     DEFAULT_MAX_PARALLEL_REQUESTS,
     DEFAULT_NAME,
     Settings,
 )
-from captaindata_source.stored_secrets import StoredSecrets
-from captaindata_source.tables import JOB_RESULTS, SELECTABLE
-from captaindata_source.typed.counting import Counted, ValueCounter
+from captaindata_source.tables import JOB_RESULTS, SELECTABLE, Row
+from captaindata_source.views.results.counting import Counted, ValueCounter
 from captaindata_source.waiting import Waits
-from captaindata_source.warehouse import Warehouse
+from captaindata_source.warehouse.appending import LoadedJobs
+from captaindata_source.warehouse.memory import Warehouse
+from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
 __all__ = [
     "SOURCE_NAME",

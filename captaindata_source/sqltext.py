@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["literal", "quoted"]
+__all__ = ["MAX_IDENTIFIER", "literal", "quoted"]
+
+MAX_IDENTIFIER = 63
+"""Bytes that Postgres keeps of an identifier; ours are ASCII."""
 
 
 def quoted(identifier: str) -> str:

@@ -34,9 +34,13 @@ __all__ = [
     "WORKSPACES",
     "WORKSPACE_MEMBERS",
     "ColumnType",
+    "Row",
     "Table",
+    "views_schema",
 ]
 
+Row = dict[str, Any]
+"""A row of a table: column to value."""
 ColumnType = Literal["text", "bigint", "double", "bool", "timestamp", "json"]
 
 MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
@@ -405,3 +409,8 @@ EXTRA_TABLES = (IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS, ACCOUNTS)
 the API sends: it may send cookies and tokens along."""
 SELECTABLE = (*TABLES, *EXTRA_TABLES)
 ALL_TABLES = (*SELECTABLE, LEDGER, CHECKPOINTS, QUOTA_READINGS, SYNC_RUNS, SYNC_ISSUES)
+
+
+def views_schema(dataset: str) -> str:
+    """The schema that holds a dataset's views."""
+    return f"{dataset}_views"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from captaindata_source.output import safe_output
+from captaindata_source.cli.output import safe_output
 from captaindata_source.sandbox import Generation, Sandbox, World
 
 WAREHOUSE = Path("demo.duckdb").resolve()

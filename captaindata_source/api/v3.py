@@ -25,9 +25,9 @@ from captaindata_source.api.documents import (
     uid_of,
 )
 from captaindata_source.api.pagination import follow_links, link_target, read_until_known
+from captaindata_source.api.statuses import FINAL, SUCCEEDED
 from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.issues import KEPT
-from captaindata_source.statuses import FINAL, SUCCEEDED
 from captaindata_source.tables import ACCOUNTS
 
 __all__ = [

@@ -25,6 +25,7 @@ from captaindata_source.api.documents import (
 )
 from captaindata_source.api.pagination import follow_links, link_target, read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
+from captaindata_source.api.statuses import FINAL, SUCCEEDED, Statuses
 from captaindata_source.api.v4_records import (
     integration_names,
     job,
@@ -35,7 +36,6 @@ from captaindata_source.api.v4_records import (
 from captaindata_source.errors import NotFoundError, Problem, WrongWorkspaceError
 from captaindata_source.http import HttpClient
 from captaindata_source.issues import KEPT, IssueLog
-from captaindata_source.statuses import FINAL, SUCCEEDED, Statuses
 from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
 
 __all__ = [

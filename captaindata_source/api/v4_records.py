@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from captaindata_source.api.base import Record
-from captaindata_source.statuses import Statuses
+from captaindata_source.api.statuses import Statuses
 
 __all__ = ["integration_names", "job", "member", "message", "plain_identity"]
 

@@ -18,9 +18,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from captaindata_source.sqltext import quoted
-from captaindata_source.tables import EXTRA_TABLES
+from captaindata_source.tables import EXTRA_TABLES, views_schema
 
-__all__ = ["ViewDefinition", "load_views", "parse_view", "views_schema"]
+__all__ = ["ViewDefinition", "load_views", "parse_view"]
 
 RAW, VIEWS = "captaindata", "captaindata_views"
 SOURCE = re.compile(rf"\b({VIEWS}|{RAW})\.(\w+)")
@@ -122,11 +122,6 @@ def parse_view(name: str, text: str) -> ViewDefinition:
         columns=columns,
         query="\n".join(lines[size:]).strip().rstrip(";"),
     )
-
-
-def views_schema(dataset: str) -> str:
-    """The schema that holds a dataset's views."""
-    return f"{dataset}_views"
 
 
 def _folder() -> Traversable:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from captaindata_source.database import Database, RefusedError, Relation
 from captaindata_source.sqltext import literal, quoted
-from captaindata_source.views.definitions import load_views, views_schema
+from captaindata_source.tables import views_schema
+from captaindata_source.views.definitions import load_views
+from captaindata_source.warehouse.database import Database, RefusedError, Relation
 
 __all__ = [
     "Change",

@@ -10,7 +10,15 @@ import sys
 
 SYNC = tuple(
     f"captaindata_source.{name}"
-    for name in ("cli", "runner", "after_load", "report", "publish", "config", "pipeline")
+    for name in (
+        "cli.main",
+        "engine.sync",
+        "views.refresh",
+        "engine.report",
+        "warehouse.publish",
+        "settings.config",
+        "warehouse.pipeline",
+    )
 )
 REST_API = ("dlt", "dlt.sources.rest_api", "duckdb")
 IMPORTS = {

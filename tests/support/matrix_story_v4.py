@@ -19,7 +19,8 @@ from typing import Any
 
 from captaindata_source.sandbox import Fault, Sandbox, Workspace
 from captaindata_source.sandbox.dialect import Dialect
-from tests.fault_matrix import (
+from tests.support.databases import Database, Row
+from tests.support.fault_matrix import (
     LISTING_ROWS,
     RESULT_ROWS,
     WORKSPACE_ROWS,
@@ -28,7 +29,6 @@ from tests.fault_matrix import (
     Target,
     only,
 )
-from tests.support.databases import Database, Row
 from tests.support.harness import Harness
 from tests.support.matrix_story import MIN_ROWS, TIME_FACTOR, Story, keep_texts, sync
 from tests.support.odd_runs import OddWorld

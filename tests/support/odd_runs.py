@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from captaindata_source.sandbox import Workspace, World
-from tests.fault_matrix import Json, Quirk
+from tests.support.fault_matrix import Json, Quirk
 
 __all__ = ["OddWorld"]
 

@@ -212,7 +212,7 @@ def _make(code: Path, name: str, database: Database) -> None:
                 "SOURCES__CAPTAINDATA__WORKSPACES": json.dumps([table]),
                 **database.environment(),
             }
-            main = "import sys; from captaindata_source.cli import main; sys.exit(main())"
+            main = "import sys; from captaindata_source.cli.main import main; sys.exit(main())"
             options = ["sync", "--destination", database.name, "--dataset", DATASET]
             subprocess.run(
                 [sys.executable, "-c", main, *options], env=environment, cwd=folder, check=True

@@ -21,15 +21,16 @@ from pathlib import Path
 
 import dlt
 
-from captaindata_source import captaindata, cli
+from captaindata_source import captaindata
+from captaindata_source.cli import main
 from tests.support import mishaps
 
 PRELOAD = [
-    "captaindata_source.cli",
-    "captaindata_source.config",
-    "captaindata_source.runner",
-    "captaindata_source.check",
-    "captaindata_source.memory",
+    "captaindata_source.cli.main",
+    "captaindata_source.settings.config",
+    "captaindata_source.engine.sync",
+    "captaindata_source.engine.check",
+    "captaindata_source.cli.allocator",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",
     # what dlt and httpx import when they are first used
@@ -138,7 +139,7 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, name: s
 
             time_lapse.install(float(factor), has_short_waits=SHORT_WAITS in environment)
         mishaps.install(environment)
-        code = _run_plainly(folder) if arguments == PLAIN else cli.main(arguments)
+        code = _run_plainly(folder) if arguments == PLAIN else main.main(arguments)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:  # noqa: BLE001 - as the interpreter would

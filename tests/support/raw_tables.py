@@ -14,8 +14,9 @@ from captaindata_source.tables import (
     SYNC_RUNS,
     ColumnType,
     Table,
+    views_schema,
 )
-from captaindata_source.views.definitions import ViewDefinition, load_views, views_schema
+from captaindata_source.views.definitions import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row, open_file
 
 RAW_TABLES = (*SELECTABLE, QUOTA_READINGS, CHECKPOINTS, SYNC_RUNS, LEDGER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.fault_matrix import ROWS, MatrixRow
+from tests.support.fault_matrix import ROWS, MatrixRow
 
 BEGIN = "<!-- fault matrix: begin -->"
 END = "<!-- fault matrix: end -->"

@@ -13,9 +13,10 @@ from typing import Any
 
 import psycopg2
 
-from captaindata_source import after_load, database
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS
+from captaindata_source.views import refresh
 from captaindata_source.views.install import Change, create_views, shipped_views
+from captaindata_source.warehouse import database
 from tests.support.databases import Database, DuckDb, Postgres, Row, open_file
 from tests.support.raw_tables import create_raw_tables, insert, view_rows
 
@@ -122,7 +123,7 @@ class Warehouse:
 
     def refresh(self, *, materialize: bool = False) -> list[Change]:
         with opened(self.where) as found:
-            return after_load.refresh(found, self.where.dataset, materialize_results=materialize)
+            return refresh.refresh(found, self.where.dataset, materialize_results=materialize)
 
     def rows(self, view: str, *, columns: str = "*", where: str = "true") -> list[Row]:
         return view_rows(self.where, view, columns=columns, where=where)

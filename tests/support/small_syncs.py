@@ -12,19 +12,18 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
-from captaindata_source.answers import Answer
 from captaindata_source.api import Coverage, JobListing, JobPage, Probe, Record
-from captaindata_source.guard import Guard
+from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.plan import Context, SyncPlan
+from captaindata_source.extract.queue import Package
+from captaindata_source.extract.results.files import ResultFiles
+from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import Secret
 from captaindata_source.issues import Issue, IssueLog
-from captaindata_source.plan import Context, SyncPlan
-from captaindata_source.queue import Package
-from captaindata_source.records import Row
-from captaindata_source.result_files import ResultFiles
-from captaindata_source.results import ResultReader
-from captaindata_source.settings import Settings
-from captaindata_source.tables import TABLES, Table
-from captaindata_source.warehouse import KnownJob, Memory
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.tables import TABLES, Row, Table
+from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.memory import KnownJob, Memory
 
 __all__ = ["START", "SmallApi", "SmallSyncs", "Synced"]
 

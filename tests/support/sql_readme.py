@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from captaindata_source import after_load
 from captaindata_source.sandbox import Sandbox, World
 from captaindata_source.tables import IDENTITIES, INTEGRATIONS, QUOTA_READINGS
+from captaindata_source.views import refresh
 from captaindata_source.views.definitions import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row
 from tests.support.harness import Harness
@@ -96,7 +96,7 @@ def add_samples(database: Database, workspace: str) -> None:
     ]
     insert(database, INTEGRATIONS, integrations)
     with opened(database) as connected:
-        after_load.refresh(connected, database.dataset)
+        refresh.refresh(connected, database.dataset)
 
 
 def _reading(workspace: str, day: str, used: int) -> Row:

@@ -1,0 +1,1 @@
+"""The command `captaindata`: words and exit codes."""

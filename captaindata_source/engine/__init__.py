@@ -1,0 +1,1 @@
+"""One sync, from its beginning to its report."""

@@ -1,0 +1,70 @@
+"""How far the sync of a workspace is, while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = ["RATE_LIMITED", "Status", "Wait"]
+
+RATE_LIMITED = "rate_limited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What a workspace waits for.
+
+    Args:
+        until: When it goes on, by the wall clock.
+        kind: Kind of the failure that is tried again, as in `sync_issues`; `rate_limited`: calls
+            have to wait.
+    """
+
+    until: datetime
+    kind: str = RATE_LIMITED
+
+    def __str__(self) -> str:
+        if self.kind == RATE_LIMITED:
+            return f"waiting for the limit until {self.until:%H:%M:%S}"
+        return f"{self.kind.replace('_', ' ')}, next try at {self.until:%H:%M:%S}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How far the sync of a workspace is.
+
+    Args:
+        name: Configured name of the workspace.
+        step: What it does, in a word or two.
+        is_over: Whether it has ended.
+        is_stopping: Whether a signal is ending it.
+        calls: Requests sent.
+        jobs_listed: Jobs seen in lists.
+        jobs_done: Jobs whose results were fetched or set aside.
+        jobs_to_do: Jobs whose results are to be fetched, those that are done included.
+        results: Results fetched.
+        wait: What it waits for; None: nothing.
+    """
+
+    name: str
+    step: str
+    is_over: bool = False
+    is_stopping: bool = False
+    calls: int = 0
+    jobs_listed: int = 0
+    jobs_done: int = 0
+    jobs_to_do: int = 0
+    results: int = 0
+    wait: Wait | None = None
+
+    def __str__(self) -> str:
+        waits = self.wait is not None and not self.is_over
+        said = ["stopping" if self.is_stopping else str(self.wait) if waits else self.step]
+        if self.jobs_to_do:
+            said.append(f"{self.jobs_done:,} of {self.jobs_to_do:,} jobs")
+            said.append(f"{self.results:,} results")
+        elif self.jobs_listed:
+            said.append(f"{self.jobs_listed:,} jobs listed")
+        if self.calls:
+            said.append(f"{self.calls:,} calls")
+        return ", ".join(said)

@@ -1,0 +1,1 @@
+"""What is fetched, and the rows that come of it."""

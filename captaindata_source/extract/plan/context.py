@@ -1,0 +1,101 @@
+"""What all parts of a plan share."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from captaindata_source.api import Api
+from captaindata_source.api.credentials import strip_record
+from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.rows import shape
+from captaindata_source.issues import MENDED, IssueLog
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.tables import DELETE_MARK, Row, Table
+from captaindata_source.warehouse.memory import Memory
+
+__all__ = ["Context", "ResultCounter", "RowReader"]
+
+_PEOPLE = ("accounts", "last_error")
+"""Nested fields that may have secrets of someone in them, which never arrive."""
+
+RowReader = Callable[[Table, Sequence[str] | None], Iterator[Row]]
+"""Table and uids, None for all, to whole rows of the destination."""
+ResultCounter = Callable[[Sequence[str]], Mapping[str, int]]
+"""Uids of jobs to the numbers of their results in the destination."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One sync of one workspace; safe to share between threads.
+
+    Args:
+        api: The workspace.
+        settings: Its options.
+        memory: What the destination holds.
+        read_rows: Reads whole rows back from the destination.
+        count_results: Counts results there.
+        wanted: Tables that are loaded; rows of others are not kept.
+        issues: What went wrong without ending the sync; the API and the results add to it too.
+        guard: Decides what a failed call costs.
+        now: Goes into `loaded_at`.
+        rows: Rows that go to each table, but for results; marks that only remove are not counted.
+    """
+
+    api: Api
+    settings: Settings
+    memory: Memory
+    read_rows: RowReader
+    count_results: ResultCounter
+    wanted: Collection[str]
+    issues: IssueLog
+    guard: Guard
+    now: datetime
+    rows: Counter[str] = field(default_factory=Counter)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def row(self, table: Table, record: Mapping[str, Any], **added: Any) -> Row:
+        """A row of a table from a record of the API, without its secrets, and what the connector
+        adds."""
+        return {
+            **shape(table, self._without_secrets(record), on_unfit=self._on_unfit),
+            **added,
+            "workspace_uid": self.settings.project_uid,
+            "loaded_at": self.now,
+        }
+
+    def keep(self, table: Table, rows: deque[Row], row: Row) -> None:
+        """Adds a row to those of a table, where that is wanted."""
+        if table.name in self.wanted:
+            self.written(table, row["uid"] if "uid" in table.key else "")
+            rows.append(row)
+            self.count(table, int(DELETE_MARK not in row))
+
+    def written(self, table: Table, uid: str) -> None:
+        """Tells that a row is written again: it need not be cleaned."""
+        if unclean := self.memory.unclean.get(table.name):
+            unclean.discard(uid)
+
+    def stored(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
+        """Whole rows of the destination as they may be written again: without secrets."""
+        for row in self.read_rows(table, uids):
+            yield self._without_secrets(row)
+
+    def _without_secrets(self, record: Mapping[str, Any]) -> Row:
+        if not self.settings.keep_secrets:
+            return strip_record(record)
+        people = {name: record[name] for name in _PEOPLE if name in record}
+        return {**record, **strip_record(people)}
+
+    def count(self, table: Table, rows: int) -> None:
+        with self.lock:
+            self.rows[table.name] += rows
+
+    def _on_unfit(self, field_name: str, kind: str) -> None:
+        self.issues.add(
+            "unfit_value", MENDED, detail=f"{field_name} is not a {kind}: kept as a text"
+        )

@@ -1,0 +1,273 @@
+"""Jobs, each compared with what the warehouse holds of it.
+
+There is no high-water mark of jobs: each that is seen is compared with what is loaded, so that none
+is missed that finished late, out of order, or in a workflow of tomorrow. A job that several
+workflows list is of the one whose uid comes first, whatever order the lists are read in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from captaindata_source.api import Record
+from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.rereads import Rereads, counts_of
+from captaindata_source.extract.plan.result_versions import reads_more, results_version
+from captaindata_source.extract.queue import ResultJob, ResultQueue
+from captaindata_source.extract.rows import row_hash
+from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, JOBS, SUCCESSFUL_JOBS, Row, Table
+from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.memory import KnownJob
+
+__all__ = ["JobPlan", "of_workflow"]
+
+
+class _Taken(NamedTuple):
+    workflow_uid: str
+    tables: Sequence[Table]
+    """Those that got a row of it."""
+
+
+class JobPlan:
+    """Compares jobs with what is loaded, and finds those whose results are to be fetched.
+
+    Its methods expect the context's lock to be held, but for `settle_successes` and those that
+    follow the reading of the lists.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._memory = context.memory
+        self._api = context.api
+        self._wanted_statuses = context.settings.wanted_statuses
+        self.queue = ResultQueue()
+        self.rows: deque[Row] = deque()
+        """Rows of `jobs`."""
+        self.successful_rows: deque[Row] = deque()
+        self.seen: set[str] = set()
+        self.rereads = Rereads(context)
+        self._queued: set[str] = set()
+        self._taken: dict[str, _Taken] = {}
+        """By job, what it was taken for."""
+        self._elsewhere: dict[str, Record] = {}
+        """Jobs as another workflow lists them, the first of those."""
+
+    def compare(self, record: Record, *, listed_by: str | None = None) -> None:
+        """Sees a job: keeps its rows where they are new, and queues it for its results.
+
+        Args:
+            record: The job.
+            listed_by: The workflow whose list has it; None: no such list.
+        """
+        uid = record["uid"]
+        known = self._memory.jobs.get(uid)
+        record = of_workflow(record, listed_by or (known.workflow_uid if known else None))
+        if listed_by is not None:
+            workflow = str(record["workflow_uid"])
+            taken = self._taken.get(uid)
+            of = taken.workflow_uid if taken else known.workflow_uid if known else None
+            if of not in (None, workflow):
+                rival = self._elsewhere.get(uid)
+                if rival is None or workflow < str(rival["workflow_uid"]):
+                    self._elsewhere[uid] = record
+                return
+            if taken is None:
+                self._taken[uid] = _Taken(workflow, () if uid in self.seen else self._see(record))
+        elif uid not in self.seen:
+            self._see(record)
+
+    def settle_workflows(self, unread: Collection[str | None]) -> None:
+        """Decides of which workflow jobs are that others list too, or others alone.
+
+        Args:
+            unread: Workflows whose lists could not be read: jobs that are known as theirs stay so.
+        """
+        for uid, record in self._elsewhere.items():
+            taken = self._taken.get(uid)
+            if taken is None:
+                if self._memory.jobs[uid].workflow_uid not in unread:
+                    self._see(record)
+            elif str(record["workflow_uid"]) < taken.workflow_uid:
+                self.queue.remove(uid)
+                self._queued.discard(uid)
+                self.rereads.drop(uid)
+                for table in taken.tables:  # of two rows of a job the later one counts
+                    self._context.count(table, -1)
+                self._see(record, later=LATER)
+        self._elsewhere.clear()
+
+    def _see(self, record: Record, *, later: timedelta = timedelta()) -> tuple[Table, ...]:
+        """Returns the tables that get a row of the job."""
+        uid = record["uid"]
+        self.seen.add(uid)
+        content = row_hash(record)
+        known = self._memory.jobs.get(uid)
+        unread = self._memory.unread_times.get(uid, {})
+        row: Row | None = None
+        if (
+            known is None
+            or known.row_hash != content
+            or known.is_deleted
+            or self._context.settings.full_refresh
+            or reads_more(record, known, unread)
+        ):
+            row = self._job_row(record, content)
+            row["loaded_at"] += later
+            self._context.keep(JOBS, self.rows, row)
+            known = _as_known(row)
+            self.rereads.see(known)
+        success = self._success(record, content, row, known)
+        if success is not None:
+            success["loaded_at"] += later
+            self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, success)
+        self.want_results(uid, known)
+        is_success = success is not None and DELETE_MARK not in success
+        return (JOBS,) * (row is not None) + (SUCCESSFUL_JOBS,) * is_success
+
+    def _success(
+        self, record: Record, content: str, row: Row | None, known: KnownJob
+    ) -> Row | None:
+        """The row of `successful_jobs`, where there is to be another one."""
+        uid = record["uid"]
+        loaded = self._memory.successful_jobs.get(uid)
+        if known.status in self._api.success_statuses:
+            is_stale = row is not None or loaded != content
+            if is_stale or self._context.settings.full_refresh:
+                return self._success_row(row or self._job_row(record, content))
+        elif uid in self._memory.successful_jobs:
+            return self._no_success(uid)
+        return None
+
+    def _success_row(self, job: Row) -> Row:
+        own = {name: value for name, value in job.items() if name not in _JOBS_ONLY}
+        return {**own, "loaded_at": self._context.now}
+
+    def _no_success(self, uid: str) -> Row:
+        return {
+            "workspace_uid": self._context.settings.project_uid,
+            "uid": uid,
+            "loaded_at": self._context.now,
+            DELETE_MARK: True,
+        }
+
+    def want_results(self, uid: str, known: KnownJob, *, is_listed: bool = True) -> None:
+        """Queues a job where its results are not loaded, or of another state of the job, or are to
+        be read again because they differ from their count.
+
+        Args:
+            uid: The job.
+            known: What is known of it.
+            is_listed: Whether the API lists it still.
+        """
+        if JOB_RESULTS.name not in self._context.wanted:
+            return
+        if known.results_version is None or known.status not in self._wanted_statuses:
+            return
+        answer = self._memory.results.get(uid)
+        is_refresh = is_listed and self._context.settings.full_refresh
+        if is_refresh or answer is None or answer.version != known.results_version:
+            self._fetch(uid, known, None if is_refresh else answer, is_listed=is_listed)
+        elif answer.differs(counts_of(known)):
+            self.rereads.add(uid, known, answer, is_listed=is_listed)
+        else:
+            self.queue.skipped += is_listed
+
+    def _fetch(
+        self,
+        uid: str,
+        known: KnownJob,
+        answer: Answer | None,
+        *,
+        is_listed: bool,
+        is_reread: bool = False,
+    ) -> None:
+        if uid in self._queued:  # listed after it was queued as one that is not
+            return
+        self._queued.add(uid)
+        self.queue.add(
+            ResultJob(
+                uid=uid,
+                workflow_uid=known.workflow_uid,
+                version=known.results_version or "",
+                finish_time=known.finish_time,
+                row_counts=counts_of(known),
+                is_listed=is_listed,
+                is_new=uid not in self._memory.results,
+                answer=answer,
+                is_reread=is_reread,
+                is_old=self.rereads.is_old(known),
+            )
+        )
+
+    def settle_queue(self) -> None:
+        """Makes the jobs ready to be fetched, once the lists are read."""
+        with self._context.lock:
+            for uid, known, answer, is_listed, is_due in self.rereads.take_due():
+                if is_due:
+                    self._fetch(uid, known, answer, is_listed=is_listed, is_reread=True)
+                else:
+                    self.queue.skipped += is_listed
+        self.queue.sort()
+        self.queue.confirm(self._context.count_results)
+
+    def _job_row(self, record: Record, content: str) -> Row:
+        main = record.get("main_job_uid")
+        row = self._context.row(
+            JOBS,
+            {"has_results": True, **record},
+            is_sub_job=main not in (None, "") and str(main) != record["uid"],
+            is_deleted=False,
+            row_hash=content,
+        )
+        row["results_version"] = None
+        if row["has_results"]:
+            uid = record["uid"]
+            known, unread = self._memory.jobs.get(uid), self._memory.unread_times.get(uid, {})
+            is_final = row.get("status") in self._api.final_statuses
+            fields = self._api.version_fields if is_final else ()
+            row["results_version"] = results_version(row, record, known, unread, fields=fields)
+        return row
+
+    def settle_successes(self, uids: Sequence[str]) -> None:
+        """Jobs that left the listing while only one of the two tables of jobs was loaded."""
+        if SUCCESSFUL_JOBS.name not in self._context.wanted:
+            return
+        for row in self._context.stored(JOBS, uids):
+            is_success = row["status"] in self._api.success_statuses
+            success = self._success_row(row) if is_success else self._no_success(row["uid"])
+            self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, success)
+
+    def mark_gone(self, uid: str) -> None:
+        """A job that the API no longer knows keeps what was seen last."""
+        for row in self._context.stored(JOBS, [uid]):
+            gone = {**row, "is_deleted": True, "loaded_at": self._context.now}
+            self._context.keep(JOBS, self.rows, gone)
+
+
+LATER = timedelta(microseconds=1)
+"""What makes the second row of a job in a load package the one that counts."""
+_JOBS_ONLY = frozenset(JOBS.columns) - frozenset(SUCCESSFUL_JOBS.columns)
+
+
+def of_workflow(record: Record, workflow_uid: str | None) -> Record:
+    """A job, as one of a workflow that is known from elsewhere, where it does not name its own."""
+    if record.get("workflow_uid") in (None, "") and workflow_uid is not None:
+        return {**record, "workflow_uid": workflow_uid}
+    return record
+
+
+def _as_known(row: Row) -> KnownJob:
+    return KnownJob(
+        row_hash=row["row_hash"],
+        workflow_uid=row.get("workflow_uid"),
+        status=row.get("status"),
+        results_version=row["results_version"],
+        finish_time=row.get("finish_time"),
+        row_count=row.get("row_count"),
+        total_row_count=row.get("total_row_count"),
+        is_deleted=False,
+        scheduled_time=row.get("scheduled_time"),
+    )

@@ -1,0 +1,260 @@
+"""Lists jobs, by whichever threads help, and reads those that no list has any more.
+
+A list that has no end is read in rounds, one for each load package; what is read of it is a
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from functools import partial
+
+from captaindata_source.api import JobListing, JobPage, Record
+from captaindata_source.errors import ApiError
+from captaindata_source.extract.plan.checkpoints import Checkpoints
+from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
+from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
+from captaindata_source.extract.queue import Package
+from captaindata_source.extract.stages import Stages, Task
+from captaindata_source.issues import KEPT, REREAD
+from captaindata_source.warehouse.memory import KnownJob
+
+__all__ = ["ListingPlan"]
+
+logger = logging.getLogger(__name__)
+
+MIN_OF_STATUS = 10
+"""Jobs of a status that are worth asking for together."""
+MAX_WAITING = 1_000
+"""Jobs with results to fetch beyond which the list can wait."""
+
+
+class ListingPlan:
+    """Reads the lists of jobs.
+
+    Args:
+        context: The sync.
+        jobs: Compares each job.
+        workflows: Those whose jobs are listed.
+        named: Told of the jobs where workflows have no list; None where they have.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        jobs: JobPlan,
+        workflows: ListedWorkflows,
+        named: NamedWorkflows | None,
+    ) -> None:
+        self._context = context
+        self._jobs = jobs
+        self._workflows = workflows
+        self._named = named
+        self._checkpoints = Checkpoints(context)
+        self._is_begun = False
+        self._left: list[JobListing] = []
+        self._unread: set[str | None] = set()
+        """Workflows whose jobs could not be listed: what is known of those stays as it is. None:
+        those of all."""
+        self._package: Package | None = None
+        self._to_list = math.inf
+        self._last_stages = (self._status_tasks, self._open_tasks, self._settle)
+        self.stages = Stages()
+        """The work of the round."""
+        self.begin_round()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether a list is to be gone on with in the next round."""
+        return bool(self._left)
+
+    def begin_round(self, package: Package | None = None, *, max_jobs: float = math.inf) -> None:
+        """Begins the listing of a load package.
+
+        Args:
+            package: Tells when its time is over: a list that can wait is left then; None: never.
+            max_jobs: Jobs after which a list is left to the next round.
+        """
+        self._package = package
+        self._to_list = max_jobs
+        if not self._is_begun:
+            begin = (self._first_tasks, self._workflow_tasks, self._missing_tasks)
+            self.stages = Stages(*begin, *self._last_stages)
+        elif self._left and len(self._jobs.queue) < MAX_WAITING:
+            self.stages = Stages(self._next_tasks, *self._last_stages)
+        else:
+            self.stages = Stages()
+
+    def checkpoint(self) -> dict[str, object] | None:
+        """The row that says how far the lists are read, once the round's jobs are loaded; None
+        where that is nothing new."""
+        return self._checkpoints.row(jobs=len(self._jobs.seen | self._context.memory.jobs.keys()))
+
+    def _first_tasks(self) -> list[Task]:
+        self._is_begun = True
+        listings = self._context.api.job_listings(self._workflows.all(), self._checkpoints.known)
+        return [partial(self._list, listing) for listing in listings]
+
+    def _next_tasks(self) -> list[Task]:
+        left, self._left = self._left, []
+        return [partial(self._list, listing) for listing in left]
+
+    def _list(self, listing: JobListing) -> None:
+        while (page := self._next_page(listing)) is not None:
+            self._compare(page, listing.workflow_uid)
+            self._to_list -= len(page.jobs)
+            is_over = self._to_list <= 0 or self._is_over
+            if listing.can_wait and is_over and not self._checkpoints.knew(page.span):
+                self._left.append(listing)
+                return
+
+    def _next_page(self, listing: JobListing) -> JobPage | None:
+        """None after the last one, and where it could not be read."""
+        with self._context.issues.about(workflow_uid=listing.workflow_uid):
+            try:
+                page = next(listing.pages, None)
+            except ApiError as error:
+                self._context.guard.set_aside(error, listing.name)
+                self._unread.add(listing.workflow_uid)
+                return None
+            self._context.guard.answered()
+            return page
+
+    def _compare(self, page: JobPage, workflow_uid: str | None = None) -> None:
+        times = Counter(record["uid"] for record in page.jobs)
+        for record in page.jobs:
+            job = of_workflow(record, workflow_uid)
+            with self._context.issues.about(
+                workflow_uid=job.get("workflow_uid"), job_uid=record["uid"]
+            ):
+                latest = self._reread(job) if times[record["uid"]] > 1 else job
+                with self._context.lock:
+                    self._jobs.compare(latest, listed_by=workflow_uid)
+                    if self._named is not None:
+                        self._named.see(latest)
+        if page.is_unsorted:
+            self._checkpoints.forget()
+        elif page.span is not None:
+            self._checkpoints.add(page.span)
+
+    def _reread(self, record: Record) -> Record:
+        """A job that the listing has in two versions, as it is by itself."""
+        if record["uid"] in self._jobs.seen:
+            return record
+        self._context.issues.add("listed_twice", REREAD)
+        try:
+            found = self._context.api.job(record["uid"])
+        except ApiError as error:
+            self._context.guard.set_aside(
+                error, f"Job {record['uid']}, which is listed in two versions,"
+            )
+            return record
+        latest = {**record, **(found or {}), "uid": record["uid"]}
+        return of_workflow(latest, record.get("workflow_uid"))
+
+    def _workflow_tasks(self) -> list[Task]:
+        with self._context.lock:
+            self._jobs.settle_workflows(self._unread)
+        return []
+
+    def _missing_tasks(self) -> list[Task]:
+        """Jobs that no list has, or not yet, as they are known: what is missing of them."""
+        memory, api = self._context.memory, self._context.api
+        unsettled: list[str] = []
+        for uid, known in self._unlisted():
+            if self._is_open(known) or known.row_hash is None:
+                continue
+            loaded = memory.successful_jobs.get(uid)
+            if known.status in api.success_statuses:
+                is_settled = loaded == known.row_hash
+            else:
+                is_settled = uid not in memory.successful_jobs
+            if not is_settled:
+                unsettled.append(uid)
+            self._jobs.want_results(uid, known, is_listed=False)
+        self._jobs.settle_successes(unsettled)
+        return []
+
+    def _status_tasks(self) -> list[Task]:
+        """Jobs that are read again although no list has them, where there are many in a status."""
+        if self._left:  # the rest of the list may have them
+            return []
+        statuses = Counter(known.status for _, known in self._unlisted() if self._is_open(known))
+        many = [status for status, count in statuses.items() if status and count >= MIN_OF_STATUS]
+        return [partial(self._list_status, status) for status in many]
+
+    def _list_status(self, status: str) -> None:
+        try:
+            for page in self._context.api.jobs_in(status) or ():
+                self._compare(page)
+                if self._is_over:
+                    return
+        except ApiError as error:
+            if error.is_fatal:
+                raise
+            logger.debug("Jobs are read one by one", exc_info=True)
+
+    def _open_tasks(self) -> list[Task]:
+        """Jobs that no list has: those not final, or not loaded as a whole, are read one by one."""
+        if self._left:
+            return []
+        return [
+            partial(self._read_unlisted, uid)
+            for uid, known in self._unlisted()
+            if self._is_open(known) or known.row_hash is None
+        ]
+
+    def _unlisted(self) -> list[tuple[str, KnownJob]]:
+        """Jobs that were loaded before and not seen since."""
+        if None in self._unread:
+            return []
+        return [
+            (uid, known)
+            for uid, known in self._context.memory.jobs.items()
+            if not (uid in self._jobs.seen or known.is_deleted)
+            and known.workflow_uid not in self._unread
+        ]
+
+    def _is_open(self, known: KnownJob) -> bool:
+        """Whether a job may change by itself."""
+        return known.status not in self._context.api.final_statuses
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the time of the load package is, where what is left can wait."""
+        can_wait = not self._context.api.forgets_jobs
+        return can_wait and self._package is not None and self._package.is_over
+
+    def _read_unlisted(self, uid: str) -> None:
+        if self._is_over:
+            return
+        known = self._context.memory.jobs[uid]
+        with self._context.issues.about(workflow_uid=known.workflow_uid, job_uid=uid):
+            try:
+                record = self._context.api.job(uid)
+            except ApiError as error:
+                self._context.guard.set_aside(error, f"Job {uid}, which is no longer listed,")
+                return
+            self._context.guard.answered()
+            self._compare_unlisted(uid, record)
+
+    def _compare_unlisted(self, uid: str, record: Record | None) -> None:
+        with self._context.lock:
+            if record is not None:
+                self._jobs.compare({**record, "uid": uid})
+                return
+            logger.warning("Job %s is gone: it keeps the last status that was seen", uid)
+            self._context.issues.add(
+                "not_found", KEPT, detail="The job is gone: its last status stays"
+            )
+            self._jobs.mark_gone(uid)
+
+    def _settle(self) -> list[Task]:
+        self._jobs.settle_queue()
+        if self._named is not None:
+            self._named.settle()
+        return []

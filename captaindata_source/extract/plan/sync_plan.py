@@ -1,0 +1,69 @@
+"""The work of one sync, table by table."""
+
+from __future__ import annotations
+
+from captaindata_source.extract.plan.cleaning import CleaningPlan
+from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.extras import ExtraPlan
+from captaindata_source.extract.plan.jobs import JobPlan
+from captaindata_source.extract.plan.listing import ListingPlan
+from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
+from captaindata_source.extract.plan.workspaces import WorkspacePlan
+from captaindata_source.tables import (
+    EXTRA_TABLES,
+    JOB_RESULTS,
+    JOBS,
+    SUCCESSFUL_JOBS,
+    WORKFLOWS,
+)
+
+__all__ = ["SyncPlan"]
+
+
+class SyncPlan:
+    """The work of one sync of one workspace; safe to share between threads.
+
+    Args:
+        context: What it is made of.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.issues = context.issues
+        self.guard = context.guard
+        self.rows = context.rows
+        self.workspace = WorkspacePlan(context)
+        self.workflows = ListedWorkflows(context)
+        self.named_workflows = None if context.api.lists_workflows else NamedWorkflows(context)
+        self.jobs = JobPlan(context)
+        self.queue = self.jobs.queue
+        self.trust = self.jobs.rereads.trust
+        self.listing = ListingPlan(
+            context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
+        )
+        self.cleaning = CleaningPlan(context)
+        self.extras = {
+            table.name: ExtraPlan(context, table)
+            for table in EXTRA_TABLES
+            if table.name in context.wanted
+        }
+
+    @property
+    def tables_left(self) -> frozenset[str]:
+        """The tables that the next load package has rows for."""
+        names = {JOB_RESULTS.name}
+        if self.listing.is_left:
+            names |= {JOBS.name, SUCCESSFUL_JOBS.name}
+            if self.named_workflows is not None:
+                names.add(WORKFLOWS.name)
+        return frozenset(names.intersection(self.context.wanted))
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether the warehouse may hold secrets once all that was found is loaded."""
+        return self.context.settings.keep_secrets or any(self.context.memory.unclean.values())
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left for another load package."""
+        return not self.queue and not self.listing.is_left

@@ -1,0 +1,161 @@
+"""Workflows: compared with a listing of them, or made of the jobs that name them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from captaindata_source.api import Record
+from captaindata_source.errors import ApiError
+from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.rows import row_hash
+from captaindata_source.issues import KEPT
+from captaindata_source.tables import WORKFLOWS, Row
+from captaindata_source.times import UnfitError, parse_time
+
+__all__ = ["ListedWorkflows", "NamedWorkflows"]
+
+
+class ListedWorkflows:
+    """Compares the listing of workflows with what is loaded; empty where the API has none."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._workflows: list[Record] | None = None
+
+    def all(self) -> list[Record]:
+        """The listing, read once."""
+        context = self._context
+        with context.lock:
+            if self._workflows is None:
+                listed = context.api.workflows()
+                context.guard.answered()
+                self._workflows = list({record["uid"]: record for record in listed}.values())
+            return self._workflows
+
+    def changed(self) -> Iterator[Callable[[], Row | None]]:
+        """For each workflow to load a call that fetches its details and returns its row."""
+        for record in self.all():
+            content = row_hash(record)
+            known = self._context.memory.workflows.get(record["uid"])
+            if (
+                self._context.settings.full_refresh
+                or known is None
+                or known.is_deleted
+                or known.row_hash != content
+                or self._is_old(known.details_fetched_at)
+            ):
+                self._context.written(WORKFLOWS, record["uid"])
+                yield partial(self._row, record, content)
+
+    def vanished(self) -> list[Row]:
+        """Rows of the workflows that are no longer listed, marked so."""
+        context = self._context
+        listed = {record["uid"] for record in self.all()}
+        gone = [
+            uid
+            for uid, known in context.memory.workflows.items()
+            if uid not in listed and not known.is_deleted
+        ]
+        rows = [
+            {**row, "is_deleted": True, "loaded_at": context.now}
+            for row in context.stored(WORKFLOWS, gone)
+        ]
+        for uid in gone:
+            context.written(WORKFLOWS, uid)
+        context.count(WORKFLOWS, len(rows))
+        return rows
+
+    @property
+    def were_any(self) -> bool:
+        """Whether the warehouse holds workflows that are not marked as deleted."""
+        return any(not known.is_deleted for known in self._context.memory.workflows.values())
+
+    def _is_old(self, fetched_at: datetime | None) -> bool:
+        if fetched_at is None:
+            return True
+        age = self._context.now - (
+            fetched_at if fetched_at.tzinfo else fetched_at.replace(tzinfo=UTC)
+        )
+        # a time to come was written by a clock that went wrong
+        return (
+            not timedelta(0) <= age <= timedelta(days=self._context.settings.details_max_age_days)
+        )
+
+    def _row(self, record: Record, content: str) -> Row | None:
+        context = self._context
+        with context.issues.about(workflow_uid=record["uid"]):
+            details: object = None
+            try:
+                details = context.api.workflow_details(record["uid"])
+                context.guard.answered()
+                if details is None:
+                    context.issues.add("not_found", KEPT, detail="Gone since it was listed")
+            except ApiError as error:
+                context.guard.set_aside(error, f"Details of workflow {record['uid']}")
+            if details is not None:
+                record = {**record, "details": details}
+            row = context.row(
+                WORKFLOWS,
+                record,
+                details_fetched_at=context.now,
+                is_deleted=False,
+                row_hash=content,
+            )
+        if details is None:  # what was loaded of it stays, and is tried again
+            row["details_fetched_at"] = None
+            for known in context.stored(WORKFLOWS, [record["uid"]]):
+                row.update({name: known.get(name) for name in ("details", "details_fetched_at")})
+        context.count(WORKFLOWS, 1)
+        return row
+
+
+class NamedWorkflows:
+    """Workflows that are known by their jobs alone: from the first to the last that was seen."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._runs: dict[str, tuple[datetime | None, datetime | None]] = {}
+        self._hashes: dict[str, str | None] = {
+            uid: known.row_hash for uid, known in context.memory.workflows.items()
+        }
+        if context.settings.full_refresh:
+            self._hashes.clear()
+        for uid, known in context.memory.workflows.items():
+            self._see(uid, known.created_at)
+            self._see(uid, known.updated_at)
+        for job in context.memory.jobs.values():
+            if job.workflow_uid:
+                self._see(job.workflow_uid, job.created_at)
+        self.rows: deque[Row] = deque()
+
+    def see(self, job: Record) -> None:
+        """Sees a job."""
+        name = job.get("workflow_uid")
+        if isinstance(name, str) and name:
+            self._see(name, job.get("created_at"))
+
+    def settle(self) -> None:
+        """Makes rows of the workflows that changed by what was seen."""
+        for uid, (first, last) in self._runs.items():
+            record = {"uid": uid, "name": uid, "created_at": first, "updated_at": last}
+            content = row_hash(record)
+            if self._hashes.get(uid) == content:
+                continue
+            self._hashes[uid] = content
+            row = self._context.row(WORKFLOWS, record, is_deleted=False, row_hash=content)
+            self._context.keep(WORKFLOWS, self.rows, row)
+
+    def _see(self, name: str, created: object) -> None:
+        first, last = self._runs.get(name, (None, None))
+        try:
+            moment = parse_time(created)
+        except UnfitError:
+            moment = None
+        if moment is not None:
+            moment = moment.astimezone(UTC)
+            first = min(first or moment, moment)
+            last = max(last or moment, moment)
+        self._runs[name] = first, last

@@ -1,0 +1,80 @@
+"""The workspace's own row, and the readings of its quota."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from captaindata_source.api import Record
+from captaindata_source.api.credentials import strip_json
+from captaindata_source.errors import ApiError
+from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.rows import digest, row_hash
+from captaindata_source.tables import QUOTA_READINGS, WORKSPACES, Row
+from captaindata_source.times import UnfitError, parse_time
+
+__all__ = ["WorkspacePlan"]
+
+
+class WorkspacePlan:
+    """Compares the workspace with what is loaded of it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def rows(self) -> tuple[Row | None, Row | None]:
+        """The workspace's row and the reading of its quota; None where there is nothing new, or it
+        could not be read."""
+        context = self._context
+        try:
+            record = context.api.workspace()
+            members = b"[" + b",".join(map(bytes, context.api.members())) + b"]"
+        except ApiError as error:
+            context.guard.set_aside(error, "The workspace's own row")
+            return None, None
+        context.guard.answered()
+        return self._row(record, strip_json(members)), self._reading(record)
+
+    def _row(self, record: Record, members: bytes) -> Row | None:
+        context = self._context
+        text = members.decode("utf-8", "replace")
+        content = row_hash(record, text, context.settings.name)
+        if content == context.memory.workspace_hash and not context.settings.full_refresh:
+            return None
+        context.count(WORKSPACES, 1)
+        context.written(WORKSPACES, context.settings.project_uid)
+        return context.row(
+            WORKSPACES,
+            {**record, "uid": context.settings.project_uid},
+            configured_name=context.settings.name,
+            members=text,
+            row_hash=content,
+        )
+
+    def _reading(self, record: Record) -> Row | None:
+        """What is left of the quota: the last reading of each UTC day and month of the quota."""
+        context = self._context
+        unit = context.api.quota_unit
+        quota = {f"quota_{part}": record.get(f"{unit}_{part}") for part in ("left", "max", "used")}
+        if all(value is None for value in quota.values()):
+            return None
+        reading = {
+            **quota,
+            **{
+                name: record.get(name)
+                for name in ("plan_name", "current_month_start", "current_month_end")
+            },
+            "unit": unit,
+        }
+        day = context.now.astimezone(UTC).date()
+        uid = digest(f"{day}\n{_month(record.get('current_month_start'))}")
+        content = row_hash(reading)
+        if context.memory.quota_readings.get(uid) == content:
+            return None
+        return context.row(QUOTA_READINGS, reading, uid=uid, read_at=context.now, row_hash=content)
+
+
+def _month(start: object) -> datetime | None:
+    try:
+        return parse_time(start)
+    except UnfitError:
+        return None

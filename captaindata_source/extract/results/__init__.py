@@ -1,0 +1,1 @@
+"""The path of job results: pages of JSON to parquet files."""

@@ -1,0 +1,111 @@
+"""Pages of results as Arrow: JSON texts become columns of `job_results`."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import accumulate, chain, repeat
+from typing import TypeVar
+
+import pyarrow as pa
+
+from captaindata_source.extract.queue import ResultJob
+from captaindata_source.tables import DELETE_MARK, JOB_RESULTS
+
+__all__ = ["SCHEMA", "ResultPage", "ResultPages", "empty_mark", "rows_of", "texts"]
+
+T = TypeVar("T")
+
+_TIME = pa.timestamp("us", tz="UTC")
+_ARROW_TYPES = {"text": pa.string(), "json": pa.string(), "bigint": pa.int64(), "timestamp": _TIME}
+SCHEMA = pa.schema(
+    [
+        pa.field(name, _ARROW_TYPES[kind], nullable=name not in JOB_RESULTS.required)
+        for name, kind in JOB_RESULTS.columns.items()
+    ]
+    + [pa.field(DELETE_MARK, pa.bool_())]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPage:
+    """Results of one page; without any: a mark that the job has none."""
+
+    job: ResultJob
+    data: pa.Array
+    uids: Sequence[str | None]
+    created_at: Sequence[datetime | None]
+    first: int
+    size: int
+
+
+@dataclass(slots=True)
+class ResultPages:
+    """Pages that wait for a file."""
+
+    pages: list[ResultPage] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, pages: Sequence[ResultPage]) -> None:
+        self.pages.extend(pages)
+        self.size += sum(page.size for page in pages)
+
+    def take(self) -> list[ResultPage]:
+        pages, self.pages, self.size = self.pages, [], 0
+        return pages
+
+
+def rows_of(
+    pages: Sequence[ResultPage], *, workspace_uid: str, load_id: str, loaded_at: datetime
+) -> pa.Table:
+    """Rows of `job_results`.
+
+    Args:
+        pages: What they hold.
+        workspace_uid: Goes into every row.
+        load_id: The load package that the rows belong to.
+        loaded_at: Goes into every row.
+    """
+    counts = [(page, len(page.uids)) for page in pages]
+    size = sum(count for _, count in counts)
+    columns = {
+        "workspace_uid": pa.repeat(workspace_uid, size),
+        "job_uid": pa.array(_repeated((page.job.uid, n) for page, n in counts), pa.string()),
+        "workflow_uid": pa.array(
+            _repeated((page.job.workflow_uid, n) for page, n in counts), pa.string()
+        ),
+        "result_uid": pa.array(chain.from_iterable(page.uids for page in pages), pa.string()),
+        "position": pa.array(
+            chain.from_iterable(range(page.first, page.first + n) for page, n in counts),
+            pa.int64(),
+        ),
+        "data": pa.chunked_array([page.data for page in pages], pa.string()),
+        "created_at": pa.array(chain.from_iterable(page.created_at for page in pages), _TIME),
+        "loaded_at": pa.repeat(pa.scalar(loaded_at, _TIME), size),
+        "_dlt_load_id": pa.repeat(load_id, size),
+        DELETE_MARK: pa.array(
+            _repeated((None if page.size else True, n) for page, n in counts), pa.bool_()
+        ),
+    }
+    return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def texts(page: Sequence[bytes]) -> pa.Array:
+    """JSON texts, which are UTF-8, as an Arrow array; copied once.
+
+    Without a call that lets go of Python's lock: to get it back takes longer than the work.
+    """
+    offsets = array("i", accumulate(map(len, page), initial=0))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(page))]
+    return pa.Array.from_buffers(pa.string(), len(page), buffers)
+
+
+def empty_mark(job: ResultJob) -> ResultPage:
+    """A row that only removes: nothing else would replace results by none."""
+    return ResultPage(job, pa.nulls(1, pa.string()), [None], [None], 0, 0)
+
+
+def _repeated(runs: Iterable[tuple[T, int]]) -> Iterator[T]:
+    return chain.from_iterable(repeat(value, count) for value, count in runs)

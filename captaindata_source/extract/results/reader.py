@@ -1,0 +1,341 @@
+"""The path of the results: pages of JSON to parquet files, no result parsed, memory flat.
+
+A page is split into the JSON texts of its results; they become Arrow columns and, a few megabytes
+at a time, row groups of a parquet file that all threads share. A job's rows join it only once all
+its pages arrived,
+so that a job that fails halfway leaves nothing; a job too large to wait has files of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+from dlt.common.runtime import signals
+
+from captaindata_source.api import Api
+from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
+from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.queue import Package, ResultJob
+from captaindata_source.extract.results.files import (
+    OpenFile,
+    ResultFile,
+    ResultFiles,
+    equal_answers,
+)
+from captaindata_source.extract.results.pages import ResultPage, ResultPages, empty_mark, texts
+from captaindata_source.extract.results.redaction import Redact
+from captaindata_source.extract.results.uids import result_uids
+from captaindata_source.issues import KEPT, REREAD, IssueLog
+from captaindata_source.tables import Row
+from captaindata_source.times import UnfitError, parse_time, since_epoch
+from captaindata_source.warehouse.answers import MAX_EQUAL, SET_LENGTH, Trust
+
+__all__ = ["ResultReader"]
+
+logger = logging.getLogger(__name__)
+
+JOB_IN_MEMORY_BYTES = 8 * 1024 * 1024
+"""A job larger than this streams into files of its own."""
+MAX_SURPLUS = 100_000
+"""Rows beyond ten times what the API counts after which the pages are taken to have no end."""
+NOT_TRUSTED = (
+    "Of over a fifth of the workflow's jobs the number of results is not row_count: it is not "
+    "compared any more"
+)
+MAX_EQUAL_PAGES = 10
+"""Equal pages in a row after which the API is taken to ignore its own links."""
+MAX_EQUAL_RESULTS = 10_000
+"""The same for pages of a single result, which may well be equal."""
+
+
+class _Extracted(msgspec.Struct):
+    extracted_at: str | int | float | None = None
+
+
+_decode_extracted = msgspec.json.Decoder(_Extracted).decode
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """The results of one job."""
+
+    waiting: ResultPages = field(default_factory=ResultPages)
+    files: list[OpenFile] = field(default_factory=list)
+    rows: int = 0
+    content: int = 0
+    """The same for the same results, in whatever order."""
+    in_order: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
+    """The same for the same results in the same order."""
+    has_job_time: bool = False
+    """Whether the job's own time goes into a row."""
+    is_repeated: bool = False
+    """Whether a page of several results came twice in a row."""
+
+    def content_hash(self, job: ResultJob) -> str:
+        """The same for rows that are the same; its beginning in whatever order they are."""
+        as_stored = self.in_order.copy()
+        time = since_epoch(job.finish_time) if self.has_job_time else None
+        as_stored.update(repr([job.workflow_uid, time]).encode())
+        half = 4 * SET_LENGTH
+        return f"{self.content % 2**half:0{SET_LENGTH}x}{as_stored.hexdigest()}"
+
+
+class ResultReader:
+    """Fetches results of whole jobs in one thread, while others do the same beside it.
+
+    Args:
+        api: The workspace.
+        package: Gives the jobs.
+        workspace_uid: The workspace.
+        files: Those of the load package.
+        marks_empty: Tells whether a job without results leaves a row that removes those it had.
+        issues: Told of what was not as promised.
+        guard: Decides about a job that the API does not give as promised.
+        redact: Takes from each page what must not be stored; None: nothing.
+        trust: Of which workflows the counts can be trusted; None: of all.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        package: Package,
+        workspace_uid: str,
+        files: ResultFiles,
+        marks_empty: Callable[[ResultJob], bool],
+        issues: IssueLog,
+        guard: Guard,
+        redact: Redact | None = None,
+        trust: Trust | None = None,
+    ) -> None:
+        self._api = api
+        self._package = package
+        self._workspace_uid = workspace_uid
+        self._files = files
+        self._marks_empty = marks_empty
+        self._issues = issues
+        self._guard = guard
+        self._redact = redact
+        self._trust = trust or Trust()
+        files.enter()
+        self.ledger: list[Row] = []
+        """A row for each job that is complete, once all files were yielded; in the last reader."""
+
+    def run(self) -> Iterator[ResultFile]:
+        """Fetches jobs until the package is full. Yields files as they are finished."""
+        try:
+            while (job := self._package.take()) is not None:
+                try:
+                    self._read(job)
+                finally:
+                    self._package.put_down()
+                yield from self._files.take_finished()
+            self.ledger = self._files.leave()
+            yield from self._files.take_finished()
+        except BaseException:
+            self._package.cancel()
+            raise
+
+    def _read(self, job: ResultJob) -> None:
+        """Fetches a job's results."""
+        if job.is_reread and not self._trust.is_trusted(job.workflow_uid):
+            self._package.passed_over()  # its counts were trusted when the sync began
+            return
+        with self._issues.about(workflow_uid=job.workflow_uid, job_uid=job.uid):
+            try:
+                fetched = self._fetch_surely(job)
+            except ApiError as error:
+                if isinstance(error, NotFoundError) and self._is_gone(job):
+                    logger.warning("Results of job %s are gone with the job", job.uid)
+                    self._issues.add("not_found", KEPT, detail="The results are gone with the job")
+                    self._files.add_gone(job)
+                    return
+                self._guard.set_aside(error, f"Results of job {job.uid}")
+                self._package.failed()
+                return
+            if fetched is None:
+                return
+            self._guard.answered()
+            content = fetched.content_hash(job)
+            self._judge(job, fetched.rows, equal_answers(job, content))
+        if job.is_stored and job.answer is not None and job.answer.content == content:
+            self._drop_files(fetched)
+            self._files.add_equal(job, rows=fetched.rows, content=content)
+            self._package.done(0)
+            return
+        if not fetched.rows and self._marks_empty(job):
+            fetched.waiting.add([empty_mark(job)])
+        self._files.add_job(
+            job, fetched.files, fetched.waiting.take(), rows=fetched.rows, content=content
+        )
+        self._package.done(fetched.rows)
+
+    def _judge(self, job: ResultJob, rows: int, equal: int) -> None:
+        """Says what became of a job whose results differ from their count, or did.
+
+        Args:
+            job: The job.
+            rows: Its results.
+            equal: Answers in a row that were equal, this one included.
+        """
+        if not job.row_counts:
+            return
+        was_trusted = self._trust.is_trusted(job.workflow_uid)
+        counted = f"{rows} rows, row_count says {_listed(job.row_counts)}"
+        fits: bool | None = None
+        if rows in job.row_counts:
+            fits = True
+            if job.is_reread and job.answer is not None:
+                detail = f"{rows} rows, as row_count says; {job.answer.rows} at the last reading"
+                self._issues.add("results_came_late", REREAD, detail=detail)
+        else:
+            if job.answer is not None and job.answer._replace(rows=rows, equal=equal).proves:
+                fits = False
+            is_same = job.answer is not None and job.answer.version == job.version
+            if was_trusted and is_same and equal >= MAX_EQUAL:
+                detail = f"{counted}: {equal} equal answers in a row, it is not read again"
+                self._issues.add("row_count_settled", KEPT, detail=detail)
+            elif was_trusted:
+                after = "too old to be read again" if job.is_old else "later syncs read it again"
+                self._issues.add("row_count_differs", KEPT, detail=f"{counted}: {after}")
+        if self._trust.learn(job.uid, job.workflow_uid, fits=fits):
+            with self._issues.about(workflow_uid=job.workflow_uid):
+                self._issues.add("counts_not_trusted", KEPT, detail=NOT_TRUSTED)
+
+    def _is_gone(self, job: ResultJob) -> bool:
+        """Whether a job whose results are not found is none that should have any."""
+        if job.is_listed:
+            return False
+        try:
+            return self._api.forgets_jobs or self._api.job(job.uid) is None
+        except ApiError:
+            return False
+
+    def _fetch_surely(self, job: ResultJob) -> _Fetched | None:
+        """The results; read once more where rows and counts disagree, or a page came twice. What
+        the API says twice is believed. None: the sync is cancelled."""
+        first = self._fetch(job)
+        if first is None or not self._is_doubtful(first, job):
+            return first
+        counted = f"{first.rows} rows, row_count says {_listed(job.row_counts)}"
+        self._drop_files(first)
+        first.waiting.take()
+        second = self._fetch(job)
+        if second is None:
+            return None
+        if second.content == first.content:
+            if self._differs(second, job):
+                if second.is_repeated:
+                    self._drop_files(second)
+                    raise PaginationError(
+                        "The same page came twice",
+                        path=self._api.results_path(job.uid),
+                        kind="page_repeated",
+                    )
+            else:
+                self._issues.add("page_repeated", KEPT, detail="So again at a second reading")
+            return second
+        if self._is_doubtful(second, job):
+            self._drop_files(second)
+            raise ContractError(
+                "The results change while they are read",
+                path=self._api.results_path(job.uid),
+                kind="pages_shifted",
+            )
+        self._issues.add("pages_shifted", REREAD, detail=counted)
+        return second
+
+    def _fetch(self, job: ResultJob) -> _Fetched | None:
+        fetched = _Fetched()
+        uids = result_uids(self._workspace_uid, job.uid)
+        before: Sequence[bytes] = ()
+        repeats = 0
+        try:
+            for page in self._api.result_pages(job.uid):
+                signals.raise_if_signalled()
+                if self._package.is_cancelled:
+                    self._drop_files(fetched)
+                    return None
+                if not page:
+                    continue
+                repeats = repeats + 1 if page == before else 0
+                if repeats and len(set(page)) > 1:
+                    fetched.is_repeated = True
+                if repeats >= (MAX_EQUAL_PAGES if fetched.is_repeated else MAX_EQUAL_RESULTS):
+                    raise PaginationError(
+                        f"The same page came {repeats + 1} times in a row",
+                        path=self._api.results_path(job.uid),
+                    )
+                before = page
+                if self._redact is not None:
+                    page = self._redact(page)  # noqa: PLW2901 - before anything is made of it
+                named = self._named(job, page, uids, first=fetched.rows)
+                fetched.content += sum(int(uid, 16) for uid in named.uids if uid)
+                fetched.in_order.update("".join(uid for uid in named.uids if uid).encode())
+                fetched.has_job_time |= any(time is job.finish_time for time in named.created_at)
+                fetched.waiting.add([named])
+                fetched.rows += len(page)
+                if job.row_counts and fetched.rows > MAX_SURPLUS + 10 * max(job.row_counts):
+                    raise PaginationError(
+                        f"{fetched.rows} rows, where row_count says {_listed(job.row_counts)}",
+                        path=self._api.results_path(job.uid),
+                    )
+                self._package.count(len(page), named.size)
+                if fetched.waiting.size >= JOB_IN_MEMORY_BYTES:
+                    if not fetched.files or fetched.files[-1].is_large:
+                        fetched.files.append(self._files.new())
+                    self._files.write(fetched.files[-1], fetched.waiting.take())
+        except ApiError:
+            self._drop_files(fetched)
+            raise
+        return fetched
+
+    def _named(
+        self,
+        job: ResultJob,
+        page: Sequence[bytes],
+        uids: Callable[[Sequence[bytes]], list[str]],
+        *,
+        first: int,
+    ) -> ResultPage:
+        if not all(result[:1] == b"{" for result in page):
+            self._issues.add("not_an_object", KEPT, detail="A result that is no JSON object")
+        created_at: list[datetime | None] = [job.finish_time] * len(page)
+        if any(b'"extracted_at"' in result for result in page):
+            created_at = [_extracted_at(result) or job.finish_time for result in page]
+        return ResultPage(job, texts(page), uids(page), created_at, first, sum(map(len, page)))
+
+    def _is_doubtful(self, fetched: _Fetched, job: ResultJob) -> bool:
+        """Whether the results may not be all, or some of them twice. The same answer as in an
+        earlier sync needs no second reading."""
+        if fetched.is_repeated:
+            return True
+        is_known = equal_answers(job, fetched.content_hash(job)) > 1
+        return not is_known and self._differs(fetched, job)
+
+    def _differs(self, fetched: _Fetched, job: ResultJob) -> bool:
+        """Whether there are more or fewer results than counted, where counts can be trusted."""
+        if not job.row_counts or fetched.rows in job.row_counts:
+            return False
+        return self._trust.is_trusted(job.workflow_uid)
+
+    def _drop_files(self, fetched: _Fetched) -> None:
+        for file in fetched.files:
+            self._files.drop(file)
+
+
+def _listed(counts: Iterable[int]) -> str:
+    return " or ".join(map(str, sorted(counts)))
+
+
+def _extracted_at(data: bytes) -> datetime | None:
+    try:
+        value = _decode_extracted(data).extracted_at
+        return None if value is None else parse_time(value)
+    except (msgspec.DecodeError, UnfitError):
+        return None

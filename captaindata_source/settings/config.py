@@ -1,0 +1,207 @@
+"""Reads the options of all workspaces from dlt's configuration and checks them before any call."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dlt
+from dlt.common.configuration import configspec, resolve_configuration
+from dlt.common.configuration.exceptions import ConfigurationException
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.typing import TSecretValue
+
+from captaindata_source.errors import ConfigError
+from captaindata_source.http import Secret, check_proxy
+from captaindata_source.settings.files import require_readable
+from captaindata_source.settings.options import OPTIONS, SECTION
+from captaindata_source.settings.unknown import SECTIONS, refuse_unknown
+from captaindata_source.settings.workspace import DEFAULT_NAME, Settings
+
+__all__ = ["RunnerConfig", "load_config", "load_options", "select"]
+
+WORKSPACE_OPTIONS = frozenset(field.name for field in dataclasses.fields(Settings)) - {
+    "full_refresh"
+}
+LOAD_OPTIONS = (
+    "package_max_results",
+    "package_max_minutes",
+    "create_views",
+    "materialize_results",
+    "publish_copy",
+)
+NO_WORKSPACE = (
+    "No workspace is configured. Set sources.captaindata.api_key and .project_uid, or one "
+    "[[sources.captaindata.workspaces]] table each, in .dlt/secrets.toml "
+    "(`captaindata init` writes one that shows both) or in the environment"
+)
+
+
+def _spec() -> type[BaseConfiguration]:
+    """`sources.captaindata` as dlt looks it up; values are as they were configured."""
+    fields: list[tuple[str, Any, Any]] = [
+        (name, (TSecretValue if option.is_secret else Any) | None, None)
+        for name, option in OPTIONS.items()
+    ]
+    return configspec(dataclasses.make_dataclass("Options", fields, bases=(BaseConfiguration,)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerConfig:
+    """What `sources.captaindata` says.
+
+    Args:
+        workspaces: Options of each workspace.
+        load: How to load, by the names of `SyncOptions`.
+    """
+
+    workspaces: Sequence[Settings]
+    load: Mapping[str, Any]
+
+
+def load_config(*, full_refresh: bool = False) -> RunnerConfig:
+    """Reads and checks `sources.captaindata`.
+
+    Args:
+        full_refresh: Goes into the settings of every workspace.
+
+    Raises:
+        ConfigError: An option is missing, wrong or contradicts another, a file can't be read, or
+            the environment names a proxy that is none; says which and what to do.
+    """
+    options = _read_options()
+    common = {
+        name: value
+        for name, value in options.items()
+        if name in WORKSPACE_OPTIONS - {"api_key", "project_uid"} and value is not None
+    }
+    tables = _workspace_tables(options)
+    workspaces = [_settings({**common, **table}, full_refresh=full_refresh) for table in tables]
+    _refuse_twins(workspaces)
+    for workspace in workspaces:
+        check_proxy(workspace.url)
+    return RunnerConfig(workspaces=workspaces, load=_load_options(options))
+
+
+def load_options() -> Mapping[str, Any]:
+    """How to load, by the names of `SyncOptions`; needs no workspace.
+
+    Raises:
+        ConfigError: As `load_config`.
+    """
+    return _load_options(_read_options())
+
+
+def _load_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: options[name] for name in LOAD_OPTIONS}
+
+
+def _read_options() -> Mapping[str, Any]:
+    require_readable()
+    refuse_unknown(workspace_options=WORKSPACE_OPTIONS)
+    try:
+        found = resolve_configuration(_spec()(), sections=SECTIONS)
+    except ConfigurationException as error:
+        raise ConfigError(_first_line(error)) from None
+    options = {name: option.read(name, found[name]) for name, option in OPTIONS.items()}
+    for name in ("package_max_results", "package_max_minutes"):
+        if not options[name] > 0:
+            raise ConfigError(f"{SECTION}.{name} must be above 0, such as {OPTIONS[name].example}")
+    if options["publish_copy"] is not None and not options["publish_copy"].strip():
+        raise ConfigError(f"{SECTION}.publish_copy must be a path, or left out")
+    return options
+
+
+def select(workspaces: Iterable[Settings], names: Sequence[str]) -> list[Settings]:
+    """The workspaces of those names; all where no name is given.
+
+    Raises:
+        ConfigError: A name is not configured.
+    """
+    by_name = {settings.name: settings for settings in workspaces}
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        raise ConfigError(
+            f"Unknown workspace {', '.join(map(repr, unknown))}; "
+            f"configured are {', '.join(map(repr, by_name))}"
+        )
+    return [by_name[name] for name in dict.fromkeys(names)] or list(by_name.values())
+
+
+def _workspace_tables(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if options["workspaces"] is None:
+        if options["api_key"] is None and options["project_uid"] is None:
+            raise ConfigError(NO_WORKSPACE)
+        return [
+            {
+                "name": options["workspace_name"] or DEFAULT_NAME,
+                "api_key": options["api_key"],
+                "project_uid": options["project_uid"],
+            }
+        ]
+    # asked for by its full name: dlt also takes a bare API_KEY, which may be another program's
+    if any(dlt.secrets.get(f"sources.captaindata.{name}") for name in ("api_key", "project_uid")):
+        raise ConfigError(
+            "Both sources.captaindata.workspaces and sources.captaindata.api_key or .project_uid "
+            "are set, in .dlt/secrets.toml or the environment; keep one of the two forms"
+        )
+    tables = _parsed(options["workspaces"])
+    if not tables:
+        raise ConfigError(NO_WORKSPACE)
+    for number, table in enumerate(tables, start=1):
+        if not isinstance(table.get("name"), str) or not table["name"]:
+            raise ConfigError(f"Workspace number {number}: name is missing or empty")
+    return tables
+
+
+def _parsed(value: object) -> list[dict[str, Any]]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ConfigError(
+                "SOURCES__CAPTAINDATA__WORKSPACES must be JSON: a list of objects"
+            ) from None
+    unwrap = getattr(value, "unwrap", None)
+    value = unwrap() if callable(unwrap) else value
+    if not isinstance(value, Sequence) or not all(isinstance(item, Mapping) for item in value):
+        raise ConfigError("sources.captaindata.workspaces must be a list of tables")
+    return [dict(item) for item in value]
+
+
+def _settings(options: Mapping[str, Any], *, full_refresh: bool) -> Settings:
+    key = options.get("api_key")
+    salt = options.get("hash_salt")
+    return Settings(
+        **{
+            **options,
+            "hash_salt": Secret(salt) if isinstance(salt, str) else salt,
+            "api_key": Secret(key if isinstance(key, str) else ""),
+            "project_uid": options.get("project_uid") or "",
+            "full_refresh": full_refresh,
+        }
+    )
+
+
+def _refuse_twins(workspaces: Sequence[Settings]) -> None:
+    for what in ("name", "project_uid"):
+        values = [getattr(settings, what) for settings in workspaces]
+        twins = sorted({value for value in values if values.count(value) > 1})
+        if not twins:
+            continue
+        message = f"{what} {', '.join(map(repr, twins))} is configured for more than one workspace"
+        versions = {each.api_version for each in workspaces if getattr(each, what) in twins}
+        if what == "project_uid" and len(versions) > 1:
+            message += (
+                f": what {' and '.join(sorted(versions))} say of one workspace can't share a "
+                "dataset"
+            )
+        raise ConfigError(message)
+
+
+def _first_line(error: Exception) -> str:
+    """What is wrong; a line that ends with a colon goes on in the next, with line and column."""
+    first, second, *_ = [*str(error).splitlines(), "", ""]
+    return (f"{first} {second}" if first.endswith(":") else first).strip() or type(error).__name__

@@ -1,0 +1,274 @@
+"""What follows a load: the catalogue of result fields, views, tables of results, the copy."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.runtime import signals
+
+from captaindata_source.errors import DestinationError
+from captaindata_source.sqltext import MAX_IDENTIFIER
+from captaindata_source.tables import views_schema
+from captaindata_source.views.definitions import load_views
+from captaindata_source.views.install import Change, State, create_views, shipped_views
+from captaindata_source.views.results.catalogue import Catalogue
+from captaindata_source.views.results.counting import Counted
+from captaindata_source.views.results.materialize import materialize
+from captaindata_source.views.results.tables import result_views
+from captaindata_source.waiting import wait_seconds
+from captaindata_source.warehouse.database import (
+    Database,
+    RefusedError,
+    add_missing_columns,
+    open_database,
+    require_temporary,
+    schema_of,
+)
+from captaindata_source.warehouse.interrupts import run_until_signal
+from captaindata_source.warehouse.locks import holding
+from captaindata_source.warehouse.pipeline import SyncOptions
+from captaindata_source.warehouse.publish import publish
+from captaindata_source.warehouse.remedies import message_of
+from captaindata_source.warehouse.stored_secrets import overwrite_secrets
+
+__all__ = [
+    "Aftermath",
+    "follow_load",
+    "follow_load_until_signal",
+    "refresh",
+    "refresh_catalogue",
+    "refresh_views",
+]
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
+LOCK_WAITS = (1.0, 3.0)
+"""Seconds before each further try where others hold a view."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Aftermath:
+    """What followed a load.
+
+    Args:
+        changes: What became of each view.
+        error: Why the views could not be seen to.
+        published: Where the copy is.
+        publish_error: Why it is not.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    error: str | None = None
+    published: Path | None = None
+    publish_error: str | None = None
+
+    @property
+    def is_ok(self) -> bool:
+        """A view that is blocked or skipped is no failure; one that was never made is, and so is a
+        table that lacks rows."""
+        is_made = not self.in_state(State.FAILED) and not any(
+            each.is_stale for each in self.changes
+        )
+        return is_made and self.error is None and self.publish_error is None
+
+    def in_state(self, state: State) -> list[Change]:
+        return [change for change in self.changes if change.state is state]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`; views that nobody asked for are not named as skipped."""
+        optional = {view.name for view in load_views() if view.is_optional}
+        views: dict[str, list[str]] = {}
+        for change in self.changes:
+            is_missed = change.state is not State.SKIPPED or change.view not in optional
+            if change.state is not State.UNCHANGED and is_missed:
+                views.setdefault(str(change.state), []).append(change.view)
+        return {
+            "views": views,
+            "views_error": self.error,
+            "published": None if self.published is None else str(self.published),
+            "publish_error": self.publish_error,
+        }
+
+    def as_text(self) -> str:
+        """For people: what changed, and what stands in the way."""
+        counts = [
+            f"{len(found)} {state}"
+            for state in (State.CREATED, State.REPLACED, State.DROPPED)
+            if (found := self.in_state(state))
+        ]
+        lines = [f"views: {', '.join(counts)}"] if counts else []
+        for change in self.in_state(State.BLOCKED):
+            kind, outcome = "view", "replaced and stays as it was"
+            if change.is_stale:
+                kind, outcome = "table", "refreshed and lacks the newest rows"
+            lines.append(f"{kind} {change.view} could not be {outcome}: {change.reason}")
+        lines += [
+            f"view {change.view}: FAILED, it could not be made: {change.reason}"
+            for change in self.in_state(State.FAILED)
+        ]
+        if self.error:
+            lines.append(f"views: FAILED: {self.error}")
+        if self.published:
+            lines.append(f"copy for readers: {self.published}")
+        if self.publish_error:
+            lines.append(f"copy for readers: FAILED: {self.publish_error}")
+        return "\n".join(lines)
+
+
+def follow_load_until_signal(
+    pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None
+) -> Aftermath:
+    """As `follow_load`, from the main thread, while dlt intercepts signals: one ends it soon."""
+
+    def follow() -> Aftermath:
+        pipeline.activate()
+        return follow_load(pipeline, options, copy_to=copy_to)
+
+    (found,) = run_until_signal([follow], name="views")
+    return Aftermath(error=INTERRUPTED) if found is None else found
+
+
+def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None) -> Aftermath:
+    """Sees to the views and the copy; what goes wrong is in the result, not raised.
+
+    Args:
+        pipeline: Any with the destination and dataset.
+        options: How the load was made.
+        copy_to: Where a copy of the DuckDB file is wanted.
+    """
+    aftermath = Aftermath()
+    if options.create_views:
+        try:
+            aftermath.changes = refresh_views(
+                pipeline, materialize_results=options.materialize_results
+            )
+        except KeyboardInterrupt:
+            aftermath.error = INTERRUPTED
+            return aftermath
+        except Exception as error:
+            logger.debug("Views", exc_info=True)
+            if signals.was_signal_received():
+                aftermath.error = INTERRUPTED
+                return aftermath
+            aftermath.error = message_of(error)
+    else:
+        _overwrite(pipeline)
+    for change in aftermath.in_state(State.SKIPPED):
+        logger.info("View %s is skipped: %s", change.view, change.reason)
+    if copy_to is not None:
+        try:
+            publish(pipeline, copy_to)
+            aftermath.published = copy_to
+        except Exception as error:  # noqa: BLE001 - as above
+            aftermath.publish_error = message_of(error)
+    return aftermath
+
+
+def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) -> list[Change]:
+    """Brings the catalogue and all views of a pipeline's dataset up to date.
+
+    For pipelines of one's own: the command does it after each sync. Does nothing where the
+    destination is neither DuckDB nor Postgres.
+
+    Args:
+        pipeline: Has loaded this source.
+        materialize_results: Whether results of a workflow are a table instead of a view.
+
+    Returns:
+        What became of each view.
+
+    Raises:
+        DestinationError: The database refused what is needed for all views.
+    """
+    with holding(pipeline), open_database(pipeline) as database:
+        if database is None:
+            return []
+        _overwrite(pipeline, database)
+        return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
+
+
+def _overwrite(pipeline: dlt.Pipeline, database: Database | None = None) -> None:
+    """Overwrites what a DuckDB file keeps of secrets that were removed from its rows."""
+    try:
+        with nullcontext(database) if database else open_database(pipeline) as opened:
+            if opened is not None:
+                overwrite_secrets(opened, schema_of(pipeline))
+    except Exception as error:
+        logger.debug("Free space", exc_info=True)
+        logger.warning(
+            "What the DuckDB file keeps of removed secrets could not be overwritten (%s): the next "
+            "sync tries again",
+            message_of(error),
+        )
+
+
+def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted) -> None:
+    """Counts what was just loaded, while the destination is held; `follow_load` does what it can't.
+
+    Args:
+        pipeline: Has loaded this source.
+        counted: What is known of the results.
+    """
+    try:
+        with open_database(pipeline) as database:
+            if database is not None:
+                Catalogue(database, schema_of(pipeline)).refresh(counted)
+    except Exception:  # the views need it, not the load
+        logger.debug("Catalogue", exc_info=True)
+
+
+def refresh(database: Database, dataset: str, *, materialize_results: bool = False) -> list[Change]:
+    """As `refresh_views`, on an open database, outside of a transaction."""
+    if len(views_schema(dataset)) > MAX_IDENTIFIER:
+        raise DestinationError(
+            f"Dataset {dataset} has a name too long for views: {views_schema(dataset)} is more "
+            f"than {MAX_IDENTIFIER} characters. Load into another, or set create_views to false"
+        )
+    if database.kind == "postgres":
+        require_temporary(database.query)
+    changes: dict[str, Change] = {}
+    for seconds in (*LOCK_WAITS, None):
+        try:
+            found = _refresh_once(database, dataset, materialize_results=materialize_results)
+        except RefusedError as error:
+            if seconds is None or not error.is_busy:
+                raise
+        else:
+            for each in found:  # what an earlier try did counts
+                if each.state is not State.UNCHANGED or each.view not in changes:
+                    changes[each.view] = each
+            if seconds is None or not any(each.is_busy for each in found):
+                break
+        wait_seconds(seconds)
+    return _verified(database, dataset, list(changes.values()))
+
+
+def _refresh_once(database: Database, dataset: str, *, materialize_results: bool) -> list[Change]:
+    add_missing_columns(database, dataset)
+    Catalogue(database, dataset).refresh()
+    shipped = shipped_views(dataset)
+    typed = result_views(database, dataset, taken=[view.name for view in shipped])
+    names = [each.view.name for each in typed]
+    views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
+    changes = create_views(database, dataset, views, keep=names if materialize_results else ())
+    if materialize_results:
+        changes += materialize(database, dataset, typed)
+    return changes
+
+
+def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:
+    """What was made and is not there any more, others removed meanwhile: the next sync makes it."""
+    there = database.relations(views_schema(dataset))
+    made = (State.CREATED, State.REPLACED, State.UNCHANGED)
+    return [
+        Change(each.view, State.FAILED, "it was removed meanwhile")
+        if each.state in made and each.view not in there
+        else each
+        for each in changes
+    ]

@@ -1,0 +1,1 @@
+"""Views and tables of results, with a column for each field that they hold."""

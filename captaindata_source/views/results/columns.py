@@ -1,0 +1,236 @@
+"""Keys of results as typed columns, in the SQL of each database.
+
+DuckDB extracts a list of paths in one pass, Postgres a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from captaindata_source.sqltext import MAX_IDENTIFIER, literal, quoted
+from captaindata_source.views.results.json_sql import clean_json, object_of
+from captaindata_source.views.results.types import (
+    MAX_BIGINT,
+    MIN_BIGINT,
+    TIMESTAMP_PATTERN,
+    ValueType,
+)
+
+__all__ = ["Column", "column_types", "columns_that_fit", "select_query"]
+
+DOUBLE_PATTERN = r"^-?[0-9]{1,200}(\.[0-9]{1,200})?([eE][+-]?0*[0-9]{1,2})?$"
+"""What Postgres casts to a double without an error; more than what counts as a number."""
+NUMBER_PATTERN = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?0*[0-9]{1,3})?$"
+"""What Postgres casts to numeric without an error, up to `MAX_NUMBER_LENGTH` characters."""
+MAX_NUMBER_LENGTH = 10_000
+HAS_OFFSET = "(Z|[+-][0-9][0-9]:?[0-9][0-9])$"
+COMMON_TYPES: Mapping[ValueType, str] = MappingProxyType(
+    {
+        ValueType.BOOLEAN: "boolean",
+        ValueType.BIGINT: "bigint",
+        ValueType.TIMESTAMP: "timestamp with time zone",
+        ValueType.JSON: "json",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a workflow's view.
+
+    Args:
+        name: Its name.
+        key: Key of the result.
+        nested_key: Key within the object that the value is, None: the value itself.
+        value_type: Its type.
+    """
+
+    name: str
+    key: str
+    nested_key: str | None
+    value_type: ValueType
+
+
+def column_types(kind: str) -> Mapping[ValueType, str]:
+    """What a database calls the types of columns, in lower case.
+
+    Args:
+        kind: `duckdb` or `postgres`.
+    """
+    if kind == "duckdb":
+        return {**COMMON_TYPES, ValueType.DOUBLE: "double", ValueType.TEXT: "varchar"}
+    return {**COMMON_TYPES, ValueType.DOUBLE: "double precision", ValueType.TEXT: "text"}
+
+
+MAX_ROW_BYTES = 7_900
+"""Of a row of Postgres, less what its header takes with 1,600 columns."""
+MAX_INLINE = 24
+"""Bytes of a text or JSON value in its row; longer ones are stored elsewhere."""
+
+
+def columns_that_fit(columns: Sequence[Column]) -> list[Column]:
+    """The first of the columns, as many as a row of Postgres holds whatever their values are, with
+    the four before them and one of JSON behind them."""
+    left = MAX_ROW_BYTES - 3 * MAX_INLINE - 3 * 8
+    kept = []
+    is_aligned = True
+    for column in columns:
+        is_fixed = column.value_type in (
+            ValueType.BIGINT,
+            ValueType.DOUBLE,
+            ValueType.TIMESTAMP,
+        )
+        if is_fixed:
+            left -= 8 if is_aligned else 15
+        else:
+            left -= 1 if column.value_type is ValueType.BOOLEAN else MAX_INLINE
+        if left < 0:
+            break
+        is_aligned = is_fixed
+        kept.append(column)
+    return kept
+
+
+def select_query(
+    kind: str, results: str, columns: Sequence[Column], *, rest: str | None = None
+) -> str:
+    """A select of results with typed columns.
+
+    Args:
+        kind: `duckdb` or `postgres`.
+        results: A select of `job_id`, `result_id`, `started_at`, `created_at`, `data`.
+        columns: What follows the first four.
+        rest: On Postgres, name of a column behind them that holds the whole result as JSON.
+    """
+    if not columns:
+        return f"select job_id, result_id, started_at, created_at from ({results}) as results"
+    if kind == "duckdb":
+        return _duckdb_select(results, columns)
+    return _postgres_select(results, columns, rest)
+
+
+def _duckdb_select(results: str, columns: Sequence[Column]) -> str:
+    paths = ", ".join(literal(_path(column)) for column in columns)
+    typed = ",\n    ".join(
+        f"{_DUCKDB_CASTS[column.value_type].format(f'found[{place}]')} as {quoted(column.name)}"
+        for place, column in enumerate(columns, start=1)
+    )
+    return (
+        "with extracted as (\n"
+        "    select job_id, result_id, started_at, created_at,\n"
+        f"        json_extract_string({clean_json('data', 'varchar')}, [{paths}]) as found\n"
+        f"    from ({results}) as results\n"
+        ")\n"
+        f"select job_id, result_id, started_at, created_at,\n    {typed}\nfrom extracted"
+    )
+
+
+_DUCKDB_CASTS = {
+    ValueType.BOOLEAN: "case {0} when 'true' then true when 'false' then false end",
+    ValueType.BIGINT: "try_cast({0} as bigint)",
+    ValueType.DOUBLE: "try_cast({0} as double)",
+    ValueType.TIMESTAMP: (
+        "try_cast({0} || case when regexp_matches({0}, '" + HAS_OFFSET + "') "
+        "then '' else 'Z' end as timestamptz)"
+    ),
+    ValueType.TEXT: "{0}",
+    ValueType.JSON: "try_cast({0} as json)",
+}
+
+
+def _path(column: Column) -> str:
+    """A JSON pointer; for digits within an object a path, for a pointer would index an array."""
+    keys = [column.key, *([] if column.nested_key is None else [column.nested_key])]
+    if keys[-1].isdigit() and not any(set(key) & set('"*\\') or not key for key in keys):
+        return "$" + "".join(f'."{key}"' for key in keys)
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def _postgres_select(results: str, columns: Sequence[Column], rest: str | None) -> str:
+    parents = {column.key for column in columns if column.nested_key is not None}
+    whole = {
+        (column.key, column.nested_key) for column in columns if column.value_type is ValueType.JSON
+    }
+    whole_keys = {key for key, nested_key in whole if nested_key is None}
+    record = _Record("results.data", "fields", parents | whole_keys)
+    nested: dict[str, _Record] = {}
+    typed = []
+    for column in columns:
+        value = record.take(column.key)
+        if column.nested_key is not None:
+            alias = f"fields_{len(nested) + 1}"
+            names = {name for key, name in whole if key == column.key and name is not None}
+            record_of = nested.setdefault(column.key, _Record(value, alias, names))
+            value = record_of.take(column.nested_key)
+        elif column.key in parents and column.value_type is not ValueType.JSON:
+            value = f"({value} #>> '{{}}')"
+        typed.append(f"{_postgres_cast(column.value_type, value)} as {quoted(column.name)}")
+    if rest is not None:
+        typed.append(f"cast(results.data as json) as {quoted(rest)}")
+    joins = [join for each in (record, *nested.values()) if (join := each.join())]
+    return (
+        "with results as (\n"
+        "    select job_id, result_id, started_at, created_at, "
+        f"{clean_json('data', 'text')} as data\n"
+        f"    from ({results}) as found\n"
+        ")\n"
+        "select results.job_id, results.result_id, results.started_at, results.created_at,\n"
+        "    " + ",\n    ".join(typed) + "\nfrom results" + "".join(f"\n{join}" for join in joins)
+    )
+
+
+class _Record:
+    """A JSON object that is taken apart in one pass, as far as Postgres lets keys be columns."""
+
+    def __init__(self, value: str, alias: str, json_keys: Collection[str]) -> None:
+        self._value = value
+        self._alias = alias
+        self._json_keys = json_keys
+        self._columns: dict[str, str] = {}
+
+    def take(self, key: str) -> str:
+        """SQL of the value of a key, as text or as JSON."""
+        kind = "json" if key in self._json_keys else "text"
+        if not 0 < len(key.encode()) <= MAX_IDENTIFIER:
+            arrow = "->" if kind == "json" else "->>"
+            return f"({object_of(self._value)} {arrow} {literal(key)})"
+        column = quoted(key)
+        self._columns[column] = kind
+        return f"{self._alias}.{column}"
+
+    def join(self) -> str:
+        """SQL that joins the keys taken so far; empty where none can be a column."""
+        if not self._columns:
+            return ""
+        columns = ", ".join(f"{column} {kind}" for column, kind in self._columns.items())
+        record = f"json_to_record({object_of(self._value)})"
+        return f"cross join lateral {record} as {self._alias}({columns})"
+
+
+def _postgres_cast(value_type: ValueType, value: str) -> str:
+    """Null for what does not fit, never an error."""
+    if value_type is ValueType.BOOLEAN:
+        return f"case {value} when 'true' then true when 'false' then false end"
+    if value_type is ValueType.BIGINT:
+        return (
+            f"case when {value} ~ '^-?[0-9]{{1,18}}$' then {value}::bigint "
+            f"when {value} ~ '^-?[0-9]{{19}}$' then case when {value}::numeric "
+            f"between {MIN_BIGINT} and {MAX_BIGINT} then {value}::bigint end end"
+        )
+    if value_type is ValueType.DOUBLE:
+        # other numbers by way of numeric, for no double is as small as 1e-400 and Postgres objects
+        return (
+            f"case when {value} ~ {literal(DOUBLE_PATTERN)} then {value}::double precision "
+            f"when length({value}) < {MAX_NUMBER_LENGTH} and {value} ~ {literal(NUMBER_PATTERN)} "
+            f"then case when abs({value}::numeric) < 1e-307 then 0 "
+            f"when abs({value}::numeric) < 1.79e308 then {value}::numeric::double precision "
+            "end end"
+        )
+    if value_type is ValueType.TIMESTAMP:
+        return (
+            f"case when {value} ~ {literal(TIMESTAMP_PATTERN)} then ({value} || case when {value} "
+            f"~ '{HAS_OFFSET}' then '' else 'Z' end)::timestamptz end"
+        )
+    return value

@@ -1,0 +1,263 @@
+"""A view, or a table, for the results of each workflow: one typed column a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from captaindata_source.sqltext import literal, quoted
+from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES
+from captaindata_source.times import EARLIEST, LATEST
+from captaindata_source.views.install import View
+from captaindata_source.views.results.columns import Column, column_types, select_query
+from captaindata_source.views.results.fields import (
+    BASE_COLUMNS,
+    RESULT_VIEWS,
+    Field,
+    FieldStore,
+    WorkflowKey,
+)
+from captaindata_source.views.results.keys import ensure_keys
+from captaindata_source.views.results.names import assign_names
+from captaindata_source.warehouse.database import Database
+
+__all__ = [
+    "PREFIX",
+    "RESULT_VIEWS",
+    "ResultView",
+    "kept_columns",
+    "result_views",
+    "workspace_names",
+]
+
+PREFIX = "results_"
+BASE_DESCRIPTIONS = dict(
+    zip(
+        BASE_COLUMNS,
+        (
+            "job that gave the result",
+            "identifies the result in its workspace; joins to job_results",
+            "when the job began, UTC",
+            "when the result was written: its extracted_at, else the job's finish time, UTC",
+        ),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultView:
+    """The results of a workflow as a table.
+
+    Args:
+        workspace_uid: The workspace.
+        workflow_uid: The workflow.
+        view: The view, or what the table holds.
+        columns: Columns behind the first four.
+        query_of: Makes the query on some columns, with a condition on `r`, the results, and the
+            name of a column that holds the whole result, None: without.
+    """
+
+    workspace_uid: str
+    workflow_uid: str
+    view: View
+    columns: Sequence[Column]
+    query_of: Callable[[Sequence[Column], str, str | None], str]
+
+
+def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> list[ResultView]:
+    """The views that there should be, one for each workflow that is known.
+
+    A workflow's view keeps its name, whatever happens to the workflow's.
+
+    Args:
+        database: Outside of a transaction.
+        dataset: Holds the tables.
+        taken: Names of other views.
+    """
+    tables = database.relations(dataset)
+    if JOB_RESULTS.name not in tables:
+        return []
+    fields = FieldStore(database, dataset).all()
+    workflows = _workflows(database, dataset, tables, seen=fields)
+    spaces = workspace_names(database, dataset, tables)
+    names = _view_names(
+        database, dataset, workflows, spaces, taken=taken, exists=RESULT_VIEWS in tables
+    )
+    return [
+        _result_view(
+            key,
+            workflow_name=workflows.get(key, ""),
+            workspace_name=spaces.get(key[0], key[0]),
+            view_name=name,
+            fields=fields.get(key, []),
+            dataset=dataset,
+            kind=database.kind,
+            has_jobs=JOBS.name in tables,
+        )
+        for key, name in sorted(names.items(), key=lambda each: each[1])
+    ]
+
+
+def _workflows(
+    database: Database,
+    dataset: str,
+    tables: Collection[str],
+    *,
+    seen: Collection[WorkflowKey],
+) -> dict[WorkflowKey, str]:
+    """Name of each workflow that is listed, or that jobs or results were seen of."""
+    schema = quoted(dataset)
+    selects = []
+    if WORKFLOWS.name in tables:
+        selects.append(f"select 1, workspace_uid, uid, name from {schema}.{WORKFLOWS.name}")
+    if JOBS.name in tables:
+        selects.append(
+            f"select 2, workspace_uid, workflow_uid, max(workflow_name) from {schema}.{JOBS.name} "
+            "where workflow_uid is not null group by workspace_uid, workflow_uid"
+        )
+    rows = database.query(" union all ".join(selects) + " order by 1 desc") if selects else []
+    found: dict[WorkflowKey, str] = {key: "" for key in seen if key[1]}
+    for _, workspace, workflow, name in rows:
+        found[workspace, workflow] = name or found.get((workspace, workflow), "")
+    return found
+
+
+def workspace_names(database: Database, dataset: str, tables: Collection[str]) -> dict[str, str]:
+    """The configured name of each workspace, as far as the dataset has that table."""
+    if WORKSPACES.name not in tables:
+        return {}
+    table = f"{quoted(dataset)}.{WORKSPACES.name}"
+    return dict(database.query(f"select uid, coalesce(configured_name, name, uid) from {table}"))
+
+
+def _view_names(
+    database: Database,
+    dataset: str,
+    workflows: Mapping[WorkflowKey, str],
+    spaces: Mapping[str, str],
+    *,
+    taken: Sequence[str],
+    exists: bool,
+) -> dict[WorkflowKey, str]:
+    table = f"{quoted(dataset)}.{RESULT_VIEWS}"
+    if not exists:
+        database.run(
+            f"create table {table} (workspace_uid text not null, workflow_uid text not null, "
+            "view_name text not null, added_at timestamp with time zone not null)"
+        )
+        ensure_keys(database, dataset)
+    names: dict[WorkflowKey, str] = {
+        (workspace, workflow): name
+        for workspace, workflow, name in database.query(
+            f"select workspace_uid, workflow_uid, view_name from {table}"
+        )
+    }
+    for key in [key for key, name in names.items() if name in taken]:
+        # a view of the package got the name since
+        database.query(f"delete from {table} where workspace_uid = %s and workflow_uid = %s", key)
+        del names[key]
+    # where another workspace has a workflow of that name, the workspace's name goes behind it
+    fresh = assign_names(
+        (
+            (key, [[name or key[1]], [name or key[1], spaces.get(key[0], key[0])]])
+            for key, name in workflows.items()
+            if key not in names
+        ),
+        taken={*taken, *names.values()},
+        prefix=PREFIX,
+    )
+    for (workspace, workflow), name in fresh.items():
+        database.query(
+            f"insert into {table} values (%s, %s, %s, current_timestamp)",
+            (workspace, workflow, name),
+        )
+    return names | fresh
+
+
+def _result_view(
+    key: WorkflowKey,
+    *,
+    workflow_name: str,
+    workspace_name: str,
+    view_name: str,
+    fields: Sequence[Field],
+    dataset: str,
+    kind: str,
+    has_jobs: bool,
+) -> ResultView:
+    placed = sorted(
+        (field for field in fields if field.column_place is not None and field.column_type),
+        key=lambda field: field.column_place or 0,
+    )
+    columns = [
+        Column(field.column_name, field.key, field.nested_key, field.column_type)
+        for field in placed
+        if field.column_type is not None
+    ]
+    hidden = sum(1 for field in fields if field.column_type and field.column_place is None)
+    descriptions = {
+        column.name: f"key {column.key!r}"
+        + ("" if column.nested_key is None else f", {column.nested_key!r} within it")
+        for column in columns
+        if column.name != column.key or column.nested_key is not None
+    }
+    comment = (
+        f"Results of workflow {workflow_name!r} in workspace {workspace_name!r}. "
+        "One row per result (result_id)."
+    )
+    if hidden:
+        comment += f" {hidden} more keys are in job_results.data alone."
+
+    def query_of(some: Sequence[Column], condition: str = "true", rest: str | None = None) -> str:
+        source = _source(key, dataset, has_jobs=has_jobs)
+        return select_query(kind, f"{source} and {condition}", some, rest=rest)
+
+    def query_keeping(there: Sequence[tuple[str, str]]) -> str:
+        return query_of(kept_columns(columns, there, kind))
+
+    return ResultView(
+        workspace_uid=key[0],
+        workflow_uid=key[1],
+        view=View(
+            name=view_name,
+            query=query_of(columns),
+            query_keeping=query_keeping,
+            comment=comment,
+            columns=BASE_DESCRIPTIONS | descriptions,
+        ),
+        columns=columns,
+        query_of=query_of,
+    )
+
+
+def kept_columns(
+    wanted: Sequence[Column], there: Sequence[tuple[str, str]], kind: str
+) -> list[Column]:
+    """The wanted columns, those that are there with the type that they have there."""
+    known = {name: value_type for value_type, name in column_types(kind).items()}
+    types = {name: known[each.lower()] for name, each in there if each.lower() in known}
+    return [replace(each, value_type=types.get(each.name, each.value_type)) for each in wanted]
+
+
+def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:
+    schema = quoted(dataset)
+    started = _plausible("j.start_time") if has_jobs else "cast(null as timestamp with time zone)"
+    join = (
+        f"left join {schema}.{JOBS.name} as j "
+        "on j.workspace_uid = r.workspace_uid and j.uid = r.job_uid "
+        if has_jobs
+        else ""
+    )
+    return (
+        f"select r.job_uid as job_id, r.result_uid as result_id, {started} as started_at, "
+        f"{_plausible('r.created_at')} as created_at, r.data "
+        f"from {schema}.{JOB_RESULTS.name} as r {join}"
+        f"where r.workspace_uid = {literal(key[0])} and r.workflow_uid = {literal(key[1])}"
+    )
+
+
+def _plausible(time: str) -> str:
+    """A time that the API tells, null where it can't be one; see `captaindata_source.times`."""
+    bounds = f"timestamptz '{EARLIEST}' and timestamptz '{LATEST}'"
+    return f"case when {time} between {bounds} then {time} end"

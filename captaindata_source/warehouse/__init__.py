@@ -1,0 +1,1 @@
+"""The destination: what it holds, and how it is reached."""

@@ -1,0 +1,78 @@
+"""What the views need of a database, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from captaindata_source.errors import DestinationError
+from captaindata_source.warehouse.remedies import words_of
+
+__all__ = ["Database", "RefusedError", "Relation", "Rows", "first_line"]
+
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or view that is there."""
+
+    is_view: bool
+    comment: str
+
+
+class RefusedError(DestinationError):
+    """The database did not do it; its transaction is undone.
+
+    Args:
+        message: What the database said.
+        is_busy: Others hold what was to be changed; later it may work.
+    """
+
+    def __init__(self, message: str, *, is_busy: bool = False) -> None:
+        super().__init__(message)
+        self.is_busy = is_busy
+
+
+class Database(Protocol):
+    """An open connection, outside of a transaction."""
+
+    kind: str
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
+        """Runs one statement; parameters are `%s`."""
+
+    def run(self, sql: str) -> None:
+        """Runs statements without parameters."""
+
+    def transaction(self) -> Any:
+        """A context: all or nothing. Raises `RefusedError` for what the database refuses."""
+
+    def reader(self, sql: str, rows: int) -> Any:
+        """A context: the rows of a query as Arrow batches, as they come; times are UTC."""
+
+    def fill(self, table: str, rows: pa.Table) -> None:
+        """Adds rows to a table that has their columns, in their order."""
+
+    def has_schema(self, schema: str) -> bool:
+        """Whether a schema is there."""
+
+    def relations(self, schema: str) -> dict[str, Relation]:
+        """Tables and views of a schema, with their comments."""
+
+    def columns(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
+        """Names and types of a table's or view's columns, in their order."""
+
+    def dependents(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
+        """Schema and name of what depends on a relation, directly or not."""
+
+    def grants(self, schema: str, relation: str, /) -> list[str]:
+        """Statements that grant again what is granted on a relation."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the hints that follow."""
+    return words_of(error)

@@ -1,0 +1,91 @@
+"""DuckDB as the views need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows, first_line
+
+__all__ = ["DuckDbDatabase"]
+
+
+class DuckDbDatabase:
+    """A connection to DuckDB."""
+
+    kind = "duckdb"
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
+        if parameters:
+            sql = sql.replace("%s", "?")
+        return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def run(self, sql: str) -> None:
+        self._connection.execute(sql)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+            self._connection.commit()
+        except BaseException as error:
+            with suppress(duckdb.TransactionException):  # DuckDB may have ended it by itself
+                self._connection.rollback()
+            if isinstance(error, duckdb.Error):
+                raise RefusedError(first_line(error)) from error
+            raise
+
+    @contextmanager
+    def reader(self, sql: str, rows: int) -> Iterator[Any]:
+        self._connection.execute("set timezone = 'UTC'")
+        yield self._connection.sql(sql).to_arrow_reader(rows)
+
+    def fill(self, table: str, rows: pa.Table) -> None:
+        self._connection.register("rows_to_add", rows)
+        sql = f"insert into {table} select * from rows_to_add"
+        self._connection.execute(sql)
+        self._connection.unregister("rows_to_add")
+
+    def has_schema(self, schema: str) -> bool:
+        found = "select 1 from duckdb_schemas() where schema_name = %s"
+        return bool(self.query(f"{found} and database_name = current_database()", (schema,)))
+
+    def relations(self, schema: str) -> dict[str, Relation]:
+        rows = self.query(
+            """
+            select view_name, true, comment from duckdb_views()
+            where schema_name = %s and database_name = current_database()
+            union all
+            select table_name, false, comment from duckdb_tables()
+            where schema_name = %s and database_name = current_database()
+            """,
+            (schema, schema),
+        )
+        return {name: Relation(is_view, comment or "") for name, is_view, comment in rows}
+
+    def columns(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
+        return [
+            (name, kind)
+            for name, kind in self.query(
+                """
+                select column_name, data_type from duckdb_columns()
+                where schema_name = %s and table_name = %s and database_name = current_database()
+                order by column_index
+                """,
+                (schema, relation),
+            )
+        ]
+
+    def dependents(self, _schema: str, _relation: str) -> list[tuple[str, str]]:
+        return []  # nothing that depends on it holds a view back
+
+    def grants(self, _schema: str, _relation: str) -> list[str]:
+        return []

@@ -1,0 +1,136 @@
+"""The documentation tells what is there, all of it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import captaindata_source
+from captaindata_source.cli import main
+from captaindata_source.settings import config
+from captaindata_source.settings.options import OPTIONS
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.source import captaindata
+from captaindata_source.tables import (
+    CHECKPOINTS,
+    LEDGER,
+    QUOTA_READINGS,
+    SELECTABLE,
+    SYNC_RUNS,
+    TABLES,
+)
+from tests.support import sql_readme
+from tests.support.harness import Harness
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SQL_CHAPTERS = sql_readme.chapters(sql_readme.PATH.read_text(encoding="utf-8"))
+CONFIG = tomllib.loads((ROOT / ".dlt" / "config.toml").read_text(encoding="utf-8"))
+NOT_IN_FILE = {
+    "workspaces",
+    "api_key",
+    "project_uid",
+    "base_url",
+    "result_statuses",
+    "requests_per_minute",
+    "hash_salt",
+    "publish_copy",
+}
+"""Secrets, and options whose default is to be left out."""
+
+
+def commands(
+    parser: argparse.ArgumentParser | None = None, name: str = ""
+) -> dict[str, argparse.ArgumentParser]:
+    """All commands that do something, by their names, such as `views list`."""
+    parser = parser or main.build_parser()
+    choices = [a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not choices:
+        return {name.strip(): parser}
+    found: dict[str, argparse.ArgumentParser] = {}
+    for word, child in choices[0].items():
+        found |= commands(child, f"{name} {word}")
+    return found
+
+
+def test_every_command_and_option_is_in_the_readme() -> None:
+    table = {line.split("|")[1].strip(): line for line in README.splitlines() if line[:3] == "| `"}
+    for name, parser in commands().items():
+        assert f"`captaindata {name}`" in table, name
+        for action in parser._actions:
+            for option in action.option_strings:
+                if option in ("-h", "--help"):
+                    continue
+                assert f"`{option}`" in table, option
+                of = table[f"`{option}`"].split("|")[2]
+                assert name in of or name.split()[0] in of.replace(",", "").split(), (name, option)
+
+
+def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default() -> None:
+    fields = set(OPTIONS)
+    in_file = CONFIG["sources"]["captaindata"]
+    assert set(in_file) == fields - NOT_IN_FILE
+    defaults = {f.name: f.default for f in dataclasses.fields(Settings)} | {
+        name: option.default for name, option in OPTIONS.items() if name in config.LOAD_OPTIONS
+    }
+    defaults["workspace_name"] = defaults["name"]
+    for name in fields:
+        assert f"`{name}`" in README, name
+    for name, value in in_file.items():
+        default = defaults[name]
+        assert value == (list(default) if isinstance(default, tuple) else default), name
+
+
+def test_the_source_takes_the_same_options_with_the_same_defaults() -> None:
+    parameters = inspect.signature(captaindata).parameters
+    settings = {f.name: f.default for f in dataclasses.fields(Settings)}
+    assert set(parameters) == {*settings, "workspace_name"} - {"name"}
+    for name, parameter in parameters.items():
+        if name not in ("api_key", "project_uid"):
+            assert parameter.default == settings[name.removeprefix("workspace_")], name
+
+
+def test_every_table_and_column_is_documented() -> None:
+    sections = sql_readme.sections(SQL_CHAPTERS[sql_readme.TABLES])
+    for table in (*SELECTABLE, SYNC_RUNS, LEDGER, QUOTA_READINGS, CHECKPOINTS):
+        assert f"| `{table.name}` |" in README, table.name
+        text = sections[table.name]
+        if table.name == "successful_jobs":
+            text += sections["jobs"]
+        for column in table.columns:
+            assert f"`{column}`" in text, f"{table.name}.{column}"
+
+
+def test_columns_are_those_of_the_warehouse(harness: Harness) -> None:
+    harness.sync()
+    for table in (*TABLES, SYNC_RUNS, LEDGER, QUOTA_READINGS):
+        (row, *_) = harness.rows(table.name)
+        found = {name for name in row if not name.startswith("_")}
+        assert found == {name for name in table.columns if not name.startswith("_")}, table.name
+
+
+def test_changelog_and_version() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert pyproject["project"]["version"] == captaindata_source.__version__
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## {captaindata_source.__version__}" in changelog
+
+
+def test_constraints_hold_no_addresses_and_pin_every_dependency() -> None:
+    lines = [
+        line
+        for file in ("constraints.txt", "constraints-dbt.txt")
+        for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
+    ]
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", pin) for pin in pins)
+    names = {pin.split("==")[0].lower() for pin in pins}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for requirement in chain(project["dependencies"], *project["optional-dependencies"].values()):
+        name = re.split(r"[\[<>=]", requirement)[0].lower()
+        assert name in names | {"captaindata-source"}, name

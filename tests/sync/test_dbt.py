@@ -1,0 +1,256 @@
+"""Real dbt on a warehouse that was really loaded: the package `sql/dbt` in a project that uses it.
+
+dbt lives in an environment of its own, `.venv/dbt`: it and mypy need different versions of
+pathspec.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from captaindata_source.tables import views_schema
+from tests.conftest import MakeHarness
+from tests.support import dbt_run, dbt_sources
+from tests.support.databases import Database, DuckDb, Row
+from tests.support.harness import Harness
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "sql" / "dbt"
+PYTHON = ROOT / ".venv" / "dbt" / "bin" / "python"
+README = (PACKAGE / "README.md").read_text(encoding="utf-8")
+LIMIT_SECONDS = 240
+EARLY = "1.5"
+"""A load that began before all others."""
+BOOKKEEPING = {
+    "_dlt_version",
+    "_dlt_pipeline_state",
+    "job_result_field_counts",
+    "job_result_field_jobs",
+}
+"""Tables that are nobody's source."""
+
+
+class Dbt:
+    """dbt in a project of someone who uses the package.
+
+    Args:
+        database: Holds the warehouse; dbt's own schema is beside it.
+        folder: For the project.
+        warehouse: The DuckDB file, or the socket folder of PostgreSQL.
+    """
+
+    def __init__(self, database: Database, folder: Path, warehouse: Path) -> None:
+        self.database = database
+        self.folder = folder / "project"
+        self._manifest = self.folder / "target" / "manifest.json"
+        shutil.copytree(ROOT / "tests" / "dbt_project", self.folder)
+        (model,) = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+        filtered = model.replace("where\n    _dlt", "where\n    position > 0\n    and _dlt", 1)
+        assert filtered != model
+        for name, text in (("results", model), ("filtered", filtered)):
+            (self.folder / "models" / f"{name}.sql").write_text(text, encoding="utf-8")
+        self._errors = (folder / "dbt.err").open("w+", encoding="utf-8")
+        self._process = subprocess.Popen(
+            [PYTHON, "-I", dbt_run.__file__],
+            cwd=self.folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(folder),
+                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+                "DBT_QUIET": "true",
+                "DBT_LOG_LEVEL_FILE": "none",
+                "CAPTAINDATA_PACKAGE": str(PACKAGE),
+                "CAPTAINDATA_SCHEMA": database.dataset,
+                "WAREHOUSE": database.name,
+                "WAREHOUSE_PATH": str(warehouse),
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self._limit = threading.Timer(LIMIT_SECONDS, self._process.kill)
+        self._limit.start()
+
+    def __call__(self, *arguments: str, is_success: bool = True) -> dict[str, str]:
+        """Runs a command. Returns the status of each node, by its short name."""
+        assert self._process.stdin
+        assert self._process.stdout
+        names = {"captaindata_schema": self.database.dataset}
+        command = [*arguments, "--vars", json.dumps(names)]
+        if self._manifest.exists():  # `sources` needs it once, and most of a command is to write it
+            command.append("--no-write-json")
+        print(json.dumps(command), file=self._process.stdin, flush=True)
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline() or "{}")
+        self._errors.seek(0)
+        assert answer.get("is_success") == is_success, f"{answer}\n{self._errors.read()}"
+        assert answer["network"] == [], "dbt is to stay off the network"
+        return {
+            name.split(".")[3 if name.startswith("source.") else 2]: status
+            for name, status in answer["statuses"].items()
+        }
+
+    def build(self, *models: str) -> None:
+        statuses = self("build", "--select", *models) if models else self("build")
+        assert set(statuses.values()) <= {"success", "pass"}, statuses
+
+    def table(self, model: str) -> str:
+        return f"{self.database.dataset}_analytics.{model}"
+
+    def sources(self) -> dict[tuple[str, str], set[str]]:
+        """Schema and table to the columns that `sources.yml` documents, as dbt read it."""
+        text = self._manifest.read_text(encoding="utf-8")
+        return {
+            (source["schema"], source["identifier"]): set(source["columns"])
+            for source in json.loads(text)["sources"].values()
+        }
+
+    def close(self) -> None:
+        self._limit.cancel()
+        self._process.communicate(timeout=30)
+        self._errors.close()
+
+
+@pytest.fixture
+def dbt(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Dbt]:
+    assert PYTHON.exists(), "dbt is not there: run make .venv/.dbt-ready"
+    if isinstance(database, DuckDb):
+        found = Dbt(database, tmp_path, database.path)
+    else:
+        found = Dbt(database, tmp_path, request.getfixturevalue("postgres_folder"))
+    yield found
+    found.close()
+
+
+def columns_in_warehouse(harness: Harness) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    dataset = harness.database.dataset
+    for row in harness.database.execute(
+        "select table_schema, table_name, column_name from information_schema.columns"
+        " where table_schema in (%s, %s)",
+        (dataset, views_schema(dataset)),
+    ):
+        table = (row["table_schema"], row["table_name"])
+        found.setdefault(table, set()).add(row["column_name"])
+    workflows = harness.database.execute("select view_name from job_result_views")
+    hidden = BOOKKEEPING | {row["view_name"] for row in workflows}
+    return {table: columns for table, columns in found.items() if table[1] not in hidden}
+
+
+def results(harness: Harness, table: str, where: str = "1 = 1") -> dict[str, Row]:
+    """Result to its row, in `job_results` or a model on it."""
+    columns = "job_uid, workflow_uid, result_uid, position, data, created_at, _dlt_load_id"
+    rows = harness.database.execute(f"select {columns} from {table} where {where}")
+    found = {row["result_uid"]: row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def assert_models_follow(harness: Harness, dbt: Dbt) -> None:
+    assert results(harness, dbt.table("results")) == results(harness, "job_results")
+    filtered = results(harness, "job_results", "position > 0")
+    assert results(harness, dbt.table("filtered")) == filtered
+
+
+def sizes(harness: Harness) -> Counter[str]:
+    return Counter(row["job_uid"] for row in results(harness, "job_results").values())
+
+
+def test_sources_are_those_of_tables_and_views() -> None:
+    is_stale = dbt_sources.TARGET.read_text(encoding="utf-8") != dbt_sources.render()
+    assert not is_stale, "run python -m tests.support.dbt_sources"
+
+
+def test_the_environment_of_dbt_is_what_the_extra_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = {}
+    for file in ("constraints.txt", "constraints-dbt.txt"):
+        lines = (ROOT / file).read_text(encoding="utf-8").split()
+        pins[file] = dict(line.split("==") for line in lines)
+    for each in map(Requirement, project["optional-dependencies"]["dbt"]):
+        assert each.specifier.contains(pins["constraints-dbt.txt"][each.name]), each
+    for shared in ("duckdb", "psycopg2-binary"):
+        assert pins["constraints.txt"][shared] == pins["constraints-dbt.txt"][shared], shared
+
+
+def test_a_project_builds_on_the_package(make_harness: MakeHarness, dbt: Dbt) -> None:
+    harness = make_harness(2)
+    harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
+    harness.sync()
+    dbt("deps")
+    dbt.build()
+    optional = dbt_sources.OPTIONAL | dbt_sources.optional_views()
+    found = columns_in_warehouse(harness)
+    documented = dbt.sources()
+    assert {name for _, name in documented.keys() - found.keys()} <= optional
+    assert {key: documented.get(key) for key in found} == found
+    assert dbt("source", "freshness") == {"sync_runs": "pass"}
+    assert_models_follow(harness, dbt)
+    sync_below_a_view_of_dbt(harness, dbt)
+    load_that_is_committed_late(harness, dbt)
+    break_rows(harness, dbt)
+
+
+def sync_below_a_view_of_dbt(harness: Harness, dbt: Dbt) -> None:
+    before = sizes(harness)
+    harness.world.advance(days=6)
+    synced = harness.sync()
+    assert "blocked" not in synced.summary["views"]
+    after = sizes(harness)
+    assert any(0 < after[job] < before[job] for job in before)
+    assert any(after[job] == 0 for job in before)
+    dbt.build("source:captaindata+", "source:captaindata_views.jobs+")
+    assert_models_follow(harness, dbt)
+
+
+def load_that_is_committed_late(harness: Harness, dbt: Dbt) -> None:
+    execute = harness.database.execute
+    model = dbt.table("results")
+    job, untouched = (job for job, size in sizes(harness).most_common(2))
+    was = results(harness, model)
+    execute("delete from job_results where job_uid = %s and position > 0", (job,))
+    execute(f"update job_results set _dlt_load_id = '{EARLY}' where job_uid = %s", (job,))
+    dbt.build("results", "filtered")
+    assert results(harness, model) == was
+    execute(f"insert into _dlt_loads values ('{EARLY}', 'captaindata', 0, now(), '')")
+    execute(f"update {model} set position = -1 where job_uid = %s", (untouched,))
+    dbt.build("results", "filtered")
+    kept = results(harness, model, f"job_uid = '{untouched}'").values()
+    assert {row["position"] for row in kept} == {-1}, "jobs that did not change are not written"
+    execute(f"update {model} set position = 0 where job_uid = %s", (untouched,))
+    assert results(harness, model).keys() == results(harness, "job_results").keys()
+    dbt("build", "--select", "results", "--full-refresh")
+    assert_models_follow(harness, dbt)
+
+
+def break_rows(harness: Harness, dbt: Dbt) -> None:
+    execute = harness.database.execute
+    (job, _), *_ = sizes(harness).most_common(1)
+    execute("insert into jobs select * from jobs where uid = %s", (job,))
+    execute("update sync_runs set outcome = 'lost', finished_at = finished_at - interval '3' day")
+    execute("update job_results set job_uid = 'unknown' where job_uid = %s", (job,))
+    statuses = dbt("build", "--select", "source:captaindata", is_success=False)
+    jobs = "source_related_captaindata_job_results_workspace_uid__job_uid__source_captaindata"
+    assert {name: status for name, status in statuses.items() if status != "pass"} == {
+        "source_unique_combination_captaindata_jobs_workspace_uid__uid": "fail",
+        "source_accepted_values_captaindata_sync_runs_outcome__"
+        "loaded__stopped_early__partly_loaded__failed": "fail",
+        f"{jobs}_jobs___workspace_uid__uid": "warn",
+        f"{jobs}_job_results_ledger___workspace_uid__job_uid": "warn",
+    }
+    assert dbt("source", "freshness", is_success=False) == {"sync_runs": "error"}

@@ -1,0 +1,152 @@
+"""The scripts in `pipelines/` run as they are against the sandbox."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from captaindata_source.sandbox import Sandbox, World, example_secrets
+from tests.support.databases import Database, DuckDb, Postgres
+from tests.support.harness import Harness
+from tests.support.oracle import Oracle, assert_equal
+
+SCRIPTS = Path(__file__).parents[2] / "pipelines"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(World(6, jobs_per_day=0.1, mean_results=6, workflows=6)) as sandbox:
+        yield sandbox
+
+
+IN_A_SMALL_WORLD = """
+import functools, runpy, sys
+from captaindata_source import sandbox
+sandbox.World = functools.partial(sandbox.World, jobs_per_day=0.2, mean_results=10)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+"""Runs a script of ours, as it is, with fewer jobs in the worlds that it makes."""
+
+
+def run_script(
+    name: str, folder: Path, environment: dict[str, str], *, wrapper: str | None = None
+) -> str:
+    base = {"PATH": os.environ["PATH"], "HOME": str(folder), "DLT_DATA_DIR": str(folder / "dlt")}
+    done = subprocess.run(
+        [sys.executable, *(("-c", wrapper) if wrapper else ()), str(SCRIPTS / name)],
+        cwd=folder,
+        env={**base, "RUNTIME__DLTHUB_TELEMETRY": "false", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def one_workspace(sandbox: Sandbox) -> dict[str, str]:
+    workspace = sandbox.world.workspaces[0]
+    return {
+        "SOURCES__CAPTAINDATA__API_KEY": workspace.api_key,
+        "SOURCES__CAPTAINDATA__PROJECT_UID": workspace.uid,
+        "SOURCES__CAPTAINDATA__BASE_URL": sandbox.base_url,
+    }
+
+
+def assert_loaded(sandbox: Sandbox, database: Database, folder: Path, *, both: bool) -> None:
+    oracle = Oracle(sandbox.world)
+    oracle.look(*sandbox.world.workspaces[: 2 if both else 1])
+    assert_equal(Harness(sandbox, database, folder), oracle)
+
+
+def test_duckdb(sandbox: Sandbox, tmp_path: Path) -> None:
+    output = run_script("duckdb_pipeline.py", tmp_path, one_workspace(sandbox))
+    assert "LOADED" in output
+    assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=False)
+
+
+def test_postgres(sandbox: Sandbox, tmp_path: Path, default_postgres: Postgres) -> None:
+    database = default_postgres
+    environment = {**one_workspace(sandbox), **database.environment()}
+    output = run_script("postgres_pipeline.py", tmp_path, environment)
+    assert "LOADED" in output
+    assert_loaded(sandbox, database, tmp_path, both=False)
+
+
+def test_several_workspaces(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "secrets.toml").write_text(
+        example_secrets(sandbox.world, sandbox.base_url), encoding="utf-8"
+    )
+    output = run_script("several_workspaces_pipeline.py", tmp_path, {})
+    assert output.count("LOADED") == 2
+    assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=True)
+
+
+def test_the_line_for_cron_needs_no_path(sandbox: Sandbox, tmp_path: Path) -> None:
+    readme = (SCRIPTS.parent / "README.md").read_text(encoding="utf-8")
+    line = re.search(r"^```cron\n(?:\S+ ){5} ?(.*)$", readme, re.MULTILINE)
+    assert line
+    commands = tmp_path / ".venv" / "bin"
+    commands.mkdir(parents=True)
+    (commands / "captaindata").symlink_to(Path(sys.executable).parent / "captaindata")
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "secrets.toml").write_text(
+        example_secrets(sandbox.world, sandbox.base_url), encoding="utf-8"
+    )
+    command = line[1].replace("/srv/captaindata", str(tmp_path))
+    command = command.replace("--destination postgres", "--table workspaces")
+    data_dir = f"DLT_DATA_DIR={tmp_path / 'dlt'}"
+    done = subprocess.run(
+        ["/usr/bin/env", "-i", data_dir, "/bin/sh", "-c", command],
+        cwd="/",
+        capture_output=True,
+        check=False,
+    )
+    log = (tmp_path / "sync.log").read_text(encoding="utf-8")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), log
+    assert "loaded" in log
+
+
+def test_demo(tmp_path: Path) -> None:
+    output = run_script("demo.py", tmp_path, {}, wrapper=IN_A_SMALL_WORLD)
+    first, second = output.split("Second sync:")
+    rows = {
+        line.rsplit(maxsplit=2)[0]: line.split()[-2:]
+        for line in second.splitlines()
+        if line.startswith(("  ", "results", "outcome"))
+    }
+    assert first.count("loaded     loaded") == 1
+    assert rows["outcome"] == ["loaded", "loaded"]
+    assert rows["  workflows"][0] == "0", "of v4, each that ran has a newer last run"
+    assert all(int(count) > 0 for count in rows["  jobs"])
+    skipped = [int(count) for count in rows["results skipped (jobs)"]]
+    assert skipped[0] > 100
+    assert 0 < skipped[1] < 100, "v4 lists only what changed lately"
+    assert (tmp_path / "demo.duckdb").exists()
+    assert not (tmp_path / "warehouse.duckdb").exists()
+    assert second.count("┌") == 4, "four little tables"
+    assert re.search(r"  identities +- +[1-9]", first)
+    assert "full_name" in second
+
+
+def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: Sandbox) -> None:
+    run_script("duckdb_pipeline.py", tmp_path, one_workspace(sandbox))
+    (tmp_path / "warehouse.duckdb").rename(tmp_path / "demo.duckdb")
+    before = (tmp_path / "demo.duckdb").read_bytes()
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "demo.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "holds other data than this demo's" in done.stdout
+    assert (tmp_path / "demo.duckdb").read_bytes() == before

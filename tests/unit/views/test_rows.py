@@ -1,0 +1,1392 @@
+"""Each view: given rows of the raw tables, exact rows out, the same on both databases.
+
+All cases are in one warehouse, each in a workspace of its own, and all workspaces use the same uids
+of workflows, jobs and results: a join that forgets the workspace brings wrong rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from captaindata_source.tables import (
+    IDENTITIES,
+    INTEGRATIONS,
+    JOB_RESULTS,
+    JOBS,
+    QUOTA_READINGS,
+    SYNC_RUNS,
+    WORKFLOWS,
+    WORKSPACES,
+)
+from tests.support.databases import Database, DuckDb, Postgres, Row
+from tests.support.raw_tables import (
+    create_raw_tables,
+    create_views,
+    insert,
+    raw_views,
+    view_rows,
+)
+
+VIEWS = raw_views()
+ZONES = ("UTC", "America/Los_Angeles")
+KINDS = ("duckdb", "postgres")
+
+
+def at(text: str) -> datetime:
+    """A moment of 2026, such as `03-01 07:30` or `03-01 07:30:15.5`, in UTC."""
+    return datetime.fromisoformat(f"2026-{text}").replace(tzinfo=UTC)
+
+
+def job(
+    workspace: str, uid: str, flow: str | None, status: str, start: str = "", **more: Any
+) -> Row:
+    """A job; `end` and `planned` are times as `start` is, `of` is the job that it retries."""
+    times = {"start_time": start, "finish_time": more.pop("end", "")}
+    times["scheduled_time"] = more.pop("planned", "")
+    main = more.pop("of", None)
+    return {
+        "workspace_uid": workspace,
+        "uid": uid,
+        "name": f"job {uid}",
+        "workflow_uid": flow,
+        "status": status,
+        "main_job_uid": main or uid,
+        "is_sub_job": main is not None,
+        "is_deleted": False,
+        "row_count": more.pop("rows", None),
+        **{name: at(text) if text else None for name, text in times.items()},
+        **more,
+    }
+
+
+def result(workspace: str, uid: str, job_uid: str, flow: str, position: int = 0) -> Row:
+    return {
+        "workspace_uid": workspace,
+        "result_uid": uid,
+        "job_uid": job_uid,
+        "workflow_uid": flow,
+        "position": position,
+        "data": {"n": uid},
+        "created_at": at("03-01 00:30"),
+    }
+
+
+def sync(
+    workspace: str, uid: str, end: str, outcome: str = "loaded", start: str = "", **tables: int
+) -> Row:
+    return {
+        "workspace_uid": workspace,
+        "uid": uid,
+        "workspace_name": f"configured {workspace}",
+        "started_at": at(start or end) if start or end else None,
+        "finished_at": at(end) if end else None,
+        "outcome": outcome,
+        "rows_by_table": tables,
+    }
+
+
+def reading(workspace: str, uid: str, read: str, used: int, month: str, unit: str = "tasks") -> Row:
+    """A reading of a quota of 100; `month` is its start."""
+    return {
+        "workspace_uid": workspace,
+        "uid": uid,
+        "read_at": at(read) if read else None,
+        "unit": unit,
+        "quota_used": used,
+        "quota_left": 100 - used,
+        "quota_max": 100,
+        "plan_name": f"plan {uid}",
+        "current_month_start": at(f"{month} 12:00"),
+        "current_month_end": at("12-31 00:00"),
+    }
+
+
+def integration(
+    workspace: str, identity: str, permalink: str, status: str | None, **more: Any
+) -> Row:
+    return {
+        "workspace_uid": workspace,
+        "identity_uid": identity,
+        "integration_permalink": permalink,
+        "name": permalink.title(),
+        "status": status,
+        **more,
+    }
+
+
+def series(workspace: str, flow: str, text: str, *, minutes: str = "") -> list[Row]:
+    """Jobs, one a day from the first of March: `.` succeeds, `x` fails, `-` is stopped.
+
+    The later a job, the smaller its uid.
+
+    Args:
+        workspace: Workspace.
+        flow: Workflow.
+        text: One character a job.
+        minutes: Duration of each, one digit a job; by default 1.
+    """
+    words = {".": "finished", "x": "shutdown", "-": "stopped"}
+    return [
+        job(
+            workspace,
+            f"{flow}-{99 - day}",
+            flow,
+            words[sign],
+            f"03-{day:02} 10:00",
+            end=f"03-{day:02} 10:0{minute}",
+            error_message=f"Boom {day}" if sign == "x" else None,
+        )
+        for day, (sign, minute) in enumerate(
+            zip(text, minutes or "1" * len(text), strict=True), start=1
+        )
+    ]
+
+
+ANNA: Row = {"uid": "m1", "email": "anna@example.com", "first_name": "Anna", "last_name": "Sample"}
+ANNA |= {"full_name": "Anna Sample", "country": "FR", "accounts": [{"uid": "x"}]}
+BEN: Row = {"uid": "m2", "email": None, "full_name": "Ben", "accounts": []}
+CAT: Row = {"uid": "m1", "roles": ["ops", "admin"], "timezone": "Europe/Paris"}
+DAN: Row = {"uid": "m2", "role": "owner", "roles": ["user"]}
+EVE: Row = {"uid": "m3", "role": None, "roles": []}
+FAY: Row = {"uid": "m4", "roles": {"not": "a list"}}
+LISTED = [{"name": "Find", "step_uid": "s1", "uid": "u1"}, {"name": "Send", "step_uid": "s2"}]
+FIND = {"step_uid": "s1", "step_name": "Find people", "position": 2, "permalink": "find"}
+FIND |= {"integrations": ["linkedin"], "output_schema": ["full_name"]}
+LOGIN = {"step_uid": "s0", "step_name": "Log in", "position": 1}
+
+workspaces: list[Row] = [
+    {
+        "workspace_uid": "a",
+        "configured_name": "acme",
+        "name": "Acme",
+        "email": "acme@example.com",
+        "plan_name": "Gold",
+        "tasks_max": 100,
+        "tasks_used": 40,
+        "tasks_left": 60,
+        "current_month_start": at("02-15 00:00"),
+        "current_month_end": at("03-15 00:00"),
+        "members": [ANNA, BEN],
+    },
+    {"workspace_uid": "b", "configured_name": "bolt"},
+    {"workspace_uid": "empty", "name": "Empty", "members": {"not": "a list"}, "tasks_left": 7},
+    *({"workspace_uid": each, "name": each.title()} for each in ("often", "slow", "row", "long")),
+    {"workspace_uid": "odd", "name": "Odd", "members": []},
+    {"workspace_uid": "errors", "name": "Errors"},
+    {"workspace_uid": "recon", "name": "Recon"},
+    {
+        "workspace_uid": "v4",
+        "name": "Four",
+        "credits_max": 1000,
+        "credits_used": 250,
+        "credits_left": 750,
+        "identities_included": 5,
+        "identities_synced": 3,
+        "identities_remaining": 2,
+        "members": [CAT, DAN, EVE, FAY],
+    },
+]
+workflows: list[Row] = [
+    {
+        "workspace_uid": "a",
+        "uid": "w1",
+        "name": "Profiles",
+        "steps": LISTED,
+        "details": {"steps": [FIND, LOGIN]},
+        "created_at": at("01-02 03:04"),
+        "loaded_at": at("03-05 06:00"),
+        "is_deleted": False,
+    },
+    {
+        "workspace_uid": "a",
+        "uid": "w2",
+        "name": "Idle",
+        "steps": LISTED,
+        "created_at": at("01-01 00:00"),
+    },
+    {"workspace_uid": "a", "uid": "w3", "name": "Old", "is_deleted": True},
+    {"workspace_uid": "a", "uid": "w4", "name": "Resting", "is_deleted": False},
+    {"workspace_uid": "b", "uid": "w1", "name": "Other", "created_at": at("02-02 00:00")},
+    {"workspace_uid": "b", "uid": "w3", "name": "Third"},
+    {"workspace_uid": "b", "uid": "w4", "name": "Fourth", "is_deleted": False},
+    {"workspace_uid": "gone", "uid": "w1", "name": "Left", "created_at": at("01-05 00:00")},
+    {"workspace_uid": "odd", "uid": "w1", "name": "One", "steps": {}, "details": []},
+    {"workspace_uid": "odd", "uid": "w2", "name": "Two", "details": {"steps": []}, "steps": LISTED},
+    {
+        "workspace_uid": "odd",
+        "uid": "w3",
+        "name": "Three",
+        "details": {
+            "steps": [
+                {"step_uid": "s9", "position": "last"},
+                {"step_uid": "s8"},
+                {"step_uid": "s7", "position": 10},
+                {"step_uid": "s6", "position": 9},
+                {"step_uid": "s5", "position": 12345678901},
+                {"step_uid": "s4", "position": 1.5},
+                "not an object",
+            ]
+        },
+    },
+    *(
+        {"workspace_uid": "often", "uid": uid, "name": uid}
+        for uid in ("few", "three", "tenth", "fine", "mended", "seven", "stopped")
+    ),
+    *(
+        {"workspace_uid": "slow", "uid": uid, "name": uid}
+        for uid in ("slower", "same", "short", "retried", "both", "blank", "endless")
+    ),
+    *(
+        {"workspace_uid": "row", "uid": uid, "name": uid}
+        for uid in ("w1", "ties", "never", "paused", "moved", "lost", "sub", "tied")
+    ),
+    # an action of API v4
+    {
+        "workspace_uid": "v4",
+        "uid": "w4",
+        "name": "w4",
+        "created_at": at("03-01 10:00"),
+        "updated_at": at("03-04 10:00"),
+        "loaded_at": at("03-05 06:00"),
+        "is_deleted": False,
+    },
+]
+jobs: list[Row] = [
+    # a run that ends on another day, and in another month, than it starts, in UTC
+    job(
+        "a", "j1", "w1", "finished", "02-28 23:30", end="03-01 00:30", planned="02-28 23:00",
+        rows=3, total_row_count=9, number_inputs=5, workflow_name="Profiles before",
+    ),
+    # one that fails, and its retries; in Los Angeles it is still February
+    job("a", "j2", "w1", "warning", "03-01 07:30", end="03-01 07:31", rows=1,
+        error_message="Bad input"),
+    job("a", "j2r", "w1", "shutdown", "03-02 08:00", end="03-02 08:01:30", of="j2", rows=8,
+        error_message="Bad input"),
+    job("a", "j3", "w1", "completed", "03-02 09:00", end="03-02 09:10", of="j2", rows=2),
+    # one that runs, one in a status that nobody knows, one stopped, one that the API lost
+    job("a", "j4", "w1", "running", "03-04 10:00", rows=1),
+    job("a", "j5", "w1", "ON_FIRE", "03-04 11:00", error_message="Odd"),
+    job("a", "j6", "w1", "stopped", "03-04 12:00", end="03-04 12:05", error_message=" "),
+    job("a", "j7", "w1", "running", "02-28 20:00", is_deleted=True),
+    # its end is before its start
+    job("a", "j8", "w1", "FAILED", "03-03 10:00", end="03-03 09:00", error_message="Bad input"),
+    # a workflow that rests: a retry runs, but its newest run is paused
+    job("a", "p1", "w4", "Finished", "03-02 05:00", end="03-02 05:00:30.5", total_row_count=2),
+    job("a", "p2", "w4", "Paused", planned="03-03 05:00"),
+    job("a", "p3", "w4", "running", "03-05 05:00", of="p1"),
+    # a workflow that is not known, and one that is archived
+    job("a", "g1", "ghost", "finished", end="03-01 23:59:59", workflow_name="Ghost"),
+    job("a", "o1", "w3", "PARTIAL_SUCCEEDED", "01-31 23:59", end="02-01 00:00", rows=1),
+    job("a", "o2", "w3", "paused", "02-01 10:00"),
+    # another workspace with the same uids
+    job("b", "j1", "w1", "shutdown", "03-01 01:00", end="03-01 01:00:10", rows=0,
+        error_message="Bad input"),
+    job("b", "j2", "w1", "SUCCEEDED", "03-02 08:00", end="03-02 08:00:20", rows=1),
+    *series("often", "few", "xx"),
+    *series("often", "three", "x.."),
+    *series("often", "tenth", "xxxxxxx......."),
+    *series("often", "fine", "xxxxx...xx......."),
+    *series("often", "mended", "xxx-------.."),
+    *series("often", "seven", "xx....."),
+    *series("often", "stopped", "----------"),
+    # ten successes, and failures before them: at no time, or at the same with smaller uids
+    *(
+        job("often", f"{flow}-{n:02}", flow, "shutdown" if n < 4 else "finished", time)
+        for flow in ("untimed", "tied")
+        for n in range(1, 14)
+        for time in ["" if n < 4 and flow == "untimed" else "03-01 10:00"]
+    ),
+    *series("slow", "slower", "." * 15, minutes="222223444444444"),
+    *series("slow", "same", "." * 15, minutes="222224333333333"),
+    *series("slow", "short", "." * 14, minutes="11119999999999"),
+    *series("slow", "retried", "." * 15, minutes="1" * 15),
+    *(
+        job("slow", f"retry-{n}", "retried", "finished", f"04-{n:02} 10:00",
+            end=f"04-{n:02} 19:00", of="retried-98")
+        for n in range(1, 13)
+    ),
+    *series("slow", "both", ".....xxx.......", minutes="113332345678999"),
+    *series("slow", "blank", "." * 14, minutes="1111" + "9" * 10),
+    *series("slow", "endless", "....."),
+    *(
+        job("slow", f"endless-{n}", "endless", "failed" if n < 14 else "finished", f"04-{n} 10:00")
+        for n in range(11, 21)
+    ),
+    job("slow", "blank-00", "blank", "finished", "02-01 10:00"),
+    *series("row", "w1", ".xx-x"),
+    *series("row", "never", "xxx"),
+    # at one moment the greater uid is the later one
+    job("row", "t-1", "ties", "finished", "03-01 10:00", end="03-01 10:01",
+        error_message="Partly"),
+    job("row", "t-1f", "ties", "failed", "03-01 10:00", error_message="Broke before"),
+    job("row", "t-2", "ties", "failed", "03-01 10:00", end="03-01 10:01", error_message="Broke"),
+    job("row", "T-3", "ties", "finished", "03-01 10:00", end="03-01 10:01"),
+    job("row", "t-0", "ties", "failed"),
+    # paused once, but it ran again
+    job("row", "p-1", "paused", "paused", "03-01 10:00"),
+    job("row", "p-2", "paused", "finished", "03-02 10:00"),
+    job("row", "m-1", "moved", "finished", "03-02 10:00", planned="03-04 10:00"),
+    job("row", "m-2", "moved", "paused", planned="03-03 10:00"),
+    job("row", "l-1", "lost", "paused", "03-03 10:00", is_deleted=True),
+    # newer than those of the workflow of the same uid in another workspace, which is paused
+    job("row", "w-1", "w4", "finished", "03-09 10:00"),
+    job("row", "q-1", "tied", "paused", "03-03 10:00"),
+    job("row", "q-2", "tied", "finished", "03-03 10:00"),
+    job("row", "q-9", "tied", "paused"),
+    job("row", "s-1", "sub", "shutdown", "03-03 10:00"),
+    job("row", "s-2", "sub", "finished", "03-04 10:00", of="s-1"),
+    job("row", "s-3", "sub", "shutdown", "03-05 10:00", of="s-1"),
+    job("row", "s-4", "sub", "stopped", "03-05 10:00", of="s-1"),
+    job("row", "s-5", "sub", "odd", "03-05 10:00", of="s-1"),
+    job("row", "s-6", "sub", "running", "03-05 10:00", of="s-1"),
+    # a workspace of which there are jobs alone
+    job("lost", "j1", "w9", "finished", "03-01 10:00", workflow_name="Nine"),
+    *(job("lost", f"z{n}", None, "shutdown", f"03-0{n} 10:00") for n in range(1, 4)),
+    # clocks change in Los Angeles on 8 March, and February is short
+    job("long", "l1", "w1", "finished", "02-18 00:30", end="03-20 00:30", rows=4),
+    job("long", "l2", "w1", "shutdown", "02-18 00:00", end="02-18 00:10"),
+    job("long", "l6", "w1", "shutdown", "02-18 00:45"),
+    job("long", "l3", "w1", "finished", "03-20 00:00", end="03-20 00:10"),
+    job("long", "l4", "w1", "shutdown", "03-25 00:00", of="l1"),
+    job("long", "l5", "w2", "finished", "03-01 00:00", rows=3),
+    *(
+        job("errors", f"e{n}", flow, status, start, end=end, error_message=message)
+        for n, (flow, status, start, end, message) in enumerate((
+            ("w1", "shutdown", "03-01 10:00", "03-02 11:00", "Twice, of one flow"),
+            ("w1", "warning", "03-02 10:00", "03-02 11:00", "Twice, of one flow"),
+            ("w1", "shutdown", "03-01 09:00", "03-09 11:00", "Twice, of two flows"),
+            ("w2", "stopped", "03-03 10:00", "03-03 11:00", "Twice, of two flows"),
+            ("w1", "shutdown", "03-03 10:00", "", "B"),
+            ("w1", "shutdown", "03-03 10:00", "", "a"),
+            ("w1", "shutdown", "", "", "C"),
+            ("w1", "shutdown", "03-02 10:00", "", "C"),
+            ("w1", "shutdown", "", "", "D"),
+            ("w1", "finished", "03-04 10:00", "", "Not a failure"),
+            ("w1", "shutdown", "03-04 10:00", "", ""),
+            ("w1", "shutdown", "03-04 10:00", "", None),
+        ))
+    ),
+    # flags that are null, no time at all, times that are odd, and a workflow of two names
+    job("odd", "n1", "w1", "finished", "03-01 10:00", is_sub_job=None, is_deleted=None),
+    job("odd", "n2", "w1", "finished", "03-01 10:00", end="03-01 10:00"),
+    job("odd", "n3", "w1", "stopped", planned="03-02 10:00", end="03-01 10:00"),
+    job("odd", "x1", "wx", "finished", "03-01 10:00", workflow_name="Beta"),
+    job("odd", "x2", "wx", "shutdown", "03-01 11:00", workflow_name="alpha"),
+    job("odd", "x3", "wx", "shutdown", "03-01 12:00", workflow_name="Gamma"),
+    job("odd", "x4", "wx", "finished", "03-01 09:00", workflow_name="alpha"),
+    job("recon", "j1", "w1", "finished", rows=2),
+    job("recon", "zero", "w1", "finished", rows=0),
+    job("recon", "missing", "w1", "finished", rows=2),
+    job("recon", "none", "w1", "finished", rows=2),
+    job("recon", "surplus", "w1", "finished", rows=0),
+    job("recon", "unknown", "w1", "finished"),
+    job("recon", "kept", "w1", "shutdown", rows=1),
+    job("recon", "failed", "w1", "shutdown", rows=1),
+    job("recon", "running", "w1", "running"),
+    # API v4; only ASYNC runs have outputs that can be fetched
+    *(
+        job("v4", uid, "w4", status, f"03-0{n} 10:00", end="03-04 10:00", rows=count, name=None,
+            main_job_uid=None, is_partial=status.startswith("PARTIAL"),
+            execution_mode=mode, has_results=None if mode == "ASYNC" else False)
+        for n, (uid, status, mode, count) in enumerate((
+            ("j1", "SUCCEEDED", "ASYNC", 1),
+            ("j2", "PARTIAL_SUCCEEDED", "ASYNC", 2),
+            ("live", "SUCCEEDED", "LIVE", 5),
+            ("none", "SUCCEEDED", "LIVE", 0),
+            ("odd", "SUCCEEDED", "LIVE", 2),
+            ("some", "PARTIAL_SUCCEEDED", "LIVE", 3),
+            ("broken", "FAILED", "LIVE", None),
+        ), start=1)
+    ),
+    job("v4", "newest", "w4", "BLOCKED", "03-09 10:00", name=None, main_job_uid=None,
+        is_partial=False, execution_mode="ASYNC"),
+]  # fmt: skip
+results: list[Row] = [
+    result("a", "r1", "j1", "w1"),
+    result("a", "r2", "j1", "w1", 1),
+    result("a", "r3", "j1", "w1", 2),
+    result("a", "r4", "j3", "w1"),
+    result("a", "r5", "j3", "w1", 1),
+    result("a", "r6", "p1", "w4"),
+    result("a", "r7", "g1", "ghost"),
+    result("a", "r8", "o1", "w3"),
+    result("a", "r9", "o1", "w3", 1),
+    result("b", "r1", "j2", "w1"),
+    result("long", "r1", "l1", "w1"),
+    result("recon", "r1", "j1", "w1"),
+    result("recon", "r2", "j1", "w1", 1),
+    result("recon", "r3", "missing", "w1"),
+    result("recon", "r4", "surplus", "w1"),
+    result("recon", "r5", "unknown", "w1"),
+    result("recon", "r6", "kept", "w1"),
+    result("recon", "r7", "orphan", "w9"),
+    result("v4", "r1", "j1", "w4"),
+    result("v4", "r2", "j2", "w4"),
+    result("v4", "r3", "odd", "w4"),
+]
+syncs: list[Row] = [
+    sync("a", "y1", "03-04 01:00", workflows=4, jobs=9),
+    sync("a", "y2", "03-05 01:30", "partly_loaded", workflows=0, jobs=2),
+    sync("a", "y3", "03-07 00:00", "failed", jobs=1),
+    sync("b", "z1", "03-02 12:00", workflows=0),
+    sync("b", "z0", "03-02 13:00", "failed"),
+    sync("b", "z2", "03-02 13:00", jobs=5, workflows=0),
+    # the last is the one that ended last, or that began last if it has not ended
+    sync("odd", "o1", "03-03 12:00", start="03-03 09:00", jobs=3),
+    sync("odd", "o2", "03-03 11:00", "partly_loaded", start="03-03 10:00", jobs=2),
+    sync("odd", "o3", "", "failed", jobs=0),
+    sync("slow", "s1", "03-03 12:00", jobs=3),
+    sync("slow", "s2", "", "failed", start="03-03 13:00"),
+    sync("gone", "n1", "03-02 12:00", "failed"),
+    sync("gone", "n2", "03-01 12:00", "failed", jobs=0),
+]
+quota_readings: list[Row] = [
+    reading("a", "q1", "03-01 08:00", 40, "02-15"),
+    reading("a", "q3", "03-05 01:00", 50, "02-15"),
+    reading("a", "q2", "03-02 22:00", 55, "02-15"),
+    reading("a", "q4", "03-14 23:00", 90, "02-15"),
+    # the month begins anew at noon
+    reading("a", "q5", "03-15 06:00", 95, "02-15"),
+    reading("a", "q6", "03-15 18:00", 7, "03-15"),
+    # after two months without a sync
+    reading("a", "q7", "05-20 10:00", 3, "05-15"),
+    reading("a", "q8", "05-21 10:00", 3, "05-15"),
+    # from API v3 to v4 in a day
+    reading("v4", "q1", "03-02 08:00", 10, "03-01"),
+    reading("v4", "q2", "03-02 10:00", 20, "03-01", "credits"),
+    reading("v4", "q3", "03-03 10:00", 25, "03-01", "credits"),
+    # the first of all, on the day on which the month begins anew; then its start is moved back
+    reading("gone", "q1", "03-15 01:00", 50, "02-15"),
+    reading("gone", "q2", "03-15 13:00", 2, "03-15"),
+    reading("gone", "q3", "03-16 13:00", 9, "03-13"),
+    reading("gone", "q4", "", 9, "03-13"),
+]
+identities: list[Row] = [
+    {"workspace_uid": "a", "uid": "i1", "name": "Other", "is_deleted": None},
+    {"workspace_uid": "v4", "uid": "i1", "name": "Ida", "is_deleted": False},
+    {"workspace_uid": "v4", "uid": "i2", "name": "Gone", "is_deleted": True},
+]
+integrations: list[Row] = [
+    integration("a", "i1", "linkedin", "VALID"),
+    integration("a", "i2", "linkedin", "INVALID"),
+    integration("lost", "i1", "gmail", "Valid"),
+    integration("lost", "i1", "slack", "PENDING"),
+    integration(
+        "v4", "i1", "linkedin", "INVALID", is_shared=False, error="Logged out", is_deleted=False,
+        created_at=at("01-01 00:00"), updated_at=at("03-01 10:00"), loaded_at=at("03-02 10:00"),
+    ),
+    integration("v4", "i1", "gmail", "Pending"),
+    integration("v4", "i1", "slack", "LIMIT_REACHED", is_shared=True),
+    integration("v4", "i1", "hubspot", "VALID"),
+    integration("v4", "i1", "maps", None),
+    integration("v4", "i1", "search", "EXPIRED"),
+    integration("v4", "i1", "posts", "INVALID", is_deleted=True),
+    integration("v4", "i2", "linkedin", "INVALID"),
+]  # fmt: skip
+for each in workspaces:
+    each["uid"] = each["workspace_uid"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def warehouse(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_folder: Path
+) -> Iterator[Database]:
+    database = _database(request.param, tmp_path_factory, postgres_folder)
+    create_raw_tables(database)
+    insert(database, WORKSPACES, workspaces)
+    insert(database, WORKFLOWS, workflows)
+    insert(database, JOBS, jobs)
+    insert(database, JOB_RESULTS, results)
+    insert(database, SYNC_RUNS, syncs)
+    insert(database, QUOTA_READINGS, quota_readings)
+    insert(database, IDENTITIES, identities)
+    insert(database, INTEGRATIONS, integrations)
+    create_views(database)
+    yield database
+    _drop(database)
+
+
+@pytest.fixture(scope="module", params=[*KINDS, "postgres with jsonb"])
+def empty(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_folder: Path
+) -> Iterator[Database]:
+    kind, _, json_type = request.param.partition(" with ")
+    database = _database(kind, tmp_path_factory, postgres_folder)
+    create_raw_tables(database, json_type=json_type or None)
+    create_views(database)
+    yield database
+    _drop(database)
+
+
+def _database(kind: str, folders: pytest.TempPathFactory, postgres_folder: Path) -> Database:
+    return DuckDb(folders.mktemp("views")) if kind == "duckdb" else Postgres(postgres_folder)
+
+
+def _drop(database: Database) -> None:
+    if isinstance(database, Postgres):
+        database.drop()
+
+
+def rows(
+    database: Database, view: str, workspace: str, columns: str = "*", *, zone: str = ZONES[1]
+) -> list[tuple[Any, ...]]:
+    """A workspace's rows of a view as tuples, ordered, without the workspace's uid."""
+    where = f"workspace_id = '{workspace}'"
+    found = view_rows(database, view, columns=columns, where=where, zone=zone)
+    values = [
+        tuple(value for name, value in row.items() if name != "workspace_id") for row in found
+    ]
+    return sorted(values, key=repr)
+
+
+def ordered(*expected: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    return sorted(expected, key=repr)
+
+
+# -- entities
+
+
+def test_workspaces(warehouse: Database) -> None:
+    nothing = (None,) * 6
+    assert rows(warehouse, "workspaces", "a") == [
+        (
+            "Acme", "acme", at("01-01 00:00"), [ANNA, BEN], 2, "acme@example.com", "Gold",
+            100, 40, 60, at("02-15 00:00"), at("03-15 00:00"), *nothing,
+        )
+    ]  # fmt: skip
+    assert rows(warehouse, "workspaces", "b") == [
+        ("bolt", "bolt", at("02-02 00:00"), None, 0, *[None] * 7, *nothing)
+    ]
+    assert rows(warehouse, "workspaces", "empty") == [
+        ("Empty", None, None, {"not": "a list"}, 0, *[None] * 4, 7, None, None, *nothing)
+    ]
+    assert rows(warehouse, "workspaces", "odd", "members, members_count") == [([], 0)]
+    four = ("Four", None, at("03-01 10:00"), [CAT, DAN, EVE, FAY], 4, *[None] * 7)
+    assert rows(warehouse, "workspaces", "v4") == [(*four, 1000, 250, 750, 5, 3, 2)]
+
+
+def test_workspace_members(warehouse: Database) -> None:
+    anna = ("m1", "anna@example.com", "Anna", "Sample", "Anna Sample", "FR", [{"uid": "x"}])
+    assert rows(warehouse, "workspace_members", "a") == [
+        ("Acme", *anna, None, None),
+        ("Acme", "m2", None, None, None, "Ben", None, [], None, None),
+    ]
+    assert rows(warehouse, "workspace_members", "v4", "member_id, role, timezone") == [
+        ("m1", "ops", "Europe/Paris"),
+        ("m2", "owner", None),
+        ("m3", None, None),
+        ("m4", None, None),
+    ]
+    assert len(view_rows(warehouse, "workspace_members")) == 6
+
+
+def test_workflows(warehouse: Database) -> None:
+    assert rows(warehouse, "workflows", "a") == ordered(
+        ("Acme", "w1", "Profiles", "active", LISTED, at("01-02 03:04"), at("03-05 06:00")),
+        ("Acme", "w2", "Idle", "active", LISTED, at("01-01 00:00"), None),
+        ("Acme", "w3", "Old", "archived", None, None, None),
+        ("Acme", "w4", "Resting", "paused", None, None, None),
+    )
+    assert rows(warehouse, "workflows", "b") == ordered(
+        ("bolt", "w1", "Other", "active", None, at("02-02 00:00"), None),
+        ("bolt", "w3", "Third", "active", None, None, None),
+        ("bolt", "w4", "Fourth", "active", None, None, None),
+    )
+    created = at("01-05 00:00")
+    assert rows(warehouse, "workflows", "gone") == [
+        (None, "w1", "Left", "active", None, created, None)
+    ]
+    # a run that is blocked is no pause
+    assert rows(warehouse, "workflows", "v4") == [
+        ("Four", "w4", "w4", "active", None, at("03-01 10:00"), at("03-04 10:00"))
+    ]
+    assert rows(warehouse, "workflows", "row", "workflow_id, status") == [
+        ("lost", "active"),
+        ("moved", "paused"),
+        ("never", "active"),
+        ("paused", "active"),
+        ("sub", "active"),
+        ("tied", "active"),
+        ("ties", "active"),
+        ("w1", "active"),
+    ]
+
+
+def test_workflow_steps(warehouse: Database) -> None:
+    find = ("find", ["linkedin"], ["full_name"])
+    assert rows(warehouse, "workflow_steps", "a") == [
+        ("Acme", "w1", "Profiles", 1, "s0", "Log in", None, None, None),
+        ("Acme", "w1", "Profiles", 2, "s1", "Find people", *find),
+        ("Acme", "w2", "Idle", 1, "s1", "Find", None, None, None),
+        ("Acme", "w2", "Idle", 2, "s2", "Send", None, None, None),
+    ]
+    assert rows(warehouse, "workflow_steps", "b") == []
+    assert rows(warehouse, "workflow_steps", "v4") == []
+    columns = "workflow_id, position, step_id"
+    assert rows(warehouse, "workflow_steps", "odd", columns) == [
+        ("w2", 1, "s1"),
+        ("w2", 2, "s2"),
+        ("w3", 1, "s6"),
+        ("w3", 2, "s7"),
+        ("w3", 3, "s9"),
+        ("w3", 4, "s8"),
+        ("w3", 5, "s5"),
+        ("w3", 6, "s4"),
+        ("w3", 7, None),
+    ]
+
+
+def test_jobs(warehouse: Database) -> None:
+    def expected(
+        flow: tuple[str, str], uid: str, main: str | None, status: tuple[str, str], *rest: Any
+    ) -> tuple[Any, ...]:
+        first = ("Acme", *flow, uid, f"job {uid}", main, main is not None, False, *status)
+        return (*first, *rest, None, None, True)
+
+    profiles, resting, old = ("w1", "Profiles"), ("w4", "Resting"), ("w3", "Old")
+    lost = expected(
+        profiles, "j7", None, ("running", "unknown"), None, at("02-28 20:00"), None,
+        at("02-28 20:00"), None, None, None, None,
+    )  # fmt: skip
+    assert rows(warehouse, "jobs", "a") == ordered(
+        expected(
+            profiles, "j1", None, ("finished", "succeeded"), at("02-28 23:00"), at("02-28 23:30"),
+            at("03-01 00:30"), at("02-28 23:30"), 3600.0, 5, 3, None,
+        ),
+        expected(
+            profiles, "j2", None, ("warning", "failed"), None, at("03-01 07:30"),
+            at("03-01 07:31"), at("03-01 07:30"), 60.0, None, 1, "Bad input",
+        ),
+        expected(
+            profiles, "j2r", "j2", ("shutdown", "failed"), None, at("03-02 08:00"),
+            at("03-02 08:01:30"), at("03-02 08:00"), 90.0, None, 8, "Bad input",
+        ),
+        expected(
+            profiles, "j3", "j2", ("completed", "succeeded"), None, at("03-02 09:00"),
+            at("03-02 09:10"), at("03-02 09:00"), 600.0, None, 2, None,
+        ),
+        expected(
+            profiles, "j4", None, ("running", "in_progress"), None, at("03-04 10:00"), None,
+            at("03-04 10:00"), None, None, 1, None,
+        ),
+        expected(
+            profiles, "j5", None, ("ON_FIRE", "unknown"), None, at("03-04 11:00"), None,
+            at("03-04 11:00"), None, None, None, "Odd",
+        ),
+        expected(
+            profiles, "j6", None, ("stopped", "stopped"), None, at("03-04 12:00"),
+            at("03-04 12:05"), at("03-04 12:00"), 300.0, None, None, " ",
+        ),
+        (*lost[:7], True, *lost[8:]),
+        expected(
+            profiles, "j8", None, ("FAILED", "failed"), None, at("03-03 10:00"),
+            at("03-03 09:00"), at("03-03 10:00"), None, None, None, "Bad input",
+        ),
+        expected(
+            resting, "p1", None, ("Finished", "succeeded"), None, at("03-02 05:00"),
+            at("03-02 05:00:30.5"), at("03-02 05:00"), 30.5, None, 2, None,
+        ),
+        expected(
+            resting, "p2", None, ("Paused", "in_progress"), at("03-03 05:00"), None, None,
+            at("03-03 05:00"), None, None, None, None,
+        ),
+        expected(
+            resting, "p3", "p1", ("running", "in_progress"), None, at("03-05 05:00"), None,
+            at("03-05 05:00"), None, None, None, None,
+        ),
+        expected(
+            ("ghost", "Ghost"), "g1", None, ("finished", "succeeded"), None, None,
+            at("03-01 23:59:59"), at("03-01 23:59:59"), None, None, None, None,
+        ),
+        expected(
+            old, "o1", None, ("PARTIAL_SUCCEEDED", "succeeded"), None, at("01-31 23:59"),
+            at("02-01 00:00"), at("01-31 23:59"), 60.0, None, 1, None,
+        ),
+        expected(
+            old, "o2", None, ("paused", "in_progress"), None, at("02-01 10:00"), None,
+            at("02-01 10:00"), None, None, None, None,
+        ),
+    )  # fmt: skip
+    columns = "workspace_name, workflow_name, job_id, status_group, records_processed"
+    assert rows(warehouse, "jobs", "b", columns) == [
+        ("bolt", "Other", "j1", "failed", 0),
+        ("bolt", "Other", "j2", "succeeded", 1),
+    ]
+    columns = "job_id, name, main_job_id, is_sub_job, status_group, is_partial, execution_mode"
+    assert rows(warehouse, "jobs", "v4", f"{columns}, has_results") == [
+        ("broken", None, None, False, "failed", False, "LIVE", False),
+        ("j1", None, None, False, "succeeded", False, "ASYNC", True),
+        ("j2", None, None, False, "succeeded", True, "ASYNC", True),
+        ("live", None, None, False, "succeeded", False, "LIVE", False),
+        ("newest", None, None, False, "in_progress", False, "ASYNC", True),
+        ("none", None, None, False, "succeeded", False, "LIVE", False),
+        ("odd", None, None, False, "succeeded", False, "LIVE", False),
+        ("some", None, None, False, "succeeded", True, "LIVE", False),
+    ]
+
+
+def test_jobs_with_odd_flags_times_and_names(warehouse: Database) -> None:
+    columns = "job_id, is_sub_job, is_deleted, main_job_id, run_at, duration_seconds"
+    morning = at("03-01 10:00")
+    assert rows(warehouse, "jobs", "odd", columns)[:3] == [
+        ("n1", False, False, None, morning, None),
+        ("n2", False, False, None, morning, 0.0),
+        ("n3", False, False, None, at("03-02 10:00"), None),
+    ]
+    name = "workflow_id, workflow_name"
+    for view in ("workflow_performance", "failing_workflows", "records_by_workflow_month"):
+        found = rows(warehouse, view, "odd", name)
+        assert [each for each in found if each[0] == "wx"] == [("wx", "alpha")], view
+    found = rows(warehouse, "daily_job_health", "odd", f"{name}, day")
+    assert [each for each in found if each[0] == "wx"] == [
+        ("wx", "alpha", each) for each in days("03-01", "03-03")
+    ]
+
+
+def test_a_duration_does_not_follow_the_calendar_of_the_session(warehouse: Database) -> None:
+    thirty_days = 30 * 24 * 3600.0
+    for zone in ZONES:
+        found = rows(warehouse, "jobs", "long", "job_id, duration_seconds", zone=zone)
+        assert found[0] == ("l1", thirty_days)
+
+
+STATUS_GROUPS: Mapping[str, Sequence[str | None]] = {
+    "succeeded": ["finished", "completed", "SUCCEEDED", "PARTIAL_SUCCEEDED"],
+    "failed": ["shutdown", "warning", "FAILED", "INVALID"],
+    "stopped": ["stopped", "STOPPED"],
+    "in_progress": [
+        "pending", "running", "paused", "CREATED", "QUEUED", "SCHEDULED", "BLOCKED", "RUNNING",
+    ],
+    "unknown": ["", "on hold", None],
+}  # fmt: skip
+
+
+def test_every_status_is_in_its_group_and_what_the_api_lost_is_not_in_progress(
+    request: pytest.FixtureRequest, empty: Database
+) -> None:
+    statuses = [(word, group) for group, words in STATUS_GROUPS.items() for word in words]
+    given = [
+        {**job("s", f"{lost:d}-{word}", "w", word or "", is_deleted=lost), "status": word}
+        for word, _ in statuses
+        for lost in (False, True)
+    ]
+    insert(empty, JOBS, given)
+    request.addfinalizer(lambda: empty.execute("delete from jobs"))
+    assert rows(empty, "jobs", "s", "job_id, status_group") == ordered(
+        *((f"0-{word}", group) for word, group in statuses),
+        *(
+            (f"1-{word}", "unknown" if group == "in_progress" else group)
+            for word, group in statuses
+        ),
+    )
+
+
+def test_successful_jobs(warehouse: Database) -> None:
+    profiles = ("Acme", "w1", "Profiles")
+    assert rows(warehouse, "successful_jobs", "a") == ordered(
+        (
+            *profiles, "j1", "job j1", None, False, "finished", at("02-28 23:30"),
+            at("03-01 00:30"), 3600.0, 3, None, None,
+        ),
+        (
+            *profiles, "j3", "job j3", "j2", True, "completed", at("03-02 09:00"),
+            at("03-02 09:10"), 600.0, 2, None, None,
+        ),
+        (
+            "Acme", "w4", "Resting", "p1", "job p1", None, False, "Finished", at("03-02 05:00"),
+            at("03-02 05:00:30.5"), 30.5, 2, None, None,
+        ),
+        (
+            "Acme", "ghost", "Ghost", "g1", "job g1", None, False, "finished", None,
+            at("03-01 23:59:59"), None, None, None, None,
+        ),
+        (
+            "Acme", "w3", "Old", "o1", "job o1", None, False, "PARTIAL_SUCCEEDED",
+            at("01-31 23:59"), at("02-01 00:00"), 60.0, 1, None, None,
+        ),
+    )  # fmt: skip
+    assert rows(warehouse, "successful_jobs", "b", "job_id") == [("j2",)]
+    columns = "job_id, is_partial, execution_mode"
+    expected = [
+        ("j1", False, "ASYNC"),
+        ("j2", True, "ASYNC"),
+        ("live", False, "LIVE"),
+        ("none", False, "LIVE"),
+        ("odd", False, "LIVE"),
+        ("some", True, "LIVE"),
+    ]
+    assert rows(warehouse, "successful_jobs", "v4", columns) == expected
+    columns = "job_id, is_partial"
+    found = rows(warehouse, "all_successful_jobs", "v4", columns)
+    assert found == [(uid, is_partial) for uid, is_partial, _ in expected]
+    assert rows(warehouse, "jobs_with_results", "v4", columns) == [
+        ("j1", False),
+        ("j2", True),
+        ("odd", False),
+    ]
+
+
+def test_job_results(warehouse: Database) -> None:
+    created = at("03-01 00:30")
+    assert rows(warehouse, "job_results", "a") == [
+        ("ghost", "g1", "r7", 0, {"n": "r7"}, created),
+        ("w1", "j1", "r1", 0, {"n": "r1"}, created),
+        ("w1", "j1", "r2", 1, {"n": "r2"}, created),
+        ("w1", "j1", "r3", 2, {"n": "r3"}, created),
+        ("w1", "j3", "r4", 0, {"n": "r4"}, created),
+        ("w1", "j3", "r5", 1, {"n": "r5"}, created),
+        ("w3", "o1", "r8", 0, {"n": "r8"}, created),
+        ("w3", "o1", "r9", 1, {"n": "r9"}, created),
+        ("w4", "p1", "r6", 0, {"n": "r6"}, created),
+    ]
+
+
+# -- joins
+
+
+def test_jobs_with_results(warehouse: Database) -> None:
+    first = (
+        "Acme", "w1", "Profiles", "j1", "job j1", None, False, "finished", "succeeded",
+        at("02-28 23:30"), at("03-01 00:30"), 3,
+    )  # fmt: skip
+    retry = (
+        "Acme", "w1", "Profiles", "j3", "job j3", "j2", True, "completed", "succeeded",
+        at("03-02 09:00"), at("03-02 09:10"), 2,
+    )  # fmt: skip
+    resting = (
+        "Acme", "w4", "Resting", "p1", "job p1", None, False, "Finished", "succeeded",
+        at("03-02 05:00"), at("03-02 05:00:30.5"), 2,
+    )  # fmt: skip
+    ghost = (
+        "Acme", "ghost", "Ghost", "g1", "job g1", None, False, "finished", "succeeded", None,
+        at("03-01 23:59:59"), None,
+    )  # fmt: skip
+    old = (
+        "Acme", "w3", "Old", "o1", "job o1", None, False, "PARTIAL_SUCCEEDED", "succeeded",
+        at("01-31 23:59"), at("02-01 00:00"), 1,
+    )  # fmt: skip
+    placed = [
+        (first, "r1", 0), (first, "r2", 1), (first, "r3", 2), (retry, "r4", 0), (retry, "r5", 1),
+        (resting, "r6", 0), (ghost, "r7", 0), (old, "r8", 0), (old, "r9", 1),
+    ]  # fmt: skip
+    assert rows(warehouse, "jobs_with_results", "a") == ordered(
+        *((*of, uid, position, {"n": uid}, at("03-01 00:30"), None) for of, uid, position in placed)
+    )
+    columns = "workflow_id, workflow_name, job_id, is_sub_job, status_group, result_id"
+    assert rows(warehouse, "jobs_with_results", "b", columns) == [
+        ("w1", "Other", "j2", False, "succeeded", "r1")
+    ]
+    orphans = [
+        row for row in rows(warehouse, "jobs_with_results", "recon", columns) if row[2] == "orphan"
+    ]
+    assert orphans == [("w9", None, "orphan", False, None, "r7")]
+
+
+def test_workflow_performance(warehouse: Database) -> None:
+    assert rows(warehouse, "workflow_performance", "a") == ordered(
+        (
+            "Acme", "w1", "Profiles", "active", 7, 1, 2, 1, 1, 2, 2, 0.333333333, 1830.0, 3423.0,
+            3, at("03-04 12:00"), at("03-01 00:30"), 2,
+        ),
+        ("Acme", "w2", "Idle", "active", 0, 0, 0, 0, 0, 0, 0, None, None, None, 0, None, None, 0),
+        (
+            "Acme", "w3", "Old", "archived", 2, 1, 0, 0, 1, 0, 0, 1.0, 60.0, 60.0, 1,
+            at("02-01 10:00"), at("02-01 00:00"), 0,
+        ),
+        (
+            "Acme", "w4", "Resting", "paused", 2, 1, 0, 0, 1, 0, 1, 1.0, 30.5, 30.5, 2,
+            at("03-03 05:00"), at("03-02 05:00:30.5"), 0,
+        ),
+        (
+            "Acme", "ghost", "Ghost", None, 1, 1, 0, 0, 0, 0, 0, 1.0, None, None, 0,
+            at("03-01 23:59:59"), at("03-01 23:59:59"), 0,
+        ),
+    )  # fmt: skip
+    none = (0, 0, 0, 0, 0, 0, 0, None, None, None, 0, None, None, 0)
+    assert rows(warehouse, "workflow_performance", "b") == ordered(
+        (
+            "bolt", "w1", "Other", "active", 2, 1, 1, 0, 0, 0, 0, 0.5, 15.0, 19.5, 1,
+            at("03-02 08:00"), at("03-02 08:00:20"), 0,
+        ),
+        ("bolt", "w3", "Third", "active", *none),
+        ("bolt", "w4", "Fourth", "active", *none),
+    )  # fmt: skip
+
+
+def test_failures_in_a_row_are_those_since_the_last_success_of_a_main_run(
+    warehouse: Database,
+) -> None:
+    columns = "workflow_id, runs, retries, failures_in_a_row"
+    assert rows(warehouse, "workflow_performance", "row", columns) == [
+        ("lost", 1, 0, 0),
+        ("moved", 2, 0, 0),
+        ("never", 3, 0, 3),
+        ("paused", 2, 0, 0),
+        ("sub", 1, 5, 1),
+        ("tied", 3, 0, 0),
+        ("ties", 5, 0, 2),
+        ("w1", 5, 0, 3),
+        ("w4", 1, 0, 0),
+    ]
+
+
+def test_retries_are_in_no_other_count(warehouse: Database) -> None:
+    counts = ("runs", "succeeded_runs", "failed_runs", "stopped_runs", "in_progress_runs")
+    (found,) = (
+        row
+        for row in view_rows(warehouse, "workflow_performance")
+        if (row["workspace_id"], row["workflow_id"]) == ("row", "sub")
+    )
+    assert [found[name] for name in counts] == [1, 0, 1, 0, 0]
+    assert (found["unknown_runs"], found["retries"]) == (0, 5)
+    assert (found["last_run_at"], found["last_success_at"]) == (at("03-03 10:00"), None)
+
+
+def test_a_workspace_and_workflows_of_which_there_are_jobs_alone(warehouse: Database) -> None:
+    columns = "workspace_name, configured_name, workflow_name, job_id"
+    assert rows(warehouse, "all_successful_jobs", "lost", columns) == [(None, None, "Nine", "j1")]
+    columns = "workspace_name, active_workflows, runs, last_sync_at"
+    assert rows(warehouse, "automation_health", "lost", columns) == [(None, 0, 4, None)]
+    # a success without an end counts from its start
+    columns = "workspace_name, workflow_id, runs, last_success_at"
+    assert rows(warehouse, "workflow_performance", "lost", columns) == ordered(
+        (None, "w9", 1, at("03-01 10:00")), (None, None, 3, None)
+    )
+    columns = "workflow_id, reason, workflow_status, last_run_at"
+    assert rows(warehouse, "failing_workflows", "lost", columns) == [
+        (None, "failed 3 of its last 3 runs", None, None)
+    ]
+    columns = "workflow_id, day, runs"
+    assert rows(warehouse, "daily_job_health", "lost", columns) == ordered(
+        *((None, each, 1) for each in days("03-01", "03-03")),
+        *(("w9", each, int(each == day("03-01"))) for each in days("03-01", "03-03")),
+    )
+
+
+def test_all_successful_jobs(warehouse: Database) -> None:
+    assert rows(warehouse, "all_successful_jobs", "a") == ordered(
+        (
+            "Acme", "acme", "w1", "Profiles", "active", "j1", "job j1", None, False,
+            at("02-28 23:30"), at("03-01 00:30"), 3600.0, 3, None,
+        ),
+        (
+            "Acme", "acme", "w1", "Profiles", "active", "j3", "job j3", "j2", True,
+            at("03-02 09:00"), at("03-02 09:10"), 600.0, 2, None,
+        ),
+        (
+            "Acme", "acme", "w4", "Resting", "paused", "p1", "job p1", None, False,
+            at("03-02 05:00"), at("03-02 05:00:30.5"), 30.5, 2, None,
+        ),
+        (
+            "Acme", "acme", "ghost", "Ghost", None, "g1", "job g1", None, False, None,
+            at("03-01 23:59:59"), None, None, None,
+        ),
+        (
+            "Acme", "acme", "w3", "Old", "archived", "o1", "job o1", None, False,
+            at("01-31 23:59"), at("02-01 00:00"), 60.0, 1, None,
+        ),
+    )  # fmt: skip
+    assert rows(warehouse, "all_successful_jobs", "b") == [
+        (
+            "bolt", "bolt", "w1", "Other", "active", "j2", "job j2", None, False,
+            at("03-02 08:00"), at("03-02 08:00:20"), 20.0, 1, None,
+        )
+    ]  # fmt: skip
+
+
+# -- reports
+
+
+def day(text: str) -> date:
+    return at(f"{text} 00:00").date()
+
+
+def days(first: str, last: str) -> list[date]:
+    start, end = day(first).toordinal(), day(last).toordinal()
+    return [date.fromordinal(each) for each in range(start, end + 1)]
+
+
+def test_daily_job_health(warehouse: Database) -> None:
+    profiles, resting = ("Acme", "w1", "Profiles"), ("Acme", "w4", "Resting")
+    ghost, old = ("Acme", "ghost", "Ghost"), ("Acme", "w3", "Old")
+    nothing = (0, 0, 0, 0, 0, 0, None)
+    for zone in ZONES:
+        assert rows(warehouse, "daily_job_health", "a", zone=zone) == ordered(
+            (day("02-28"), *profiles, 2, 1, 0, 0, 0, 1, 1.0),
+            (day("03-01"), *profiles, 1, 0, 1, 0, 0, 0, 0.0),
+            (day("03-02"), *profiles, *nothing),
+            (day("03-03"), *profiles, 1, 0, 1, 0, 0, 0, 0.0),
+            (day("03-04"), *profiles, 3, 0, 0, 1, 1, 1, None),
+            (day("03-05"), *profiles, *nothing),
+            (day("03-02"), *resting, 1, 1, 0, 0, 0, 0, 1.0),
+            (day("03-03"), *resting, 1, 0, 0, 0, 1, 0, None),
+            (day("03-04"), *resting, *nothing),
+            (day("03-05"), *resting, *nothing),
+            (day("03-01"), *ghost, 1, 1, 0, 0, 0, 0, 1.0),
+            *((each, *ghost, *nothing) for each in days("03-02", "03-05")),
+            (day("01-31"), *old, 1, 1, 0, 0, 0, 0, 1.0),
+            (day("02-01"), *old, 1, 0, 0, 0, 1, 0, None),
+            *((each, *old, *nothing) for each in days("02-02", "03-05")),
+        )
+        assert rows(warehouse, "daily_job_health", "b", zone=zone) == [
+            (day("03-01"), "bolt", "w1", "Other", 1, 0, 1, 0, 0, 0, 0.0),
+            (day("03-02"), "bolt", "w1", "Other", 1, 1, 0, 0, 0, 0, 1.0),
+        ]
+
+
+def test_days_go_on_to_the_newest_run_of_the_workspace(warehouse: Database) -> None:
+    columns = "workflow_id, day, runs"
+    found = rows(warehouse, "daily_job_health", "long", columns)
+    assert [each for each in found if each[0] == "w2"] == ordered(
+        ("w2", day("03-01"), 1),
+        *(("w2", each, 0) for each in days("03-02", "03-20")),
+    )
+    assert sum(each[2] for each in found) == 5
+
+
+def test_failing_workflows(warehouse: Database) -> None:
+    assert rows(warehouse, "failing_workflows", "a") == [
+        (
+            "Acme", "w1", "Profiles", "active", "failed 2 of its last 3 runs", True, False, 3, 2,
+            0.666666667, 1830.0, 0, None, None, 2, at("03-04 12:00"), "Bad input",
+        )
+    ]  # fmt: skip
+    assert rows(warehouse, "failing_workflows", "b") == []
+    assert rows(warehouse, "failing_workflows", "often") == [
+        (
+            "Often", "mended", "mended", "active", "failed 3 of its last 5 runs", True, False, 5,
+            3, 0.6, 60.0, 0, None, None, 0, at("03-12 10:00"), "Boom 3",
+        ),
+        (
+            "Often", "tenth", "tenth", "active", "failed 3 of its last 10 runs", True, False, 10,
+            3, 0.3, 60.0, 4, 1.0, 60.0, 0, at("03-14 10:00"), "Boom 7",
+        ),
+        (
+            "Often", "three", "three", "active", "failed 1 of its last 3 runs", True, False, 3, 1,
+            0.333333333, 60.0, 0, None, None, 0, at("03-03 10:00"), "Boom 1",
+        ),
+    ]  # fmt: skip
+    both = "failed 3 of its last 10 runs; median run took 390.0 s, before that 180.0 s"
+    slower = "median run took 240.0 s, before that 120.0 s"
+    assert rows(warehouse, "failing_workflows", "slow") == [
+        (
+            "Slow", "both", "both", "active", both, True, True, 10, 3, 0.3, 390.0, 5, 0.0, 180.0,
+            0, at("03-15 10:00"), "Boom 8",
+        ),
+        (
+            "Slow", "endless", "endless", "active", "failed 3 of its last 10 runs", True, False,
+            10, 3, 0.3, None, 5, 0.0, 60.0, 0, at("04-20 10:00"), None,
+        ),
+        (
+            "Slow", "slower", "slower", "active", slower, False, True, 10, 0, 0.0, 240.0, 5, 0.0,
+            120.0, 0, at("03-15 10:00"), None,
+        ),
+    ]  # fmt: skip
+    columns = "workflow_id, reason, last_error_message"
+    assert rows(warehouse, "failing_workflows", "row", columns) == [
+        ("never", "failed 3 of its last 3 runs", "Boom 3"),
+        ("ties", "failed 3 of its last 5 runs", "Broke"),
+        ("w1", "failed 3 of its last 4 runs", "Boom 5"),
+    ]
+
+
+def test_top_error_messages(warehouse: Database) -> None:
+    assert rows(warehouse, "top_error_messages", "a") == [
+        ("Acme", 1, "Bad input", 2, 1, at("03-01 07:31"), at("03-03 09:00"), "j8"),
+        ("Acme", 2, "Odd", 1, 1, at("03-04 11:00"), at("03-04 11:00"), "j5"),
+    ]
+    assert rows(warehouse, "top_error_messages", "b") == [
+        ("bolt", 1, "Bad input", 1, 1, at("03-01 01:00:10"), at("03-01 01:00:10"), "j1")
+    ]
+    third = at("03-03 10:00")
+    assert rows(warehouse, "top_error_messages", "errors") == [
+        ("Errors", 1, "Twice, of two flows", 2, 2, at("03-03 11:00"), at("03-09 11:00"), "e2"),
+        ("Errors", 2, "Twice, of one flow", 2, 1, at("03-02 11:00"), at("03-02 11:00"), "e1"),
+        ("Errors", 3, "C", 2, 1, at("03-02 10:00"), at("03-02 10:00"), "e7"),
+        ("Errors", 4, "B", 1, 1, third, third, "e4"),
+        ("Errors", 5, "a", 1, 1, third, third, "e5"),
+        ("Errors", 6, "D", 1, 1, None, None, "e8"),
+    ]
+
+
+def test_records_by_workflow_month(warehouse: Database) -> None:
+    for zone in ZONES:
+        assert rows(warehouse, "records_by_workflow_month", "a", zone=zone) == ordered(
+            (day("03-01"), "Acme", "w1", "Profiles", 1, 3, 3),
+            (day("03-01"), "Acme", "w4", "Resting", 1, 2, 1),
+            (day("03-01"), "Acme", "ghost", "Ghost", 1, 0, 1),
+            (day("02-01"), "Acme", "w3", "Old", 1, 1, 2),
+        )
+        assert rows(warehouse, "records_by_workflow_month", "long", zone=zone) == ordered(
+            (day("03-01"), "Long", "w1", None, 2, 4, 1),
+            (day("03-01"), "Long", "w2", None, 1, 3, 0),
+        )
+    assert rows(warehouse, "records_by_workflow_month", "b") == [
+        (day("03-01"), "bolt", "w1", "Other", 1, 1, 1)
+    ]
+    assert rows(warehouse, "records_by_workflow_month", "recon") == [
+        (None, "Recon", "w1", None, 6, 6, 5)
+    ]
+
+
+def test_automation_health(warehouse: Database) -> None:
+    assert rows(warehouse, "automation_health", "a") == [
+        (
+            "Acme", 2, 1, 1, 1, 12, 4, 2, 3, 0.666666667, 0.6, 6, at("03-04 12:00"),
+            at("03-02 05:00:30.5"), 60, at("03-05 01:30"), None,
+        )
+    ]  # fmt: skip
+    assert rows(warehouse, "automation_health", "b") == [
+        (
+            "bolt", 3, 0, 0, 0, 2, 1, 1, 0, 0.5, 0.5, 1, at("03-02 08:00"), at("03-02 08:00:20"),
+            None, at("03-02 13:00"), None,
+        )
+    ]  # fmt: skip
+    zeros = (0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, None, None)
+    assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None)]
+    gone = [("configured gone", 1, *zeros[1:], None, None, None)]
+    assert rows(warehouse, "automation_health", "gone") == gone
+    columns = "active_workflows, paused_workflows, runs, succeeded_runs, tasks_left, credits_left"
+    assert rows(warehouse, "automation_health", "v4", columns) == [(1, 0, 8, 6, None, 750)]
+    for zone in ZONES:
+        assert rows(warehouse, "automation_health", "long", zone=zone) == [
+            (
+                "Long", 0, 0, 0, 1, 5, 3, 2, 0, 0.6, 0.75, 7, at("03-20 00:00"),
+                at("03-20 00:30"), None, None, None,
+            )
+        ]  # fmt: skip
+
+
+def test_results_reconciliation(warehouse: Database) -> None:
+    def expected(uid: str, group: str, *counts: Any) -> tuple[Any, ...]:
+        return ("Recon", "w1", None, uid, f"job {uid}", False, group, None, *counts)
+
+    assert rows(warehouse, "results_reconciliation", "recon") == ordered(
+        expected("j1", "succeeded", 2, 2, 0, "equal"),
+        expected("zero", "succeeded", 0, 0, 0, "equal"),
+        expected("missing", "succeeded", 2, 1, -1, "missing"),
+        expected("none", "succeeded", 2, 0, -2, "missing"),
+        expected("surplus", "succeeded", 0, 1, 1, "surplus"),
+        expected("unknown", "succeeded", None, 1, None, "unknown"),
+        expected("kept", "failed", 1, 1, 0, "equal"),
+        expected("failed", "failed", 1, 0, None, "not_loaded"),
+        expected("running", "in_progress", None, 0, None, "not_loaded"),
+        (None, "w9", None, "orphan", None, False, None, None, None, 1, None, "unknown"),
+    )
+    columns = "workflow_name, job_id, is_sub_job, finished_at, difference, state"
+    found = rows(warehouse, "results_reconciliation", "a", columns)
+    assert len(found) == 15
+    assert [each for each in found if each[-1] != "not_loaded"] == [
+        ("Ghost", "g1", False, at("03-01 23:59:59"), None, "unknown"),
+        ("Old", "o1", False, at("02-01 00:00"), 1, "surplus"),
+        ("Profiles", "j1", False, at("03-01 00:30"), 0, "equal"),
+        ("Profiles", "j3", True, at("03-02 09:10"), 0, "equal"),
+        ("Resting", "p1", False, at("03-02 05:00:30.5"), -1, "missing"),
+    ]
+    assert rows(warehouse, "results_reconciliation", "b", columns) == [
+        ("Other", "j1", False, at("03-01 01:00:10"), None, "not_loaded"),
+        ("Other", "j2", False, at("03-02 08:00:20"), 0, "equal"),
+    ]
+    columns = "job_id, records_processed, results_loaded, difference, state"
+    assert rows(warehouse, "results_reconciliation", "v4", columns) == [
+        ("broken", None, 0, None, "not_loaded"),
+        ("j1", 1, 1, 0, "equal"),
+        ("j2", 2, 1, -1, "missing"),
+        ("live", 5, 0, None, "not_loaded"),
+        ("newest", None, 0, None, "not_loaded"),
+        ("none", 0, 0, None, "not_loaded"),
+        ("odd", 2, 1, None, "not_loaded"),
+        ("some", 3, 0, None, "not_loaded"),
+    ]
+
+
+def test_sync_freshness(warehouse: Database) -> None:
+    assert rows(warehouse, "sync_freshness", "a") == [
+        ("Acme", "jobs", at("03-05 01:30"), at("03-07 00:00"), 1, "failed", 3),
+        ("Acme", "workflows", at("03-05 01:30"), at("03-04 01:00"), 4, "failed", 2),
+    ]
+    second = at("03-02 13:00")
+    assert rows(warehouse, "sync_freshness", "b") == [
+        ("configured b", "jobs", second, second, 5, "loaded", 1),
+        ("configured b", "workflows", second, None, None, "loaded", 2),
+    ]
+    noon = at("03-03 12:00")
+    assert rows(warehouse, "sync_freshness", "odd") == [("Odd", "jobs", noon, noon, 3, "loaded", 3)]
+    assert rows(warehouse, "sync_freshness", "slow") == [
+        ("Slow", "jobs", noon, noon, 3, "failed", 1)
+    ]
+    assert rows(warehouse, "sync_freshness", "gone") == [
+        ("configured gone", "jobs", None, None, None, "failed", 1)
+    ]
+
+
+def test_credit_usage(warehouse: Database) -> None:
+    february = (at("02-15 12:00"), at("12-31 00:00"))
+    march, may = (at("03-15 12:00"), february[1]), (at("05-15 12:00"), february[1])
+    for zone in ZONES:
+        assert rows(warehouse, "credit_usage", "a", zone=zone) == ordered(
+            (day("03-01"), "Acme", "tasks", None, None, 40, 100, 60, *february, "plan q1"),
+            (day("03-02"), "Acme", "tasks", 15, 1, 55, 100, 45, *february, "plan q2"),
+            (day("03-05"), "Acme", "tasks", -5, 3, 50, 100, 50, *february, "plan q3"),
+            (day("03-14"), "Acme", "tasks", 40, 9, 90, 100, 10, *february, "plan q4"),
+            (day("03-15"), "Acme", "tasks", 5 + 7, 1, 7, 100, 93, *march, "plan q6"),
+            (day("05-20"), "Acme", "tasks", 3, 66, 3, 100, 97, *may, "plan q7"),
+            (day("05-21"), "Acme", "tasks", 0, 1, 3, 100, 97, *may, "plan q8"),
+        )
+    columns = "day, workspace_name, unit, used, days_covered, used_in_month, plan_name"
+    assert rows(warehouse, "credit_usage", "v4", columns) == [
+        (day("03-02"), "Four", "credits", None, None, 20, "plan q2"),
+        (day("03-02"), "Four", "tasks", None, None, 10, "plan q1"),
+        (day("03-03"), "Four", "credits", 5, 1, 25, "plan q3"),
+    ]
+    assert rows(warehouse, "credit_usage", "gone", columns) == [
+        (day("03-15"), None, "tasks", 2, None, 2, "plan q2"),
+        (day("03-16"), None, "tasks", None, 1, 9, "plan q3"),
+    ]
+
+
+def test_integration_health(warehouse: Database) -> None:
+    def expected(permalink: str, status: str | None, needs: str, *rest: Any) -> tuple[Any, ...]:
+        name = permalink.title()
+        return ("Four", "i1", "Ida", permalink, name, status, needs, *(rest or (None,) * 4))
+
+    assert rows(warehouse, "integration_health", "v4") == ordered(
+        expected(
+            "linkedin", "INVALID", "log in again", False, "Logged out", at("03-01 10:00"),
+            at("03-02 10:00"),
+        ),
+        expected("gmail", "Pending", "finish connecting"),
+        expected(
+            "slack", "LIMIT_REACHED", "wait for the limit or spread the load", True, *(None,) * 3
+        ),
+        expected("maps", None, "look at it"),
+        expected("search", "EXPIRED", "look at it"),
+    )  # fmt: skip
+    columns = "workspace_name, identity_id, identity_name, integration"
+    assert rows(warehouse, "integration_health", "a", columns) == [("Acme", "i2", None, "linkedin")]
+    assert rows(warehouse, "integration_health", "lost", columns) == [(None, "i1", None, "slack")]
+
+
+# -- all views
+
+
+def test_a_view_gives_the_same_twice_in_any_time_zone_and_its_grain_is_a_key(
+    warehouse: Database,
+) -> None:
+    for name, view in VIEWS.items():
+        first, second = (view_rows(warehouse, name, zone=zone) for zone in ZONES)
+        assert sorted(map(repr, first)) == sorted(map(repr, second)), name
+        key = view.grain.partition("(")[2].partition(")")[0].split(", ")
+        found = {tuple(row[column] for column in key) for row in first}
+        assert len(found) == len(first) > 0, name
+
+
+def test_a_view_is_empty_over_empty_tables(empty: Database) -> None:
+    for name in VIEWS:
+        assert view_rows(empty, name) == [], name
+
+
+def test_a_join_has_the_rows_of_its_base(warehouse: Database) -> None:
+    def count(table: str, where: str = "true") -> int:
+        (row,) = warehouse.execute(f"select count(*) as n from {table} where {where}")
+        return int(row["n"])
+
+    schema = f"{warehouse.dataset}_views"
+    assert count(f"{schema}.jobs") == count("jobs") == len(jobs)
+    assert count(f"{schema}.workflows") == count("workflows") == len(workflows)
+    assert count(f"{schema}.workspaces") == count("workspaces") == len(workspaces)
+    assert count(f"{schema}.jobs_with_results") == count("job_results") == len(results)
+    assert count(f"{schema}.all_successful_jobs") == count(f"{schema}.successful_jobs")
+    main = "is_sub_job is not true"
+    assert sum(row["runs"] for row in view_rows(warehouse, "workflow_performance")) == count(
+        "jobs", main
+    )
+    timed = f"{main} and coalesce(start_time, scheduled_time, finish_time) is not null"
+    health = view_rows(warehouse, "daily_job_health")
+    assert sum(row["runs"] for row in health) == count("jobs", timed)
+
+
+def test_columns_are_those_of_the_header_with_equal_types(
+    tmp_path_factory: pytest.TempPathFactory, postgres_folder: Path
+) -> None:
+    columns = {}
+    for kind in KINDS:
+        database = _database(kind, tmp_path_factory, postgres_folder)
+        create_raw_tables(database)
+        create_views(database)
+        columns[kind] = [
+            (row["table_name"], row["column_name"], _type(row["data_type"]))
+            for row in database.execute(
+                "select table_name, column_name, data_type from information_schema.columns "
+                f"where table_schema = '{database.dataset}_views' "
+                "order by table_name, ordinal_position"
+            )
+        ]
+    assert columns["duckdb"] == columns["postgres"]
+    types = {(table, column): kind for table, column, kind in columns["duckdb"]}
+    assert list(types) == [
+        (view.name, column) for _, view in sorted(VIEWS.items()) for column in view.columns
+    ]
+    for (_, column), kind in types.items():
+        if column.endswith("_at"):
+            assert kind == "timestamp with time zone", column
+        if column.startswith("is_"):
+            assert kind == "boolean", column
+        if column.endswith(("_rate", "_seconds", "_rate_30_days")):
+            assert kind == "double precision", column
+        if column in ("day", "month"):
+            assert kind == "date", column
+    assert set(types.values()) == {
+        "text", "bigint", "double precision", "boolean", "date", "json",
+        "timestamp with time zone",
+    }  # fmt: skip
+
+
+def _type(name: str) -> str:
+    lower = name.lower()
+    same = {"varchar": "text", "character varying": "text", "double": "double precision"}
+    return same.get(lower, lower)
+
+
+def test_a_view_reads_what_its_header_names() -> None:
+    for name, view in VIEWS.items():
+        tables = {f"captaindata.{table}" for table in view.tables}
+        views = {f"captaindata_views.{other}" for other in view.views}
+        assert set(view.needs) == tables | views, name
+        assert len(view.needs) == len(set(view.needs)), name
+
+
+def test_the_first_line_names_the_view() -> None:
+    folder = Path(__file__).parents[3] / "sql" / "views"
+    for file in folder.glob("*.sql"):
+        name = file.stem
+        lines = file.read_text(encoding="utf-8").splitlines()
+        assert lines[0].startswith(f"-- {name}: "), name
+        assert max(map(len, lines)) <= 100, name
+
+
+def test_a_run_that_is_still_to_come_is_at_no_time_yet(database: Database) -> None:
+    create_raw_tables(database)
+    past, now, ahead = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 12))
+    job = {"workspace_uid": "a", "workflow_uid": "w", "status": "pending", "loaded_at": now}
+    insert(database, WORKFLOWS, [{"workspace_uid": "a", "uid": "w", "is_deleted": False}])
+    insert(
+        database,
+        JOBS,
+        [
+            {**job, "uid": "late", "scheduled_time": past},
+            {**job, "uid": "future", "scheduled_time": ahead},
+            {**job, "uid": "done", "status": "finished", "start_time": past, "finish_time": now},
+        ],
+    )
+    create_views(database)
+    found = {row["job_id"]: row["run_at"] for row in view_rows(database, "jobs")}
+    assert found == {"late": past, "future": None, "done": past}
+    (performance,) = view_rows(database, "workflow_performance")
+    assert (performance["runs"], performance["last_run_at"]) == (3, past)
+    assert len(view_rows(database, "daily_job_health")) == 1
