@@ -246,6 +246,7 @@ def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool
     from captaindata_source.cli.place import place_of
     from captaindata_source.engine import report, sync
     from captaindata_source.settings import config
+    from captaindata_source.settings.sync_options import SyncOptions
     from captaindata_source.views import refresh
     from captaindata_source.warehouse import pipeline, preflight, publish
 
@@ -254,7 +255,7 @@ def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool
     gc.freeze()  # what was imported stays: not to be searched for garbage
     loaded = config.load_config(full_refresh=options.full_refresh)
     workspaces = config.select(loaded.workspaces, options.workspace)
-    how = pipeline.SyncOptions(
+    how = SyncOptions(
         destination=options.destination,
         dataset=options.dataset,
         tables=options.table,
@@ -320,13 +321,11 @@ def _init(_: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from captaindata_source.engine import check
     from captaindata_source.settings import config
-    from captaindata_source.warehouse import pipeline
+    from captaindata_source.settings.sync_options import SyncOptions
 
     loaded = config.load_config()
     workspaces = config.select(loaded.workspaces, options.workspace)
-    how = pipeline.SyncOptions(
-        destination=options.destination, dataset=options.dataset, **loaded.load
-    )
+    how = SyncOptions(destination=options.destination, dataset=options.dataset, **loaded.load)
     verdicts = list(check.check(workspaces, how))
     sys.stdout.write(f"{check.as_text(verdicts)}\n")
     return OK if all(verdict.is_ok for verdict in verdicts) else NOT_ALL_LOADED

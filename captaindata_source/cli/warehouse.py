@@ -19,9 +19,9 @@ from captaindata_source.warehouse.remedies import message_of
 if TYPE_CHECKING:
     import dlt
 
+    from captaindata_source.settings.sync_options import SyncOptions
     from captaindata_source.views.export import Listed
     from captaindata_source.views.install import Change
-    from captaindata_source.warehouse.pipeline import SyncOptions
 
 __all__ = ["add_results", "add_views"]
 
@@ -97,9 +97,9 @@ def add_results(commands: Parsers, add_destination: Any) -> None:
 
 def _how(options: argparse.Namespace) -> SyncOptions:
     from captaindata_source.settings import config
-    from captaindata_source.warehouse import pipeline
+    from captaindata_source.settings.sync_options import SyncOptions
 
-    return pipeline.SyncOptions(
+    return SyncOptions(
         destination=options.destination, dataset=options.dataset, **config.load_options()
     )
 

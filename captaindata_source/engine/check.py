@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from captaindata_source.api import VERSIONS, sibling_url
 from captaindata_source.errors import ApiError, AuthError, ConfigError
 from captaindata_source.http import RetryPolicy
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import connect
 from captaindata_source.tabular import as_columns
@@ -18,7 +19,7 @@ from captaindata_source.warehouse.database import (
     require_temporary,
     require_writable,
 )
-from captaindata_source.warehouse.pipeline import SyncOptions, warehouse_pipeline
+from captaindata_source.warehouse.pipeline import warehouse_pipeline
 from captaindata_source.warehouse.preflight import require_right_warehouse_at
 from captaindata_source.warehouse.remedies import message_of
 

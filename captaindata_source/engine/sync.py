@@ -41,6 +41,7 @@ from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.extract.results.redaction import UNSALTED
 from captaindata_source.issues import FAILED, Issue, IssueLog
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import (
     SOURCE_NAME,
@@ -58,7 +59,7 @@ from captaindata_source.warehouse.database import DUCKDB, POSTGRES, is_held, req
 from captaindata_source.warehouse.folders import clean_up
 from captaindata_source.warehouse.interrupts import run_until_signal
 from captaindata_source.warehouse.locks import Turn, alone, holding
-from captaindata_source.warehouse.pipeline import SyncOptions, earlier_names, make_pipeline
+from captaindata_source.warehouse.pipeline import earlier_names, make_pipeline
 from captaindata_source.warehouse.remedies import as_destination_error, message_of
 
 __all__ = ["INTERRUPTED", "sync"]

@@ -12,6 +12,7 @@ import dlt
 from dlt.common.runtime import signals
 
 from captaindata_source.errors import DestinationError
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
 from captaindata_source.views.definitions import load_views
@@ -31,7 +32,6 @@ from captaindata_source.warehouse.database import (
 )
 from captaindata_source.warehouse.interrupts import run_until_signal
 from captaindata_source.warehouse.locks import holding
-from captaindata_source.warehouse.pipeline import SyncOptions
 from captaindata_source.warehouse.publish import publish
 from captaindata_source.warehouse.remedies import message_of
 from captaindata_source.warehouse.stored_secrets import overwrite_secrets

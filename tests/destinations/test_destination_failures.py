@@ -24,10 +24,11 @@ import pytest
 from captaindata_source.engine import loading
 from captaindata_source.errors import DestinationError, causes
 from captaindata_source.http import Secret
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse import memory
 from captaindata_source.warehouse.database import opening
-from captaindata_source.warehouse.pipeline import SyncOptions, make_pipeline
+from captaindata_source.warehouse.pipeline import make_pipeline
 from captaindata_source.warehouse.remedies import (
     explained,
     is_passing,
