@@ -191,6 +191,11 @@ class Settings:
         return self.base_url or VERSIONS[self.api_version].base_url
 
     @property
+    def missing_tables(self) -> frozenset[str]:
+        """Tables that this version of the API has nothing for."""
+        return frozenset(EXTRA) - VERSIONS[self.api_version].extra_tables
+
+    @property
     def wanted_statuses(self) -> Statuses:
         """Job statuses whose results are loaded."""
         return SUCCEEDED if self.result_statuses is None else Statuses(self.result_statuses)

@@ -30,7 +30,7 @@ from captaindata_source.warehouse.database import (
     require_temporary,
     schema_of,
 )
-from captaindata_source.warehouse.interrupts import run_until_signal
+from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
 from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.publish import publish
 from captaindata_source.warehouse.remedies import message_of
@@ -122,7 +122,11 @@ class Aftermath:
 
 
 def follow_load_until_signal(
-    pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None
+    pipeline: dlt.Pipeline,
+    options: SyncOptions,
+    *,
+    copy_to: Path | None,
+    grace: float = GRACE_SECONDS,
 ) -> Aftermath:
     """As `follow_load`, from the main thread, while dlt intercepts signals: one ends it soon."""
 
@@ -130,7 +134,7 @@ def follow_load_until_signal(
         pipeline.activate()
         return follow_load(pipeline, options, copy_to=copy_to)
 
-    (found,) = run_until_signal([follow], name="views")
+    (found,) = run_until_signal([follow], name="views", grace=grace)
     return Aftermath(error=INTERRUPTED) if found is None else found
 
 
