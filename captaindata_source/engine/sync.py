@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,6 +37,8 @@ from captaindata_source.errors import (
     WrongDatasetError,
     root_error,
 )
+from captaindata_source.extract.extraction import Extraction, Log
+from captaindata_source.extract.package_work import CurrentWork, NewPackage, PackageWork
 from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.extract.results.redaction import UNSALTED
@@ -44,16 +46,13 @@ from captaindata_source.issues import FAILED, Issue, IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import (
     SOURCE_NAME,
-    Extraction,
     connect,
     redactor_of,
     remember_and_plan,
     source_of,
 )
-from captaindata_source.tables import EXTRA_TABLES, JOB_RESULTS, SELECTABLE, SYNC_ISSUES
-from captaindata_source.views.results.counting import Counted
+from captaindata_source.tables import EXTRA_TABLES, JOB_RESULTS, SELECTABLE
 from captaindata_source.waiting import Waits, wait_seconds
-from captaindata_source.warehouse.appending import LoadedJobs
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, is_held, require_writable
 from captaindata_source.warehouse.folders import clean_up
 from captaindata_source.warehouse.interrupts import run_until_signal
@@ -141,14 +140,12 @@ class _Extracted:
 
     Args:
         report: As it will be once the package is committed.
-        counted: What the results in it hold, where views follow.
-        jobs: Whose results.
+        extraction: What was fetched; None: nothing was to be.
         issues: What it says about what went wrong.
     """
 
     report: WorkspaceReport
-    counted: Counted | None = None
-    jobs: LoadedJobs | None = None
+    extraction: Extraction | None = None
     issues: Sequence[Issue] = ()
 
     @property
@@ -306,66 +303,47 @@ class _WorkspaceSync:
             )
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> _Extracted:
-        begun: list[Extraction] = []
+        self._packages += 1
+        package = self._package = Package(
+            plan.queue,
+            max_rows=self._options.package_max_results,
+            max_seconds=self._options.package_max_minutes * 60,
+            limits=self._limits,
+            on_job=self._show_progress if self._options.progress else None,
+            parallel=lambda: api.parallel,
+        )
+        extracted = _Extracted(self._report)
 
-        def begin() -> Extraction:
-            if not begun:
-                self._package = Package(
-                    plan.queue,
-                    max_rows=self._options.package_max_results,
-                    max_seconds=self._options.package_max_minutes * 60,
-                    limits=self._limits,
-                    on_job=self._show_progress if self._options.progress else None,
-                    parallel=lambda: api.parallel,
-                )
-                plan.listing.begin_round(self._package, max_jobs=LISTED_PER_PACKAGE)
-                begun.append(
-                    Extraction(
-                        plan=plan,
-                        api=api,
-                        settings=self._settings,
-                        package=self._package,
-                        appends=self._is_database,
-                        counts_values=self._is_database and self._options.create_views,
-                        redact=self._redact,
-                    )
-                )
-            return begun[0]
+        def log() -> Log:
+            """The row of `sync_runs` is in the last package: it is there when all the rest is."""
+            extracted.report = self._report_with(plan, api)
+            extracted.issues = self._issues.take()
+            runs = [extracted.report.as_row(versions=VERSIONS)] if extracted.is_last else []
+            return Log(runs=runs, issues=self._issue_rows(extracted.issues))
 
-        extracted: list[_Extracted] = []
-
-        def log() -> Iterator[dict[str, Any]]:
-            """The row of `sync_runs`, in the last package: it is there when all the rest is."""
-            self._packages += 1
-            report = self._report_with(plan, api)
-            extracted.append(_Extracted(report))
-            if extracted[0].is_last:
-                yield report.as_row(versions=VERSIONS)
-
-        def issues() -> Iterator[Any]:
-            """Rows of `sync_issues`; the table is there also when there never was one."""
-            extracted[0].issues = self._issues.take()
-            rows = self._issue_rows(extracted[0].issues)
-            name = self._pipeline.default_schema_name
-            is_there = name and SYNC_ISSUES.name in self._pipeline.schemas[name].tables
-            yield rows if rows or is_there else dlt.mark.materialize_table_schema()
-
-        try:
-            self._pipeline.extract(
-                [
-                    source_of(begin).with_resources(*sorted(tables)),
-                    sync_log(log, issues),
-                ],
-                workers=self._settings.max_parallel_requests,
-                max_parallel_items=2 * self._settings.max_parallel_requests,
+        def begin(new: NewPackage) -> PackageWork:
+            extraction = extracted.extraction = Extraction(
+                plan=plan,
+                api=api,
+                settings=self._settings,
+                package=package,
+                tables=tables,
+                folder=new.folder,
+                load_id=new.load_id,
+                log=log,
+                max_listed=LISTED_PER_PACKAGE,
+                appends=self._is_database,
+                counts_values=self._is_database and self._options.create_views,
+                redact=self._redact,
             )
+            return PackageWork([extraction], tables=tables, folder=new.folder)
+
+        work = CurrentWork(begin)
+        try:
+            self._pipeline.extract(source_of(work).with_resources(*sorted(tables)))
         finally:
-            for extraction in begun:
-                extraction.close()
-        if begun:
-            extracted[0].counted = begun[0].counted
-            extracted[0].jobs = begun[0].jobs
-        return extracted[0]
+            work.close()
+        return extracted
 
     def _stop_extracting(self) -> None:
         """What is complete is kept for the next sync."""
@@ -378,8 +356,8 @@ class _WorkspaceSync:
             turn=turn,
             workspace=self._settings.name,
             memory=self._memory,
-            jobs=package.jobs,
-            counted=package.counted,
+            jobs=package.extraction.loaded_jobs if package.extraction else None,
+            counted=package.extraction.counted if package.extraction else None,
         )
         self._issues.commit(package.issues)
         self._report = package.report
