@@ -14,7 +14,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltSource
 from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
 
-from captaindata_source.api import DEFAULT_VERSION, VERSIONS, Api
+from captaindata_source.api import VERSIONS, Api
 from captaindata_source.dlt_internals import load_packages_as_a_whole, read_arrow_tables
 from captaindata_source.errors import ConfigError
 from captaindata_source.extract.extraction import Extraction, Log
@@ -36,13 +36,7 @@ from captaindata_source.http import (
 )
 from captaindata_source.issues import RETRIED, IssueLog
 from captaindata_source.settings.unknown import refuse_unknown
-from captaindata_source.settings.workspace import (
-    DEFAULT_DETAILS_MAX_AGE_DAYS,
-    DEFAULT_LOOKBACK_DAYS,
-    DEFAULT_MAX_PARALLEL_REQUESTS,
-    DEFAULT_NAME,
-    Settings,
-)
+from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_RESULTS, SELECTABLE
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.memory import Warehouse
@@ -184,20 +178,20 @@ def captaindata(
     *,
     api_key: str = dlt.secrets.value,
     project_uid: str = dlt.config.value,
-    workspace_name: str = DEFAULT_NAME,
-    api_version: str = DEFAULT_VERSION,
-    base_url: str | None = None,
-    result_statuses: Sequence[str] | None = None,
-    max_parallel_requests: int = DEFAULT_MAX_PARALLEL_REQUESTS,
-    requests_per_minute: int | None = None,
-    details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS,
-    lookback_days: float = DEFAULT_LOOKBACK_DAYS,
-    extra_tables: Sequence[str] = (),
-    exclude_fields: Sequence[str] = (),
-    hash_fields: Sequence[str] = (),
+    workspace_name: str = Settings.name,
+    api_version: str = Settings.api_version,
+    base_url: str | None = Settings.base_url,
+    result_statuses: Sequence[str] | None = Settings.result_statuses,
+    max_parallel_requests: int = Settings.max_parallel_requests,
+    requests_per_minute: int | None = Settings.requests_per_minute,
+    details_max_age_days: float = Settings.details_max_age_days,
+    lookback_days: float = Settings.lookback_days,
+    extra_tables: Sequence[str] = Settings.extra_tables,
+    exclude_fields: Sequence[str] = Settings.exclude_fields,
+    hash_fields: Sequence[str] = Settings.hash_fields,
     hash_salt: TSecretStrValue | None = None,
-    keep_secrets: bool = False,
-    full_refresh: bool = False,
+    keep_secrets: bool = Settings.keep_secrets,
+    full_refresh: bool = Settings.full_refresh,
 ) -> object:
     """One Captain Data workspace: workspaces, workflows, jobs, successful_jobs, job_results.
 

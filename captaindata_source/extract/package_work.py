@@ -131,8 +131,7 @@ class CurrentWork:
     def __init__(self, make: Callable[[NewPackage], PackageWork]) -> None:
         self._make = make
         self._load_id: str | None = None
-        self.work: PackageWork | None = None
-        """That of the last package; None: none was begun."""
+        self._work: PackageWork | None = None
 
     def __call__(self, table: str) -> PackageWork:
         """The work of the load package at hand.
@@ -144,24 +143,29 @@ class CurrentWork:
             load_id: str | None = dlt.current.load_package_state()["load_id"]
         except CurrentLoadPackageStateNotAvailable:
             load_id = None
-        work = self.work
+        work = self._work
         if work is not None and load_id == self._load_id and (load_id or work.is_open(table)):
             return work
         self.close()
         folder = _new_folder(load_id)
         try:
             package = NewPackage(load_id or create_load_id(), folder, table, load_id is not None)
-            self.work = self._make(package)
+            self._work = self._make(package)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._load_id = load_id
-        return self.work
+        return self._work
+
+    @property
+    def extractions(self) -> Sequence[Extraction]:
+        """Those of the last package; empty where none was begun."""
+        return self._work.extractions if self._work is not None else ()
 
     def close(self) -> None:
         """Ends what is under way, if anything."""
-        if self.work is not None:
-            self.work.close()
+        if self._work is not None:
+            self._work.close()
 
 
 def _new_folder(load_id: str | None) -> Path:
