@@ -166,7 +166,7 @@ def _list_views(options: argparse.Namespace) -> int:
         if database is None:
             raise ConfigError(NO_VIEWS)
         found = sorted(list_views(database, schema_of(pipeline)))
-    return _print(as_columns([("view", "state", "what it tells"), *found]))
+    return _print(as_columns([("view", "state", "shows"), *found]))
 
 
 def _list_results(options: argparse.Namespace) -> int:
