@@ -115,7 +115,7 @@ renamed as (
                 else source.scheduled_at end,
             source.finished_at
         ) as run_at,
-        -- in UTC: a difference of times with time zone is one of local days on DuckDB
+        -- in UTC, because DuckDB subtracts times with time zone by local days
         case
             when source.finished_at >= source.started_at
                 then cast(

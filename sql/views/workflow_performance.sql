@@ -34,7 +34,7 @@ with workflows as (
 jobs as (
     select
         *,
-        -- successes from the newest run down to this one
+        -- number of successes from the newest run down to this one
         count(*) filter (where status_group = 'succeeded' and not is_sub_job) over (
             partition by workspace_id, workflow_id
             order by run_at desc nulls last, job_id collate "C" desc
