@@ -190,8 +190,11 @@ def judge(body: bytes, rows: list[str] | None, issues: list[Issue]) -> tuple[str
 
 
 def _results(body: bytes, errors: str) -> list[Any] | None:
+    encoding = json.detect_encoding(body[:4])
+    if not encoding.startswith("utf-8"):
+        errors = "replace"
     try:
-        page = _parse(body.decode("utf-8", errors), is_strict=False)
+        page = _parse(body.decode(encoding, errors).lstrip("\ufeff"), is_strict=False)
     except (ValueError, RecursionError):
         return None
     found = dict(page).get("results") if isinstance(page, _Object) else None
