@@ -110,9 +110,9 @@ class Harness:
             name,
         )
 
-    def run_plainly(self, **mishaps: str) -> int | None:
-        """Runs `pipeline.run(captaindata())` in a new process, with dlt's defaults; dlt's working
-        folder stays. Returns the exit code, which is below 0 where it was killed."""
+    def start_plainly(self, **mishaps: str) -> tuple[ForkServerProcess, str]:
+        """Starts `pipeline.run(captaindata())` in a new process, with dlt's defaults; dlt's working
+        folder stays."""
         workspace = self.world.workspaces[0]
         key = "SOURCES__CAPTAINDATA__"
         environment = {
@@ -130,6 +130,11 @@ class Harness:
         process = processes.start(
             processes.PLAIN, environment=environment, folder=self.folder, name=name
         )
+        return process, name
+
+    def run_plainly(self, **mishaps: str) -> int | None:
+        """Does so to the end. Returns the exit code, which is below 0 where it was killed."""
+        process, _ = self.start_plainly(**mishaps)
         process.join(processes.TIMEOUT_SECONDS)
         return process.exitcode
 
