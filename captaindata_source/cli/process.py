@@ -49,7 +49,7 @@ class _OurWords(logging.Filter):
             if next(self._without_merge) == 0:
                 logger.warning(
                     "The destination can't replace rows: each sync adds to what is there. Read "
-                    "the newest load of each row and job, with the queries in README, Files"
+                    "the newest load of each row and job, with the queries in sql/tables.md"
                 )
             return False
         is_told = record.exc_info or record.module == LOADER or TRACEBACK in said

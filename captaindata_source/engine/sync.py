@@ -7,7 +7,7 @@ sync.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,14 +25,15 @@ from captaindata_source.engine.failures import record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
 from captaindata_source.engine.report import VERSIONS, WorkspaceReport
 from captaindata_source.engine.status import Status, Wait
-from captaindata_source.engine.sync_log import sync_log
+from captaindata_source.extract.extraction import Extraction, Log
+from captaindata_source.extract.package_work import CurrentWork, NewPackage, PackageWork
 from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.issues import Issue, IssueLog
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import Extraction, connect, redactor_of, source_of
-from captaindata_source.tables import JOB_RESULTS, SELECTABLE, SYNC_ISSUES
+from captaindata_source.source import connect, redactor_of, source_of
+from captaindata_source.tables import JOB_RESULTS, SELECTABLE
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES
 from captaindata_source.warehouse.locks import Turn, alone
@@ -169,66 +170,49 @@ class WorkspaceSync:
                 tables = plan.tables_left
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> Extracted:
-        begun: list[Extraction] = []
+        self._packages += 1
+        package = self._package = Package(
+            plan.queue,
+            max_rows=self._options.package_max_results,
+            max_seconds=self._options.package_max_minutes * 60,
+            limits=self._limits,
+            on_job=self._show_progress if self._options.progress else None,
+            parallel=lambda: api.parallel,
+        )
+        extracted = Extracted(self._report)
 
-        def begin() -> Extraction:
-            if not begun:
-                self._package = Package(
-                    plan.queue,
-                    max_rows=self._options.package_max_results,
-                    max_seconds=self._options.package_max_minutes * 60,
-                    limits=self._limits,
-                    on_job=self._show_progress if self._options.progress else None,
-                    parallel=lambda: api.parallel,
-                )
-                plan.listing.begin_round(self._package, max_jobs=LISTED_PER_PACKAGE)
-                begun.append(
-                    Extraction(
-                        plan=plan,
-                        api=api,
-                        settings=self._settings,
-                        package=self._package,
-                        appends=self._is_database,
-                        counts_values=self._is_database and self._options.create_views,
-                        redact=self._redact,
-                    )
-                )
-            return begun[0]
+        def log() -> Log:
+            """The row of `sync_runs` is in the last package: it is there when all the rest is."""
+            extracted.report = self._report_with(plan, api)
+            extracted.issues = self._issues.take()
+            runs = [extracted.report.as_row(versions=VERSIONS)] if extracted.is_last else []
+            return Log(runs=runs, issues=self._issue_rows(extracted.issues))
 
-        extracted: list[Extracted] = []
-
-        def log() -> Iterator[dict[str, Any]]:
-            """The row of `sync_runs`, in the last package: it is there when all the rest is."""
-            self._packages += 1
-            report = self._report_with(plan, api)
-            extracted.append(Extracted(report))
-            if extracted[0].is_last:
-                yield report.as_row(versions=VERSIONS)
-
-        def issues() -> Iterator[Any]:
-            """Rows of `sync_issues`; the table is there also when there never was one."""
-            extracted[0].issues = self._issues.take()
-            rows = self._issue_rows(extracted[0].issues)
-            name = self._pipeline.default_schema_name
-            is_there = name and SYNC_ISSUES.name in self._pipeline.schemas[name].tables
-            yield rows if rows or is_there else dlt.mark.materialize_table_schema()
-
-        try:
-            self._pipeline.extract(
-                [
-                    source_of(begin).with_resources(*sorted(tables)),
-                    sync_log(log, issues),
-                ],
-                workers=self._settings.max_parallel_requests,
-                max_parallel_items=2 * self._settings.max_parallel_requests,
+        def begin(new: NewPackage) -> PackageWork:
+            extraction = Extraction(
+                plan=plan,
+                api=api,
+                settings=self._settings,
+                package=package,
+                tables=tables,
+                folder=new.folder,
+                load_id=new.load_id,
+                log=log,
+                max_listed=LISTED_PER_PACKAGE,
+                appends=self._is_database,
+                counts_values=self._is_database and self._options.create_views,
+                redact=self._redact,
             )
+            return PackageWork([extraction], tables=tables, folder=new.folder)
+
+        current = CurrentWork(begin)
+        try:
+            self._pipeline.extract(source_of(current).with_resources(*sorted(tables)))
         finally:
-            for extraction in begun:
-                extraction.close()
-        if begun:
-            extracted[0].counted = begun[0].counted
-            extracted[0].jobs = begun[0].jobs
-        return extracted[0]
+            current.close()
+        for extraction in current.extractions:
+            extracted.counted, extracted.jobs = extraction.counted, extraction.loaded_jobs
+        return extracted
 
     def _stop_extracting(self) -> None:
         """What is complete is kept for the next sync."""

@@ -91,7 +91,7 @@ def results(world: World, owner: Workspace, request: Request) -> Response:
 
 
 def inputs(world: World, owner: Workspace, request: Request) -> Response:
-    """Answer `GET /jobs/{uid}/inputs`; its shape is a guess, nobody documents it."""
+    """Answer `GET /jobs/{uid}/inputs`; its form is a guess, because it is not documented."""
     found = _job(world, owner, request)
     failed = found["status"] in {"warning", "shutdown"}
     rows = [

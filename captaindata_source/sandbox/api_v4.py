@@ -115,7 +115,7 @@ def _run(world: World, owner: Workspace, request: Request) -> Json:
     return found
 
 
-# The first route that matches answers: `callbacks` is no uid.
+# The first matching route answers, so `callbacks` is not read as a uid.
 CALLS: dict[str, Call] = {
     "/workspaces": workspaces,
     "/users": users,

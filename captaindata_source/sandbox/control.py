@@ -1,4 +1,4 @@
-"""Endpoints under `/_sandbox` that steer a running sandbox; they ask for no key."""
+"""Endpoints under `/_sandbox` that control a running sandbox; they need no key."""
 
 from __future__ import annotations
 
