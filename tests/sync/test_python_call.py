@@ -11,8 +11,6 @@ import pytest
 
 import captaindata_source
 from captaindata_source.sandbox import Fault
-from captaindata_source.settings.options import LOAD_OPTIONS
-from captaindata_source.settings.sync_options import SyncOptions
 from tests.support import processes, python_calls
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
@@ -201,13 +199,3 @@ def test_it_is_imported_when_it_is_used() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     names = captaindata_source.__all__
     assert names == sorted(names)
-
-
-def test_it_takes_every_option_of_a_sync() -> None:
-    parameters = captaindata_source.sync.__annotations__.keys() - {"return"}
-    assert {*SyncOptions.__dataclass_fields__} == parameters - {
-        "workspaces",
-        "full_refresh",
-        "watch",
-    }
-    assert LOAD_OPTIONS.keys() <= parameters
