@@ -12,10 +12,10 @@ from captaindata_source.api import Api
 from captaindata_source.engine.leftovers import make_missing_tables, settle
 from captaindata_source.engine.loading import LOAD_WAITS
 from captaindata_source.engine.uncommitted import remove_uncommitted
+from captaindata_source.extract.opening import remember_and_plan
 from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.issues import IssueLog
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import remember_and_plan
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import is_held, require_writable
 from captaindata_source.warehouse.locks import Turn, holding

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from captaindata_source.api import VERSIONS, sibling_url
 from captaindata_source.errors import ApiError, AuthError, ConfigError
+from captaindata_source.extract.opening import connect
 from captaindata_source.http import RetryPolicy
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import connect
 from captaindata_source.warehouse.database import (
     DUCKDB,
     POSTGRES,

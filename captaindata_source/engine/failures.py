@@ -9,7 +9,6 @@ from pathlib import Path
 import dlt
 
 from captaindata_source.engine.loading import set_dlt_defaults
-from captaindata_source.engine.report import VERSIONS, WorkspaceReport
 from captaindata_source.engine.sync_log import sync_log
 from captaindata_source.errors import (
     CaptainDataError,
@@ -17,6 +16,7 @@ from captaindata_source.errors import (
     WrongDatasetError,
     root_error,
 )
+from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.issues import FAILED, IssueLog
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
@@ -59,15 +59,12 @@ def record_failure(
         with tempfile.TemporaryDirectory(prefix="captaindata-") as folder:
             writer = make_pipeline(settings, options, suffix="_failed", folder=Path(folder))
             set_dlt_defaults(writer)
-            row = report.as_row(versions=VERSIONS)
+            row = report.as_row()
             with holding(pipeline, is_patient=False):
                 writer.run(
                     sync_log(
                         lambda: iter([row]),
-                        lambda: [
-                            issue.as_row(workspace_uid=settings.project_uid, sync_uid=report.uid)
-                            for issue in issues.take_uncommitted()
-                        ],
+                        lambda: report.issue_rows(issues.take_uncommitted()),
                         name=f"{SOURCE_NAME}_failed_syncs",
                     )
                 )

@@ -13,7 +13,7 @@ from dlt.common.runtime import signals
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.engine.leftovers import packages, restart
-from captaindata_source.engine.report import WorkspaceReport
+from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.issues import Issue
 from captaindata_source.views.refresh import refresh_catalogue
 from captaindata_source.views.results.counting import Counted

@@ -22,11 +22,12 @@ from dlt.common.pipeline import PipelineContext
 from dlt.common.runtime import signals
 
 from captaindata_source.engine.loading import set_dlt_defaults
-from captaindata_source.engine.report import FAILED, SyncReport, WorkspaceReport
+from captaindata_source.engine.report import SyncReport
 from captaindata_source.engine.status import Status
 from captaindata_source.engine.sync import INTERRUPTED, WorkspaceSync
 from captaindata_source.errors import ConfigError
 from captaindata_source.extract.queue import Limits
+from captaindata_source.extract.report import FAILED, WorkspaceReport
 from captaindata_source.extract.results.redaction import UNSALTED
 from captaindata_source.settings.config import GivenWorkspace, load_config
 from captaindata_source.settings.sync_options import SyncOptions

@@ -7,12 +7,10 @@ sync.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import dlt
 from dlt.common.exceptions import SignalReceivedException
@@ -23,17 +21,17 @@ from captaindata_source.api.credentials import RULE
 from captaindata_source.engine.beginning import begin_sync
 from captaindata_source.engine.failures import record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
-from captaindata_source.engine.report import VERSIONS, WorkspaceReport
 from captaindata_source.engine.status import Status, Wait
 from captaindata_source.extract.extraction import Extraction, Log
+from captaindata_source.extract.opening import connect, redactor_of
 from captaindata_source.extract.package_work import CurrentWork, NewPackage, PackageWork
 from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.queue import Limits, Package
-from captaindata_source.issues import Issue, IssueLog
+from captaindata_source.extract.report import WorkspaceReport
+from captaindata_source.issues import IssueLog
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import connect, redactor_of, source_of
-from captaindata_source.tables import JOB_RESULTS, SELECTABLE
+from captaindata_source.source import source_of
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES
 from captaindata_source.warehouse.locks import Turn, alone
@@ -185,8 +183,8 @@ class WorkspaceSync:
             """The row of `sync_runs` is in the last package: it is there when all the rest is."""
             extracted.report = self._report_with(plan, api)
             extracted.issues = self._issues.take()
-            runs = [extracted.report.as_row(versions=VERSIONS)] if extracted.is_last else []
-            return Log(runs=runs, issues=self._issue_rows(extracted.issues))
+            runs = [extracted.report.as_row()] if extracted.is_last else []
+            return Log(runs=runs, issues=self._report.issue_rows(extracted.issues))
 
         def begin(new: NewPackage) -> PackageWork:
             extraction = Extraction(
@@ -235,32 +233,13 @@ class WorkspaceSync:
 
     def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
         """The report as it will be once the package at hand is committed."""
-        queue = plan.queue
-        rows = {table.name: plan.rows[table.name] for table in SELECTABLE}
-        rows[JOB_RESULTS.name] = queue.rows
         is_cut_short = self._package is not None and self._package.is_cancelled
         is_last = not is_cut_short and (plan.is_done or self._limits.are_reached)
-        return replace(
-            self._report,
-            finished_at=datetime.now(UTC) if is_last else None,
-            api_calls=api.calls,
-            rows={name: count for name, count in rows.items() if name in self._wanted},
-            results_fetched=queue.fetched,
-            results_skipped=queue.skipped,
-            results_left=len(queue),
-            is_listing_left=plan.listing.is_left,
-            set_aside=self._issues.set_aside,
-            issues=self._issues.count,
-            load_packages=self._packages,
-            secrets_rule=None if plan.has_secrets or not self._is_database else RULE,
-            unmatched_fields=self._redact.unmatched() if self._redact else {},
-        )
-
-    def _issue_rows(self, issues: Sequence[Issue]) -> list[dict[str, Any]]:
-        return [
-            issue.as_row(workspace_uid=self._settings.project_uid, sync_uid=self._report.uid)
-            for issue in issues
-        ]
+        report = self._report.after(plan, calls=api.calls, tables=self._wanted, redact=self._redact)
+        report.finished_at = datetime.now(UTC) if is_last else None
+        report.load_packages = self._packages
+        report.secrets_rule = None if plan.has_secrets or not self._is_database else RULE
+        return report
 
     def _show_progress(self, to_do: int) -> None:
         self._pipeline.collector.update("Jobs with results", inc=1, total=to_do)

@@ -61,6 +61,7 @@ class Extraction:
         settings: Options of the workspace.
         package: Which results belong to this load package.
         tables: Tables that the package has rows of.
+        is_loaded: Whether a pipeline loads the package; else its rows are only iterated.
         folder: For files of results; exists.
         load_id: The load package.
         log: Called once all rows are found.
@@ -82,6 +83,7 @@ class Extraction:
         folder: Path,
         load_id: str,
         log: Callable[[], Log] = Log,
+        is_loaded: bool = True,
         max_listed: float = math.inf,
         marks_empty: bool = True,
         appends: bool = False,
@@ -91,9 +93,10 @@ class Extraction:
         self.plan = plan
         self.settings = settings
         self.log = log
+        self.is_loaded = is_loaded
+        self.tables = frozenset(tables)
         self._api = api
         self._package = package
-        self._tables = tables
         self._marks_empty = marks_empty
         self._appends = appends
         self._redact = redact
@@ -138,7 +141,7 @@ class Extraction:
 
     def begin(self) -> None:
         """Begins to fetch what the tables need; what is not loaded is not asked for."""
-        plan, workers, tables = self.plan, self._workers, set(self._tables)
+        plan, workers, tables = self.plan, self._workers, self.tables
         listed = {JOBS.name, SUCCESSFUL_JOBS.name}
         if plan.named_workflows is not None:
             listed.add(WORKFLOWS.name)
@@ -194,7 +197,7 @@ class Extraction:
         return [partial(read, fetch) for fetch in self.plan.workflows.changed()]
 
     def _read_results(self) -> list[Task]:
-        if JOB_RESULTS.name not in self._tables:
+        if JOB_RESULTS.name not in self.tables:
             return []
         self._files.add_ledger(self.plan.jobs.rereads.take_ledger())
         readers = min(self.settings.max_parallel_requests, len(self.plan.queue))

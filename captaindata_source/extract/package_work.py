@@ -74,7 +74,8 @@ class PackageWork:
     def logs(self) -> Iterator[Log]:
         """What the package says of each workspace's sync."""
         for extraction in self.extractions:
-            yield extraction.log()
+            if extraction.is_loaded:
+                yield extraction.log()
 
     def end(self, table: str) -> None:
         """Tells that a resource has yielded all of its rows."""

@@ -6,10 +6,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import dlt
+import pyarrow as pa
+import pyarrow.parquet as pq
 from dlt.extract import DltResource
 
 from captaindata_source.extract.extraction import Extraction
 from captaindata_source.extract.package_work import PackageWork
+from captaindata_source.extract.results.files import ResultFile
 from captaindata_source.issues import KEPT
 from captaindata_source.tables import (
     CHECKPOINTS,
@@ -74,7 +77,8 @@ def _generator(begin: Begin, table: Table, rows: Rows) -> Callable[[], Iterator[
         try:
             work.begin()
             for extraction in work.extractions:
-                yield from rows(extraction)
+                if table.name in extraction.tables:
+                    yield from rows(extraction)
             if work.logs_in(table.name):
                 while not work.is_last(table.name):
                     yield None  # dlt turns to the other resources
@@ -107,7 +111,7 @@ def _workspaces(extraction: Extraction) -> Iterator[Any]:
         for row, reading in found:
             if row:
                 yield _with_columns(WORKSPACES, [row])
-            if reading:
+            if reading and extraction.is_loaded:
                 yield dlt.mark.with_table_name([reading], QUOTA_READINGS.name)
     yield from _cleaned(extraction, WORKSPACES)
 
@@ -130,7 +134,8 @@ def _jobs(extraction: Extraction) -> Iterator[Any]:
     for rows in extraction.streams[JOBS.name].batches():
         yield _with_columns(JOBS, rows)
     yield from _cleaned(extraction, JOBS)
-    if (checkpoint := extraction.plan.listing.checkpoint()) is not None:
+    checkpoint = extraction.plan.listing.checkpoint() if extraction.is_loaded else None
+    if checkpoint is not None:
         yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
 
 
@@ -143,9 +148,20 @@ def _successful_jobs(extraction: Extraction) -> Iterator[Any]:
 def _job_results(extraction: Extraction) -> Iterator[Any]:
     for files in extraction.streams[JOB_RESULTS.name].batches():
         for file in files:
-            yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
-    if ledger := extraction.take_ledger():
+            if extraction.is_loaded:
+                # an item, if an empty one: `add_limit` drops what is None
+                yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows, [])
+            else:
+                yield from _tables_of(file)
+    if (ledger := extraction.take_ledger()) and extraction.is_loaded:
         yield dlt.mark.with_table_name(ledger, LEDGER.name)
+
+
+def _tables_of(file: ResultFile) -> Iterator[pa.Table]:
+    """The results of a file, a few megabytes at a time."""
+    with pq.ParquetFile(file.path) as opened:
+        for number in range(opened.num_row_groups):
+            yield opened.read_row_group(number)
 
 
 def _extra_rows(table: Table) -> Rows:

@@ -14,8 +14,8 @@ import fasteners
 import httpx
 import pytest
 
-from captaindata_source import source
 from captaindata_source.api.v4 import KEY_HEADER, V4Api
+from captaindata_source.extract import opening
 from captaindata_source.http import Clock, HttpClient, Secret, client
 from captaindata_source.issues import IssueLog
 from captaindata_source.sandbox import Fault, Sandbox, World
@@ -299,7 +299,7 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
     def clock(**_: object) -> Clock:
         return Clock(monotonic=lambda: passed[0], sleep=lambda _: None, check=check)
 
-    monkeypatch.setattr(source, "Clock", clock)
+    monkeypatch.setattr(opening, "Clock", clock)
     dialect = Dialect(results_page_size=1000, jobs_page_size=100)
     world = World(
         7, workspaces=1, workflows=4, days=30, jobs_per_day=0.3, mean_results=8, dialect=dialect
@@ -322,7 +322,7 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
             api_version=version,
             base_url=sandbox.base_url_of(version),
         )
-        api = source.connect(settings, issues=issues)
+        api = opening.connect(settings, issues=issues)
         pages = [*api.result_pages(job["uid"])]
         api.close()
         asked = [r.path for r in sandbox.log.entries if job["uid"] in r.path]

@@ -71,7 +71,7 @@ class ListingPlan:
     @property
     def is_left(self) -> bool:
         """Whether a list is to be gone on with in the next round."""
-        return bool(self._left)
+        return bool(self._left) or self._jobs.is_cut
 
     def begin_round(
         self,
@@ -102,6 +102,8 @@ class ListingPlan:
     def checkpoint(self) -> dict[str, object] | None:
         """The row that says how far the lists are read, once the round's jobs are loaded; None
         where that is nothing new."""
+        if self._jobs.is_cut:
+            return None
         return self._checkpoints.row(jobs=len(self._jobs.seen | self._context.memory.jobs.keys()))
 
     def _first_tasks(self) -> list[Task]:
@@ -221,7 +223,7 @@ class ListingPlan:
 
     def _unlisted(self) -> list[tuple[str, KnownJob]]:
         """Jobs that were loaded before and not seen since."""
-        if None in self._unread:
+        if None in self._unread or self._jobs.is_cut:
             return []
         return [
             (uid, known)
