@@ -40,8 +40,6 @@ DLT_DEFAULTS = {
     # a load job may have done its work when its connection breaks: not it is tried again, which
     # could double rows, but its package from the beginning
     "load.raise_on_max_retries": 1,
-    # rows between extract and normalize are read at once, and then deleted
-    "extract.data_writer.disable_compression": True,
 }
 
 
