@@ -14,8 +14,7 @@ import pytest
 
 import captaindata_source
 from captaindata_source.cli import main
-from captaindata_source.settings import config
-from captaindata_source.settings.options import OPTIONS
+from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import captaindata
 from captaindata_source.tables import ALL_TABLES, LEDGER, QUOTA_READINGS, SYNC_RUNS, TABLES
@@ -79,7 +78,7 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
     in_file = CONFIG["sources"]["captaindata"]
     assert set(in_file) == fields - NOT_IN_FILE
     defaults = {f.name: f.default for f in dataclasses.fields(Settings)} | {
-        name: option.default for name, option in OPTIONS.items() if name in config.LOAD_OPTIONS
+        name: option.default for name, option in OPTIONS.items() if name in LOAD_OPTIONS
     }
     defaults["workspace_name"] = defaults["name"]
     for name in fields:
