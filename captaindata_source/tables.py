@@ -240,8 +240,8 @@ LEDGER = Table(
 )
 """Jobs whose results are loaded completely, with the state of the job at that time. A row counts
 only if its `_dlt_load_id` is in `_dlt_loads`, so that its load was committed. If results are
-fetched again and did not change, a row is written here and none to `job_results`;
-`results_load_id` is the load that wrote the results."""
+fetched again and did not change, a row is written here and none to `job_results`; `results_load_id`
+is the load that wrote the results."""
 
 SYNC_RUNS = Table(
     "sync_runs",

@@ -83,5 +83,5 @@ def _list_views(options: argparse.Namespace) -> int:
         if database is None:
             raise ConfigError(NO_VIEWS)
         found = sorted(list_views(database, schema_of(pipeline)))
-    write_table([("view", "state", "what it tells"), *found])
+    write_table([("view", "state", "shows"), *found])
     return OK if is_delivered() else FAILED
