@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import dlt
 
     from captaindata_source.views.export import Listed
-    from captaindata_source.views.install import Change
+    from captaindata_source.views.view import Change
     from captaindata_source.warehouse.pipeline import SyncOptions
 
 __all__ = ["add_results", "add_views"]
@@ -119,7 +119,7 @@ def _pipeline(options: argparse.Namespace, how: SyncOptions | None = None) -> dl
 
 def _create_views(options: argparse.Namespace) -> int:
     from captaindata_source.views import refresh
-    from captaindata_source.views.install import State
+    from captaindata_source.views.view import State
     from captaindata_source.warehouse import database
 
     how = replace(_how(options), create_views=True)
@@ -135,7 +135,8 @@ def _create_views(options: argparse.Namespace) -> int:
 
 
 def _drop_views(options: argparse.Namespace) -> int:
-    from captaindata_source.views.install import State, drop_views
+    from captaindata_source.views.install import drop_views
+    from captaindata_source.views.view import State
     from captaindata_source.warehouse.database import open_database, schema_of
     from captaindata_source.warehouse.locks import holding
 

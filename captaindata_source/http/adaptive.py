@@ -7,8 +7,8 @@ import threading
 from collections import Counter, deque
 from collections.abc import Mapping
 
-from captaindata_source.http.dates import server_time
-from captaindata_source.http.ratelimit import RateLimits, parse_remaining, parse_reset
+from captaindata_source.http.headers import parse_remaining, parse_reset, server_time
+from captaindata_source.http.ratelimit import RateLimits
 from captaindata_source.http.throttle import Clock
 
 __all__ = ["AdaptiveThrottle"]

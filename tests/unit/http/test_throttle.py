@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captaindata_source.http import AdaptiveThrottle, RequestBudget, Throttle
-from captaindata_source.http.ratelimit import MAX_RESET_SECONDS, parse_reset
+from captaindata_source.http.headers import MAX_RESET_SECONDS, parse_reset
 from captaindata_source.http.throttle import Clock
 from tests.support.http_script import START, FakeTime, calm
 
