@@ -89,7 +89,7 @@ def _are_whole(
         return True
     # offsets are rounded up
     page, after = (fetch(offset + size + more, size) for more in (0, 1))
-    return _share(between, page) and not _begins_in(page, after)
+    return _begins_in(between, page) and not _begins_in(page, after)
 
 
 def _only_grew(before: Sequence[Record], again: Sequence[Record]) -> bool:
