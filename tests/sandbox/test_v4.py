@@ -17,15 +17,15 @@ import pytest
 from captaindata_source.sandbox import (
     SECRET_MARKER,
     Dialect,
-    Fault,
     NotFoundError,
     RateLimit,
-    Sandbox,
     Workspace,
     World,
     example_secrets,
 )
 from captaindata_source.sandbox.people import PERMALINKS
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 
 Json = dict[str, Any]
 PLAIN = Dialect(jobs_page_size=10, results_page_size=20, outputs_page_size=20)
@@ -55,7 +55,7 @@ NEXT = "X-Pagination-Next"
 class Client(httpx.Client):
     """A client of one workspace, by v4."""
 
-    def __init__(self, sandbox: Sandbox, workspace: Workspace | None = None) -> None:
+    def __init__(self, sandbox: FaultySandbox, workspace: Workspace | None = None) -> None:
         self.workspace = workspace or sandbox.world.workspaces[0]
         super().__init__(
             base_url=sandbox.base_url_of("v4"),
@@ -80,13 +80,13 @@ class Client(httpx.Client):
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Sandbox]:
-    with Sandbox(World(7, dialect=PLAIN, **OPTIONS)) as sandbox:
+def server() -> Iterator[FaultySandbox]:
+    with FaultySandbox(World(7, dialect=PLAIN, **OPTIONS)) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def sandbox(server: Sandbox) -> Iterator[Sandbox]:
+def sandbox(server: FaultySandbox) -> Iterator[FaultySandbox]:
     """The module's server, in its first state."""
     server.world.dialect = PLAIN
     server.world.now = server.world.start
@@ -98,12 +98,12 @@ def sandbox(server: Sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[Client]:
+def client(sandbox: FaultySandbox) -> Iterator[Client]:
     with Client(sandbox) as client:
         yield client
 
 
-def v3_get(sandbox: Sandbox, workspace: Workspace, path: str) -> httpx.Response:
+def v3_get(sandbox: FaultySandbox, workspace: Workspace, path: str) -> httpx.Response:
     headers = {"x-api-key": workspace.api_key, "x-project-id": workspace.uid}
     return httpx.get(sandbox.base_url + path, headers=headers, trust_env=False)
 
@@ -123,7 +123,7 @@ def biggest(world: World, workspace: Workspace) -> Json:
 
 
 @pytest.mark.parametrize("days", [0, 2.6])
-def test_runs_are_the_jobs_of_v3(client: Client, sandbox: Sandbox, days: float) -> None:
+def test_runs_are_the_jobs_of_v3(client: Client, sandbox: FaultySandbox, days: float) -> None:
     world, workspace = sandbox.world, client.workspace
     world.advance(days=days)
     runs = client.walk("/runs")
@@ -207,7 +207,7 @@ def test_updated_at_moves_with_every_change_but_growth() -> None:
     assert retries > 5
 
 
-def test_a_renamed_workflow_keeps_its_action(sandbox: Sandbox) -> None:
+def test_a_renamed_workflow_keeps_its_action(sandbox: FaultySandbox) -> None:
     world, workspace = sandbox.world, sandbox.world.workspaces[0]
     before = {w["uid"]: world.action_name(workspace, w["uid"]) for w in world.workflows(workspace)}
     names = {w["uid"]: w["name"] for w in world.workflows(workspace)}
@@ -219,7 +219,7 @@ def test_a_renamed_workflow_keeps_its_action(sandbox: Sandbox) -> None:
         world.action_name(workspace, "nobody")
 
 
-def test_live_runs(client: Client, sandbox: Sandbox) -> None:
+def test_live_runs(client: Client, sandbox: FaultySandbox) -> None:
     world, workspace = sandbox.world, client.workspace
     live = client.walk("/runs", execution_mode="LIVE")
     assert live == [r for r in world.runs(workspace) if r["execution_mode"] == "LIVE"]
@@ -243,7 +243,7 @@ def test_live_runs(client: Client, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("sort", ["created_at", "updated_at", "status"])
-def test_sorting(client: Client, sandbox: Sandbox, sort: str) -> None:
+def test_sorting(client: Client, sandbox: FaultySandbox, sort: str) -> None:
     by_uid = sorted(sandbox.world.runs(client.workspace), key=lambda run: str(run["uid"]))
     for descending in (False, True):
         expected = sorted(by_uid, key=lambda run: str(run[sort]), reverse=descending)
@@ -251,7 +251,7 @@ def test_sorting(client: Client, sandbox: Sandbox, sort: str) -> None:
         assert [run["uid"] for run in found] == [run["uid"] for run in expected]
 
 
-def test_pages_and_filters(client: Client, sandbox: Sandbox) -> None:
+def test_pages_and_filters(client: Client, sandbox: FaultySandbox) -> None:
     runs = sandbox.world.runs(client.workspace)
     assert client.json("/runs") == runs[:10]
     assert client.json("/runs", limit=7, offset=20) == runs[20:27]
@@ -267,7 +267,7 @@ def test_pages_and_filters(client: Client, sandbox: Sandbox) -> None:
     assert client.json(f"/runs/{one['uid']}") == sandbox.world.run(client.workspace, one["uid"])
 
 
-def test_errors_and_their_bodies(client: Client, sandbox: Sandbox) -> None:
+def test_errors_and_their_bodies(client: Client, sandbox: FaultySandbox) -> None:
     world = sandbox.world
     world.dialect = dataclasses.replace(PLAIN, error_body="html")
     uid = biggest(world, client.workspace)["uid"]
@@ -299,7 +299,7 @@ def test_errors_and_their_bodies(client: Client, sandbox: Sandbox) -> None:
         assert stranger.get(f"/runs/{uid}/outputs").json()["error_label"] == "NOT_FOUND"
 
 
-def test_keys_and_generations(client: Client, sandbox: Sandbox) -> None:
+def test_keys_and_generations(client: Client, sandbox: FaultySandbox) -> None:
     world, workspace = sandbox.world, client.workspace
 
     def statuses() -> tuple[int, int]:
@@ -339,7 +339,9 @@ def follow(client: Client, path: str, **params: Any) -> tuple[list[httpx.Respons
 
 @pytest.mark.parametrize("style", ["absolute", "relative", "cursor"])
 @pytest.mark.parametrize("end", ["absent", "null"])
-def test_outputs_are_the_results(client: Client, sandbox: Sandbox, style: Any, end: Any) -> None:
+def test_outputs_are_the_results(
+    client: Client, sandbox: FaultySandbox, style: Any, end: Any
+) -> None:
     world, workspace = sandbox.world, client.workspace
     world.dialect = dataclasses.replace(PLAIN, outputs_next_style=style, outputs_end=end)
     run = biggest(world, workspace)
@@ -359,7 +361,7 @@ def test_outputs_are_the_results(client: Client, sandbox: Sandbox, style: Any, e
     assert v3.startswith(b'{"results":' + client.get(path).content)
 
 
-def test_outputs_of_every_run(client: Client, sandbox: Sandbox) -> None:
+def test_outputs_of_every_run(client: Client, sandbox: FaultySandbox) -> None:
     sandbox.world.dialect = dataclasses.replace(PLAIN, outputs_page_size=100)
     for run in sandbox.world.runs(client.workspace):
         if run["execution_mode"] == "ASYNC":
@@ -368,7 +370,7 @@ def test_outputs_of_every_run(client: Client, sandbox: Sandbox) -> None:
             assert len(rows) == run["output_count"]
 
 
-def test_inputs_schedules_and_callbacks(client: Client, sandbox: Sandbox) -> None:
+def test_inputs_schedules_and_callbacks(client: Client, sandbox: FaultySandbox) -> None:
     run = biggest(sandbox.world, client.workspace)
     job = sandbox.world.job(client.workspace, run["uid"])
     assert job is not None
@@ -385,7 +387,7 @@ def test_inputs_schedules_and_callbacks(client: Client, sandbox: Sandbox) -> Non
     assert {each["run_uid"] for each in callbacks} < {run["uid"] for run in runs}
 
 
-def test_workspace_and_members_are_those_of_v3(client: Client, sandbox: Sandbox) -> None:
+def test_workspace_and_members_are_those_of_v3(client: Client, sandbox: FaultySandbox) -> None:
     world, workspace = sandbox.world, client.workspace
     body, old = client.json("/workspaces"), world.workspace_object(workspace)
     assert body == world.v4_workspace_object(workspace)
@@ -415,7 +417,7 @@ def test_workspace_and_members_are_those_of_v3(client: Client, sandbox: Sandbox)
     assert client.json("/users", page=9) == pages[2]
 
 
-def test_identities_and_their_integrations(client: Client, sandbox: Sandbox) -> None:
+def test_identities_and_their_integrations(client: Client, sandbox: FaultySandbox) -> None:
     world, workspace = sandbox.world, client.workspace
     identities = client.walk("/identities", limit=10)
     assert identities == world.identities(workspace)
@@ -437,7 +439,7 @@ def test_identities_and_their_integrations(client: Client, sandbox: Sandbox) -> 
         assert answer.json()["error_label"] == "NOT_FOUND"
 
 
-def test_identities_change_with_the_clock(sandbox: Sandbox) -> None:
+def test_identities_change_with_the_clock(sandbox: FaultySandbox) -> None:
     world = sandbox.world
     for workspace in world.workspaces:
         world.now = world.start
@@ -468,7 +470,7 @@ def test_identities_change_with_the_clock(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_accounts_of_v3(sandbox: Sandbox, wrapped: bool) -> None:
+def test_accounts_of_v3(sandbox: FaultySandbox, wrapped: bool) -> None:
     world, workspace = sandbox.world, sandbox.world.workspaces[0]
     world.dialect = dataclasses.replace(PLAIN, accounts_wrapped=wrapped)
     expected = {
@@ -486,7 +488,7 @@ def test_accounts_of_v3(sandbox: Sandbox, wrapped: bool) -> None:
     assert v3_get(sandbox, workspace, "/integrations/nothing/accounts").status_code == 404
 
 
-def test_secrets_are_planted_and_marked(client: Client, sandbox: Sandbox) -> None:
+def test_secrets_are_planted_and_marked(client: Client, sandbox: FaultySandbox) -> None:
     world = sandbox.world
     shown = set(world.secrets())
     assert len(shown) > 50
@@ -508,7 +510,7 @@ def test_limits_of_runs_and_of_the_rest() -> None:
     now = [1000.0]
     world = World(days=10, workflows=1, dialect=PLAIN)
     limit = RateLimit(2, runs=1, clock=lambda: now[0])
-    with Sandbox(world, rate_limit=limit) as sandbox, Client(sandbox) as client:
+    with FaultySandbox(world, rate_limit=limit) as sandbox, Client(sandbox) as client:
         paths = ("/runs", "/runs/nobody", "/users", "/workspaces", "/identities")
         answers = [client.get(path) for path in paths]
         assert [answer.status_code for answer in answers] == [200, 429, 200, 200, 429]
@@ -525,7 +527,9 @@ def test_limits_of_runs_and_of_the_rest() -> None:
         assert [client.get("/runs").status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_log_and_faults_know_the_workspace_by_its_key(client: Client, sandbox: Sandbox) -> None:
+def test_log_and_faults_know_the_workspace_by_its_key(
+    client: Client, sandbox: FaultySandbox
+) -> None:
     uid = client.workspace.uid
     sandbox.faults.add(Fault(match="^/v4/users", kind="status", workspace=uid, times=1))
     with Client(sandbox, sandbox.world.workspaces[1]) as neighbour:
@@ -540,7 +544,7 @@ def test_log_and_faults_know_the_workspace_by_its_key(client: Client, sandbox: S
 
 
 @pytest.mark.parametrize("style", ["absolute", "relative", "cursor"])
-def test_faults_of_next(client: Client, sandbox: Sandbox, style: Any) -> None:
+def test_faults_of_next(client: Client, sandbox: FaultySandbox, style: Any) -> None:
     sandbox.world.dialect = dataclasses.replace(PLAIN, outputs_next_style=style)
     path = f"/runs/{biggest(sandbox.world, client.workspace)['uid']}/outputs"
     right = client.get(path)
@@ -566,7 +570,7 @@ def test_faults_of_next(client: Client, sandbox: Sandbox, style: Any) -> None:
     assert client.json("/runs", limit=5, offset=5) == sandbox.world.runs(client.workspace)[:10]
 
 
-def test_the_list_moves_while_it_is_read(client: Client, sandbox: Sandbox) -> None:
+def test_the_list_moves_while_it_is_read(client: Client, sandbox: FaultySandbox) -> None:
     world, paths = sandbox.world, []
 
     def move(path: str) -> None:
@@ -579,13 +583,11 @@ def test_the_list_moves_while_it_is_read(client: Client, sandbox: Sandbox) -> No
     assert paths == ["/v4/runs"]
     assert {run["uid"] for run in first} & {run["uid"] for run in second}
     assert second == world.runs(client.workspace)[20:40]
-    httpx.get(f"{sandbox.root_url}/_sandbox/state", trust_env=False)
-    assert len(paths) == 1
 
 
 def test_a_run_is_removed() -> None:
     world = World(7, dialect=PLAIN, **OPTIONS)
-    with Sandbox(world) as sandbox, Client(sandbox) as client:
+    with FaultySandbox(world) as sandbox, Client(sandbox) as client:
         runs = client.walk("/runs")
         uid = runs[3]["uid"]
         world.remove_run(client.workspace, uid)
@@ -600,7 +602,7 @@ def test_a_run_is_removed() -> None:
 
 
 @pytest.mark.parametrize("style", ["offset", "zulu"])
-def test_times_have_an_offset_and_microseconds(sandbox: Sandbox, style: Any) -> None:
+def test_times_have_an_offset_and_microseconds(sandbox: FaultySandbox, style: Any) -> None:
     world, workspace = sandbox.world, sandbox.world.workspaces[0]
     plain = world.runs(workspace)
     world.dialect = dataclasses.replace(PLAIN, v4_time_style=style)
@@ -632,7 +634,7 @@ def test_how_the_clock_moved_does_not_matter_to_v4() -> None:
         assert steps.v4_members(workspace) == leap.v4_members(workspace)
 
 
-def test_example_secrets_of_both_generations(sandbox: Sandbox) -> None:
+def test_example_secrets_of_both_generations(sandbox: FaultySandbox) -> None:
     text = example_secrets(sandbox.world, sandbox.base_url, sandbox.base_url_of("v4"))
     old, new = tomllib.loads(text)["sources"]["captaindata"]["workspaces"]
     assert (old["base_url"], "api_version" in old) == (sandbox.base_url, False)

@@ -17,7 +17,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Fault, Sandbox, Workspace
+from captaindata_source.sandbox import Workspace
 from captaindata_source.sandbox.dialect import Dialect
 from tests.support.databases import Database, Row
 from tests.support.fault_matrix import (
@@ -29,6 +29,8 @@ from tests.support.fault_matrix import (
     Target,
     only,
 )
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.matrix_story import MIN_ROWS, TIME_FACTOR, Story, keep_texts, sync
 from tests.support.odd_runs import OddWorld
@@ -88,7 +90,7 @@ BY_NAME = {row.name: row for row in ALONE}
 class _Teller:
     """Aims the faults and compares what was loaded in the end."""
 
-    def __init__(self, sandbox: Sandbox, world: OddWorld, story: Story) -> None:
+    def __init__(self, sandbox: FaultySandbox, world: OddWorld, story: Story) -> None:
         self._sandbox = sandbox
         self._world = world
         self._story = story
@@ -258,7 +260,7 @@ def tell_of_v4(database: Database, folder: Path) -> Story:
     for name in CHAINS:
         if name not in SHARED:
             world.sizes[own[name].uid] = FEW_RUNS
-    with Sandbox(world) as sandbox:
+    with FaultySandbox(world) as sandbox:
         harness = Harness(sandbox, database, folder)
         harness.extra[SHORT_WAITS] = TIME_FACTOR
         teller = _Teller(sandbox, world, story)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.sandbox import SECRET_MARKER, Fault, Workspace
+from captaindata_source.sandbox import SECRET_MARKER, Workspace
 from captaindata_source.sandbox.people import PERMALINKS
 from tests.support import leaks, processes
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 from tests.support.oracle import MEMBER_FIELDS
 

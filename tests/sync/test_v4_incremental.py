@@ -14,9 +14,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
 from tests.support import mishaps
+from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import (
     CREDIT_FIELDS,

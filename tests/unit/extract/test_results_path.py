@@ -27,8 +27,8 @@ from captaindata_source.extract.results.files import ResultFiles
 from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import AdaptiveThrottle, HttpClient, Secret
 from captaindata_source.issues import IssueLog
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
