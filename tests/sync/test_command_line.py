@@ -238,8 +238,8 @@ def test_a_job_that_fails_is_named_and_tried_again(harness_of_one: Harness) -> N
 
 def test_help_is_quick_and_does_not_import_dlt() -> None:
     code = (
-        "import sys; from captaindata_source import cli\n"
-        "try: cli.main(['--help'])\n"
+        "import sys; from captaindata_source.cli.main import main\n"
+        "try: main(['--help'])\n"
         "except SystemExit as e: assert e.code == 0\n"
         "assert not {'dlt', 'duckdb', 'pyarrow', 'httpx'} & set(sys.modules), 'imported'"
     )
