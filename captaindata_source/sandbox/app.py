@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from captaindata_source.sandbox import api, api_v4
+from captaindata_source.sandbox import calls_v3, calls_v4
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.sandbox.errors import BadRequestError, error_response, generation_of
 from captaindata_source.sandbox.gate import Callers, Gate
@@ -21,7 +21,10 @@ from captaindata_source.sandbox.request_log import LoggedRequest, RequestLog
 from captaindata_source.sandbox.world import World
 from captaindata_source.sandbox.world_base import Generation, NotFoundError
 
-GENERATION_CALLS: dict[Generation, dict[str, api.Call]] = {"v3": api.CALLS, "v4": api_v4.CALLS}
+GENERATION_CALLS: dict[Generation, dict[str, calls_v3.Call]] = {
+    "v3": calls_v3.CALLS,
+    "v4": calls_v4.CALLS,
+}
 Hook = Callable[[str], None]
 Wrap = Callable[[ASGIApp], ASGIApp]
 

@@ -19,8 +19,7 @@ from captaindata_source.sandbox import RateLimit, Sandbox
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.sandbox.errors import error_response, generation_of, html_page
 from captaindata_source.sandbox.gate import Callers
-from captaindata_source.sandbox.paging import ResultsLinks, encode_cursor
-from captaindata_source.sandbox.paging_v4 import NEXT_HEADER, OutputsLinks
+from captaindata_source.sandbox.paging import NEXT_HEADER, OutputsLinks, ResultsLinks, encode_cursor
 from captaindata_source.sandbox.results import dumps
 from captaindata_source.sandbox.world import World
 from tests.support.faults import Fault, FaultKind, Faults
