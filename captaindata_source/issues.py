@@ -61,7 +61,7 @@ class Issue:
     """Something that went wrong.
 
     Args:
-        kind: What was met, such as `rate_limited`; sql/README.md lists all.
+        kind: What was met, such as `rate_limited`; sql/tables.md lists all.
         action: What was done: one of this module's constants.
         workflow_uid: The workflow it is about, if any.
         job_uid: The job it is about, if any.

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import weakref
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 
 import dlt
 import httpx
 from dlt.common.runtime import signals
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltSource
-from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
+from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
 
-from captaindata_source.api import DEFAULT_VERSION, VERSIONS, Api
+from captaindata_source.api import VERSIONS, Api
 from captaindata_source.dlt_internals import load_packages_as_a_whole, read_arrow_tables
 from captaindata_source.errors import ConfigError
+from captaindata_source.extract.extraction import Extraction, Log
 from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.package_work import CurrentWork, NewPackage, PackageWork
 from captaindata_source.extract.plan import Context, SyncPlan
 from captaindata_source.extract.queue import Package
 from captaindata_source.extract.resources import build_resources
-from captaindata_source.extract.results.files import ResultFiles
-from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.extract.results.redaction import UNSALTED, Redactor, redactor
 from captaindata_source.http import (
     AdaptiveThrottle,
@@ -38,23 +36,14 @@ from captaindata_source.http import (
 )
 from captaindata_source.issues import RETRIED, IssueLog
 from captaindata_source.settings.unknown import refuse_unknown
-from captaindata_source.settings.workspace import (
-    DEFAULT_DETAILS_MAX_AGE_DAYS,
-    DEFAULT_LOOKBACK_DAYS,
-    DEFAULT_MAX_PARALLEL_REQUESTS,
-    DEFAULT_NAME,
-    Settings,
-)
-from captaindata_source.tables import JOB_RESULTS, SELECTABLE, Row
-from captaindata_source.views.results.counting import Counted, ValueCounter
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.tables import JOB_RESULTS, SELECTABLE
 from captaindata_source.waiting import Waits
-from captaindata_source.warehouse.appending import LoadedJobs
 from captaindata_source.warehouse.memory import Warehouse
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
 __all__ = [
     "SOURCE_NAME",
-    "Extraction",
     "captaindata",
     "connect",
     "redactor_of",
@@ -65,107 +54,9 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 SOURCE_NAME = "captaindata"
-FILES_FOLDER = "result_files"
 USER_STEPS = (MapItem, YieldMapItem, FilterItem)
 
 read_arrow_tables()
-
-
-class Extraction:
-    """The work of one load package, shared by the resources that fill it.
-
-    Args:
-        plan: What is to be done.
-        api: Where it is fetched.
-        settings: Options of the workspace.
-        package: Which results belong to this load package.
-        marks_empty: Whether a job without results leaves a row that removes those it had.
-        appends: Whether new jobs are exempt, as `appending` sees to them.
-        counts_values: Whether to count what results hold, for the catalogue.
-        redact: Redacts pages of results; None: nothing is redacted.
-    """
-
-    def __init__(
-        self,
-        *,
-        plan: SyncPlan,
-        api: Api,
-        settings: Settings,
-        package: Package,
-        marks_empty: bool = True,
-        appends: bool = False,
-        counts_values: bool = False,
-        redact: Redactor | None = None,
-    ) -> None:
-        self.plan = plan
-        self.max_parallel = settings.max_parallel_requests
-        self._api = api
-        self._settings = settings
-        self._package = package
-        self._marks_empty = marks_empty
-        self._appends = appends
-        self._redact = redact
-        load_id = dlt.current.load_package_state()["load_id"]
-        parent = Path(dlt.current.pipeline().working_dir) / FILES_FOLDER
-        shutil.rmtree(parent, ignore_errors=True)  # of a process that was killed
-        folder = parent / load_id
-        folder.mkdir(mode=0o700, parents=True)
-        self._remove_files = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        self.counted: Counted | None = None
-        """What the results hold, once closed."""
-        self._counter = (
-            ValueCounter(workspace_uid=settings.project_uid, load_id=load_id)
-            if counts_values
-            else None
-        )
-        self._files = ResultFiles(
-            folder=folder,
-            workspace_uid=settings.project_uid,
-            load_id=load_id,
-            loaded_at=datetime.now(UTC),
-            on_rows=self._counter.add if self._counter else None,
-        )
-
-    @property
-    def jobs(self) -> LoadedJobs:
-        """The jobs whose results are complete."""
-        return self._files.jobs
-
-    def close(self) -> None:
-        """Removes the files of results, which dlt has linked, and closes the connections.
-
-        The threads that opened them end with the extraction; the next one opens its own.
-        """
-        if self._counter is not None:
-            self.counted = self._counter.finish()
-        self._files.close()
-        self._remove_files()
-        self._api.close()
-
-    def reader(self) -> ResultReader:
-        """A reader of results for one thread."""
-        return ResultReader(
-            api=self._api,
-            package=self._package,
-            workspace_uid=self._settings.project_uid,
-            files=self._files,
-            marks_empty=lambda job: self._marks_empty and not (self._appends and job.is_new),
-            issues=self.plan.issues,
-            guard=self.plan.guard,
-            redact=self._redact,
-            trust=self.plan.trust,
-        )
-
-    def add_ledger(self, rows: Sequence[Row]) -> None:
-        """Adds rows of the ledger that need no call; a reader is to follow."""
-        self._files.add_ledger(rows)
-
-    def issue_rows(self) -> list[Row]:
-        """Rows of `sync_issues` since the last call."""
-        return [
-            issue.as_row(workspace_uid=self._settings.project_uid)
-            for issue in self.plan.issues.take()
-        ]
 
 
 def connect(
@@ -272,12 +163,12 @@ def remember_and_plan(
     )
 
 
-def source_of(begin: Callable[[], Extraction]) -> DltSource:
+def source_of(begin: CurrentWork) -> DltSource:
     """The source whose resources do the work that `begin` gives. Does no I/O."""
 
     @dlt.source(name=SOURCE_NAME, section=SOURCE_NAME, max_table_nesting=0)
     def workspace_source() -> object:
-        return build_resources(begin, loads_issues=False)  # the sync's log does
+        return build_resources(begin)
 
     return workspace_source()
 
@@ -287,20 +178,20 @@ def captaindata(
     *,
     api_key: str = dlt.secrets.value,
     project_uid: str = dlt.config.value,
-    workspace_name: str = DEFAULT_NAME,
-    api_version: str = DEFAULT_VERSION,
-    base_url: str | None = None,
-    result_statuses: Sequence[str] | None = None,
-    max_parallel_requests: int = DEFAULT_MAX_PARALLEL_REQUESTS,
-    requests_per_minute: int | None = None,
-    details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS,
-    lookback_days: float = DEFAULT_LOOKBACK_DAYS,
-    extra_tables: Sequence[str] = (),
-    exclude_fields: Sequence[str] = (),
-    hash_fields: Sequence[str] = (),
+    workspace_name: str = Settings.name,
+    api_version: str = Settings.api_version,
+    base_url: str | None = Settings.base_url,
+    result_statuses: Sequence[str] | None = Settings.result_statuses,
+    max_parallel_requests: int = Settings.max_parallel_requests,
+    requests_per_minute: int | None = Settings.requests_per_minute,
+    details_max_age_days: float = Settings.details_max_age_days,
+    lookback_days: float = Settings.lookback_days,
+    extra_tables: Sequence[str] = Settings.extra_tables,
+    exclude_fields: Sequence[str] = Settings.exclude_fields,
+    hash_fields: Sequence[str] = Settings.hash_fields,
     hash_salt: TSecretStrValue | None = None,
-    keep_secrets: bool = False,
-    full_refresh: bool = False,
+    keep_secrets: bool = Settings.keep_secrets,
+    full_refresh: bool = Settings.full_refresh,
 ) -> object:
     """One Captain Data workspace: workspaces, workflows, jobs, successful_jobs, job_results.
 
@@ -356,20 +247,13 @@ def captaindata(
         full_refresh=full_refresh,
     )
     load_packages_as_a_whole()
-    current: list[tuple[str, Extraction]] = []
-
-    def begin() -> Extraction:
-        load_id = dlt.current.load_package_state()["load_id"]
-        if not current or current[0][0] != load_id:
-            current[:] = [(load_id, _begin_all(settings))]
-        return current[0][1]
-
-    return build_resources(begin, extra_tables=extra_tables)
+    current = CurrentWork(partial(_begin_all, settings))
+    return build_resources(current, extra_tables=extra_tables)
 
 
-def _begin_all(settings: Settings) -> Extraction:
+def _begin_all(settings: Settings, package: NewPackage) -> PackageWork:
     """Everything there is to do, as one load package; errors are raised."""
-    wanted, fresh = _selected_tables()
+    wanted, fresh, limited = _selected_tables()
     issues = IssueLog()
     api = connect(settings, issues=issues)
     plan = remember_and_plan(
@@ -383,18 +267,29 @@ def _begin_all(settings: Settings) -> Extraction:
     )
     if settings.hash_fields and settings.hash_salt is None:
         logger.warning(UNSALTED)
-    return Extraction(
+
+    def log() -> Log:
+        uid = settings.project_uid
+        return Log(issues=[issue.as_row(workspace_uid=uid) for issue in issues.take()])
+
+    extraction = Extraction(
         plan=plan,
         api=api,
         settings=settings,
-        redact=redactor_of(settings),
         package=Package(plan.queue, parallel=lambda: api.parallel),
+        tables=wanted,
+        folder=package.folder,
+        load_id=package.load_id,
+        log=log,
         marks_empty=JOB_RESULTS.name not in fresh,
+        redact=redactor_of(settings),
     )
+    return PackageWork([extraction], tables=wanted, limited=limited, folder=package.folder)
 
 
-def _selected_tables() -> tuple[set[str], set[str]]:
-    """The tables that the current extraction loads, and those of them that start empty."""
+def _selected_tables() -> tuple[set[str], set[str], set[str]]:
+    """The tables that the current extraction loads, those of them that start empty, and those whose
+    resource has a limit."""
     selected = dlt.current.source().selected_resources
     state = dlt.current.load_package_state()["state"]
     emptied = {
@@ -417,4 +312,9 @@ def _selected_tables() -> tuple[set[str], set[str]]:
             "Do it in SQL, over the column data"
         )
     replaced = {name for name in wanted if selected[name].write_disposition == "replace"}
-    return wanted, emptied | replaced
+    limited = {
+        name
+        for name in wanted
+        if any(isinstance(step, LimitItem) for step in selected[name]._pipe.steps)
+    }
+    return wanted, emptied | replaced, limited

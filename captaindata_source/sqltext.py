@@ -1,20 +1,20 @@
-"""Names, strings and JSON in SQL, for both databases."""
+"""Names, strings and JSON in SQL, for DuckDB and Postgres."""
 
 from __future__ import annotations
 
 __all__ = ["MAX_IDENTIFIER", "clean_json", "literal", "object_of", "quoted"]
 
 MAX_IDENTIFIER = 63
-"""Bytes that Postgres keeps of an identifier; ours are ASCII."""
+"""Longest identifier of Postgres, in bytes. The connector's names are ASCII."""
 
 
 def quoted(identifier: str) -> str:
-    """An identifier in SQL."""
+    """A quoted identifier."""
     return '"' + identifier.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """A string in SQL. On both databases, a backslash is a plain character in it."""
+    """A string literal. A backslash has no special meaning in it, on both databases."""
     return "'" + text.replace("'", "''") + "'"
 
 

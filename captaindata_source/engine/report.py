@@ -9,16 +9,22 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import dlt
+
+from captaindata_source import __version__
 from captaindata_source.issues import Issue
 from captaindata_source.tabular import as_columns, one_line
+from captaindata_source.views.refresh import Aftermath
 
-__all__ = ["FAILED", "LOADED", "WorkspaceReport", "as_dict", "as_text"]
+__all__ = ["FAILED", "LOADED", "VERSIONS", "SyncReport", "WorkspaceReport", "as_text"]
 
 LOADED = "loaded"
 PARTLY_LOADED = "partly_loaded"
 STOPPED_EARLY = "stopped_early"
 FAILED = "failed"
 NOT_THERE = "-"
+VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
+"""Columns of `sync_runs`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +78,7 @@ class WorkspaceReport:
 
     @property
     def outcome(self) -> str:
+        """How it ended: loaded, partly_loaded, stopped_early or failed."""
         if self.error is not None:
             return FAILED
         if self.set_aside:
@@ -85,6 +92,7 @@ class WorkspaceReport:
 
     @property
     def seconds(self) -> float:
+        """How long it took, or has taken so far."""
         end = self.finished_at or datetime.now(UTC)
         return (end - self.started_at).total_seconds()
 
@@ -144,22 +152,50 @@ class WorkspaceReport:
         }
 
 
-def as_dict(
-    reports: Sequence[WorkspaceReport],
-    *,
-    destination: str,
-    dataset: str,
-    is_ok: bool,
-    more: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The machine-readable summary of a sync, `more` included."""
-    return {
-        "ok": is_ok,
-        "destination": destination,
-        "dataset": dataset,
-        "workspaces": [report.as_dict() for report in reports],
-        **more,
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What `captaindata_source.sync` did; its text is the summary for people.
+
+    Args:
+        destination: Name of the dlt destination.
+        dataset: Dataset (schema) of the tables.
+        place: Where rows and views are, for people; nothing of it is secret.
+        workspaces: A report for each workspace, in their order.
+        aftermath: What became of the views and of the published copy.
+        tables: Tables that were to be loaded.
+        named_tables: Those of them that the call named.
+    """
+
+    destination: str
+    dataset: str
+    place: str
+    workspaces: Sequence[WorkspaceReport]
+    aftermath: Aftermath
+    tables: Sequence[str] = ()
+    named_tables: Sequence[str] = ()
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether all that was begun is loaded, the views are made and the copy is published."""
+        return self.aftermath.is_ok and all(each.is_ok for each in self.workspaces)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `captaindata sync --json` prints."""
+        return {
+            "ok": self.is_ok,
+            "destination": self.destination,
+            "dataset": self.dataset,
+            "workspaces": [each.as_dict() for each in self.workspaces],
+            **self.aftermath.as_dict(),
+        }
+
+    def __str__(self) -> str:
+        parts = [
+            as_text(self.workspaces, tables=self.tables, named=self.named_tables),
+            self.aftermath.as_text(),
+            self.place,
+        ]
+        return "\n".join(filter(None, parts))
 
 
 def as_text(

@@ -1,8 +1,7 @@
 """A simulated Captain Data API, v3 and v4: seeded data behind a real HTTP server.
 
-It is for tests and demos; both generations of the API show the same world. It shares no
-code with the connector. Importing it is cheap; the web framework (the package's extra `sandbox`)
-is imported when a server starts.
+It is for tests and demos. API v3 and v4 serve the same data. It shares no code with the connector.
+The web framework (extra `sandbox`) is imported only when a server starts.
 """
 
 from captaindata_source.sandbox.contents import Workspace

@@ -41,10 +41,10 @@ def create_app(
     """Return the application that serves a world.
 
     Args:
-        world: What is served.
-        dialect: Replaces the world's dialect, so that the world's Python API agrees.
-        rate_limit: Requests per workspace and minute, or a limit of another length; None: none.
-        log: Where requests are recorded.
+        world: The data to serve.
+        dialect: Replaces the world's dialect, for its Python API too.
+        rate_limit: Requests per workspace and minute, or a `RateLimit`; None for no limit.
+        log: Records the requests.
         before_request: Called with the path of each request to the API before it is answered.
         wrap: Puts another application around the calls, within the log.
     """
@@ -74,12 +74,12 @@ def create_app(
 
 
 class LogMiddleware:
-    """Records requests to the API, and the status of the answer that left.
+    """Records requests to the API and the status of each answer.
 
     Args:
         app: The application.
-        world: The world, for the names of workspaces.
-        log: Where to record.
+        world: For the names of workspaces.
+        log: Records the requests.
         before_request: Called with the path of a request once it is recorded.
     """
 

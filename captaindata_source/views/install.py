@@ -75,7 +75,7 @@ def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
     """All views, shipped ones that are missing included.
 
     Returns:
-        Name, how it stands, and what it tells, or what it waits for.
+        Name, state, and its title or what is missing.
     """
     tables = database.relations(dataset)
     there = database.relations(views_schema(dataset))
@@ -85,7 +85,7 @@ def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
         if view.name in there:
             mark = marked(there[view.name].comment)
             standing = "current" if mark == view.hash else "outdated" if mark else "not ours"
-            found[view.name] = (view.name, standing, view.comment.partition("? ")[0] + "?")
+            found[view.name] = (view.name, standing, view.comment.partition(". ")[0])
         else:
             wait = f"needs {', '.join(missing)}" if missing else "run `captaindata views create`"
             found[view.name] = (view.name, "missing", wait)

@@ -12,6 +12,7 @@ import dlt
 from dlt.common.runtime import signals
 
 from captaindata_source.errors import DestinationError
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
 from captaindata_source.views.definitions import load_views
@@ -30,9 +31,8 @@ from captaindata_source.warehouse.database import (
     require_temporary,
     schema_of,
 )
-from captaindata_source.warehouse.interrupts import run_until_signal
+from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
 from captaindata_source.warehouse.locks import holding
-from captaindata_source.warehouse.pipeline import SyncOptions
 from captaindata_source.warehouse.publish import publish
 from captaindata_source.warehouse.remedies import message_of
 from captaindata_source.warehouse.stored_secrets import overwrite_secrets
@@ -123,7 +123,11 @@ class Aftermath:
 
 
 def follow_load_until_signal(
-    pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None
+    pipeline: dlt.Pipeline,
+    options: SyncOptions,
+    *,
+    copy_to: Path | None,
+    grace: float = GRACE_SECONDS,
 ) -> Aftermath:
     """As `follow_load`, from the main thread, while dlt intercepts signals: one ends it soon."""
 
@@ -131,7 +135,7 @@ def follow_load_until_signal(
         pipeline.activate()
         return follow_load(pipeline, options, copy_to=copy_to)
 
-    (found,) = run_until_signal([follow], name="views")
+    (found,) = run_until_signal([follow], name="views", grace=grace)
     return Aftermath(error=INTERRUPTED) if found is None else found
 
 

@@ -20,16 +20,15 @@ from typing import Any
 
 import httpx
 import hypothesis
-import pyarrow.parquet as pq
 
 from captaindata_source.api.v3 import V3Api
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.queue import Package, ResultJob, ResultQueue
-from captaindata_source.extract.results.files import ResultFiles
 from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import AdaptiveThrottle, Clock, HttpClient, Secret
 from captaindata_source.issues import MENDED, SET_ASIDE, Issue, IssueLog
 from tests.chaos.pages import ANY_PAGES
+from tests.support.reading import FilesInFolder
 
 JOB = "j"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -143,22 +142,23 @@ def read(body: bytes, folder: Path) -> tuple[list[str] | None, list[Issue]]:
     )
     queue = ResultQueue()
     queue.add(ResultJob(uid=JOB, workflow_uid="w", version="v", finish_time=NOW))
+    found = FilesInFolder(folder, workspace_uid="ws", load_id="load", loaded_at=NOW)
     reader = ResultReader(
         api=V3Api(client, issues),
         package=Package(queue),
         workspace_uid="ws",
-        files=ResultFiles(folder=folder, workspace_uid="ws", load_id="load", loaded_at=NOW),
+        files=found.files,
         marks_empty=lambda _: False,
         issues=issues,
         guard=Guard(issues),
     )
-    rows = [row for file in reader.run() for row in pq.read_table(file.path).to_pylist()]
+    rows, ledger = found.read(reader)
     client.close()
-    if not reader.ledger:
+    if not ledger:
         assert not rows, "rows of a job that does not count as loaded"
         return None, issues.take()
     assert [row["position"] for row in rows] == list(range(len(rows))), "positions"
-    assert reader.ledger[0]["result_rows"] == len(rows), "count"
+    assert ledger[0]["result_rows"] == len(rows), "count"
     return [row["data"] for row in rows], issues.take()
 
 
@@ -190,8 +190,11 @@ def judge(body: bytes, rows: list[str] | None, issues: list[Issue]) -> tuple[str
 
 
 def _results(body: bytes, errors: str) -> list[Any] | None:
+    encoding = json.detect_encoding(body[:4])
+    if not encoding.startswith("utf-8"):
+        errors = "replace"
     try:
-        page = _parse(body.decode("utf-8", errors), is_strict=False)
+        page = _parse(body.decode(encoding, errors).lstrip("\ufeff"), is_strict=False)
     except (ValueError, RecursionError):
         return None
     found = dict(page).get("results") if isinstance(page, _Object) else None

@@ -24,10 +24,11 @@ import pytest
 from captaindata_source.engine import loading
 from captaindata_source.errors import DestinationError, causes
 from captaindata_source.http import Secret
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse import memory
 from captaindata_source.warehouse.database import opening
-from captaindata_source.warehouse.pipeline import SyncOptions, make_pipeline
+from captaindata_source.warehouse.pipeline import make_pipeline
 from captaindata_source.warehouse.remedies import (
     explained,
     is_passing,
@@ -350,7 +351,7 @@ def test_only_the_first_try_waits_for_a_file(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(loading, "LOAD_WAITS", (0.0, 0.0))
     nothing: Any = None
     with pytest.raises(duckdb.IOException):
-        loading.load(nothing, turn=nothing, workspace="x", memory=loading.Memory())
+        loading.load(nothing, turn=nothing, workspace="x", limit=loading.MemoryLimit())
     assert waits == [True, False, False]
 
 
@@ -366,15 +367,15 @@ def test_a_package_that_needs_more_memory_gets_it(monkeypatch: pytest.MonkeyPatc
             raise duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block")
 
     monkeypatch.setattr(loading, "holding", holding)
-    monkeypatch.setattr(loading, "_bound_memory", lambda *_: bounds.append(1))
+    monkeypatch.setattr(loading, "_limit_memory", lambda *_: bounds.append(1))
     monkeypatch.setattr(loading, "packages", lambda _: {})
     monkeypatch.setattr(loading, "restart", lambda _: None)
     anything: Any = MagicMock()
-    memory = loading.Memory()
-    loading.load(anything, turn=anything, workspace="x", memory=memory)
+    limit = loading.MemoryLimit()
+    loading.load(anything, turn=anything, workspace="x", limit=limit)
     assert tries == [0, 1]
     assert len(bounds) == 1
-    assert not memory.is_bounded, "the packages that follow are as large"
+    assert not limit.is_on, "the packages that follow are as large"
 
 
 @pytest.mark.parametrize("failures", range(9))
@@ -397,13 +398,13 @@ def test_whatever_fails_a_load_returns_after_it_was_made(
         pipeline: Any = MagicMock()
         pipeline.load.side_effect = partial(made.append, "loaded")
         monkeypatch.setattr(loading, "holding", holding)
-        monkeypatch.setattr(loading, "_bound_memory", lambda *_: None)
+        monkeypatch.setattr(loading, "_limit_memory", lambda *_: None)
         monkeypatch.setattr(loading, "packages", lambda _: {})
         monkeypatch.setattr(loading, "restart", lambda _: None)
         monkeypatch.setattr(loading, "wait_seconds", lambda _: None)
         fails = pytest.raises(duckdb.IOException) if failures > waits else nullcontext()
         with fails:
-            loading.load(pipeline, turn=pipeline, workspace="x", memory=loading.Memory())
+            loading.load(pipeline, turn=pipeline, workspace="x", limit=loading.MemoryLimit())
         assert made == ([] if failures > waits else ["loaded"])
 
 
@@ -414,7 +415,7 @@ def test_memory_that_runs_out_without_a_bound_is_an_error(monkeypatch: pytest.Mo
     monkeypatch.setattr(loading, "holding", holding)
     nothing: Any = None
     with pytest.raises(duckdb.OutOfMemoryException):
-        loading.load(nothing, turn=nothing, workspace="x", memory=loading.Memory())
+        loading.load(nothing, turn=nothing, workspace="x", limit=loading.MemoryLimit())
 
 
 def test_a_load_that_fails_is_told_to_whoever_waits_and_whoever_extracts() -> None:
@@ -624,7 +625,7 @@ def held(path: Path, *, is_read_only: bool) -> Iterator[None]:
 
 @ON_DUCKDB
 def test_a_file_that_a_tool_holds_at_the_start(harness: Harness, oracle: Oracle) -> None:
-    path = harness.folder / "memory.duckdb"
+    path = harness.folder / "warehouse.duckdb"
     duckdb.connect(str(path)).close()
     for is_read_only in (True, False):
         harness.extra[mishaps.CONSTANTS] = IN_A_MOMENT
@@ -642,7 +643,7 @@ def test_a_file_that_a_tool_takes_between_two_packages(
     harness: Harness, oracle: Oracle, lets_go: bool
 ) -> None:
     folder = str(harness.folder / "kept")
-    path = harness.folder / "memory.duckdb"
+    path = harness.folder / "warehouse.duckdb"
     harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
     if not lets_go:
         harness.extra[mishaps.CONSTANTS] = IN_A_MOMENT
@@ -666,7 +667,7 @@ def test_a_file_that_a_tool_takes_between_two_packages(
 def test_a_file_that_another_process_loads_into_while_jobs_are_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "memory.duckdb"
+    path = tmp_path / "warehouse.duckdb"
     script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     command = [sys.executable, "-c", script, str(path)]
@@ -689,7 +690,7 @@ def test_a_file_that_another_process_loads_into_while_jobs_are_compared(
 
 @ON_DUCKDB
 def test_a_file_that_is_opened_read_only(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = harness.folder / "memory.duckdb"
+    path = harness.folder / "warehouse.duckdb"
     duckdb.connect(str(path)).close()
     credentials = "DESTINATION__DUCKDB__CREDENTIALS"
     options = {f"{credentials}__DATABASE": str(path), f"{credentials}__READ_ONLY": "true"}
@@ -703,7 +704,7 @@ def test_a_file_that_is_opened_read_only(harness: Harness, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("memory.duckdb", "The DuckDB file can't be written: give this user the right to"),
+        ("warehouse.duckdb", "The DuckDB file can't be written: give this user the right to"),
         ("", "can't be written (Permission denied): DuckDB needs it for its log"),
     ],
     ids=["file", "folder"],
@@ -711,7 +712,7 @@ def test_a_file_that_is_opened_read_only(harness: Harness, monkeypatch: pytest.M
 def test_a_file_without_the_right_to_write_it(harness: Harness, name: str, message: str) -> None:
     folder = harness.folder / "read-only"
     folder.mkdir()
-    file = folder / "memory.duckdb"
+    file = folder / "warehouse.duckdb"
     duckdb.connect(str(file)).close()
     (folder / name).chmod(0o500)
     harness.extra |= {

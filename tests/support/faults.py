@@ -1,4 +1,4 @@
-"""Rules that make the sandbox misbehave."""
+"""Rules for wrong answers of the sandbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A rule: requests whose path matches are answered wrongly.
+    """A rule: requests with a matching path get a wrong answer.
 
     Kinds: `status` answers with `status` (503), `headers` and `body`; `reset` aborts the
     connection before any byte, `reset_body` after half the body; `cut` closes it after half the
@@ -32,14 +32,13 @@ class Fault:
     Attributes:
         match: Regular expression that is searched in the path (without the query).
         kind: What goes wrong.
-        workspace: Uid of the workspace whose requests alone match, by their `x-project-id`, or in
-            v4 by their key.
-        chance: Probability with which a matching request is answered wrongly; None means all are.
-        times: How often; None means always.
-        skip: How many matching requests pass first.
-        status: The status, where the kind has one.
+        workspace: Uid of a workspace; only its requests match (by `x-project-id`, in v4 by key).
+        chance: Probability of a wrong answer to a matching request; None for always.
+        times: Number of wrong answers; None for no limit.
+        skip: Number of matching requests that are answered correctly first.
+        status: The status, if the kind has one.
         headers: More headers of the answer.
-        body: Body, or URL, where the kind has one.
+        body: Body or URL, if the kind has one.
         seconds: Interval of `drip`.
         size: Bytes per interval of `drip`, or of a `bomb` once unpacked.
     """
@@ -88,12 +87,11 @@ class _Armed:
 
 
 class Faults:
-    """The rules in force, in order; the first that fires decides.
+    """The active rules, in order. The first that applies decides.
 
     Args:
         faults: Rules to begin with.
-        seed: Decides which requests meet the rules that have a chance: the same requests in the
-            same order, the same faults.
+        seed: For rules with a chance: the same requests in the same order get the same answers.
     """
 
     def __init__(self, faults: Iterable[Fault] = (), *, seed: int = 0) -> None:
@@ -102,7 +100,7 @@ class Faults:
         self._armed = [_Armed(fault) for fault in faults]
 
     def add(self, *faults: Fault) -> None:
-        """Add rules after those in force."""
+        """Add rules after the active ones."""
         with self._lock:
             self._armed += [_Armed(fault) for fault in faults]
 
@@ -112,7 +110,7 @@ class Faults:
             self._armed = []
 
     def take(self, path: str, workspace: str | None = None) -> Fault | None:
-        """Return the rule that a request of a workspace to `path` falls under, and count it."""
+        """Return the rule that applies to a request of a workspace to `path`, and count it."""
         with self._lock:
             for armed in self._armed:
                 if armed.fires(path, workspace, self._generator):

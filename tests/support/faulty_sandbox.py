@@ -1,4 +1,4 @@
-"""A sandbox that answers wrongly where a rule says so, down to the connection."""
+"""A sandbox that sends wrong answers and breaks connections where a rule says so."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOREIGN_URLS = {
     "v3": "https://elsewhere.invalid/v3/jobs/stolen/results?cursor=1",
     "v4": "https://elsewhere.invalid/v4/runs/stolen/outputs?cursor=1",
 }
-# Kinds whose answer is ready-made: default status and media type.
+# Kinds with a fixed answer: default status and media type.
 CANNED: dict[FaultKind, tuple[int, str | None]] = {
     "status": (503, "text/plain"),
     "html": (200, "text/html"),
@@ -47,7 +47,7 @@ class _Answer:
     body: bytes
 
     async def send_with(self, send: Send, body: bytes, *, length: int) -> None:
-        """Send the head with a Content-Length, and so much of the body, leaving it open."""
+        """Send the head with a Content-Length and a part of the body; leave the connection open."""
         MutableHeaders(raw=self.start["headers"])["content-length"] = str(length)
         await send(self.start)
         await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -85,13 +85,13 @@ class FaultySandbox(Sandbox):
 
 
 class FaultMiddleware:
-    """Answers wrongly where a rule says so.
+    """Sends a wrong answer if a rule applies.
 
     Args:
-        app: The application that answers rightly.
-        world: The world, for its dialect.
+        app: The application with the correct answers.
+        world: For its dialect.
         faults: The rules.
-        callers: Tells which workspace a request is of.
+        callers: Finds the workspace of a request.
     """
 
     def __init__(self, app: ASGIApp, *, world: World, faults: Faults, callers: Callers) -> None:
@@ -121,7 +121,7 @@ class FaultMiddleware:
         return self._faults.take(scope["path"], caller)
 
     def _instead(self, fault: Fault, path: str) -> Response | None:
-        """Return the answer of a fault that does not need the right one."""
+        """Return the answer of a fault that does not use the correct answer."""
         if fault.kind not in CANNED:
             return None
         default_status, media_type = CANNED[fault.kind]
@@ -194,7 +194,7 @@ class FaultMiddleware:
 
 @lru_cache(maxsize=4)
 def _zeros(size: int) -> bytes:
-    """Return so many zero bytes as gzip, a thousandth of their size."""
+    """Return `size` zero bytes as gzip, about a thousandth of their size."""
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     blocks, rest = divmod(size, len(BOMB_BLOCK))
     packed = [packer.compress(BOMB_BLOCK) for _ in range(blocks)]

@@ -28,9 +28,9 @@ from tests.support import mishaps
 PRELOAD = [
     "captaindata_source.cli.main",
     "captaindata_source.settings.config",
-    "captaindata_source.engine.sync",
+    "captaindata_source.engine.run",
     "captaindata_source.engine.check",
-    "captaindata_source.cli.allocator",
+    "captaindata_source.cli.process",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",
     # what dlt and httpx import when they are first used

@@ -352,14 +352,14 @@ def test_issues_hold_no_payload_and_no_key(story: Story) -> None:
 
 
 def test_readme_prints_the_matrix() -> None:
-    readme = Path("README.md").read_text(encoding="utf-8")
+    readme = Path("tests/README.md").read_text(encoding="utf-8")
     assert matrix_table() in readme, "python -m tests.support.readme_matrix"
     names = [row.name for row in ROWS]
     assert len(set(names)) == len(names)
 
 
-def test_sql_readme_lists_all_kinds_of_issues() -> None:
-    text = Path("sql/README.md").read_text(encoding="utf-8")
+def test_the_tables_readme_lists_all_kinds_of_issues() -> None:
+    text = Path("sql/tables.md").read_text(encoding="utf-8")
     section = text[text.index("## sync_issues") : text.index("## job_results_ledger")]
     in_code = {
         kind

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from captaindata_source.sandbox import World, example_secrets
+from tests.support import sql_readme
 from tests.support.databases import Database, DuckDb, Postgres
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
@@ -151,3 +153,18 @@ def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: Faulty
     assert done.returncode == 1
     assert "holds other data than this demo's" in done.stdout
     assert (tmp_path / "demo.duckdb").read_bytes() == before
+
+
+@pytest.mark.integration
+def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    readme = (SCRIPTS.parent / "README.md").read_text(encoding="utf-8")
+    _, _, printed = run_script("demo.py", tmp_path, {}).partition("Second sync:")
+    [summary, *outputs] = re.findall(r"```text\n(.*?)```", readme, re.DOTALL)
+    assert [line for line in summary.splitlines() if line not in printed.splitlines()] == []
+    queries = re.findall(r"```sql\n(.*?)```\n\n```text", readme, re.DOTALL)
+    with duckdb.connect(str(tmp_path / "demo.duckdb"), read_only=True) as connection:
+        for query, output in zip(queries, outputs, strict=True):
+            found = connection.execute(query)
+            names = [column[0] for column in found.description or []]
+            rows = [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+            assert f"{sql_readme.printed(rows)}\n" == output

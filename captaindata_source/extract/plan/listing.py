@@ -1,4 +1,4 @@
-"""Lists jobs, by whichever threads help, and reads those that no list has any more.
+"""Lists jobs, in whichever threads there are, and reads those that no list has any more.
 
 A list that has no end is read in rounds, one for each load package; what is read of it is a
 checkpoint.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from captaindata_source.api import JobListing, JobPage, Record
@@ -18,7 +19,7 @@ from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.queue import Package
-from captaindata_source.extract.stages import Stages, Task
+from captaindata_source.extract.workers import Step, Task
 from captaindata_source.issues import KEPT, REREAD
 from captaindata_source.warehouse.memory import KnownJob
 
@@ -62,9 +63,9 @@ class ListingPlan:
         those of all."""
         self._package: Package | None = None
         self._to_list = math.inf
-        self._last_stages = (self._status_tasks, self._open_tasks, self._settle)
-        self.stages = Stages()
-        """The work of the round."""
+        self._hold_back: Callable[[], None] = lambda: None
+        self.stages: Sequence[Step] = ()
+        """The work of the round: each gives its tasks once those of the one before are done."""
         self.begin_round()
 
     @property
@@ -72,22 +73,31 @@ class ListingPlan:
         """Whether a list is to be gone on with in the next round."""
         return bool(self._left)
 
-    def begin_round(self, package: Package | None = None, *, max_jobs: float = math.inf) -> None:
+    def begin_round(
+        self,
+        package: Package | None = None,
+        *,
+        max_jobs: float = math.inf,
+        hold_back: Callable[[], None] = lambda: None,
+    ) -> None:
         """Begins the listing of a load package.
 
         Args:
             package: Tells when its time is over: a list that can wait is left then; None: never.
             max_jobs: Jobs after which a list is left to the next round.
+            hold_back: Called between two pages; may wait.
         """
         self._package = package
         self._to_list = max_jobs
+        self._hold_back = hold_back
+        last = (self._status_tasks, self._open_tasks, self._settle)
         if not self._is_begun:
             begin = (self._first_tasks, self._workflow_tasks, self._missing_tasks)
-            self.stages = Stages(*begin, *self._last_stages)
+            self.stages = (*begin, *last)
         elif self._left and len(self._jobs.queue) < MAX_WAITING:
-            self.stages = Stages(self._next_tasks, *self._last_stages)
+            self.stages = (self._next_tasks, *last)
         else:
-            self.stages = Stages()
+            self.stages = ()
 
     def checkpoint(self) -> dict[str, object] | None:
         """The row that says how far the lists are read, once the round's jobs are loaded; None
@@ -106,6 +116,7 @@ class ListingPlan:
     def _list(self, listing: JobListing) -> None:
         while (page := self._next_page(listing)) is not None:
             self._compare(page, listing.workflow_uid)
+            self._hold_back()
             self._to_list -= len(page.jobs)
             is_over = self._to_list <= 0 or self._is_over
             if listing.can_wait and is_over and not self._checkpoints.knew(page.span):

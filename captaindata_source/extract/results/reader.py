@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,17 +21,11 @@ from captaindata_source.api import Api
 from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.queue import Package, ResultJob
-from captaindata_source.extract.results.files import (
-    OpenFile,
-    ResultFile,
-    ResultFiles,
-    equal_answers,
-)
+from captaindata_source.extract.results.files import OpenFile, ResultFiles, equal_answers
 from captaindata_source.extract.results.pages import ResultPage, ResultPages, empty_mark, texts
 from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.extract.results.uids import result_uids
 from captaindata_source.issues import KEPT, REREAD, IssueLog
-from captaindata_source.tables import Row
 from captaindata_source.times import UnfitError, parse_time, since_epoch
 from captaindata_source.warehouse.answers import MAX_EQUAL, SET_LENGTH, Trust
 
@@ -98,6 +92,7 @@ class ResultReader:
         guard: Decides about a job that the API does not give as promised.
         redact: Takes from each page what must not be stored; None: nothing.
         trust: Of which workflows the counts can be trusted; None: of all.
+        hold_back: Called between two jobs; may wait.
     """
 
     def __init__(
@@ -112,6 +107,7 @@ class ResultReader:
         guard: Guard,
         redact: Redact | None = None,
         trust: Trust | None = None,
+        hold_back: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
         self._package = package
@@ -122,21 +118,17 @@ class ResultReader:
         self._guard = guard
         self._redact = redact
         self._trust = trust or Trust()
-        files.enter()
-        self.ledger: list[Row] = []
-        """A row for each job that is complete, once all files were yielded; in the last reader."""
+        self._hold_back = hold_back
 
-    def run(self) -> Iterator[ResultFile]:
-        """Fetches jobs until the package is full. Yields files as they are finished."""
+    def run(self) -> None:
+        """Fetches jobs until the package is full."""
         try:
             while (job := self._package.take()) is not None:
                 try:
                     self._read(job)
                 finally:
                     self._package.put_down()
-                yield from self._files.take_finished()
-            self.ledger = self._files.leave()
-            yield from self._files.take_finished()
+                self._hold_back()
         except BaseException:
             self._package.cancel()
             raise
