@@ -12,9 +12,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Generation, LoggedRequest, Sandbox, Workspace
+from captaindata_source.sandbox import Generation, LoggedRequest, Workspace
 from tests.support import processes
 from tests.support.databases import Database, Row
+from tests.support.faulty_sandbox import FaultySandbox
 
 PARALLEL_REQUESTS = 3
 """Enough threads to meet; each leaves a file of results, which Postgres takes 50 ms to connect
@@ -56,7 +57,7 @@ class Harness:
         folder: For the processes; holds no configuration files.
     """
 
-    def __init__(self, sandbox: Sandbox, database: Database, folder: Path) -> None:
+    def __init__(self, sandbox: FaultySandbox, database: Database, folder: Path) -> None:
         self.sandbox = sandbox
         self.world = sandbox.world
         self.database = database

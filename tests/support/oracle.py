@@ -115,12 +115,12 @@ class Oracle:
     def _look_at_runs(self, workspace: Workspace) -> None:
         world, uid = self._world, workspace.uid
         members = [
-            {name: member[name] for name in MEMBER_FIELDS} for member in world.v4_members(workspace)
+            {name: member[name] for name in MEMBER_FIELDS} for member in world.v4.members(workspace)
         ]
-        space = world.v4_workspace_object(workspace)
+        space = world.v4.workspace_object(workspace)
         amounts = {name: float(space[name]) for name in CREDIT_FIELDS if name[0] == "c"}
         self.workspaces[uid] = {**space, **amounts, "members": members}
-        for run in world.runs(workspace):
+        for run in world.v4.runs(workspace):
             self.jobs[uid, run["uid"]] = job_of(run)
             if has_outputs(run):
                 self.results[uid, run["uid"]] = world.results(workspace, run["uid"])

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
+from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import SUCCESS, Oracle, assert_equal
 
