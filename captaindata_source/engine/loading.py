@@ -16,7 +16,6 @@ from captaindata_source.engine.leftovers import packages, restart
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.issues import Issue
 from captaindata_source.views.refresh import refresh_catalogue
-from captaindata_source.views.results.counting import Counted
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.appending import LoadedJobs, appends_results
 from captaindata_source.warehouse.database import DUCKDB
@@ -68,13 +67,11 @@ class Extracted:
 
     Args:
         report: As it will be once the package is committed.
-        counted: What the results in it hold, where views follow.
         jobs: Whose results.
         issues: What it says about what went wrong.
     """
 
     report: WorkspaceReport
-    counted: Counted | None = None
     jobs: LoadedJobs | None = None
     issues: Sequence[Issue] = ()
 
@@ -91,7 +88,7 @@ def load(
     workspace: str,
     limit: MemoryLimit,
     jobs: LoadedJobs | None = None,
-    counted: Counted | None = None,
+    with_catalogue: bool = False,
 ) -> None:
     """Loads what the pipeline has normalized.
 
@@ -101,7 +98,8 @@ def load(
         workspace: Its name.
         limit: Of this sync; what does not fit loads without one, and so do later packages.
         jobs: Whose results are in it; None: it is not known.
-        counted: What the results in it hold, for the catalogue; None: it need not follow at once.
+        with_catalogue: Whether the catalogue of results follows at once: the next package is
+            extracted meanwhile.
 
     Raises:
         Exception: It could not be loaded; the package waits for the next sync.
@@ -118,8 +116,8 @@ def load(
                 if is_again:
                     restart(pipeline)
                 _load_once(pipeline, client, jobs=None if is_again else jobs)
-                if counted is not None:
-                    refresh_catalogue(pipeline, counted)
+                if with_catalogue:
+                    refresh_catalogue(pipeline)
         except Exception as error:
             if signals.was_signal_received():
                 raise
