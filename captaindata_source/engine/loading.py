@@ -16,6 +16,7 @@ from captaindata_source.engine.leftovers import packages, restart
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.issues import Issue
 from captaindata_source.views.refresh import refresh_catalogue
+from captaindata_source.views.results.counting import Counted
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.appending import LoadedJobs, appends_results
 from captaindata_source.warehouse.database import DUCKDB
@@ -67,11 +68,13 @@ class Extracted:
 
     Args:
         report: As it will be once the package is committed.
+        counted: What the results in it hold, where views follow.
         jobs: Whose results.
         issues: What it says about what went wrong.
     """
 
     report: WorkspaceReport
+    counted: Counted | None = None
     jobs: LoadedJobs | None = None
     issues: Sequence[Issue] = ()
 
@@ -88,7 +91,7 @@ def load(
     workspace: str,
     limit: MemoryLimit,
     jobs: LoadedJobs | None = None,
-    with_catalogue: bool = False,
+    counted: Counted | None = None,
 ) -> None:
     """Loads what the pipeline has normalized.
 
@@ -98,8 +101,7 @@ def load(
         workspace: Its name.
         limit: Of this sync; what does not fit loads without one, and so do later packages.
         jobs: Whose results are in it; None: it is not known.
-        with_catalogue: Whether the catalogue of results follows at once: the next package is
-            extracted meanwhile.
+        counted: What the results in it hold, for the catalogue; None: it need not follow at once.
 
     Raises:
         Exception: It could not be loaded; the package waits for the next sync.
@@ -116,8 +118,8 @@ def load(
                 if is_again:
                     restart(pipeline)
                 _load_once(pipeline, client, jobs=None if is_again else jobs)
-                if with_catalogue:
-                    refresh_catalogue(pipeline)
+                if counted is not None:
+                    refresh_catalogue(pipeline, counted)
         except Exception as error:
             if signals.was_signal_received():
                 raise

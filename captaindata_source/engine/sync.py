@@ -198,6 +198,7 @@ class WorkspaceSync:
                 log=log,
                 max_listed=LISTED_PER_PACKAGE,
                 appends=self._is_database,
+                counts_values=self._is_database and self._options.create_views,
                 redact=self._redact,
             )
             return PackageWork([extraction], tables=tables, folder=new.folder)
@@ -208,7 +209,7 @@ class WorkspaceSync:
         finally:
             current.close()
         for extraction in current.extractions:
-            extracted.jobs = extraction.loaded_jobs
+            extracted.counted, extracted.jobs = extraction.counted, extraction.loaded_jobs
         return extracted
 
     def _stop_extracting(self) -> None:
@@ -223,7 +224,7 @@ class WorkspaceSync:
             workspace=self._settings.name,
             limit=self._memory_limit,
             jobs=extracted.jobs,
-            with_catalogue=self._is_database and self._options.create_views,
+            counted=extracted.counted,
         )
         self._issues.commit(extracted.issues)
         self._report = extracted.report

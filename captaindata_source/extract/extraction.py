@@ -27,6 +27,7 @@ from captaindata_source.tables import (
     WORKSPACES,
     Row,
 )
+from captaindata_source.views.results.counting import Counted, ValueCounter
 from captaindata_source.warehouse.appending import LoadedJobs
 
 __all__ = ["Extraction", "Log"]
@@ -67,6 +68,7 @@ class Extraction:
         max_listed: Jobs of one long list that the package takes.
         marks_empty: Whether a job without results leaves a row that removes those it had.
         appends: Whether new jobs are exempt, as `appending` sees to them.
+        counts_values: Whether to count what results hold, for the catalogue.
         redact: Redacts pages of results; None: nothing is redacted.
     """
 
@@ -85,6 +87,7 @@ class Extraction:
         max_listed: float = math.inf,
         marks_empty: bool = True,
         appends: bool = False,
+        counts_values: bool = False,
         redact: Redact | None = None,
     ) -> None:
         self.plan = plan
@@ -97,6 +100,13 @@ class Extraction:
         self._marks_empty = marks_empty
         self._appends = appends
         self._redact = redact
+        self.counted: Counted | None = None
+        """What the results hold, once closed."""
+        self._counter = (
+            ValueCounter(workspace_uid=settings.project_uid, load_id=load_id)
+            if counts_values
+            else None
+        )
         self._finished_files: deque[ResultFile] = deque()
         self._files = ResultFiles(
             folder=folder,
@@ -104,6 +114,7 @@ class Extraction:
             load_id=load_id,
             loaded_at=datetime.now(UTC),
             on_file=self._finished_files.append,
+            on_rows=self._counter.add if self._counter else None,
         )
         self._workspace: deque[tuple[Row | None, Row | None]] = deque()
         named = plan.named_workflows
@@ -160,6 +171,8 @@ class Extraction:
         The next extraction opens its own connections.
         """
         self._workers.stop()
+        if self._counter is not None and self.counted is None:
+            self.counted = self._counter.finish()
         self._files.close()
         self._api.close()
 

@@ -18,6 +18,7 @@ from captaindata_source.tables import views_schema
 from captaindata_source.views.definitions import load_views
 from captaindata_source.views.install import create_views
 from captaindata_source.views.results.catalogue import Catalogue
+from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.materialize import materialize
 from captaindata_source.views.results.tables import result_views
 from captaindata_source.views.view import Change, State, shipped_views
@@ -212,16 +213,17 @@ def _overwrite(pipeline: dlt.Pipeline, database: Database | None = None) -> None
         )
 
 
-def refresh_catalogue(pipeline: dlt.Pipeline) -> None:
+def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted) -> None:
     """Counts what was just loaded, while the destination is held; `follow_load` does what it can't.
 
     Args:
         pipeline: Has loaded this source.
+        counted: What is known of the results.
     """
     try:
         with open_database(pipeline) as database:
             if database is not None:
-                Catalogue(database, schema_of(pipeline)).refresh()
+                Catalogue(database, schema_of(pipeline)).refresh(counted)
     except Exception:  # the views need it, not the load
         logger.debug("Catalogue", exc_info=True)
 

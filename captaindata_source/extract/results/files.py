@@ -86,6 +86,7 @@ class ResultFiles:
         load_id: The load package that the rows belong to.
         loaded_at: When the package was begun; goes into every row.
         on_file: Called with each file that is finished.
+        on_rows: Called with what is written; part of it may be dropped later.
     """
 
     def __init__(
@@ -96,12 +97,14 @@ class ResultFiles:
         load_id: str,
         loaded_at: datetime,
         on_file: Callable[[ResultFile], None],
+        on_rows: Callable[[pa.Table], None] | None = None,
     ) -> None:
         self._folder = folder
         self._workspace_uid = workspace_uid
         self._load_id = load_id
         self._loaded_at = loaded_at
         self._on_file = on_file
+        self._on_rows = on_rows
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._open: list[OpenFile] = []
@@ -127,6 +130,7 @@ class ResultFiles:
         """Writes pages as one row group."""
         table = self._rows(pages)
         file.write(table)
+        self._tell(table)
 
     def drop(self, file: OpenFile) -> None:
         """Closes a file and deletes it."""
@@ -232,6 +236,11 @@ class ResultFiles:
                 self._finish(file)
             else:
                 self._shared.append(file)
+        self._tell(table)
+
+    def _tell(self, table: pa.Table) -> None:
+        if self._on_rows is not None:
+            self._on_rows(table)
 
     def _finish(self, file: OpenFile) -> None:
         self._on_file(self._close(file))

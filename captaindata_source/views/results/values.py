@@ -6,6 +6,7 @@ in memory, only the counts go back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -18,7 +19,7 @@ from captaindata_source.views.results.fields import FieldStore
 from captaindata_source.views.results.types import TIMESTAMP_PATTERN
 from captaindata_source.warehouse.database import Database, PostgresDatabase
 
-__all__ = ["find_values"]
+__all__ = ["count_values", "find_values", "gathered"]
 
 INTEGER_PATTERN = "^-?[0-9]{1,15}$"
 LONG_PATTERN = "^-?[0-9]{16,19}$"
@@ -47,12 +48,12 @@ def find_values(database: Database, store: FieldStore) -> None:
         select b.number, coalesce(r.created_at, r.loaded_at) as created_at, r.data
         from {{{JOB_RESULTS.name}}} as r
         inner join batch_jobs as b on b.workspace_uid = r.workspace_uid and b.job_uid = r.job_uid
-        where b.load_id is not null
+        where b.load_id is not null and not b.is_counted
     """
     if not isinstance(database, PostgresDatabase):
         store.run(f"insert into job_values {values_query(rows)}")
         return
-    names = ("number", "workspace_uid", "job_uid", "load_id")
+    names = ("number", "workspace_uid", "job_uid", "load_id", "is_counted")
     jobs = store.query(f"select {', '.join(names)} from batch_jobs")
     columns = dict(zip(names, map(list, zip(*jobs, strict=True)), strict=True))
     with database.reader(store.named(rows), tables={"batch_jobs": pa.table(columns)}) as results:
@@ -73,14 +74,18 @@ def gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def count_values(tables: Iterable[pa.Table]) -> pa.Table:
+def count_values(tables: Iterable[pa.Table], *, most: float = math.inf) -> pa.Table:
     """Counts with an engine in memory.
 
     Args:
         tables: Results: `number`, which may be of any type, `created_at` and `data`.
+        most: Rows of counts after which it is too many.
 
     Returns:
         The columns of `values_query`.
+
+    Raises:
+        OverflowError: There are more.
     """
     with duckdb.connect(config=ENGINE) as engine:
         engine.execute("set timezone = 'UTC'")
@@ -92,6 +97,8 @@ def count_values(tables: Iterable[pa.Table]) -> pa.Table:
             )
             begin = "insert into counts"
             engine.unregister("results_at_hand")
+            if engine.sql("select count(*) from counts").fetchall()[0][0] > most:
+                raise OverflowError("too many keys")
         return engine.sql(
             """
             select number, key, nested_key, kind, cast(sum(result_rows) as bigint) as result_rows,
