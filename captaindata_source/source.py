@@ -14,10 +14,11 @@ import httpx
 from dlt.common.runtime import signals
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltSource
-from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
 
 from captaindata_source.api import DEFAULT_VERSION, VERSIONS, Api
-from captaindata_source.dlt_internals import load_packages_as_a_whole, read_arrow_tables
+from captaindata_source.dlt_internals.extraction import is_mapped_or_filtered
+from captaindata_source.dlt_internals.files import read_arrow_tables
+from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.errors import ConfigError
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan import Context, SyncPlan
@@ -66,7 +67,6 @@ logger = logging.getLogger(__name__)
 
 SOURCE_NAME = "captaindata"
 FILES_FOLDER = "result_files"
-USER_STEPS = (MapItem, YieldMapItem, FilterItem)
 
 read_arrow_tables()
 
@@ -409,9 +409,7 @@ def _selected_tables() -> tuple[set[str], set[str]]:
                 f"The table of {name} can't be renamed: what is loaded is looked up there. "
                 "Rename it in a view"
             )
-    if JOB_RESULTS.name in wanted and any(
-        isinstance(step, USER_STEPS) for step in selected[JOB_RESULTS.name]._pipe.steps
-    ):
+    if JOB_RESULTS.name in wanted and is_mapped_or_filtered(selected[JOB_RESULTS.name]):
         raise ConfigError(
             "job_results can't be mapped or filtered: results travel as files that are not parsed. "
             "Do it in SQL, over the column data"

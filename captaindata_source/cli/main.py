@@ -263,11 +263,13 @@ def _synced(options: argparse.Namespace, display: Display) -> tuple[object, bool
         progress=_collector(options.progress),
         **loaded.load,
     )
-    warehouse = pipeline.warehouse_pipeline(how)
+    target = pipeline.Target(how)
+    warehouse = target.reader
+    pipeline.name_schema(warehouse)
     copy_to = publish.check_publish(warehouse, how)
     preflight.require_dlt_options()
     preflight.require_right_warehouse(warehouse, workspaces)
-    reports = sync.sync(workspaces, how, watch=display.show)
+    reports = sync.sync(workspaces, how, target=target, watch=display.show)
     aftermath = refresh.Aftermath()
     is_interrupted = any(each.error == sync.INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != report.FAILED for each in reports):

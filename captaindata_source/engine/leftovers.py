@@ -21,13 +21,13 @@ from dlt.common.schema.utils import new_table
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.dlt_internals import restart_package
+from captaindata_source.dlt_internals.packages import packages, restart_package
 from captaindata_source.source import SOURCE_NAME
 from captaindata_source.tables import ALL_TABLES, LOADS
 from captaindata_source.warehouse.database import last_load
 from captaindata_source.warehouse.remedies import message_of, spares_package
 
-__all__ = ["make_missing_tables", "packages", "restart", "settle"]
+__all__ = ["make_missing_tables", "restart", "settle"]
 
 logger = logging.getLogger(__name__)
 
@@ -199,12 +199,6 @@ def restart(pipeline: dlt.Pipeline) -> None:
     """Puts the packages that wait for their load back to its beginning."""
     for folder in packages(pipeline).values():
         restart_package(folder)
-
-
-def packages(pipeline: dlt.Pipeline) -> dict[str, Path]:
-    """The packages that wait for their load and their folders, the oldest first."""
-    folder = Path(pipeline.working_dir) / "load" / "normalized"
-    return {each.name: each for each in sorted(folder.glob("*/"))}
 
 
 def _remove_remains(pipeline: dlt.Pipeline) -> None:

@@ -12,7 +12,8 @@ import dlt
 from dlt.common.runtime import signals
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.engine.leftovers import packages, restart
+from captaindata_source.dlt_internals.packages import packages
+from captaindata_source.engine.leftovers import restart
 from captaindata_source.views.refresh import refresh_catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.waiting import wait_seconds

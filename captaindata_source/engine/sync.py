@@ -24,6 +24,7 @@ from captaindata_source import __version__
 from captaindata_source.api import VERSIONS as API_VERSIONS
 from captaindata_source.api import Api
 from captaindata_source.api.credentials import RULE
+from captaindata_source.dlt_internals.extraction import without_descriptions
 from captaindata_source.engine.leftovers import make_missing_tables, settle
 from captaindata_source.engine.loading import LOAD_WAITS, BackgroundLoad, Memory, load
 from captaindata_source.engine.report import WorkspaceReport
@@ -58,7 +59,7 @@ from captaindata_source.warehouse.database import DUCKDB, POSTGRES, is_held, req
 from captaindata_source.warehouse.folders import clean_up
 from captaindata_source.warehouse.interrupts import run_until_signal
 from captaindata_source.warehouse.locks import Turn, alone, holding
-from captaindata_source.warehouse.pipeline import SyncOptions, earlier_names, make_pipeline
+from captaindata_source.warehouse.pipeline import SyncOptions, Target, earlier_names
 from captaindata_source.warehouse.remedies import as_destination_error, message_of
 
 __all__ = ["INTERRUPTED", "sync"]
@@ -75,6 +76,7 @@ def sync(
     workspaces: Sequence[Settings],
     options: SyncOptions,
     *,
+    target: Target | None = None,
     watch: Callable[[Sequence[Status]], None] | None = None,
 ) -> list[WorkspaceReport]:
     """Syncs workspaces and says what happened; one that fails does not stop the others.
@@ -82,6 +84,7 @@ def sync(
     Args:
         workspaces: Options of each workspace.
         options: How to sync.
+        target: Made of these options already; None: it is made.
         watch: Told several times a second how far each workspace is, by the calling thread.
 
     Returns:
@@ -98,14 +101,15 @@ def sync(
             f"API {versions} has no {', '.join(sorted(wanted))}: choose another --table, "
             "or a workspace of another api_version"
         )
-    pipelines = [make_pipeline(settings, options) for settings in workspaces]
+    target = Target(options) if target is None else target
+    pipelines = [target.pipeline(settings) for settings in workspaces]
     if any(settings.hash_fields and not settings.hash_salt for settings in workspaces):
         logger.warning(UNSALTED)
     earlier = [name for settings in workspaces for name in earlier_names(settings, options)]
     clean_up(pipelines, earlier=earlier)
     limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
     syncs = [
-        _WorkspaceSync(settings, options, pipeline, limits)
+        _WorkspaceSync(settings, target, pipeline, limits)
         for settings, pipeline in zip(workspaces, pipelines, strict=True)
     ]
 
@@ -162,12 +166,13 @@ class _WorkspaceSync:
     def __init__(
         self,
         settings: Settings,
-        options: SyncOptions,
+        target: Target,
         pipeline: dlt.Pipeline,
         limits: Limits,
     ) -> None:
         self._settings = settings
-        self._options = options
+        self._target = target
+        self._options = options = target.options
         self._wanted = options.wanted_of(settings)
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
@@ -255,7 +260,7 @@ class _WorkspaceSync:
                     return
                 if self._loader is None:
                     # once more, in the same working folder: a pipeline does one step at a time
-                    self._loader = make_pipeline(self._settings, self._options)
+                    self._loader = self._target.pipeline(self._settings)
                 self._loads_beside = True
                 background.start(
                     partial(self._load, self._loader, package, turn),
@@ -351,14 +356,15 @@ class _WorkspaceSync:
             yield rows if rows or is_there else dlt.mark.materialize_table_schema()
 
         try:
-            self._pipeline.extract(
-                [
-                    source_of(begin).with_resources(*sorted(tables)),
-                    sync_log(log, issues),
-                ],
-                workers=self._settings.max_parallel_requests,
-                max_parallel_items=2 * self._settings.max_parallel_requests,
-            )
+            with without_descriptions():
+                self._pipeline.extract(
+                    [
+                        source_of(begin).with_resources(*sorted(tables)),
+                        sync_log(log, issues),
+                    ],
+                    workers=self._settings.max_parallel_requests,
+                    max_parallel_items=2 * self._settings.max_parallel_requests,
+                )
         finally:
             for extraction in begun:
                 extraction.close()
@@ -447,9 +453,7 @@ class _WorkspaceSync:
         """Writes the row of `sync_runs` by itself, at once or not at all."""
         row = self._report.as_row(versions=VERSIONS)
         with tempfile.TemporaryDirectory(prefix="captaindata-") as folder:
-            pipeline = make_pipeline(
-                self._settings, self._options, suffix="_failed", folder=Path(folder)
-            )
+            pipeline = self._target.pipeline(self._settings, suffix="_failed", folder=Path(folder))
             with holding(self._pipeline, is_patient=False):
                 pipeline.run(
                     sync_log(
