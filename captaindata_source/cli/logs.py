@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import logging
 
+from captaindata_source.dlt_internals.options import is_of_load_step
+
 __all__ = ["quiet_dlt"]
 
 logger = logging.getLogger(__name__)
@@ -16,8 +18,6 @@ NO_MERGE = (
     'The "dedup_sort" column hint',
 )
 """What dlt says of each table, several times, where a destination can't merge."""
-LOADER = "load"
-"""dlt's module that loads."""
 RENAMED = "Due to normalization dataset name"
 
 
@@ -40,7 +40,7 @@ class _OurWords(logging.Filter):
                     "the newest load of each row and job, with the queries in README, Files"
                 )
             return False
-        is_told = record.exc_info or record.module == LOADER or TRACEBACK in said
+        is_told = record.exc_info or is_of_load_step(record) or TRACEBACK in said
         return not (is_told or said.startswith(RENAMED))
 
 

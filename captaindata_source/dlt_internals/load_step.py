@@ -21,6 +21,7 @@ from dlt.common.schema.utils import get_write_disposition
 from dlt.load import Load
 from dlt.load.exceptions import LoadClientJobRetry
 
+from captaindata_source.dlt_internals.clients import is_appending
 from captaindata_source.dlt_internals.packages import restart_package
 from captaindata_source.tables import ALL_TABLES
 from captaindata_source.waiting import wait_seconds
@@ -55,6 +56,8 @@ def load_packages_as_a_whole() -> None:
         folder = Path(storage.storage.make_full_path(storage.get_package_path(load_id)))
         configured = self.config
         more = list(WAITS)[: max(0, (configured.raise_on_max_retries or 1) - 1)]
+        if is_appending(self.destination):
+            more = []  # whoever loads so tries again without
         self.config = configured.copy()
         self.config.raise_on_max_retries = 1  # not the job is tried again, but the package
         try:

@@ -13,7 +13,6 @@ from dlt.common.runtime import signals
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.dlt_internals.packages import packages
-from captaindata_source.engine.leftovers import restart
 from captaindata_source.views.refresh import refresh_catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.waiting import wait_seconds
@@ -50,7 +49,8 @@ def load(
     jobs: LoadedJobs | None = None,
     counted: Counted | None = None,
 ) -> None:
-    """Loads what the pipeline has normalized.
+    """Loads what the pipeline has normalized; a further try begins anew, as
+    `load_packages_as_a_whole` arranges.
 
     Args:
         pipeline: Of the workspace.
@@ -72,8 +72,6 @@ def load(
                 if memory.is_bounded:
                     _bound_memory(pipeline, client)
                 turn.check(client, max(packages(pipeline), default=""))
-                if is_again:
-                    restart(pipeline)
                 _load_once(pipeline, client, jobs=None if is_again else jobs)
                 if counted is not None:
                     refresh_catalogue(pipeline, counted)

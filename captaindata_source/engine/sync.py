@@ -25,6 +25,7 @@ from captaindata_source.api import VERSIONS as API_VERSIONS
 from captaindata_source.api import Api
 from captaindata_source.api.credentials import RULE
 from captaindata_source.dlt_internals.extraction import without_descriptions
+from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.engine.leftovers import make_missing_tables, settle
 from captaindata_source.engine.loading import LOAD_WAITS, BackgroundLoad, Memory, load
 from captaindata_source.engine.report import WorkspaceReport
@@ -101,6 +102,7 @@ def sync(
             f"API {versions} has no {', '.join(sorted(wanted))}: choose another --table, "
             "or a workspace of another api_version"
         )
+    load_packages_as_a_whole()
     target = Target(options) if target is None else target
     pipelines = [target.pipeline(settings) for settings in workspaces]
     if any(settings.hash_fields and not settings.hash_salt for settings in workspaces):
@@ -297,11 +299,10 @@ class _WorkspaceSync:
             )
             self._pipeline.sync_destination()
             make_missing_tables(self._pipeline)
-            remove_uncommitted(
-                self._pipeline,
-                workspace_uid=self._settings.project_uid,
-                days=api.rereads_days,
-            )
+            if client is not None:
+                remove_uncommitted(
+                    client, workspace_uid=self._settings.project_uid, days=api.rereads_days
+                )
             return remember_and_plan(
                 self._settings,
                 api,

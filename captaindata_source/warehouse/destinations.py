@@ -18,7 +18,13 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.factory import DuckDbTypeMapper
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
-from captaindata_source.dlt_internals.clients import LookUps, look_up_once
+from captaindata_source.dlt_internals.clients import (
+    LookUps,
+    change_capabilities,
+    change_clients,
+    change_jobs,
+    look_up_once,
+)
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, watched
 from captaindata_source.warehouse.database.lock_waits import bound_job
 
@@ -124,31 +130,20 @@ def as_we_use_it(destination: AnyDestination, known: LookUps) -> AnyDestination:
     """
     kind = destination.destination_type
     look_up_once(destination, known, LibpqCredentials if kind == POSTGRES else None)
-    make: Any = destination.client
 
-    def client(*args: Any, **kwargs: Any) -> Any:
-        made = make(*args, **kwargs)
-        if (sql_client := getattr(made, "sql_client", None)) is not None:
+    def change(client: Any) -> None:
+        if (sql_client := getattr(client, "sql_client", None)) is not None:
             watched(sql_client, kind)
         if kind == DUCKDB:
-            made.type_mapper = CompressedJson(made)
+            client.type_mapper = CompressedJson(client)
         elif kind == POSTGRES:
-            create = made.create_load_job
-            made.create_load_job = lambda *a, **k: bound_job(create(*a, **k))
-        return made
+            change_jobs(client, bound_job)
 
-    destination.client = client  # type: ignore[method-assign]
+    change_clients(destination, change)
     if kind == POSTGRES and dlt.config.get("load.workers") is None:
-        _load_few_at_once(destination)
+        change_capabilities(destination, _load_few_at_once)
     return destination
 
 
-def _load_few_at_once(destination: AnyDestination) -> None:
-    look_up: Any = destination.capabilities
-
-    def capabilities(*args: Any, **kwargs: Any) -> Any:
-        found = look_up(*args, **kwargs)
-        found.max_parallel_load_jobs = found.max_parallel_load_jobs or POSTGRES_LOADS
-        return found
-
-    destination.capabilities = capabilities  # type: ignore[method-assign]
+def _load_few_at_once(capabilities: Any) -> None:
+    capabilities.max_parallel_load_jobs = capabilities.max_parallel_load_jobs or POSTGRES_LOADS

@@ -7,10 +7,11 @@ more after each reset of dlt's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from captaindata_source.dlt_internals.clients import adapt_job, explain_queries, on_connection
 from captaindata_source.errors import DestinationError, causes
 from captaindata_source.warehouse.database.running import watch
 
@@ -78,63 +79,26 @@ def bound_waits(client: Any) -> None:
     Args:
         client: Of dlt, not connected yet.
     """
-    if "_reset_connection" in vars(client):
-        return
-    reset, execute = client._reset_connection, client.execute_query
 
-    def reset_connection() -> None:
-        reset()
-        with client.native_connection.cursor() as cursor:
+    def bound(connection: Any) -> None:
+        with connection.cursor() as cursor:
             cursor.execute(SET_TIMEOUT)
-        watch(client.native_connection)
+        watch(connection)
 
-    @contextmanager
-    def execute_query(query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        try:
-            with execute(query, *args, **kwargs) as cursor:
-                yield cursor
-        except Exception as error:
-            if (held := _held(client, error, str(query))) is not None:
-                raise type(error)(held) from held
-            raise
-
-    client._reset_connection, client.execute_query = reset_connection, execute_query
+    if on_connection(client, bound):
+        explain_queries(client, _held)
 
 
 def bound_job(job: Any) -> Any:
-    """The same for a load job of dlt that connects by itself, through ADBC: the session that dlt
-    opens besides, which it has no use for, is opened where one must ask who holds a table."""
-    if (connect := getattr(job, "_connect", None)) is None:
-        return job
-    run, run_managed = job.run, job.run_managed
+    """The same for a load job of dlt that connects by itself."""
 
-    def lazy_run_managed(client: Any, *args: Any) -> None:
-        client.sql_client.open_lazily = client.sql_client.open_connection
-        client.sql_client.open_connection = lambda: None
-        run_managed(client, *args)
-
-    def bounded_connect() -> Any:
-        connection = connect()
+    def bound(connection: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(SET_TIMEOUT)
         connection.commit()
         watch(connection)
-        return connection
 
-    def bounded_run() -> None:
-        try:
-            run()
-        except Exception as error:
-            client = job._job_client.sql_client
-            with suppress(Exception):
-                client.open_lazily()
-            if (held := _held(client, error, job.load_table_name)) is not None:
-                raise held from error
-            raise
-
-    job._connect, job.run = bounded_connect, bounded_run
-    job.run_managed = lazy_run_managed
-    return job
+    return adapt_job(job, on_connect=bound, explain=_held)
 
 
 def _held(client: Any, error: BaseException, statement: str) -> HeldError | None:

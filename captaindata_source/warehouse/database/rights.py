@@ -15,12 +15,14 @@ from captaindata_source.warehouse.remedies import DUCKDB_CREDENTIALS, PG_CREDENT
 __all__ = ["require_temporary", "require_writable"]
 
 
-def require_writable(client: SqlClientBase[Any], kind: str) -> None:
+def require_writable(client: SqlClientBase[Any], kind: str, *, is_thorough: bool = False) -> None:
     """Finds out whether tables can be loaded.
 
     Args:
         client: Connected.
         kind: Type of the destination.
+        is_thorough: Whether to connect with the driver that loads into Postgres although it has
+            loaded into this dataset before: it reads all types of the server, which takes 50 ms.
 
     Raises:
         DestinationError: They can't, as far as one can tell without trying.
@@ -35,8 +37,9 @@ def require_writable(client: SqlClientBase[Any], kind: str) -> None:
             )
     elif kind == POSTGRES:
         _require_utf8(client)
-        _require_writable_postgres(client)
-        _require_adbc(client.credentials.to_native_representation())
+        is_new = _require_writable_postgres(client)
+        if is_new or is_thorough:
+            _require_adbc(client.credentials.to_native_representation())
 
 
 def _require_utf8(client: SqlClientBase[Any]) -> None:
@@ -82,7 +85,8 @@ def require_temporary(ask: Callable[[str], Any]) -> None:
         )
 
 
-def _require_writable_postgres(client: SqlClientBase[Any]) -> None:
+def _require_writable_postgres(client: SqlClientBase[Any]) -> bool:
+    """Returns whether a schema is still to be made."""
     schemas = [client.dataset_name, client.staging_dataset_name]
     found = client.execute_sql(
         """
@@ -110,3 +114,4 @@ def _require_writable_postgres(client: SqlClientBase[Any]) -> None:
             f"Postgres role {role} may not make the schema {missing[0]}: let an administrator run "
             f"grant create on database {quoted(database)} to {quoted(role)}"
         )
+    return bool(missing)
