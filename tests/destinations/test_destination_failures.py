@@ -368,7 +368,6 @@ def test_a_package_that_needs_more_memory_gets_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(loading, "holding", holding)
     monkeypatch.setattr(loading, "_bound_memory", lambda *_: bounds.append(1))
     monkeypatch.setattr(loading, "packages", lambda _: {})
-    monkeypatch.setattr(loading, "restart", lambda _: None)
     anything: Any = MagicMock()
     memory = loading.Memory()
     loading.load(anything, turn=anything, workspace="x", memory=memory)
@@ -399,7 +398,6 @@ def test_whatever_fails_a_load_returns_after_it_was_made(
         monkeypatch.setattr(loading, "holding", holding)
         monkeypatch.setattr(loading, "_bound_memory", lambda *_: None)
         monkeypatch.setattr(loading, "packages", lambda _: {})
-        monkeypatch.setattr(loading, "restart", lambda _: None)
         monkeypatch.setattr(loading, "wait_seconds", lambda _: None)
         fails = pytest.raises(duckdb.IOException) if failures > waits else nullcontext()
         with fails:
@@ -624,7 +622,7 @@ def held(path: Path, *, is_read_only: bool) -> Iterator[None]:
 
 @ON_DUCKDB
 def test_a_file_that_a_tool_holds_at_the_start(harness: Harness, oracle: Oracle) -> None:
-    path = harness.folder / "memory.duckdb"
+    path = harness.folder / "warehouse.duckdb"
     duckdb.connect(str(path)).close()
     for is_read_only in (True, False):
         harness.extra[mishaps.CONSTANTS] = IN_A_MOMENT
@@ -642,7 +640,7 @@ def test_a_file_that_a_tool_takes_between_two_packages(
     harness: Harness, oracle: Oracle, lets_go: bool
 ) -> None:
     folder = str(harness.folder / "kept")
-    path = harness.folder / "memory.duckdb"
+    path = harness.folder / "warehouse.duckdb"
     harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "50"
     if not lets_go:
         harness.extra[mishaps.CONSTANTS] = IN_A_MOMENT
@@ -666,7 +664,7 @@ def test_a_file_that_a_tool_takes_between_two_packages(
 def test_a_file_that_another_process_loads_into_while_jobs_are_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "memory.duckdb"
+    path = tmp_path / "warehouse.duckdb"
     script = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); input()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     command = [sys.executable, "-c", script, str(path)]
@@ -689,7 +687,7 @@ def test_a_file_that_another_process_loads_into_while_jobs_are_compared(
 
 @ON_DUCKDB
 def test_a_file_that_is_opened_read_only(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = harness.folder / "memory.duckdb"
+    path = harness.folder / "warehouse.duckdb"
     duckdb.connect(str(path)).close()
     credentials = "DESTINATION__DUCKDB__CREDENTIALS"
     options = {f"{credentials}__DATABASE": str(path), f"{credentials}__READ_ONLY": "true"}
@@ -703,7 +701,7 @@ def test_a_file_that_is_opened_read_only(harness: Harness, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("memory.duckdb", "The DuckDB file can't be written: give this user the right to"),
+        ("warehouse.duckdb", "The DuckDB file can't be written: give this user the right to"),
         ("", "can't be written (Permission denied): DuckDB needs it for its log"),
     ],
     ids=["file", "folder"],
@@ -711,7 +709,7 @@ def test_a_file_that_is_opened_read_only(harness: Harness, monkeypatch: pytest.M
 def test_a_file_without_the_right_to_write_it(harness: Harness, name: str, message: str) -> None:
     folder = harness.folder / "read-only"
     folder.mkdir()
-    file = folder / "memory.duckdb"
+    file = folder / "warehouse.duckdb"
     duckdb.connect(str(file)).close()
     (folder / name).chmod(0o500)
     harness.extra |= {

@@ -10,7 +10,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from captaindata_source.errors import DestinationError
 from captaindata_source.sqltext import quoted
 from captaindata_source.warehouse.database.opening import DUCKDB, POSTGRES
-from captaindata_source.warehouse.remedies import DUCKDB_CREDENTIALS, PG_CREDENTIALS, explained
+from captaindata_source.warehouse.remedies import duckdb, explained, postgres
 
 __all__ = ["require_temporary", "require_writable"]
 
@@ -33,7 +33,7 @@ def require_writable(client: SqlClientBase[Any], kind: str, *, is_thorough: bool
         )
         if found and found[0][0]:
             raise DestinationError(
-                "The DuckDB file is opened read-only: take read_only out of " + DUCKDB_CREDENTIALS
+                "The DuckDB file is opened read-only: take read_only out of " + duckdb.CREDENTIALS
             )
     elif kind == POSTGRES:
         _require_utf8(client)
@@ -50,7 +50,7 @@ def _require_utf8(client: SqlClientBase[Any]) -> None:
         raise DestinationError(
             f"Postgres database {database} is encoded in {encoding}, which can't hold what is "
             "loaded: make another one (create database … encoding 'UTF8' template template0) and "
-            f"name it in {PG_CREDENTIALS}"
+            f"name it in {postgres.CREDENTIALS}"
         )
 
 
@@ -99,8 +99,8 @@ def _require_writable_postgres(client: SqlClientBase[Any]) -> bool:
     is_read_only, is_replica, may_create, role, database, there = (found or [()])[0]
     if is_replica:
         raise DestinationError(
-            f"Postgres takes no writes, it is a read-only replica: let {PG_CREDENTIALS} name the "
-            "primary"
+            "Postgres takes no writes, it is a read-only replica: let "
+            f"{postgres.CREDENTIALS} name the primary"
         )
     if is_read_only:
         raise DestinationError(
