@@ -50,7 +50,8 @@ from captaindata_source.tables import JOB_RESULTS, SELECTABLE, Row
 from captaindata_source.views.results.counting import Counted, ValueCounter
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.appending import LoadedJobs
-from captaindata_source.warehouse.memory import Warehouse
+from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.memory import remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
 __all__ = [
@@ -246,11 +247,11 @@ def remember_and_plan(
     Raises:
         ConfigError: The destination holds what another version of the API said.
     """
-    warehouse = Warehouse(pipeline, workspace_uid=settings.project_uid)
-    memory = warehouse.remember(wanted=wanted, fresh=fresh)
+    loaded = LoadedRows(pipeline, workspace_uid=settings.project_uid)
+    memory = remember(loaded, wanted=wanted, fresh=fresh)
     if not settings.keep_secrets:
         stored = StoredSecrets(pipeline, workspace_uid=settings.project_uid)
-        memory.unclean = stored.find(warehouse.rows, fresh=fresh)
+        memory.unclean = stored.find(loaded.rows, fresh=fresh)
     if memory.api_version not in (None, api.version):
         raise ConfigError(
             f"Workspace {settings.name!r} was loaded through API {memory.api_version}: what "
@@ -262,8 +263,8 @@ def remember_and_plan(
             api=api,
             settings=settings,
             memory=memory,
-            read_rows=warehouse.rows,
-            count_results=warehouse.count_results,
+            read_rows=loaded.rows,
+            count_results=loaded.count_results,
             wanted=wanted,
             issues=issues,
             guard=Guard(issues, is_strict=is_strict),

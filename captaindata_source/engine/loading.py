@@ -22,7 +22,7 @@ from captaindata_source.warehouse.locks import Turn, holding
 from captaindata_source.warehouse.remedies import is_passing, message_of
 from captaindata_source.warehouse.spelling import record_spelling, require_spelling
 
-__all__ = ["LOAD_WAITS", "BackgroundLoad", "Memory", "load"]
+__all__ = ["LOAD_WAITS", "BackgroundLoad", "MemoryLimit", "load"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ LOAD_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
 @dataclass(slots=True)
-class Memory:
+class MemoryLimit:
     """Whether what DuckDB keeps in memory is bounded."""
 
     is_bounded: bool = True
@@ -45,7 +45,7 @@ def load(
     *,
     turn: Turn,
     workspace: str,
-    memory: Memory,
+    memory_limit: MemoryLimit,
     jobs: LoadedJobs | None = None,
     counted: Counted | None = None,
 ) -> None:
@@ -56,7 +56,7 @@ def load(
         pipeline: Of the workspace.
         turn: The right to sync it.
         workspace: Its name.
-        memory: Of this sync; what does not fit loads without a bound, and so do the next.
+        memory_limit: Of this sync; what does not fit loads without a bound, and so do the next.
         jobs: Whose results are in it; None: it is not known.
         counted: What the results in it hold, for the catalogue; None: it need not follow at once.
 
@@ -69,7 +69,7 @@ def load(
         try:
             # only the first try waits for a file, in the lock that all workspaces share
             with holding(pipeline, turn=turn, waits_for_file=not is_again) as client:
-                if memory.is_bounded:
+                if memory_limit.is_bounded:
                     _bound_memory(pipeline, client)
                 turn.check(client, max(packages(pipeline), default=""))
                 _load_once(pipeline, client, jobs=None if is_again else jobs)
@@ -78,8 +78,8 @@ def load(
         except Exception as error:
             if signals.was_signal_received():
                 raise
-            if memory.is_bounded and NO_MEMORY in message_of(error):
-                memory.is_bounded = False
+            if memory_limit.is_bounded and NO_MEMORY in message_of(error):
+                memory_limit.is_bounded = False
                 logger.info("Workspace %s: loading again without a bound on memory", workspace)
             else:
                 _wait_after(error, next(waits, None), workspace=workspace)

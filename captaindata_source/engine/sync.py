@@ -27,7 +27,7 @@ from captaindata_source.api.credentials import RULE
 from captaindata_source.dlt_internals.extraction import without_descriptions
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.engine.leftovers import make_missing_tables, settle
-from captaindata_source.engine.loading import LOAD_WAITS, BackgroundLoad, Memory, load
+from captaindata_source.engine.loading import LOAD_WAITS, BackgroundLoad, MemoryLimit, load
 from captaindata_source.engine.report import WorkspaceReport
 from captaindata_source.engine.status import RATE_LIMITED, Status, Wait
 from captaindata_source.engine.sync_log import sync_log
@@ -183,7 +183,7 @@ class _WorkspaceSync:
         self._loader: dlt.Pipeline | None = None
         self._package: Package | None = None
         self._packages = 0
-        self._memory = Memory()
+        self._memory_limit = MemoryLimit()
         self._redact = redactor_of(settings)
         self._waits = Waits()
         self._api: Api | None = None
@@ -384,7 +384,7 @@ class _WorkspaceSync:
             pipeline,
             turn=turn,
             workspace=self._settings.name,
-            memory=self._memory,
+            memory_limit=self._memory_limit,
             jobs=package.jobs,
             counted=package.counted,
         )
