@@ -25,7 +25,7 @@ from captaindata_source.dlt_internals.clients import add_columns
 from captaindata_source.dlt_internals.packages import packages
 from captaindata_source.source import SOURCE_NAME
 from captaindata_source.tables import ALL_TABLES, LOADS
-from captaindata_source.warehouse.database import last_load
+from captaindata_source.warehouse.past_loads import last_load
 from captaindata_source.warehouse.remedies import message_of, spares_package
 
 __all__ = ["make_missing_tables", "settle"]

@@ -26,7 +26,7 @@ from captaindata_source.dlt_internals.clients import (
     look_up_once,
 )
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, watched
-from captaindata_source.warehouse.database.lock_waits import bound_job
+from captaindata_source.warehouse.database.statements import bound_job
 
 __all__ = ["as_we_use_it"]
 

@@ -29,7 +29,7 @@ from captaindata_source.tables import (
 )
 from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.loaded_rows import LoadedRows
-from captaindata_source.warehouse.loaded_version import loaded_version
+from captaindata_source.warehouse.past_loads import loaded_version
 
 __all__ = ["KnownJob", "KnownRow", "KnownWorkflow", "Memory", "remember"]
 

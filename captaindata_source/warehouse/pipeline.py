@@ -30,17 +30,17 @@ from captaindata_source.dlt_internals.files import take_any_folder
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import SELECTABLE, TABLES
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, schema_of
-from captaindata_source.warehouse.destinations import as_we_use_it
-from captaindata_source.warehouse.folders import name_of, short_hash, working_folder
-from captaindata_source.warehouse.locks import folder_lock
-from captaindata_source.warehouse.remedies import message_of
-from captaindata_source.warehouse.targets import (
+from captaindata_source.warehouse.allowed_names import (
     check_catalog,
     check_dataset,
     check_schema,
     configured_address,
 )
+from captaindata_source.warehouse.database import DUCKDB, POSTGRES, schema_of
+from captaindata_source.warehouse.destinations import as_we_use_it
+from captaindata_source.warehouse.folders import name_of, short_hash, working_folder
+from captaindata_source.warehouse.locks import folder_lock
+from captaindata_source.warehouse.remedies import message_of
 
 __all__ = [
     "SyncOptions",

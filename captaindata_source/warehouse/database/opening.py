@@ -18,10 +18,9 @@ from captaindata_source.dlt_internals.clients import on_connection
 from captaindata_source.errors import CaptainDataError, DestinationError
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database.base import Database
-from captaindata_source.warehouse.database.lock_waits import bound_waits
 from captaindata_source.warehouse.database.on_duckdb import DuckDbDatabase
 from captaindata_source.warehouse.database.on_postgres import PostgresDatabase
-from captaindata_source.warehouse.database.running import watch
+from captaindata_source.warehouse.database.statements import bound_waits, watch
 from captaindata_source.warehouse.remedies import (
     as_destination_error,
     driver_of,

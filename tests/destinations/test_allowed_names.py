@@ -11,8 +11,8 @@ from captaindata_source.engine import sync
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.settings.workspace import Settings
+from captaindata_source.warehouse.allowed_names import check_catalog, check_path, check_schema
 from captaindata_source.warehouse.pipeline import SyncOptions
-from captaindata_source.warehouse.targets import check_catalog, check_path, check_schema
 from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import Database, DuckDb

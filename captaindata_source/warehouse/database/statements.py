@@ -1,4 +1,5 @@
-"""No statement waits long for a lock: what waits for one keeps all readers waiting behind it.
+"""No statement waits long for a lock or past a signal: what waits for a lock keeps all readers
+waiting behind it, and drivers heed no signal while they wait.
 
 The timeout is set by a statement, for poolers refuse it among the options of a connection, and once
 more after each reset of dlt's.
@@ -7,13 +8,14 @@ more after each reset of dlt's.
 from __future__ import annotations
 
 import re
+import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from captaindata_source.dlt_internals.clients import adapt_job, explain_queries, on_connection
 from captaindata_source.errors import DestinationError, causes
-from captaindata_source.warehouse.database.running import watch
 
 __all__ = [
     "LOCK_SECONDS",
@@ -21,8 +23,10 @@ __all__ = [
     "HeldError",
     "bound_job",
     "bound_waits",
+    "end_statements",
     "holder",
     "is_held",
+    "watch",
 ]
 
 LOCK_SECONDS = 2
@@ -43,6 +47,11 @@ HOLDER = """
     limit 1
 """
 Ask = Callable[..., Any]
+CANCELS = ("adbc_cancel", "interrupt", "cancel")
+"""How ADBC, DuckDB and psycopg2 call it."""
+_guard = threading.Lock()
+_connections: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Of this process, as its signals are."""
 
 
 class HeldError(DestinationError):
@@ -125,3 +134,23 @@ def _rows(cursor: Any, sql: str, *parameters: object) -> Any:
 
 def _code(error: BaseException) -> str | None:
     return getattr(error, "pgcode", None) or getattr(error, "sqlstate", None)
+
+
+def watch(connection: Any) -> None:
+    """Remembers a connection for as long as it is used."""
+    with _guard:
+        _connections.add(connection)
+
+
+def end_statements() -> None:
+    """Ends whatever runs on any connection, without waiting for it to end."""
+    threading.Thread(target=_end_all, daemon=True, name="end statements").start()
+
+
+def _end_all() -> None:
+    with _guard:
+        found = list(_connections)
+    for connection in found:
+        cancel = next(getattr(connection, name) for name in CANCELS if hasattr(connection, name))
+        with suppress(Exception):  # it is closed, or its server is gone
+            cancel()
