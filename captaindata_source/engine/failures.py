@@ -17,7 +17,7 @@ from captaindata_source.errors import (
     root_error,
 )
 from captaindata_source.extract.report import WorkspaceReport
-from captaindata_source.issues import FAILED, IssueLog
+from captaindata_source.issues import Action, IssueLog
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import SOURCE_NAME
@@ -53,7 +53,7 @@ def record_failure(
     if isinstance(root, WrongDatasetError):
         return
     kind = root.kind if isinstance(root, CaptainDataError) else CaptainDataError.kind
-    issues.add(kind, FAILED, detail=report.error)
+    issues.add(kind, Action.FAILED, detail=report.error)
     report.issues = issues.count
     try:
         with tempfile.TemporaryDirectory(prefix="captaindata-") as folder:

@@ -24,7 +24,7 @@ from captaindata_source.http import (
     Throttle,
     TransientError,
 )
-from captaindata_source.issues import RETRIED, IssueLog
+from captaindata_source.issues import Action, IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.memory import Memory, Warehouse
@@ -61,7 +61,7 @@ def connect(
     version = VERSIONS[settings.api_version]
 
     def note_retry(error: TransientError) -> None:
-        issues.add(error.kind, RETRIED, detail=str(error))
+        issues.add(error.kind, Action.RETRIED, detail=str(error))
         waits.because(error.kind)
 
     client = HttpClient(
