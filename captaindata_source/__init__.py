@@ -1,30 +1,36 @@
 """Captain Data as a dlt source.
 
-`captaindata()` is the source of one workspace, `refresh_views()` makes the views of what was
-loaded; the command `captaindata` syncs one or many and does both.
+`sync()` does what the command `captaindata sync` does. `captaindata()` is the dlt source of one
+workspace for pipelines of your own, and `refresh_views()` makes the views of what one loaded.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from captaindata_source.engine.report import SyncReport
+    from captaindata_source.engine.run import sync
+    from captaindata_source.errors import ConfigError
     from captaindata_source.source import captaindata
     from captaindata_source.views.refresh import refresh_views
 
-__all__ = ["__version__", "captaindata", "refresh_views"]
+__all__ = ["ConfigError", "SyncReport", "__version__", "captaindata", "refresh_views", "sync"]
 
 __version__ = "0.1.0"
 
+_MODULES = {
+    "ConfigError": "errors",
+    "SyncReport": "engine.report",
+    "captaindata": "source",
+    "refresh_views": "views.refresh",
+    "sync": "engine.run",
+}
+"""Imported when they are first used: most of them import dlt."""
+
 
 def __getattr__(name: str) -> Any:
-    """Imports the source, and with it dlt, only when it is used."""
-    if name == "captaindata":
-        from captaindata_source.source import captaindata  # noqa: PLC0415
-
-        return captaindata
-    if name == "refresh_views":
-        from captaindata_source.views.refresh import refresh_views  # noqa: PLC0415
-
-        return refresh_views
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

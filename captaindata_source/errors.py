@@ -1,25 +1,25 @@
-"""Everything this package raises.
+"""All errors of this package.
 
     CaptainDataError
     ├── ConfigError            wrong or missing configuration; nothing was sent yet
-    │   └── WrongDatasetError  the dataset is another's: nothing is written there
+    │   └── WrongDatasetError  the dataset holds other data; nothing is written to it
     ├── BusyError              another sync of the same workspace is running
     ├── DestinationError       the warehouse can't be reached, read or written
-    └── ApiError               the API, or what stands before it, said no
-        ├── AuthError          401: fatal for the workspace; 403: for the object
-        ├── NotFoundError      404: fatal for the object
-        ├── RefusedError       any other 4xx, or what the API blames on the call: fatal for the call
+    └── ApiError               the API, or a proxy before it, refused or did not answer
+        ├── AuthError          401: ends the workspace's sync; 403: for one object
+        ├── NotFoundError      404: for one object
+        ├── RefusedError       any other 4xx, or an error that the API blames on the call
         ├── UnavailableError   still failing after all retries
-        │   └── UnreachableError   the host never answered: fatal for the workspace
+        │   └── UnreachableError   the host never answered: ends the workspace's sync
         └── ContractError      an answer that the API's contract does not allow
             ├── PaginationError    a list of pages that does not end, or can't be followed
             └── ForeignHostError   a link or redirect that leaves the configured host
 
-Where the API says what it blames (`Problem.scope`), that decides instead of the status: `auth` and
-`config` are fatal for the workspace.
+If the API names the cause (`Problem.scope`), the scope decides instead of the status: `auth` and
+`config` end the sync of the workspace.
 
-Messages say what happened, where, and what to do about it. They never hold a
-key, a header or a body; of a `Problem` they hold label, scope and reference.
+A message says what happened, where, and what to do about it. It never contains a key, a header or
+a body; of a `Problem` it contains label, scope and reference.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+
+from captaindata_source.issues import Kind
 
 __all__ = [
     "ApiError",
@@ -50,7 +52,7 @@ __all__ = [
 ]
 
 FATAL_SCOPES = frozenset({"auth", "config"})
-"""What every other call of the workspace would fail on too."""
+"""Errors with which every other call of the workspace would fail too."""
 CALL_SCOPES = frozenset({"input", "param", "integ"})
 SERVER_SCOPE = "server"
 SCOPES = FATAL_SCOPES | CALL_SCOPES | {SERVER_SCOPE}
@@ -60,40 +62,40 @@ PRINTED_LENGTH = 100
 class CaptainDataError(Exception):
     """Base of all errors of this package."""
 
-    kind: str = "unexpected_error"
-    """What it is called in `sync_issues`."""
+    kind: Kind = Kind.UNEXPECTED_ERROR
+    """Its kind in `sync_issues`."""
 
 
 class ConfigError(CaptainDataError):
-    """Configuration that can't work; raised before the first call."""
+    """The configuration is wrong or missing; raised before the first call."""
 
 
 class WrongDatasetError(ConfigError):
-    """The dataset holds what must not be mixed with this: nothing is written there."""
+    """The dataset holds data that must not be mixed with this; nothing is written to it."""
 
 
 class BusyError(CaptainDataError):
     """Another sync of the same workspace is running."""
 
-    kind = "busy"
+    kind = Kind.BUSY
 
 
 class DestinationError(CaptainDataError):
     """The warehouse can't be reached, read or written."""
 
-    kind = "destination_failed"
+    kind = Kind.DESTINATION_FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What the API itself says of a failed call.
+    """What the API reports about a failed call.
 
     Args:
-        label: Its name for what happened.
-        scope: What it blames: input, param, integ, config, auth or server (documented).
-        reference: What the vendor's support finds the call by.
-        message: For people. Not printed: it may quote what the call was about.
-        params: Details, of any shape. Not printed either.
+        label: Name of the error.
+        scope: Cause: input, param, integ, config, auth or server (documented in API v4, "Errors").
+        reference: ID by which the vendor's support finds the call.
+        message: Text for people. Not printed: it may contain inputs of the call.
+        params: Details, of any shape. Not printed.
     """
 
     label: str | None = None
@@ -104,24 +106,24 @@ class Problem:
 
     @property
     def known_scope(self) -> str | None:
-        """The scope, where it is one of `SCOPES`."""
+        """The scope, if it is one of `SCOPES`, else None."""
         scope = (self.scope or "").strip().lower()
         return scope if scope in SCOPES else None
 
     def printable(self, *, secrets: Iterable[str] = ()) -> Problem:
-        """The same with a label, scope and reference that can be shown.
+        """A copy whose label, scope and reference can be printed.
 
-        They are printable ASCII, up to `PRINTED_LENGTH` characters each.
+        Each is printable ASCII of up to `PRINTED_LENGTH` characters.
 
         Args:
-            secrets: Replaced by `***`.
+            secrets: Texts that are replaced by `***`.
         """
         longest_first = sorted(filter(None, map(_plain, secrets)), key=len, reverse=True)
         hidden = "|".join(map(re.escape, longest_first))
 
         def shown(text: str | None) -> str | None:
             plain = _plain(text or "")
-            # before the cut: part of a secret would not be found
+            # before cutting: a part of a secret would not be found
             plain = re.sub(hidden, "***", plain, flags=re.IGNORECASE) if hidden else plain
             return plain[:PRINTED_LENGTH] or None
 
@@ -143,12 +145,12 @@ class ApiError(CaptainDataError):
     Args:
         message: What happened and what to do about it.
         path: Path of the request, without host and query.
-        status: HTTP status, None where no answer came.
-        kind: What it is called in `sync_issues`; None: the name that its class has there.
-        problem: What the API said of it, if anything.
+        status: HTTP status; None if there was no answer.
+        kind: Its kind in `sync_issues`; None for the kind of its class.
+        problem: What the API reported about it, if anything.
     """
 
-    kind = "refused"
+    kind = Kind.REFUSED
 
     def __init__(
         self,
@@ -156,7 +158,7 @@ class ApiError(CaptainDataError):
         *,
         path: str,
         status: int | None = None,
-        kind: str | None = None,
+        kind: Kind | None = None,
         problem: Problem | None = None,
     ) -> None:
         problem = problem and problem.printable()
@@ -179,13 +181,13 @@ class ApiError(CaptainDataError):
 class AuthError(ApiError):
     """The key is not accepted (401, or scope auth) or may not see this (403)."""
 
-    kind = "forbidden"
+    kind = Kind.FORBIDDEN
 
 
 class WrongWorkspaceError(AuthError):
-    """The key belongs to another workspace than the one that is configured."""
+    """The key belongs to another workspace than the configured one."""
 
-    kind = "foreign_workspace"
+    kind = Kind.FOREIGN_WORKSPACE
 
     @property
     def is_fatal(self) -> bool:
@@ -193,13 +195,13 @@ class WrongWorkspaceError(AuthError):
 
 
 class NotFoundError(ApiError):
-    """The object does not exist, or no longer (404)."""
+    """The object does not exist, or no longer exists (404)."""
 
-    kind = "not_found"
+    kind = Kind.NOT_FOUND
 
 
 class RefusedError(ApiError):
-    """A refusal that a repeated call would not change."""
+    """The API refused the call; repeating it would not help."""
 
 
 class UnavailableError(ApiError):
@@ -207,9 +209,9 @@ class UnavailableError(ApiError):
 
 
 class UnreachableError(UnavailableError):
-    """No answer at all, to any call: the address is wrong, or the network is down."""
+    """No call was ever answered: the address is wrong, or the network is down."""
 
-    kind = "connection_failed"
+    kind = Kind.CONNECTION_FAILED
 
     @property
     def is_fatal(self) -> bool:
@@ -217,32 +219,32 @@ class UnreachableError(UnavailableError):
 
 
 class ContractError(ApiError):
-    """The answer is not what the API promises."""
+    """The answer does not have the documented form."""
 
-    kind = "unexpected_answer"
+    kind = Kind.UNEXPECTED_ANSWER
 
 
 class PaginationError(ContractError):
-    """A list whose pages loop or can't be followed."""
+    """The pages of a list form a loop or cannot be followed."""
 
-    kind = "endless_pages"
+    kind = Kind.ENDLESS_PAGES
 
 
 class ForeignHostError(ContractError):
-    """A link or redirect to a host that is not the configured one; nothing was sent there."""
+    """A link or redirect to another host than the configured one; nothing was sent to it."""
 
-    kind = "foreign_link"
+    kind = Kind.FOREIGN_LINK
 
 
 def causes(error: BaseException, *, hidden: bool = False) -> Iterator[BaseException]:
-    """An error, what it was raised from, and so on: dlt wraps errors several layers deep.
+    """An error, the error it was raised from, and so on. dlt wraps errors several times.
 
     Args:
         error: The outermost.
-        hidden: Whether to go on where one was raised `from None`.
+        hidden: Whether to include errors that `raise … from None` hides.
 
     Yields:
-        Each error once, also where a chain leads back into itself.
+        Each error once, also if the chain is a loop.
     """
     seen: set[int] = set()
     each: BaseException | None = error
@@ -254,7 +256,7 @@ def causes(error: BaseException, *, hidden: bool = False) -> Iterator[BaseExcept
 
 
 def root_error(error: BaseException) -> BaseException:
-    """Our own error among the causes of one, else the first of them."""
+    """The first `CaptainDataError` among the causes of an error, else the innermost cause."""
     chain = list(causes(error))
     return next((each for each in chain if isinstance(each, CaptainDataError)), chain[-1])
 

@@ -1,4 +1,4 @@
-"""Files that hold data: made for their owner alone, replaced in one step."""
+"""Files with data: readable by their owner only, replaced in one step."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from captaindata_source.errors import causes
 __all__ = ["OWNER_ONLY", "naming", "opener", "take_place"]
 
 OWNER_ONLY = 0o077
-"""A umask: nothing for group and others."""
+"""A umask: no rights for group and others."""
 
 
 def opener(path: str, flags: int) -> int:
-    """For `open`: a new file is for its owner alone, whatever the umask."""
+    """Opener for `open`: a new file is readable by its owner only, with any umask."""
     return os.open(path, flags, 0o600)
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Lets an error of the operating system that names no path, such as a full disk, name this."""
+    """Adds the path to errors of the operating system that have none, such as a full disk."""
     try:
         yield
     except OSError as error:
-        for each in causes(error):  # what fails to be written may fail again when it is closed
+        for each in causes(error):  # closing the file may fail again
             if isinstance(each, OSError) and each.filename is None:
                 each.filename = str(path)
         raise
 
 
 def take_place(fresh: Path, target: Path) -> None:
-    """Puts a finished file in another's place, in one step.
+    """Replaces a file with a finished one, in one step.
 
-    Whoever could read the other can read this one: its group, mode and access list are taken over.
-    Where the group can't be, it is shut out, for it would be another one.
+    The new file gets the group, mode and access list of the old one, so the same people can read
+    it. If the group cannot be set, the group gets no rights.
 
     Raises:
-        OSError: It can't be put there; the other is still there.
+        OSError: The file cannot be replaced; the old one is still there.
     """
     if target.exists():
         there = target.stat()

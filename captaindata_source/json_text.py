@@ -1,4 +1,4 @@
-"""Places within a JSON text that is not parsed: where a value ends, what a string says."""
+"""Finds values and strings in JSON text without parsing all of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 __all__ = ["SCALAR", "SPACE", "STRING", "NotJsonError", "end_of", "plain", "strip_comma", "utf8"]
 
 SPACE = rb"[ \t\r\n]*"
-# possessive: else each escape of a string is a place to come back to, of more bytes than it has
+# possessive quantifiers: otherwise each escape is kept for backtracking, which takes much memory
 STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 SCALAR = rb"[-+.0-9A-Za-z]+"
 _STRING_OR_SCALAR = re.compile(rb"%b|%b" % (STRING, SCALAR), re.DOTALL)
@@ -17,7 +17,7 @@ _WHITESPACE = b" \t\r\n"
 
 
 class NotJsonError(ValueError):
-    """A text is no JSON."""
+    """The text is not JSON."""
 
 
 def utf8(text: str) -> bytes:
@@ -25,10 +25,13 @@ def utf8(text: str) -> bytes:
 
 
 def plain(content: bytes) -> bytes:
-    """The text of a JSON string, from what stands between its quotes.
+    """The text of a JSON string, without escapes.
+
+    Args:
+        content: What is between its quotes.
 
     Raises:
-        NotJsonError: It is none.
+        NotJsonError: It is not the content of a JSON string.
     """
     if b"\\" not in content:
         return content
@@ -40,10 +43,10 @@ def plain(content: bytes) -> bytes:
 
 
 def end_of(text: bytes, start: int) -> int:
-    """Where the value that starts there ends.
+    """The end of the value that begins at `start`.
 
     Raises:
-        NotJsonError: None starts there, or it has no end.
+        NotJsonError: No value begins there, or it has no end.
     """
     if text[start : start + 1] not in (b"{", b"["):
         if found := _STRING_OR_SCALAR.match(text, start):
@@ -62,7 +65,7 @@ def end_of(text: bytes, start: int) -> int:
 
 
 def strip_comma(kept: bytearray) -> None:
-    """The last member goes, and with it the comma before it."""
+    """Removes the comma at the end, after the last member was left out."""
     while kept[-1:] and kept[-1] in _WHITESPACE:
         del kept[-1]
     if kept.endswith(b","):

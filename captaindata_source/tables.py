@@ -1,7 +1,7 @@
 """The warehouse's tables: names, columns, types and keys.
 
-Columns carry the API's names. What the connector adds: `workspace_uid`, `is_…` flags, `row_hash`,
-`loaded_at`, and what the tables' own comments say.
+Columns have the API's names. The connector adds `workspace_uid`, `is_…` flags, `row_hash` and
+`loaded_at`; see also the comments of the tables. `sql/tables.md` describes every column.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ ColumnType = Literal["text", "bigint", "double", "bool", "timestamp", "json"]
 
 MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
 DELETE_MARK = "_deleted"
-"""True on a row that only removes others and is not stored itself; on destinations that can't merge
-it is stored. Null in every row of DuckDB and Postgres."""
+"""True in a row that deletes other rows. Destinations that cannot merge store such rows; on DuckDB
+and Postgres the column is always null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,13 @@ class Table:
     Args:
         name: Its name, also that of the resource.
         columns: Column to dlt data type.
-        key: Columns that identify a row, or with `replaces_by_key` a group of rows.
-        replaces_by_key: All rows with the key of a new row are replaced.
-        has_delete_mark: Rows may be removed by a row that is marked.
-        not_null: Columns that are never null, beside the key.
-        is_latest_kept: Of rows of a load package with one key the latest `loaded_at` counts.
-        file_format: How its rows travel; None: as the destination likes it, also without any.
+        key: Columns that identify a row, or a group of rows with `replaces_by_key`.
+        replaces_by_key: A new row replaces all rows with its key.
+        has_delete_mark: A row with `DELETE_MARK` deletes the rows with its key.
+        not_null: Columns that are never null, in addition to the key.
+        is_latest_kept: If a load package has several rows with one key, the one with the latest
+            `loaded_at` is kept.
+        file_format: Format of the load files; None for the destination's default.
     """
 
     name: str
@@ -181,7 +182,7 @@ _JOB_COLUMNS: dict[str, ColumnType] = {
     "created_at": "timestamp",
     "updated_at": "timestamp",
 }
-"""Those of API v3, then what only v4 has; what v4 calls by another name is where v3 has it."""
+"""Columns of API v3, then those that only v4 has. Fields with another name in v4 have v3's name."""
 
 JOBS = Table(
     "jobs",
@@ -237,10 +238,10 @@ LEDGER = Table(
     },
     key=("workspace_uid", "job_uid"),
 )
-"""Which jobs' results are completely loaded, in which state of the job. A row counts only where its
-`_dlt_load_id` is in `_dlt_loads`: the load that brought the results was committed as a whole. An
-answer that equals the one before brings a row here and none of `job_results`: `results_load_id` is
-the load that wrote those."""
+"""Jobs whose results are loaded completely, with the state of the job at that time. A row counts
+only if its `_dlt_load_id` is in `_dlt_loads`, so that its load was committed. If results are
+fetched again and did not change, a row is written here and none to `job_results`; `results_load_id`
+is the load that wrote the results."""
 
 SYNC_RUNS = Table(
     "sync_runs",
@@ -285,7 +286,7 @@ SYNC_ISSUES = Table(
     },
     file_format=None,
 )
-"""What went wrong without ending a sync, and what was done about it; see `issues`."""
+"""Problems that syncs met, and what was done about them; see `issues`."""
 
 QUOTA_READINGS = Table(
     "quota_readings",
@@ -304,8 +305,8 @@ QUOTA_READINGS = Table(
         "loaded_at": "timestamp",
     },
 )
-"""The last reading of a workspace's quota on each UTC day and in each month of the quota: `uid`
-hashes the two. `unit` is `tasks` or `credits`."""
+"""Last reading of a workspace's quota per UTC day and quota month. `uid` is a hash of both. `unit`
+is `tasks` or `credits`."""
 
 CHECKPOINTS = Table(
     "listing_checkpoints",
@@ -317,9 +318,9 @@ CHECKPOINTS = Table(
         "loaded_at": "timestamp",
     },
 )
-"""How far a list of jobs that has no end is read: the spans of `updated_at` within which all jobs
-are in `jobs`, and how many jobs those are. Rows are written in turn under two uids: where a load
-breaks off, the one before still counts."""
+"""How far API v4's list of runs is loaded: spans of `updated_at` whose jobs are all in `jobs`, and
+the number of these jobs. Rows are written alternately under two uids, so that a load that breaks
+off leaves the previous row valid."""
 
 IDENTITIES = Table(
     "identities",
@@ -359,7 +360,7 @@ INTEGRATIONS = Table(
     },
     key=("workspace_uid", "identity_uid", "integration_permalink"),
 )
-"""One row for each identity and integration; a shared integration has one for each identity."""
+"""One row per identity and integration; a shared integration has one row per identity."""
 
 WORKSPACE_MEMBERS = Table(
     "workspace_members",
@@ -401,16 +402,16 @@ ACCOUNTS = Table(
 )
 
 LOADS = "_dlt_loads"
-"""dlt's own table of loads that were committed."""
+"""dlt's table of committed loads."""
 TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, JOB_RESULTS)
-"""The tables that are loaded where none is selected; each is a resource of the source."""
+"""Tables that are loaded by default; each is a resource of the source."""
 EXTRA_TABLES = (IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS, ACCOUNTS)
-"""Resources that are off until someone selects them. Their columns are all that is loaded of what
-the API sends: it may send cookies and tokens along."""
+"""Resources that are off by default. Only fields with a column are loaded, because the API may send
+cookies and tokens along."""
 SELECTABLE = (*TABLES, *EXTRA_TABLES)
 ALL_TABLES = (*SELECTABLE, LEDGER, CHECKPOINTS, QUOTA_READINGS, SYNC_RUNS, SYNC_ISSUES)
 
 
 def views_schema(dataset: str) -> str:
-    """The schema that holds a dataset's views."""
+    """The schema of a dataset's views."""
     return f"{dataset}_views"

@@ -1,4 +1,4 @@
-"""Text in columns, as terminals show it."""
+"""Tables as text for terminals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def one_line(text: str) -> str:
-    """A text without line ends and without what a terminal takes for commands."""
+    """A text without line ends and control characters."""
     if text.isprintable():
         return text
     return "".join(
@@ -25,7 +25,7 @@ def one_line(text: str) -> str:
 
 
 def width_of(text: str) -> int:
-    """Columns that a text takes on a terminal: two for each wide character, none for marks."""
+    """Width of a text on a terminal: 2 for wide characters, 0 for combining marks."""
     if text.isascii():
         return len(text)
     return sum(map(_columns, text))
@@ -38,7 +38,7 @@ def _columns(char: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """As much of a text as fits; what is cut ends in an ellipsis."""
+    """A text cut to a width; a cut text ends with an ellipsis."""
     if width_of(text) <= width:
         return text
     taken, used = [], 1
@@ -62,11 +62,11 @@ def as_columns(
 
     Args:
         lines: Of equal length; the first may be headings.
-        right: Columns whose cells are set to the right.
-        width: Columns of the terminal. The last columns that do not fit are left out, and a line
-            below says how many; None: all are shown.
-        max_cell: What is longer is cut.
-        hint: Says in that line how to see them.
+        right: Numbers of the columns that are aligned to the right.
+        width: Width of the terminal. Columns that do not fit are left out, and a line below says
+            how many. None shows all.
+        max_cell: Longest cell; longer ones are cut.
+        hint: How to see the columns that were left out, for that line.
     """
     cells = [[one_line(cell) for cell in line] for line in lines]
     if max_cell is not None:
@@ -86,7 +86,7 @@ def as_columns(
 
 
 def _fitting(widths: Sequence[int], width: int | None) -> int:
-    """How many columns fit; one at least."""
+    """How many columns fit; at least one."""
     if width is None:
         return len(widths)
     used, shown = -len(GAP), 0
@@ -104,7 +104,7 @@ def _padded(cell: str, width: int, *, is_right: bool) -> str:
 
 
 def as_records(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows with one field a line, in full."""
+    """Rows with one field per line, uncut."""
     text = []
     for number, row in enumerate(rows, start=1):
         text.append(f"row {number}")

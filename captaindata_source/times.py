@@ -1,4 +1,4 @@
-"""Points in time from what the API sends."""
+"""Reads times that the API sends."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from zoneinfo import ZoneInfo
 __all__ = ["EARLIEST", "LATEST", "UnfitError", "parse_time", "since_epoch"]
 
 EARLIEST, LATEST = "2016-01-01 00:00:00+00", "2099-12-31 23:59:59+00"
-"""What is plausible of a time that the API tells: the views show others as null. Programs write the
-years 1, 1970 and 9999 for a time that they don't know."""
+"""Plausible times; the views show others as null. Programs write the years 1, 1970 and 9999 for
+unknown times."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_EPOCH_SECONDS = 253_402_300_800
-"""Year 10000; a larger number is taken for milliseconds, microseconds or nanoseconds."""
+"""Year 10000. A larger number is in milliseconds, microseconds or nanoseconds."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS = (1_000_000, 1_000, 1, Decimal("0.001"))
-"""In the units of epoch times, the largest first."""
+"""Microseconds per unit of an epoch time, largest unit first."""
 MIN_TEXT_EPOCH = 100_000_000
-"""Of a text: a smaller number is no time, but a year, a day or a count."""
+"""Smallest epoch time in a text. Smaller numbers are years, days or counts."""
 MAX_TEXT = 100
-"""Characters; what is longer is no time."""
+"""Longest text that can be a time, in characters."""
 COMPACT_YEARS = range(1900, 2200)
-"""Of 12 or 14 digits that are a date and a time of day rather than an epoch time."""
+"""Years for which 12 or 14 digits are a date and a time of day, not an epoch time."""
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MAIL_ZONES: Mapping[str, int] = {
     "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
 }  # fmt: skip
-"""Hours from UTC of the names that RFC 2822 defines; outside of mail some mean other zones too."""
+"""Hours from UTC of the zone names in RFC 2822. In other formats, some have other meanings."""
 ZONES: Mapping[str, int] = {
     "Z": 0, "UTC": 0, "UT": 0, "GMT": 0, "UCT": 0, "ZULU": 0,
     "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9,
 }  # fmt: skip
-"""Hours from UTC of names that mean one zone."""
+"""Hours from UTC of zone names with one meaning."""
 
 _NUMBER = re.compile(r"[0-9]{1,19}(\.[0-9]{0,9})?(e\+?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?", re.ASCII)
@@ -68,20 +68,20 @@ _OFFSET = re.compile(
 
 
 class UnfitError(ValueError):
-    """A value that its column can't hold."""
+    """A value does not fit its column."""
 
 
 def parse_time(value: object) -> datetime:
-    """A point in time from what the API sends.
+    """Reads a time.
 
     Args:
-        value: ISO 8601 text (also week and ordinal dates, `24:00`, a leap second), RFC 2822 text
-            and what programs print, such as `2026-10-15 10:00:00 UTC`; without an offset it is UTC.
-            Or an epoch time, as a number or as text, in seconds, milliseconds, microseconds or
-            nanoseconds.
+        value: Text in ISO 8601 (also week and ordinal dates, `24:00` and leap seconds), in RFC
+            2822, or as programs print it, such as `2026-10-15 10:00:00 UTC`; without an offset it
+            is in UTC. Or an epoch time as a number or text, in seconds, milliseconds, microseconds
+            or nanoseconds.
 
     Raises:
-        UnfitError: Not a time, one whose zone is in doubt, or one outside of the years 1 to 9999.
+        UnfitError: It is not a time, its zone is ambiguous, or its year is not from 1 to 9999.
     """
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -109,7 +109,7 @@ def _from_epoch(number: float) -> datetime:
 
 
 def _from_exact(number: Decimal) -> datetime:
-    """Of the units that give a year before 10000 the largest."""
+    """Reads an epoch time in the largest unit that gives a year before 10000."""
     for unit in MICROSECONDS:
         microseconds = number * unit
         if abs(microseconds) < MAX_EPOCH_SECONDS * 1_000_000:
@@ -118,7 +118,7 @@ def _from_exact(number: Decimal) -> datetime:
 
 
 def _parse_text(text: str) -> datetime:
-    """What `datetime.fromisoformat` does not take."""
+    """Reads formats that `datetime.fromisoformat` does not support."""
     if len(text) > MAX_TEXT:
         raise UnfitError
     if _NUMBER.fullmatch(text):
@@ -145,10 +145,10 @@ def _from_digits(text: str) -> datetime:
 
 
 def _without_comments(text: str) -> str:
-    """Without the zone's name behind its offset, and what Go prints of its monotonic clock."""
+    """Removes a zone name after the offset, and the monotonic clock that Go prints."""
     while (shorter := _COMMENT.sub("", text)) != text:
         if "[" in text and not re.search(r"\d\s*(?:Z|[+-]\d\d:?\d\d)\s*\[", text, re.IGNORECASE):
-            return shorter + " " + text[len(shorter) :].strip(" []")  # no offset but that name
+            return shorter + " " + text[len(shorter) :].strip(" []")  # the name is the only zone
         text = shorter
     return text
 
@@ -206,7 +206,7 @@ def _zone_named(name: str) -> ZoneInfo:
 
 
 def since_epoch(time: datetime | None) -> timedelta | None:
-    """A point in time that equals others of the same moment, whatever zone they are told in."""
+    """Time since 1970, to compare times in different zones."""
     if time is None:
         return None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH

@@ -1,4 +1,4 @@
-"""Waits that end with the process."""
+"""Waits that a signal interrupts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORTH_SAYING_SECONDS = 2.0
 
 
 def wait_seconds(seconds: float) -> None:
-    """Waits, but not past a signal that ends the process."""
+    """Waits; raises as soon as a signal asks the process to end."""
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0:
         signals.raise_if_signalled()
@@ -22,14 +22,14 @@ def wait_seconds(seconds: float) -> None:
 
 
 class Waits:
-    """Waits of several threads, for whoever wants to say what a sync waits for."""
+    """Waits of several threads; tells what a sync is waiting for."""
 
     def __init__(self) -> None:
         self._under_way: dict[int, tuple[float, str]] = {}
         self._reasons: dict[int, str] = {}
 
     def because(self, reason: str) -> None:
-        """Says why the next wait of the calling thread is."""
+        """Sets the reason of the next wait of the calling thread."""
         self._reasons[threading.get_ident()] = reason
 
     def sleep(self, seconds: float) -> None:
@@ -47,6 +47,8 @@ class Waits:
 
     @property
     def next_to_end(self) -> tuple[float, str] | None:
-        """The wait that ends first: when, in epoch seconds, and its reason; empty: none was said.
-        None: nobody waits for long."""
+        """End (in epoch seconds) and reason of the wait that ends first.
+
+        The reason is empty if none was set. None if no thread waits for long.
+        """
         return min(list(self._under_way.values()), default=None)

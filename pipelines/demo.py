@@ -1,6 +1,6 @@
-"""`make demo`: a sandbox, a workspace of API v3 and one of v4, two syncs a day apart, answers.
+"""`make demo`: syncs a sandbox with a workspace of API v3 and one of v4, twice, a day apart.
 
-Its DuckDB file is its own, demo.duckdb: what you load yourself goes to warehouse.duckdb.
+The rows go to demo.duckdb; your own syncs write to warehouse.duckdb.
 """
 
 import json
@@ -19,27 +19,27 @@ from captaindata_source.sandbox import Generation, Sandbox, World
 WAREHOUSE = Path("demo.duckdb").resolve()
 TABLE_WIDTH = 136
 VERSIONS: tuple[Generation, ...] = ("v3", "v4")
-QUESTIONS = {
-    "Which workflows need a look?": """
+QUERIES = {
+    "Workflows that fail often or have become slow:": """
         select workspace_name, workflow_name, reason
         from captaindata_views.failing_workflows
         order by recent_failure_rate desc, workspace_name, workflow_name
         limit 4
     """,
-    "What was delivered this month, by which workflow?": """
+    "Records delivered this month, by workflow:": """
         select workspace_name, workflow_name, succeeded_runs as runs, records_processed as records
         from captaindata_views.records_by_workflow_month
         where month = (select max(month) from captaindata_views.records_by_workflow_month)
         order by records_processed desc, workspace_name, workflow_name
         limit 4
     """,
-    "Whose accounts need a hand?": """
+    "Accounts to reconnect:": """
         select workspace_name, identity_name, integration, status, needs
         from captaindata_views.integration_health
         order by workspace_name, identity_name, integration
         limit 4
     """,
-    "And whom did a workflow find? Its results, one column a key": """
+    "Results of the workflow LinkedIn Profiles, one column per key:": """
         select full_name, headline, location_city, followers_count, is_premium
         from captaindata_views.results_linkedin_profiles
         order by created_at desc, result_id
@@ -71,7 +71,7 @@ def main() -> int:
         print("\nA day passes in the sandbox. Second sync:\n", flush=True)
         code = sync() or code
     if code == 0:
-        _answer()
+        _print_queries()
         print(f"\nThe rows are in {WAREHOUSE.name}, schemas captaindata and captaindata_views.")
         print("Look at them with:\n")
         print(f"  export DESTINATION__DUCKDB__CREDENTIALS={WAREHOUSE.name}")
@@ -81,11 +81,11 @@ def main() -> int:
     return code
 
 
-def _answer() -> None:
-    """Asks the views."""
+def _print_queries() -> None:
+    """Prints the queries' results."""
     with duckdb.connect(str(WAREHOUSE), read_only=True) as connection:
-        for question, query in QUESTIONS.items():
-            print(f"\n{question}\n", flush=True)
+        for title, query in QUERIES.items():
+            print(f"\n{title}\n", flush=True)
             connection.sql(query).show(max_width=TABLE_WIDTH)
 
 

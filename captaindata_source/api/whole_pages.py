@@ -51,8 +51,10 @@ def whole_pages(
         again = fetch(offset, size)
         if not _uids(again) <= _uids(before):
             yield again
-        is_same = _begins_in(before, page) or _begins_in(again, page)
-        has_moved = not _only_grew(before, again)
+        # without a run in common, nothing tells how far the list moved, and in which direction
+        is_near = _share(before, again)
+        is_same = _begins_in(again, page) or (is_near and _begins_in(before, page))
+        has_moved = not (is_near and _only_grew(before, again))
         before = again
         moves = moves + 1 if has_moved else 0
         if moves > MAX_MOVES:
@@ -89,7 +91,7 @@ def _are_whole(
         return True
     # offsets are rounded up
     page, after = (fetch(offset + size + more, size) for more in (0, 1))
-    return _share(between, page) and not _begins_in(page, after)
+    return _begins_in(between, page) and not _begins_in(page, after)
 
 
 def _only_grew(before: Sequence[Record], again: Sequence[Record]) -> bool:

@@ -1,12 +1,56 @@
-"""Types of arguments of the command line, whose errors say what is right."""
+"""Arguments that several commands take, and types of arguments whose errors say what is right."""
 
 from __future__ import annotations
 
 import argparse
 import math
 from collections.abc import Callable
+from typing import Any
 
-__all__ = ["number", "whole"]
+__all__ = ["FAILED", "OK", "Parsers", "add_command", "add_destination", "number", "whole"]
+
+OK, FAILED = 0, 1
+"""Exit codes."""
+Parsers = Any  # argparse's own type is private
+
+
+def add_command(
+    commands: Parsers, name: str, text: str, run: Callable[[argparse.Namespace], int] | None = None
+) -> argparse.ArgumentParser:
+    """Adds a command.
+
+    Args:
+        commands: Gets it.
+        name: What it is called.
+        text: What it does, for `--help`.
+        run: Does it; None: commands below it do.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}."
+    )
+    if run is not None:
+        parser.set_defaults(run=run)
+    return parser
+
+
+def add_destination(parser: argparse.ArgumentParser, *, with_workspaces: bool = False) -> None:
+    """Adds `--destination` and `--dataset`, and a repeatable `--workspace` where wanted."""
+    parser.add_argument(
+        "--destination",
+        default="duckdb",
+        help="a dlt destination: duckdb (default), postgres, filesystem, …",
+    )
+    parser.add_argument(
+        "--dataset", default="captaindata", help="dataset (schema) of the tables (captaindata)"
+    )
+    if with_workspaces:
+        parser.add_argument(
+            "--workspace",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="this configured workspace only (repeatable)",
+        )
 
 
 def whole(

@@ -14,11 +14,21 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-__all__ = ["erase_below", "is_delivered", "live_stream", "safe_output", "write_json"]
+from captaindata_source.tabular import as_columns
+
+__all__ = [
+    "erase_below",
+    "is_delivered",
+    "live_stream",
+    "safe_output",
+    "write_json",
+    "write_table",
+    "write_text",
+]
 
 STDOUT, STDERR = 1, 2
 UTF_8 = "utf-8"
@@ -170,6 +180,24 @@ def is_delivered() -> bool:
     with suppress(OSError, ValueError):
         sys.stdout.flush()
     return _lost() is None
+
+
+def write_text(text: str) -> None:
+    """Prints a text and a line end."""
+    sys.stdout.write(f"{text}\n")
+
+
+def write_table(
+    lines: Iterable[Sequence[str]], *, right: Sequence[int] = (), width: int | None = None
+) -> None:
+    """Prints lines of cells in columns; the first line holds the headings.
+
+    Args:
+        lines: Of equal length.
+        right: Columns whose cells are set to the right.
+        width: See `as_columns`.
+    """
+    write_text(as_columns(list(lines), right=right, width=width))
 
 
 def write_json(value: object) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from dlt.extract import DltResource
 from dlt.extract import extract as extract_step
-from dlt.extract.items_transform import FilterItem, MapItem, YieldMapItem
+from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
 
-__all__ = ["is_mapped_or_filtered", "without_descriptions"]
+__all__ = ["is_mapped_or_filtered", "limit_of", "without_descriptions"]
 
 USER_STEPS = (MapItem, YieldMapItem, FilterItem)
 _is_skipped = ContextVar("_is_skipped", default=False)
@@ -21,6 +21,12 @@ _is_skipped = ContextVar("_is_skipped", default=False)
 def is_mapped_or_filtered(resource: DltResource) -> bool:
     """Whether someone added a map or a filter to a resource."""
     return any(isinstance(step, USER_STEPS) for step in resource._pipe.steps)
+
+
+def limit_of(resource: DltResource) -> LimitItem | None:
+    """The last `add_limit` of a resource."""
+    limits = [step for step in resource._pipe.steps if isinstance(step, LimitItem)]
+    return limits[-1] if limits else None
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from captaindata_source.api import VERSIONS, sibling_url
 from captaindata_source.errors import ApiError, AuthError, ConfigError
+from captaindata_source.extract.opening import connect
 from captaindata_source.http import RetryPolicy
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import connect
-from captaindata_source.tabular import as_columns
 from captaindata_source.warehouse.database import (
     DUCKDB,
     POSTGRES,
@@ -18,17 +18,15 @@ from captaindata_source.warehouse.database import (
     require_temporary,
     require_writable,
 )
-from captaindata_source.warehouse.pipeline import SyncOptions, warehouse_pipeline
+from captaindata_source.warehouse.pipeline import warehouse_pipeline
 from captaindata_source.warehouse.preflight import require_right_warehouse_at
 from captaindata_source.warehouse.remedies import message_of
 
-__all__ = ["Verdict", "as_text", "check"]
+__all__ = ["Verdict", "check"]
 
 RETRY_SECONDS = 10.0
 """People wait for the verdict."""
 KEY_REFUSED = 401
-OK = "ok"
-FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,13 +128,3 @@ def _check_destination(settings: Settings, options: SyncOptions, *, is_first: bo
         remedy = f"Check destination.{options.destination}.credentials: {message_of(error)}"
         return Verdict(workspace=settings.name, what=what, is_ok=False, remedy=remedy)
     return Verdict(workspace=settings.name, what=what, is_ok=True)
-
-
-def as_text(verdicts: Sequence[Verdict]) -> str:
-    """A table of verdicts."""
-    return as_columns(
-        [
-            ("workspace", "checked", "verdict", "what to do"),
-            *((v.workspace, v.what, OK if v.is_ok else FAILED, v.remedy) for v in verdicts),
-        ]
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,8 @@ from dlt.common.runtime import signals
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.dlt_internals.packages import packages
+from captaindata_source.extract.report import WorkspaceReport
+from captaindata_source.issues import Issue
 from captaindata_source.views.refresh import refresh_catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.waiting import wait_seconds
@@ -22,7 +24,7 @@ from captaindata_source.warehouse.locks import Turn, holding
 from captaindata_source.warehouse.remedies import is_passing, message_of
 from captaindata_source.warehouse.spelling import record_spelling, require_spelling
 
-__all__ = ["LOAD_WAITS", "BackgroundLoad", "MemoryLimit", "load"]
+__all__ = ["LOAD_WAITS", "BackgroundLoad", "Extracted", "MemoryLimit", "load", "set_dlt_defaults"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,13 +33,55 @@ MEMORY = "128MB"
 NO_MEMORY = "ran out of memory"
 LOAD_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each further try: a minute in all, after `FILE_SECONDS` in the first at most."""
+DLT_DEFAULTS = {
+    # what was loaded is kept in the destination alone, not a second time in staging or on disk
+    "load.truncate_staging_dataset": True,
+    "load.delete_completed_jobs": True,
+    # a load job may have done its work when its connection breaks: not it is tried again, which
+    # could double rows, but its package from the beginning
+    "load.raise_on_max_retries": 1,
+}
+
+
+def set_dlt_defaults(pipeline: dlt.Pipeline) -> None:
+    """Sets our defaults for options of dlt, where nobody configured them.
+
+    They hold for this pipeline's name alone: others in the process keep dlt's.
+    """
+    for name, default in DLT_DEFAULTS.items():
+        configured: object = dlt.config.get(name)
+        dlt.config[f"{pipeline.pipeline_name}.{name}"] = (
+            default if configured is None else configured
+        )
 
 
 @dataclass(slots=True)
 class MemoryLimit:
-    """Whether what DuckDB keeps in memory is bounded."""
+    """Whether the memory that DuckDB uses for a load is limited."""
 
-    is_bounded: bool = True
+    is_on: bool = True
+
+
+@dataclass(slots=True)
+class Extracted:
+    """A load package that is ready.
+
+    Args:
+        report: As it will be once the package is committed.
+        counted: What the results in it hold, where views follow.
+        jobs: Whose results.
+        issues: What it says about what went wrong.
+    """
+
+    report: WorkspaceReport
+    counted: Counted | None = None
+    jobs: LoadedJobs | None = None
+    issues: Sequence[Issue] = ()
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the sync ends with it."""
+        return self.report.finished_at is not None
 
 
 def load(
@@ -45,18 +89,17 @@ def load(
     *,
     turn: Turn,
     workspace: str,
-    memory_limit: MemoryLimit,
+    limit: MemoryLimit,
     jobs: LoadedJobs | None = None,
     counted: Counted | None = None,
 ) -> None:
-    """Loads what the pipeline has normalized; a further try begins anew, as
-    `load_packages_as_a_whole` arranges.
+    """Loads what the pipeline has normalized.
 
     Args:
         pipeline: Of the workspace.
         turn: The right to sync it.
         workspace: Its name.
-        memory_limit: Of this sync; what does not fit loads without a bound, and so do the next.
+        limit: Of this sync; what does not fit loads without one, and so do later packages.
         jobs: Whose results are in it; None: it is not known.
         counted: What the results in it hold, for the catalogue; None: it need not follow at once.
 
@@ -65,12 +108,12 @@ def load(
     """
     waits = iter(LOAD_WAITS)
     is_again = False
-    while True:  # ends with a load or an error: each turn uses up a wait, or the bound on memory
+    while True:  # ends with a load or an error: each turn uses up a wait, or the limit on memory
         try:
             # only the first try waits for a file, in the lock that all workspaces share
             with holding(pipeline, turn=turn, waits_for_file=not is_again) as client:
-                if memory_limit.is_bounded:
-                    _bound_memory(pipeline, client)
+                if limit.is_on:
+                    _limit_memory(pipeline, client)
                 turn.check(client, max(packages(pipeline), default=""))
                 _load_once(pipeline, client, jobs=None if is_again else jobs)
                 if counted is not None:
@@ -78,9 +121,9 @@ def load(
         except Exception as error:
             if signals.was_signal_received():
                 raise
-            if memory_limit.is_bounded and NO_MEMORY in message_of(error):
-                memory_limit.is_bounded = False
-                logger.info("Workspace %s: loading again without a bound on memory", workspace)
+            if limit.is_on and NO_MEMORY in message_of(error):
+                limit.is_on = False
+                logger.info("Workspace %s: loading again without a limit on memory", workspace)
             else:
                 _wait_after(error, next(waits, None), workspace=workspace)
             is_again = True
@@ -114,7 +157,7 @@ def _wait_after(error: Exception, seconds: float | None, *, workspace: str) -> N
     wait_seconds(seconds)
 
 
-def _bound_memory(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None) -> None:
+def _limit_memory(pipeline: dlt.Pipeline, client: SqlClientBase[Any] | None) -> None:
     """Bounds what DuckDB keeps in memory, which is most of what there is otherwise; a limit that
     someone configured stays."""
     if client is None or pipeline.destination.destination_type != DUCKDB:

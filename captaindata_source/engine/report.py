@@ -2,164 +2,63 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
-from captaindata_source.issues import Issue
+from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.tabular import as_columns, one_line
+from captaindata_source.views.refresh import Aftermath
 
-__all__ = ["FAILED", "LOADED", "WorkspaceReport", "as_dict", "as_text"]
+__all__ = ["SyncReport", "as_text"]
 
-LOADED = "loaded"
-PARTLY_LOADED = "partly_loaded"
-STOPPED_EARLY = "stopped_early"
-FAILED = "failed"
 NOT_THERE = "-"
 
 
-@dataclass(slots=True, kw_only=True)
-class WorkspaceReport:
-    """One sync of one workspace.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What `captaindata_source.sync` did; its text is the summary for people.
 
     Args:
-        name: Configured name of the workspace.
-        workspace_uid: Its UID.
-        is_full_refresh: Whether everything was fetched again.
-        uid: Identifies the sync.
-        started_at: When it began.
-        finished_at: When the last call was answered; None while it runs.
-        error: Why it failed.
-        api_calls: Requests sent, retries included.
-        rows: Rows committed, by table.
-        results_fetched: Jobs whose results were fetched.
-        results_skipped: Listed jobs whose results were loaded before.
-        results_left: Jobs whose results the next sync fetches, because a limit was reached.
-        is_listing_left: Whether a list of jobs was left before its end, for the same reason.
-        set_aside: What could not be fetched, and why; tried again next time.
-        issues: Issues met, those that are in `set_aside` included.
-        load_packages: Packages committed.
-        api_version: Version of the API that was read.
-        secrets_rule: Version of the rule by which no secret is loaded; None: some may be.
-        unmatched_fields: Keys of `exclude_fields` and `hash_fields` that no result had, each with
-            the most similar key that was seen.
-        lacks: Tables that this version has nothing for.
+        destination: Name of the dlt destination.
+        dataset: Dataset (schema) of the tables.
+        place: Where rows and views are, for people; nothing of it is secret.
+        workspaces: A report for each workspace, in their order.
+        aftermath: What became of the views and of the published copy.
+        tables: Tables that were to be loaded.
+        named_tables: Those of them that the call named.
     """
 
-    name: str
-    workspace_uid: str
-    is_full_refresh: bool = False
-    uid: str = field(default_factory=lambda: uuid4().hex)
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    finished_at: datetime | None = None
-    error: str | None = None
-    api_calls: int = 0
-    rows: dict[str, int] = field(default_factory=dict)
-    results_fetched: int = 0
-    results_skipped: int = 0
-    results_left: int = 0
-    is_listing_left: bool = False
-    set_aside: list[Issue] = field(default_factory=list)
-    issues: int = 0
-    load_packages: int = 0
-    api_version: str = ""
-    secrets_rule: int | None = None
-    unmatched_fields: dict[str, str | None] = field(default_factory=dict)
-    lacks: frozenset[str] = frozenset()
-
-    @property
-    def outcome(self) -> str:
-        if self.error is not None:
-            return FAILED
-        if self.set_aside:
-            return PARTLY_LOADED
-        return STOPPED_EARLY if self.results_left or self.is_listing_left else LOADED
+    destination: str
+    dataset: str
+    place: str
+    workspaces: Sequence[WorkspaceReport]
+    aftermath: Aftermath
+    tables: Sequence[str] = ()
+    named_tables: Sequence[str] = ()
 
     @property
     def is_ok(self) -> bool:
-        """Whether all that was begun is loaded."""
-        return self.outcome in (LOADED, STOPPED_EARLY)
-
-    @property
-    def seconds(self) -> float:
-        end = self.finished_at or datetime.now(UTC)
-        return (end - self.started_at).total_seconds()
-
-    def as_row(self, *, versions: Mapping[str, str]) -> dict[str, Any]:
-        """The row of `sync_runs`."""
-        reasons = [issue.detail or issue.kind for issue in self.set_aside]
-        return {
-            "workspace_uid": self.workspace_uid,
-            "uid": self.uid,
-            "workspace_name": self.name,
-            "started_at": self.started_at,
-            "finished_at": self.finished_at,
-            "outcome": self.outcome,
-            "error": self.error or "; ".join(reasons[:10]) or None,
-            "is_full_refresh": self.is_full_refresh,
-            "api_calls": self.api_calls,
-            "rows_by_table": json.dumps(self.rows),
-            "results_fetched": self.results_fetched,
-            "results_skipped": self.results_skipped,
-            "results_set_aside": len({issue.job_uid for issue in self.set_aside} - {None}),
-            "results_left": self.results_left,
-            "is_listing_left": self.is_listing_left,
-            "issues": self.issues,
-            "load_packages": self.load_packages,
-            "secrets_rule": self.secrets_rule,
-            "api_version": self.api_version,
-            **versions,
-        }
+        """Whether all that was begun is loaded, the views are made and the copy is published."""
+        return self.aftermath.is_ok and all(each.is_ok for each in self.workspaces)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for `--json`."""
+        """What `captaindata sync --json` prints."""
         return {
-            "name": self.name,
-            "workspace_uid": self.workspace_uid,
-            "sync_uid": self.uid,
-            "outcome": self.outcome,
-            "error": self.error,
-            "seconds": round(self.seconds, 3),
-            "api_calls": self.api_calls,
-            "rows": self.rows,
-            "results_fetched": self.results_fetched,
-            "results_skipped": self.results_skipped,
-            "results_left": self.results_left,
-            "is_listing_left": self.is_listing_left,
-            "set_aside": [
-                {
-                    "workflow_uid": issue.workflow_uid,
-                    "job_uid": issue.job_uid,
-                    "kind": issue.kind,
-                    "reason": issue.detail,
-                }
-                for issue in self.set_aside
-            ],
-            "issues": self.issues,
-            "load_packages": self.load_packages,
-            "unmatched_fields": self.unmatched_fields,
+            "ok": self.is_ok,
+            "destination": self.destination,
+            "dataset": self.dataset,
+            "workspaces": [each.as_dict() for each in self.workspaces],
+            **self.aftermath.as_dict(),
         }
 
-
-def as_dict(
-    reports: Sequence[WorkspaceReport],
-    *,
-    destination: str,
-    dataset: str,
-    is_ok: bool,
-    more: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The machine-readable summary of a sync, `more` included."""
-    return {
-        "ok": is_ok,
-        "destination": destination,
-        "dataset": dataset,
-        "workspaces": [report.as_dict() for report in reports],
-        **more,
-    }
+    def __str__(self) -> str:
+        parts = [
+            as_text(self.workspaces, tables=self.tables, named=self.named_tables),
+            self.aftermath.as_text(),
+            self.place,
+        ]
+        return "\n".join(filter(None, parts))
 
 
 def as_text(

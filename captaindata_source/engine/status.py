@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
+
+from captaindata_source.waiting import Waits
 
 __all__ = ["RATE_LIMITED", "Status", "Wait"]
 
@@ -22,6 +25,14 @@ class Wait:
 
     until: datetime
     kind: str = RATE_LIMITED
+
+    @classmethod
+    def of(cls, waits: Waits) -> Self | None:
+        """The wait that ends first; None: nobody waits for long."""
+        if (found := waits.next_to_end) is None:
+            return None
+        ends, reason = found
+        return cls(until=datetime.fromtimestamp(ends).astimezone(), kind=reason or RATE_LIMITED)
 
     def __str__(self) -> str:
         if self.kind == RATE_LIMITED:

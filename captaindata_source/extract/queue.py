@@ -152,6 +152,7 @@ class Package:
     Args:
         queue: Where the jobs come from.
         max_rows: No job is handed out once this many results were fetched.
+        max_jobs: Nor once so many were.
         max_seconds: Nor once this many seconds have passed.
         limits: Nor once these are reached.
         on_job: Called when a job is done, with the number of jobs to do.
@@ -163,6 +164,7 @@ class Package:
         queue: ResultQueue,
         *,
         max_rows: float = math.inf,
+        max_jobs: float = math.inf,
         max_seconds: float = math.inf,
         limits: Limits | None = None,
         on_job: Callable[[int], None] | None = None,
@@ -171,6 +173,7 @@ class Package:
     ) -> None:
         self._queue = queue
         self._max_rows = max_rows
+        self._max_jobs = max_jobs
         self._limits = limits or Limits()
         self._monotonic = monotonic
         self._ends = monotonic() + max_seconds
@@ -191,7 +194,8 @@ class Package:
                 self._lock.wait(POLL_SECONDS)
                 signals.raise_if_signalled()
             full = self.rows >= self._max_rows or self._size >= MAX_BYTES or self.is_over
-            if self._is_cancelled or (full and self._handed_out):
+            full = full and self._handed_out > 0
+            if self._is_cancelled or full or self._handed_out >= self._max_jobs:
                 return None
             job = self._queue.pop()
             self._handed_out += job is not None

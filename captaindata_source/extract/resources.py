@@ -1,22 +1,19 @@
-"""The dlt resources of one workspace: they ask the plan for rows and hand them to dlt.
-
-Calls run in dlt's own thread pool: what a resource yields as a callable is called there.
-"""
+"""The dlt resources: generators that yield what the threads of an extraction have found."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterator
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 import dlt
+import pyarrow as pa
+import pyarrow.parquet as pq
 from dlt.extract import DltResource
 
-from captaindata_source.extract.plan import SyncPlan
-from captaindata_source.extract.results.reader import ResultReader
-from captaindata_source.extract.stages import Stages
-from captaindata_source.issues import KEPT
+from captaindata_source.extract.extraction import Extraction
+from captaindata_source.extract.package_work import PackageWork
+from captaindata_source.extract.results.files import ResultFile
+from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import (
     CHECKPOINTS,
     DELETE_MARK,
@@ -25,198 +22,178 @@ from captaindata_source.tables import (
     JOBS,
     LEDGER,
     QUOTA_READINGS,
+    SELECTABLE,
     SUCCESSFUL_JOBS,
     SYNC_ISSUES,
+    SYNC_RUNS,
     WORKFLOWS,
     WORKSPACES,
     Row,
     Table,
 )
 
-__all__ = ["Work", "build_resources"]
+__all__ = ["build_resources"]
 
-ROWS_PER_YIELD = 1000
-
-
-class Work(Protocol):
-    """What the resources of one extraction share."""
-
-    plan: SyncPlan
-    max_parallel: int
-
-    def reader(self) -> ResultReader:
-        """A reader of results for one thread."""
-
-    def add_ledger(self, rows: list[Row]) -> None:
-        """Adds rows of the ledger that need no call; a reader is to follow."""
-
-    def issue_rows(self) -> list[Row]:
-        """Rows of `sync_issues` since the last call."""
+EMPTY_LISTINGS = "empty_listings"
+"""In dlt's state of a resource: workspaces whose last listing was empty, after one that was not."""
+Begin = Callable[[str], PackageWork]
+Rows = Callable[[Extraction], Iterator[Any]]
 
 
-def build_resources(
-    begin: Callable[[], Work], *, loads_issues: bool = True, extra_tables: Collection[str] = ()
-) -> list[DltResource]:
-    """Builds the resources of a workspace; does no I/O.
+def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list[DltResource]:
+    """Builds the resources; does no I/O.
 
     Args:
-        begin: Called within an extraction, by each resource; gives all of them the same work.
-        loads_issues: Whether the resources fill `sync_issues` too, each with what it met.
+        begin: Called within an extraction, by each resource with the name of its table; gives all
+            of them the same work.
         extra_tables: Those of `EXTRA_TABLES` that are selected; the others are off.
     """
-    rows = _Rows(begin, loads_issues=loads_issues)
-
-    def job_results(reader: ResultReader) -> Iterator[Any]:
-        yield from rows.job_results(reader)
-
-    readers = dlt.resource(_plain(rows.result_readers), name="result_readers", selected=False)
-    results = dlt.transformer(
-        job_results,
-        data_from=readers,
-        name=JOB_RESULTS.name,
-        parallelized=True,
-        **_hints(JOB_RESULTS),
-    )
-    workspaces = dlt.resource(_plain(rows.workspaces), name=WORKSPACES.name, **_hints(WORKSPACES))
-    jobs = dlt.resource(_plain(rows.jobs), name=JOBS.name, **_hints(JOBS))
-    resources: list[DltResource] = [
-        workspaces,
-        dlt.resource(_plain(rows.workflows), name=WORKFLOWS.name, **_hints(WORKFLOWS)),
-        jobs,
-        dlt.resource(
-            _plain(rows.successful_jobs), name=SUCCESSFUL_JOBS.name, **_hints(SUCCESSFUL_JOBS)
-        ),
-        results,
-    ]
-    for table in EXTRA_TABLES:
-        is_selected = table.name in extra_tables
-        resources.append(
-            dlt.resource(
-                _plain(partial(rows.extra_rows, table)),
-                name=table.name,
-                selected=is_selected,
-                **_hints(table),
-            )
+    off = {table.name for table in EXTRA_TABLES} - set(extra_tables)
+    resources = {
+        table.name: dlt.resource(
+            _generator(begin, table, _ROWS.get(table.name) or _extra_rows(table)),
+            name=table.name,
+            selected=table.name not in off,
+            max_table_nesting=0,
+            **table.hints(),
         )
-    _add_table(workspaces, QUOTA_READINGS)
-    _add_table(jobs, CHECKPOINTS)
-    _add_table(results, LEDGER)
-    for resource in resources if loads_issues else ():
-        _add_table(resource, SYNC_ISSUES)
-    return resources
+        for table in SELECTABLE
+    }
+    for resource, table in (
+        (WORKSPACES, QUOTA_READINGS),
+        (JOBS, CHECKPOINTS),
+        (JOB_RESULTS, LEDGER),
+    ):
+        _add_table(resources[resource.name], table)
+    for each in resources.values():
+        _add_table(each, SYNC_RUNS)
+        _add_table(each, SYNC_ISSUES)
+    return list(resources.values())
 
 
-class _Rows:
-    """What each resource yields."""
-
-    def __init__(self, begin: Callable[[], Work], *, loads_issues: bool) -> None:
-        self._begin = begin
-        self._loads_issues = loads_issues
-
-    def workspaces(self) -> Iterator[Any]:
-        work = self._begin()
-        yield partial(self._workspace, work)
-
-    def workflows(self) -> Iterator[Any]:
-        work = self._begin()
-        plan = work.plan
-        if plan.named_workflows is not None:
-            stages, rows = plan.listing.stages, plan.named_workflows.rows
-            yield from _rows_while(stages, work, WORKFLOWS, rows)
-        else:
-            for fetch in plan.workflows.changed():
-                yield partial(self._row, work, WORKFLOWS, fetch)
-            if _may_delete(bool(plan.workflows.all()), plan.workflows.were_any):
-                yield _with_columns(WORKFLOWS, plan.workflows.vanished())
-            else:
-                detail = "No workflow is listed, after some were"
-                plan.issues.add("empty_listing", KEPT, detail=detail)
-        yield from _cleaned(work, WORKFLOWS)
-        yield from self._issues(work)
-
-    def jobs(self) -> Iterator[Any]:
-        work = self._begin()
-        plan = work.plan
-        yield from _rows_while(plan.listing.stages, work, JOBS, plan.jobs.rows)
-        yield from _cleaned(work, JOBS)
-        checkpoint = plan.listing.checkpoint()
-        if checkpoint is not None:
-            yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
-        yield from self._issues(work)
-
-    def successful_jobs(self) -> Iterator[Any]:
-        work = self._begin()
-        plan = work.plan
-        rows = plan.jobs.successful_rows
-        yield from _rows_while(plan.listing.stages, work, SUCCESSFUL_JOBS, rows)
-        yield from _cleaned(work, SUCCESSFUL_JOBS)
-        yield from self._issues(work)
-
-    def extra_rows(self, table: Table) -> Iterator[Any]:
-        work = self._begin()
-        plan = work.plan.extras[table.name]
-        yield from _rows_while(plan.reading, work, table, plan.rows)
-        if plan.is_offered and _may_delete(plan.are_any, plan.were_any):
-            yield _with_columns(table, plan.vanished())
-        elif plan.is_offered:
-            detail = f"Nothing is listed of {table.name}, after something was"
-            work.plan.issues.add("empty_listing", KEPT, detail=detail)
-        yield from self._issues(work)
-
-    def result_readers(self) -> Iterator[Any]:
-        work = self._begin()
-        plan = work.plan
-        yield from _rows_while(plan.listing.stages, work, JOB_RESULTS, deque())
-        ledger = plan.jobs.rereads.take_ledger()
-        work.add_ledger(ledger)
-        # one at least where the listing left rows or issues: the reader loads those too
-        is_pending = bool(ledger) or (self._loads_issues and plan.issues.is_pending)
-        needed = len(plan.queue) or int(is_pending)
-        for _ in range(min(work.max_parallel, needed)):
-            yield work.reader()
-
-    def job_results(self, reader: ResultReader) -> Iterator[Any]:
-        for file in reader.run():
-            # dlt links the file when it gets to it, which may be after the next step of this loop
-            yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
-        if reader.ledger:
-            yield dlt.mark.with_table_name(reader.ledger, LEDGER.name)
-        yield from self._issues(self._begin())
-
-    def _workspace(self, work: Work) -> Iterator[Any]:
-        row, reading = work.plan.workspace.rows()
-        readings = [dlt.mark.with_table_name([reading], QUOTA_READINGS.name)] if reading else []
-        rows = _with_columns(WORKSPACES, [row] if row else [])
-        cleaned = _cleaned(work, WORKSPACES)
-        return iter([rows, *cleaned, *readings, *self._issues(work)])
-
-    def _row(self, work: Work, table: Table, fetch: Callable[[], Row | None]) -> Iterator[Any]:
-        row = fetch()
-        return iter([_with_columns(table, [row] if row else []), *self._issues(work)])
-
-    def _issues(self, work: Work) -> list[Any]:
-        rows = work.issue_rows() if self._loads_issues else []
-        return [dlt.mark.with_table_name(rows, SYNC_ISSUES.name)] if rows else []
-
-
-def _plain(rows: Callable[[], Iterator[Any]]) -> Callable[[], Iterator[Any]]:
-    """A function, for dlt writes on what it is given, which a method does not take."""
-
+def _generator(begin: Begin, table: Table, rows: Rows) -> Callable[[], Iterator[Any]]:
     def resource() -> Iterator[Any]:
-        yield from rows()
+        work = begin(table.name)
+        try:
+            work.begin()
+            for extraction in work.extractions:
+                if table.name in extraction.tables:
+                    yield from rows(extraction)
+            if work.logs_in(table.name):
+                while not work.is_last(table.name):
+                    yield None  # dlt turns to the other resources
+                yield from _log(work)
+        except GeneratorExit:
+            work.abandon(table.name, is_closed=True)
+            raise
+        except BaseException:
+            work.abandon(table.name, is_closed=False)
+            raise
+        work.end(table.name)
 
     return resource
+
+
+def _log(work: PackageWork) -> Iterator[Any]:
+    """Rows of `sync_runs` and `sync_issues`; the latter is there also when there never was one."""
+    tables = dlt.current.source_schema().tables
+    for log in work.logs():
+        if log.runs:
+            yield dlt.mark.with_table_name(list(log.runs), SYNC_RUNS.name)
+        if log.issues:
+            yield dlt.mark.with_table_name(list(log.issues), SYNC_ISSUES.name)
+        elif SYNC_ISSUES.name not in tables:
+            yield dlt.mark.with_table_name(dlt.mark.materialize_table_schema(), SYNC_ISSUES.name)
+
+
+def _workspaces(extraction: Extraction) -> Iterator[Any]:
+    for found in extraction.streams[WORKSPACES.name].batches():
+        for row, reading in found:
+            if row:
+                yield _with_columns(WORKSPACES, [row])
+            if reading and extraction.is_loaded:
+                yield dlt.mark.with_table_name([reading], QUOTA_READINGS.name)
+    yield from _cleaned(extraction, WORKSPACES)
+
+
+def _workflows(extraction: Extraction) -> Iterator[Any]:
+    plan = extraction.plan
+    for rows in extraction.streams[WORKFLOWS.name].batches():
+        yield _with_columns(WORKFLOWS, rows)
+    if plan.named_workflows is None:
+        if _may_delete(extraction, bool(plan.workflows.all()), plan.workflows.were_any):
+            if vanished := plan.workflows.vanished():
+                yield _with_columns(WORKFLOWS, vanished)
+        else:
+            detail = "No workflow is listed, after some were"
+            plan.issues.add(Kind.EMPTY_LISTING, Action.KEPT, detail=detail)
+    yield from _cleaned(extraction, WORKFLOWS)
+
+
+def _jobs(extraction: Extraction) -> Iterator[Any]:
+    for rows in extraction.streams[JOBS.name].batches():
+        yield _with_columns(JOBS, rows)
+    yield from _cleaned(extraction, JOBS)
+    checkpoint = extraction.plan.listing.checkpoint() if extraction.is_loaded else None
+    if checkpoint is not None:
+        yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
+
+
+def _successful_jobs(extraction: Extraction) -> Iterator[Any]:
+    for rows in extraction.streams[SUCCESSFUL_JOBS.name].batches():
+        yield _with_columns(SUCCESSFUL_JOBS, rows)
+    yield from _cleaned(extraction, SUCCESSFUL_JOBS)
+
+
+def _job_results(extraction: Extraction) -> Iterator[Any]:
+    for files in extraction.streams[JOB_RESULTS.name].batches():
+        for file in files:
+            if extraction.is_loaded:
+                # an item, if an empty one: `add_limit` drops what is None
+                yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows, [])
+            else:
+                yield from _tables_of(file)
+    if (ledger := extraction.take_ledger()) and extraction.is_loaded:
+        yield dlt.mark.with_table_name(ledger, LEDGER.name)
+
+
+def _tables_of(file: ResultFile) -> Iterator[pa.Table]:
+    """The results of a file, a few megabytes at a time."""
+    with pq.ParquetFile(file.path) as opened:
+        for number in range(opened.num_row_groups):
+            yield opened.read_row_group(number)
+
+
+def _extra_rows(table: Table) -> Rows:
+    def extra_rows(extraction: Extraction) -> Iterator[Any]:
+        plan = extraction.plan.extras[table.name]
+        for rows in extraction.streams[table.name].batches():
+            yield _with_columns(table, rows)
+        if plan.is_offered and _may_delete(extraction, plan.are_any, plan.were_any):
+            if vanished := plan.vanished():
+                yield _with_columns(table, vanished)
+        elif plan.is_offered:
+            detail = f"Nothing is listed of {table.name}, after something was"
+            extraction.plan.issues.add(Kind.EMPTY_LISTING, Action.KEPT, detail=detail)
+
+    return extra_rows
+
+
+_ROWS: Mapping[str, Rows] = {
+    WORKSPACES.name: _workspaces,
+    WORKFLOWS.name: _workflows,
+    JOBS.name: _jobs,
+    SUCCESSFUL_JOBS.name: _successful_jobs,
+    JOB_RESULTS.name: _job_results,
+}
 
 
 def _add_table(resource: DltResource, table: Table) -> None:
     """Lets a resource fill a second table."""
     hints = {**table.hints(), "merge_key": (), "create_table_variant": True}
+    hints["file_format"] = table.file_format or ""  # else it would be that of the resource
     # a variant begins with the columns of its resource: drop those first
     resource.apply_hints(**{**hints, "columns": {}}).apply_hints(**hints)
-
-
-def _hints(table: Table) -> dict[str, Any]:
-    return {**table.hints(), "max_table_nesting": 0}
 
 
 def _with_columns(table: Table, rows: list[Row]) -> Any:
@@ -232,33 +209,29 @@ def _with_columns(table: Table, rows: list[Row]) -> Any:
     return dlt.mark.with_hints(rows, dlt.mark.make_hints(columns=columns))
 
 
-def _cleaned(work: Work, table: Table) -> Iterator[Any]:
+def _cleaned(extraction: Extraction, table: Table) -> Iterator[Any]:
     """Rows that were loaded with secrets, once all others of the table are found."""
-    for rows in work.plan.cleaning.rows(table):
+    for rows in extraction.plan.cleaning.rows(table):
         yield _with_columns(table, rows)
 
 
-def _rows_while(stages: Stages, work: Work, table: Table, rows: deque[Row]) -> Iterator[Any]:
-    """Yields rows as they are found; helps with what finds them, whoever else does too."""
-    while True:
-        is_last = stages.are_done
-        while rows:
-            batch = [rows.popleft() for _ in range(min(len(rows), ROWS_PER_YIELD))]
-            yield _with_columns(table, batch)
-        if is_last:
-            return
-        yield stages.take_help(limit=work.max_parallel)
-
-
-def _may_delete(is_listing_full: bool, was_full: bool) -> bool:
+def _may_delete(extraction: Extraction, is_listing_full: bool, was_full: bool) -> bool:
     """Whether what is missing in a listing is really gone.
 
     One empty listing after a full one may be a failure of the API: it deletes nothing. The second
     in a row does; dlt's state remembers the first.
     """
     state = dlt.current.resource_state()
-    if is_listing_full or not was_full:
-        state.pop("empty_listings", None)
-        return True
-    state["empty_listings"] = state.get("empty_listings", 0) + 1
-    return bool(state["empty_listings"] > 1)
+    times = state.get(EMPTY_LISTINGS)
+    times = dict(times) if isinstance(times, dict) else {}  # a number: of an earlier version
+    workspace = extraction.settings.project_uid
+    is_first = not is_listing_full and was_full and workspace not in times
+    if is_first:
+        times[workspace] = 1
+    else:
+        times.pop(workspace, None)
+    if times:
+        state[EMPTY_LISTINGS] = times
+    else:
+        state.pop(EMPTY_LISTINGS, None)
+    return not is_first

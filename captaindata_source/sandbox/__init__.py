@@ -1,13 +1,11 @@
 """A simulated Captain Data API, v3 and v4: seeded data behind a real HTTP server.
 
-It is for tests and demos; both generations of the API show the same world. It shares no
-code with the connector. Importing it is cheap; the web framework (the package's extra `sandbox`)
-is imported when a server starts.
+It is for tests and demos. API v3 and v4 serve the same data. It shares no code with the connector.
+The web framework (extra `sandbox`) is imported only when a server starts.
 """
 
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.dialect import Dialect
-from captaindata_source.sandbox.faults import Fault, Faults
 from captaindata_source.sandbox.limits import RateLimit
 from captaindata_source.sandbox.planted import SECRET_MARKER
 from captaindata_source.sandbox.request_log import LoggedRequest, RequestLog
@@ -19,8 +17,6 @@ from captaindata_source.sandbox.world_base import DEFAULT_START, Generation, Not
 __all__ = [  # noqa: RUF022 - sorted as `sorted` does, which a test compares it with
     "DEFAULT_START",
     "Dialect",
-    "Fault",
-    "Faults",
     "Generation",
     "LoggedRequest",
     "NotFoundError",

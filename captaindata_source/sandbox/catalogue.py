@@ -1,4 +1,4 @@
-"""The kinds of workflow that people run: names, steps, columns, and how their columns drift."""
+"""Kinds of workflows: names, steps, columns, and how the columns change over time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Drift:
-    """A change of one key of the rows from a day on (days count from the world's start)."""
+    """A change of one key of the rows from a day on, in days from the world's start."""
 
     key: str
     change: Literal["appears", "vanishes", "becomes_integer"]
     day: float
 
     def apply(self, row: Json, day: float) -> None:
-        """Make `row`, which has all keys, look like a row of `day`."""
+        """Change `row`, which has all keys, to the form of `day`."""
         before = day < self.day
         if self.change == "becomes_integer":
             if before and row[self.key] is not None:
@@ -34,7 +34,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class StepKind:
-    """A step as the catalogue of Captain Data has it."""
+    """A step in the catalogue of Captain Data."""
 
     name: str
     permalink: str
@@ -45,7 +45,7 @@ class StepKind:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of workflow: its steps, and what the rows of its last step look like."""
+    """A kind of workflow: its steps and the form of its results."""
 
     name: str
     steps: tuple[StepKind, ...]
@@ -57,7 +57,7 @@ class Kind:
 
 @cache
 def columns(rows: Callable[[Random], Json]) -> tuple[str, ...]:
-    """Return the columns that `rows` can bring, in order."""
+    """Return the columns that `rows` can have, in order."""
     return tuple(rows(stream("columns")))
 
 

@@ -1,4 +1,4 @@
-"""Workspaces, and what each is made of."""
+"""Workspaces and their contents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORKSPACE_NAMES = ("Acme Growth", "Northwind Agency", "Contoso Leads", "Tailspin
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace: its uid is the project UID that clients send, its key is never in its repr."""
+    """A workspace. Its uid is the project UID that clients send; its repr does not show the key."""
 
     index: int
     uid: str
@@ -37,7 +37,7 @@ class Content:
 
 
 def make_workspace(seed: int, index: int) -> Workspace:
-    """Return the workspace of an index."""
+    """Return the workspace with an index."""
     rng = stream(seed, "workspace", index)
     name = WORKSPACE_NAMES[index % len(WORKSPACE_NAMES)]
     if index >= len(WORKSPACE_NAMES):
@@ -56,7 +56,7 @@ def make_content(
     mean_results: int,
     live_runs_per_day: float,
 ) -> Content:
-    """Return what is in a workspace; the options are those of `World`."""
+    """Return the content of a workspace; the options are those of `World`."""
     made = make_workflows(seed, workspace.index, count=workflows, days=days)
     members = make_members(seed, workspace.index, workspace.uid)
     schedule = Schedule(

@@ -1,4 +1,4 @@
-"""What the API's documentation leaves open: one `Dialect` is one way it may turn out."""
+"""Choices that the API's documentation leaves open. A `Dialect` is one set of choices."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ MEMBERS_ENDS: tuple[MembersEnd, ...] = ("empty", "repeat_last")
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How the API answers where its contract says nothing.
+    """How the API behaves where its documentation says nothing.
 
     Attributes:
         jobs_page_size: Jobs on a page of a job list.
         jobs_order: Order of a job list.
-        jobs_end: What a page past the end answers: an empty array, the last page again, the
-            whole list for every `page`, or 404.
+        jobs_end: Answer for a page past the end: an empty array, the last page again, the whole
+            list for every `page`, or 404.
         results_page_size: Rows on a page of results.
         next_style: How `paging.next` is written.
         results_end: How the last page of results says that it is the last.
@@ -54,12 +54,12 @@ class Dialect:
         reset_style: `X-RateLimit-Reset` as epoch seconds, or as seconds to wait.
         retry_after_style: `Retry-After` as seconds, or as an HTTP date.
         ascii_json: Whether JSON escapes everything beyond ASCII.
-        accounts_wrapped: Whether v3's accounts come as `{"accounts": [...]}`, not as an array.
+        accounts_wrapped: Whether v3 sends accounts as `{"accounts": [...]}` instead of an array.
         v4_time_style: How times of v4 are written.
-        outputs_page_size: The most rows on a page of v4's outputs, whatever `limit` asks for.
+        outputs_page_size: Most rows on a page of v4's outputs, also if `limit` is higher.
         outputs_next_style: How v4's `X-Pagination-Next` is written.
         outputs_end: The header of the last page of outputs: absent, or the word `null`.
-        members_end: What a page of v4's members past the end answers.
+        members_end: What v4 answers for a page of members past the end.
     """
 
     jobs_page_size: int = 30
@@ -84,7 +84,7 @@ class Dialect:
 
     @classmethod
     def from_seed(cls, seed: int) -> Dialect:
-        """Return the dialect of a seed; a dozen seeds in a row bring every variant."""
+        """Return the dialect of a seed. Twelve seeds in a row include every variant."""
         rng = stream(seed, "dialect")
         return cls(
             jobs_page_size=rng.randrange(10, 61),

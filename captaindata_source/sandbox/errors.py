@@ -1,4 +1,4 @@
-"""Error answers: v4 describes its bodies, those of v3 are not documented."""
+"""Error answers. The bodies of v4 are documented (API v4, "Errors"), those of v3 are not."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ V4_OTHER: tuple[str, ErrorScope] = ("SERVER_ERROR", "server")
 
 
 class BadRequestError(Exception):
-    """A request that the API cannot answer as it is; the message is for the client.
+    """A request with wrong parameters; the message goes to the client.
 
     Attributes:
-        scope: What is wrong, in the words of v4.
+        scope: The `error_scope` of v4.
     """
 
     def __init__(self, message: str, *, scope: ErrorScope = "param") -> None:
@@ -41,7 +41,7 @@ class BadRequestError(Exception):
 
 
 def generation_of(path: str) -> Generation:
-    """Return the generation of the API that a path belongs to."""
+    """Return the API version of a path."""
     return "v4" if path.startswith("/v4/") else "v3"
 
 

@@ -1,4 +1,4 @@
-"""What stands before every call of the API: the key, the limit, and errors in their form."""
+"""Checks before every call of the API: key and rate limit; and the form of errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from captaindata_source.sandbox.api import Call
+from captaindata_source.sandbox.calls_v3 import Call
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.errors import BadRequestError, error_response
 from captaindata_source.sandbox.limits import RateLimit, RouteClass, limit_headers
@@ -20,11 +20,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Gate:
-    """Makes the endpoints of one generation of the API.
+    """Makes the endpoints of one API version.
 
     Args:
-        world: What is served.
-        generation: The generation.
+        world: The data to serve.
+        generation: The API version.
         limiter: The rate limit, if there is one.
     """
 
@@ -59,7 +59,7 @@ class Gate:
         return "runs" if path.startswith("/runs") else "default"
 
     def _owner(self, request: Request) -> Workspace | Response:
-        """Return the workspace that asks, or the answer for who may not ask."""
+        """Return the workspace of a request, or the answer if the request is not allowed."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if self._generation == "v4" or scheme.lower() != KEY_SCHEME or not key:
             key = request.headers.get("x-api-key", "")
@@ -89,7 +89,7 @@ class Gate:
 
 
 class Callers:
-    """Tells whose request it is before the key is checked, for the log and for faults.
+    """Finds the workspace of a request before the key is checked, for the log and for faults.
 
     Args:
         workspaces: The workspaces.

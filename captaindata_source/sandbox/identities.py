@@ -1,4 +1,4 @@
-"""Identities with their integrations (v4), and members' accounts (v3): all of them hold secrets."""
+"""Identities with integrations (v4) and accounts of members (v3); all contain planted secrets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from captaindata_source.sandbox.jobs import iso
 from captaindata_source.sandbox.people import PERMALINKS
 from captaindata_source.sandbox.planted import secret
 from captaindata_source.sandbox.rng import stream, uid
-from captaindata_source.sandbox.vocabulary import person
+from captaindata_source.sandbox.vocabulary import TIMEZONES, person
 
 Json = dict[str, Any]
 IntegrationStatus = Literal["VALID", "INVALID", "PENDING", "LIMIT_REACHED"]
 Changes = tuple[tuple[float, IntegrationStatus], ...]
 
 NEVER = float("inf")
-TIMEZONES = ("Europe/Paris", "UTC", "America/New_York", "Asia/Tokyo")
 # What happens to the first integrations of a workspace; the others never change.
 STORIES: tuple[Changes, ...] = (
     ((1.5, "INVALID"),),
@@ -37,7 +36,7 @@ ERRORS: dict[IntegrationStatus, str | None] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Integration:
-    """A connection of an identity to a site; `changes` are its statuses and the days they begin."""
+    """A connection of an identity to a site. `changes` are its statuses with their first days."""
 
     uid: str
     permalink: str
@@ -105,7 +104,7 @@ class Identity:
 def make_identities(seed: int, workspace: int, workspace_uid: str) -> tuple[Identity, ...]:
     """Return the identities: some dozens in the first workspace, few in others.
 
-    One comes at about day 1, and one goes at about day 3.
+    One is added at about day 1, and one is deleted at about day 3.
     """
     rng = stream(seed, workspace, "identities")
     count = rng.randrange(22, 39) if workspace == 0 else rng.randrange(4, 12)
@@ -140,7 +139,7 @@ def make_identities(seed: int, workspace: int, workspace_uid: str) -> tuple[Iden
 
 
 def _integrations_of(number: int, count: int, usual: int) -> int:
-    """Return how many integrations an identity has: those that something happens to have some."""
+    """Return the number of integrations of an identity; those with a story have at least one."""
     if number < 3 or number == count:
         return max(usual, 2)
     return 0 if number == 3 else usual

@@ -1,4 +1,4 @@
-"""Jobs: a story turned into phases, and the job as the API shows it at a moment."""
+"""Jobs: a story as phases, and the job as the API shows it at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Status = Outcome | Literal["pending", "running", "paused"]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Rows `first` to `last` (exclusive) of a stream of rows that were made by one run.
+    """Rows `first` to `last` (exclusive) of the rows that one run made.
 
     `begins` and `ends` are the run's times in days, `size` is the length of the whole stream.
     """
@@ -35,7 +35,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What a job is like from `at` on; the rows grow from `low` to `high` until `until`."""
+    """State of a job from `at` on; its rows grow from `low` to `high` until `until`."""
 
     at: float
     status: Status

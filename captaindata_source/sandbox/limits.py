@@ -1,4 +1,4 @@
-"""The rate limit of the sandbox: so many requests of a workspace in any rolling window."""
+"""The rate limit of the sandbox: requests per workspace in a rolling window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Literal
 
 from captaindata_source.sandbox.dialect import Dialect
 
-# All of v3 is one class; v4 counts its `/runs...` apart from everything else.
+# v3 counts all routes together; v4 counts `/runs...` separately.
 RouteClass = Literal["workspace", "runs", "default"]
 
 WINDOW_SECONDS = 60.0
@@ -20,11 +20,11 @@ WINDOW_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a request is let through, and what is left of the budget.
+    """Whether a request is allowed, and what is left of the budget.
 
     Attributes:
-        allowed: False asks for a 429.
-        remaining: How many requests are left in the window.
+        allowed: False means 429.
+        remaining: Number of requests left in the window.
         wait: Seconds until the oldest counted request leaves the window.
     """
 

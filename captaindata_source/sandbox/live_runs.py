@@ -1,4 +1,4 @@
-"""Live runs of a workspace: made day by day, each day on its own."""
+"""Live runs of a workspace, generated for each day independently."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from captaindata_source.sandbox.runs import Action, LiveRun
 from captaindata_source.sandbox.workflows import Workflow
 
 SECOND = 1 / 86_400
-# How many of a workspace's first workflows people also run live.
+# Number of workflows of a workspace that have live runs too.
 LIVE_WORKFLOWS = 4
 FAILURE_CHANCE = 0.15
 FAILURE = "The integration did not answer in time"
@@ -36,8 +36,8 @@ def live_runs(
         mean: Mean number of runs a day.
         start: The world's start.
         workflows: The workspace's workflows.
-        actions: The action of each workflow's uid.
-        user_uids: Who may start a run.
+        actions: Uid of a workflow to its action.
+        user_uids: Members who can start a run.
     """
     rng = stream(seed, workspace, "live runs", day)
     for _ in range(poisson(rng, mean)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import dlt
@@ -16,22 +16,15 @@ from dlt.common.typing import TSecretValue
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret, check_proxy
 from captaindata_source.settings.files import require_readable
-from captaindata_source.settings.options import OPTIONS, SECTION
-from captaindata_source.settings.unknown import SECTIONS, refuse_unknown
-from captaindata_source.settings.workspace import DEFAULT_NAME, Settings
+from captaindata_source.settings.kinds import SECTION
+from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS, WORKSPACE_OPTIONS
+from captaindata_source.settings.unknown import SECTIONS, refuse_unknown, refuse_unknown_in
+from captaindata_source.settings.workspace import Settings
 
-__all__ = ["RunnerConfig", "load_config", "load_options", "select"]
+__all__ = ["GivenWorkspace", "RunnerConfig", "load_config", "load_options", "select"]
 
-WORKSPACE_OPTIONS = frozenset(field.name for field in dataclasses.fields(Settings)) - {
-    "full_refresh"
-}
-LOAD_OPTIONS = (
-    "package_max_results",
-    "package_max_minutes",
-    "create_views",
-    "materialize_results",
-    "publish_copy",
-)
+GivenWorkspace = str | Mapping[str, Any] | Settings
+"""A workspace of a call in Python: the name of one that is configured, or its options."""
 NO_WORKSPACE = (
     "No workspace is configured. Set sources.captaindata.api_key and .project_uid, or one "
     "[[sources.captaindata.workspaces]] table each, in .dlt/secrets.toml "
@@ -61,10 +54,14 @@ class RunnerConfig:
     load: Mapping[str, Any]
 
 
-def load_config(*, full_refresh: bool = False) -> RunnerConfig:
+def load_config(
+    *, workspaces: Sequence[GivenWorkspace] | None = None, full_refresh: bool = False
+) -> RunnerConfig:
     """Reads and checks `sources.captaindata`.
 
     Args:
+        workspaces: Those to sync; None: all that are configured. Options that one of them is
+            given without are read from the configuration, but for its key and UID.
         full_refresh: Goes into the settings of every workspace.
 
     Raises:
@@ -75,14 +72,25 @@ def load_config(*, full_refresh: bool = False) -> RunnerConfig:
     common = {
         name: value
         for name, value in options.items()
-        if name in WORKSPACE_OPTIONS - {"api_key", "project_uid"} and value is not None
+        if name in WORKSPACE_OPTIONS.keys() - {"api_key", "project_uid"} and value is not None
     }
-    tables = _workspace_tables(options)
-    workspaces = [_settings({**common, **table}, full_refresh=full_refresh) for table in tables]
-    _refuse_twins(workspaces)
-    for workspace in workspaces:
-        check_proxy(workspace.url)
-    return RunnerConfig(workspaces=workspaces, load=_load_options(options))
+
+    def configured() -> list[Settings]:
+        found = [_settings({**common, **table}) for table in _workspace_tables(options)]
+        _refuse_twins(found)
+        return found
+
+    if workspaces is None:
+        chosen = configured()
+    else:
+        chosen = _chosen(workspaces, configured, common)
+        _refuse_twins(chosen)
+    if full_refresh:
+        chosen = [dataclasses.replace(settings, full_refresh=True) for settings in chosen]
+    for settings in chosen:
+        check_proxy(settings.url)
+    load = {name: options[name] for name in LOAD_OPTIONS}
+    return RunnerConfig(workspaces=chosen, load=load)
 
 
 def load_options() -> Mapping[str, Any]:
@@ -91,10 +99,7 @@ def load_options() -> Mapping[str, Any]:
     Raises:
         ConfigError: As `load_config`.
     """
-    return _load_options(_read_options())
-
-
-def _load_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    options = _read_options()
     return {name: options[name] for name in LOAD_OPTIONS}
 
 
@@ -106,12 +111,39 @@ def _read_options() -> Mapping[str, Any]:
     except ConfigurationException as error:
         raise ConfigError(_first_line(error)) from None
     options = {name: option.read(name, found[name]) for name, option in OPTIONS.items()}
-    for name in ("package_max_results", "package_max_minutes"):
-        if not options[name] > 0:
-            raise ConfigError(f"{SECTION}.{name} must be above 0, such as {OPTIONS[name].example}")
-    if options["publish_copy"] is not None and not options["publish_copy"].strip():
-        raise ConfigError(f"{SECTION}.publish_copy must be a path, or left out")
+    for name, option in LOAD_OPTIONS.items():
+        if objection := option.objection(options[name]):
+            raise ConfigError(f"{SECTION}.{name} {objection}")
     return options
+
+
+def _chosen(
+    given: Sequence[GivenWorkspace],
+    configured: Callable[[], list[Settings]],
+    common: Mapping[str, Any],
+) -> list[Settings]:
+    """The workspaces that a call names or holds, each name once."""
+    if isinstance(given, (str, Mapping, Settings)) or not (given := list(given)):
+        raise ConfigError(
+            "workspaces must be a list of names or of options; leave it out to sync all workspaces "
+            "that are configured"
+        )
+    names = [each for each in given if isinstance(each, str)]
+    chosen = select(configured(), names) if names else []
+    for number, each in enumerate(given, start=1):
+        if isinstance(each, Settings):
+            chosen.append(each)
+        elif isinstance(each, Mapping):
+            refuse_unknown_in(each, WORKSPACE_OPTIONS, number=number)
+            if len(given) > 1 and not each.get("name"):
+                raise ConfigError(f"Workspace number {number}: name is missing or empty")
+            chosen.append(_settings({**common, **each}))
+        elif not isinstance(each, str):
+            raise ConfigError(
+                f"Workspace number {number} must be the name of a configured workspace, or its "
+                "options, such as api_key and project_uid"
+            )
+    return chosen
 
 
 def select(workspaces: Iterable[Settings], names: Sequence[str]) -> list[Settings]:
@@ -136,7 +168,7 @@ def _workspace_tables(options: Mapping[str, Any]) -> list[dict[str, Any]]:
             raise ConfigError(NO_WORKSPACE)
         return [
             {
-                "name": options["workspace_name"] or DEFAULT_NAME,
+                "name": options["workspace_name"] or Settings.name,
                 "api_key": options["api_key"],
                 "project_uid": options["project_uid"],
             }
@@ -171,16 +203,18 @@ def _parsed(value: object) -> list[dict[str, Any]]:
     return [dict(item) for item in value]
 
 
-def _settings(options: Mapping[str, Any], *, full_refresh: bool) -> Settings:
-    key = options.get("api_key")
-    salt = options.get("hash_salt")
+def _settings(options: Mapping[str, Any]) -> Settings:
+    key, salt = options.get("api_key"), options.get("hash_salt")
+    if not isinstance(key, Secret):
+        key = Secret(key if isinstance(key, str) else "")
     return Settings(
         **{
             **options,
             "hash_salt": Secret(salt) if isinstance(salt, str) else salt,
-            "api_key": Secret(key if isinstance(key, str) else ""),
+            "api_key": key
+            if isinstance(key, Secret)
+            else Secret(key if isinstance(key, str) else ""),
             "project_uid": options.get("project_uid") or "",
-            "full_refresh": full_refresh,
         }
     )
 

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 from captaindata_source.dlt_internals.options import place_of_option, sections
 from captaindata_source.errors import ConfigError
-from captaindata_source.settings.options import OPTIONS, SECTION
+from captaindata_source.settings.kinds import SECTION
+from captaindata_source.settings.options import OPTIONS
 
-__all__ = ["SECTIONS", "nearest", "refuse_unknown"]
+__all__ = ["SECTIONS", "nearest", "refuse_unknown", "refuse_unknown_in"]
 
 SECTIONS = tuple(SECTION.split("."))
 DLT_NAMES = frozenset(
@@ -149,13 +150,27 @@ def _refuse_in_tables(found: _Found, known: Collection[str]) -> None:
         except ValueError:
             return  # `config` says so
     for number, table in enumerate(tables if isinstance(tables, list) else [], start=1):
-        unknown = sorted(set(table) - set(known)) if isinstance(table, Mapping) else []
-        if unknown:
-            shown = [f"{name!r}{_meant(name, known)}" for name in unknown]
-            raise ConfigError(
-                f"Workspace number {number}: unknown option {', '.join(shown)}; "
-                f"known are {', '.join(sorted(known))}"
-            )
+        if isinstance(table, Mapping):
+            refuse_unknown_in(table, known, number=number)
+
+
+def refuse_unknown_in(table: Mapping[str, Any], known: Collection[str], *, number: int) -> None:
+    """Refuses options of one workspace that there are not.
+
+    Args:
+        table: Its options.
+        known: Names that there are.
+        number: Which workspace it is, from 1.
+
+    Raises:
+        ConfigError: Names them, and the nearest names that there are.
+    """
+    if unknown := sorted({str(name) for name in table} - set(known)):
+        shown = [f"{name!r}{_meant(name, known)}" for name in unknown]
+        raise ConfigError(
+            f"Workspace number {number}: unknown option {', '.join(shown)}; "
+            f"known are {', '.join(sorted(known))}"
+        )
 
 
 def _meant(name: str, known: Collection[str]) -> str:

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 
 from captaindata_source.api import DEFAULT_VERSION, VERSIONS
 from captaindata_source.api.statuses import SUCCEEDED, Statuses
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.http.client import check_base_url
+from captaindata_source.settings.kinds import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    WHOLE,
+    are_names,
+    is_number_of_days,
+    is_whole_from,
+    option,
+    option_of,
+)
 from captaindata_source.tables import EXTRA_TABLES
 
-__all__ = [
-    "DEFAULT_DETAILS_MAX_AGE_DAYS",
-    "DEFAULT_LOOKBACK_DAYS",
-    "DEFAULT_MAX_PARALLEL_REQUESTS",
-    "DEFAULT_NAME",
-    "Settings",
-]
+__all__ = ["Settings"]
 
-DEFAULT_NAME = "default"
-DEFAULT_MAX_PARALLEL_REQUESTS = 8
-DEFAULT_DETAILS_MAX_AGE_DAYS = 7.0
-DEFAULT_LOOKBACK_DAYS = 3.0
 MAX_PARALLEL_REQUESTS = 64
 HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
+EXTRA = [table.name for table in EXTRA_TABLES]
+DAYS = "must be a number of days from 0, such as 7"
+KEYS = 'must be a list of keys of results, such as ["email"]'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # defaults can be read from the class
 class Settings:
     """Options of one workspace; the names are those of `sources.captaindata`.
 
@@ -58,95 +63,127 @@ class Settings:
         ConfigError: Names the option and says what it takes; never the key.
     """
 
-    api_key: Secret
-    project_uid: str
-    name: str = DEFAULT_NAME
-    api_version: str = DEFAULT_VERSION
-    base_url: str | None = None
-    result_statuses: Sequence[str] | None = None
-    max_parallel_requests: int = DEFAULT_MAX_PARALLEL_REQUESTS
-    requests_per_minute: int | None = None
-    details_max_age_days: float = DEFAULT_DETAILS_MAX_AGE_DAYS
-    lookback_days: float = DEFAULT_LOOKBACK_DAYS
-    extra_tables: Sequence[str] = ()
-    exclude_fields: Sequence[str] = ()
-    hash_fields: Sequence[str] = ()
-    hash_salt: Secret | None = None
-    keep_secrets: bool = False
+    api_key: Secret = field(
+        metadata=option(
+            TEXT,
+            '"…", copied from My Account > General',
+            must="is missing or empty, or holds spaces or other characters that no key has; "
+            "copy it from My Account > General in Captain Data",
+            allows=lambda key: isinstance(key, Secret) and _is_header(key.reveal()),
+            is_secret=True,
+        )
+    )
+    project_uid: str = field(
+        metadata=option(
+            TEXT,
+            '"0b4f2f4e-…"',
+            must="is missing or empty; it is the workspace UID in the address of your workspace",
+            allows=lambda uid: isinstance(uid, str) and _is_header(uid),
+        )
+    )
+    name: str = field(
+        default="default",
+        metadata=option(
+            TEXT,
+            '"growth"',
+            must="must not be empty",
+            allows=lambda name: isinstance(name, str) and bool(name),
+        ),
+    )
+    api_version: str = field(
+        default=DEFAULT_VERSION,
+        metadata=option(
+            TEXT,
+            '"v3"',
+            must=f"must be {' or '.join(VERSIONS)}",
+            allows=lambda version: isinstance(version, str) and version in VERSIONS,
+        ),
+    )
+    base_url: str | None = field(
+        default=None, metadata=option(TEXT, '"https://api.captaindata.co/v3"')
+    )
+    result_statuses: Sequence[str] | None = field(
+        default=None,
+        metadata=option(
+            TEXTS,
+            '["finished", "completed"]',
+            must='must be a list of statuses, such as ["finished", "completed"], or left out',
+            allows=lambda value: value is None or are_names(value),
+        ),
+    )
+    max_parallel_requests: int = field(
+        default=8,
+        metadata=option(
+            WHOLE,
+            "8",
+            must=f"must be a whole number from 1 to {MAX_PARALLEL_REQUESTS}, such as 8",
+            allows=lambda value: is_whole_from(value, 1, MAX_PARALLEL_REQUESTS),
+        ),
+    )
+    requests_per_minute: int | None = field(
+        default=None,
+        metadata=option(
+            WHOLE,
+            "150",
+            must="must be a whole number from 1, such as 150, or left out",
+            allows=lambda value: value is None or is_whole_from(value, 1),
+        ),
+    )
+    details_max_age_days: float = field(
+        default=7.0,
+        metadata=option(NUMBER, "7", must=DAYS, allows=is_number_of_days),
+    )
+    lookback_days: float = field(
+        default=3.0,
+        metadata=option(NUMBER, "3", must=DAYS, allows=is_number_of_days),
+    )
+    extra_tables: Sequence[str] = field(
+        default=(),
+        metadata=option(
+            TEXTS,
+            '["identities"]',
+            must=f'must be a list of {", ".join(EXTRA)}, such as ["{EXTRA[0]}"]',
+            allows=lambda value: are_names(value) and {*value} <= {*EXTRA},
+        ),
+    )
+    exclude_fields: Sequence[str] = field(
+        default=(), metadata=option(TEXTS, '["phone"]', must=KEYS, allows=are_names)
+    )
+    hash_fields: Sequence[str] = field(
+        default=(), metadata=option(TEXTS, '["email"]', must=KEYS, allows=are_names)
+    )
+    hash_salt: Secret | None = field(
+        default=None,
+        metadata=option(
+            TEXT,
+            '"…", long and random',
+            must="must be a text that is not empty, such as 32 random characters, or left out",
+            allows=lambda salt: salt is None or (isinstance(salt, Secret) and bool(salt)),
+            is_secret=True,
+        ),
+    )
+    keep_secrets: bool = field(
+        default=False,
+        metadata=option(FLAG, "false"),
+    )
     full_refresh: bool = False
 
     def __post_init__(self) -> None:
-        self._need(bool(self.name), "name", "must not be empty")
-        self._need(
-            isinstance(self.api_key, Secret) and bool(HEADER_SAFE.fullmatch(self.api_key.reveal())),
-            "api_key",
-            "is missing or empty, or holds spaces or other characters that no key has; "
-            "copy it from My Account > General in Captain Data",
-        )
-        self._need(
-            isinstance(self.project_uid, str) and bool(HEADER_SAFE.fullmatch(self.project_uid)),
-            "project_uid",
-            "is missing or empty; it is the workspace UID in the address of your workspace",
-        )
-        self._need(
-            isinstance(self.api_version, str) and self.api_version in VERSIONS,
-            "api_version",
-            f"must be {' or '.join(VERSIONS)}",
-        )
+        for each in dataclasses.fields(self):
+            found = option_of(each)
+            if found and (objection := found.objection(getattr(self, each.name))):
+                raise self._error(each.name, objection)
         if self.base_url is not None:
             check_base_url(self.base_url)
         for version, facts in VERSIONS.items():
-            self._need(
-                version == self.api_version or self.base_url != facts.base_url,
-                "base_url",
-                f"is that of {version}, api_version says {self.api_version}: leave base_url out",
-            )
-        self._need(
-            self.result_statuses is None or _are_names(self.result_statuses),
-            "result_statuses",
-            'must be a list of statuses, such as ["finished", "completed"], or left out',
-        )
-        self._need(
-            _is_whole(self.max_parallel_requests)
-            and 1 <= self.max_parallel_requests <= MAX_PARALLEL_REQUESTS,
-            "max_parallel_requests",
-            f"must be a whole number from 1 to {MAX_PARALLEL_REQUESTS}, such as 8",
-        )
-        self._need(
-            self.requests_per_minute is None
-            or (_is_whole(self.requests_per_minute) and self.requests_per_minute >= 1),
-            "requests_per_minute",
-            "must be a whole number from 1, such as 150, or left out",
-        )
-        for option in ("details_max_age_days", "lookback_days"):
-            self._need(
-                _is_number_of_days(getattr(self, option)),
-                option,
-                "must be a number of days from 0, such as 7",
-            )
-        extra = [table.name for table in EXTRA_TABLES]
-        self._need(
-            _are_names(self.extra_tables) and {*self.extra_tables} <= {*extra},
-            "extra_tables",
-            f"must be a list of {', '.join(extra)}, such as {extra[:1]}".replace("'", '"'),
-        )
-        for option, names in (
-            ("exclude_fields", self.exclude_fields),
-            ("hash_fields", self.hash_fields),
-        ):
-            self._need(
-                _are_names(names),
-                option,
-                'must be a list of keys of results, such as ["email"]',
-            )
-        both = sorted({*self.exclude_fields} & {*self.hash_fields})
-        self._need(not both, "hash_fields", f"and exclude_fields both name {', '.join(both)}")
-        self._need(
-            self.hash_salt is None or (isinstance(self.hash_salt, Secret) and bool(self.hash_salt)),
-            "hash_salt",
-            "must be a text that is not empty, such as 32 random characters, or left out",
-        )
-        self._need(isinstance(self.keep_secrets, bool), "keep_secrets", "must be true or false")
+            if version != self.api_version and self.base_url == facts.base_url:
+                raise self._error(
+                    "base_url",
+                    f"is that of {version}, api_version says {self.api_version}: leave base_url "
+                    "out",
+                )
+        if both := sorted({*self.exclude_fields} & {*self.hash_fields}):
+            raise self._error("hash_fields", f"and exclude_fields both name {', '.join(both)}")
 
     @property
     def url(self) -> str:
@@ -154,30 +191,18 @@ class Settings:
         return self.base_url or VERSIONS[self.api_version].base_url
 
     @property
+    def missing_tables(self) -> frozenset[str]:
+        """Tables that this version of the API has nothing for."""
+        return frozenset(EXTRA) - VERSIONS[self.api_version].extra_tables
+
+    @property
     def wanted_statuses(self) -> Statuses:
         """Job statuses whose results are loaded."""
         return SUCCEEDED if self.result_statuses is None else Statuses(self.result_statuses)
 
-    def _need(self, condition: bool, option: str, message: str) -> None:
-        if not condition:
-            raise ConfigError(f"Workspace {self.name!r}: {option} {message}")
+    def _error(self, option: str, message: str) -> ConfigError:
+        return ConfigError(f"Workspace {self.name!r}: {option} {message}")
 
 
-def _are_names(value: object) -> bool:
-    return (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
-        and all(isinstance(name, str) and name for name in value)
-    )
-
-
-def _is_number_of_days(value: object) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and 0 <= value <= timedelta.max.days
-    )
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _is_header(value: str) -> bool:
+    return HEADER_SAFE.fullmatch(value) is not None

@@ -1,9 +1,9 @@
-"""The views as their files tell: `sql/views/*.sql`, one view a file.
+"""Reads the views' files: `sql/views/*.sql`, one view per file.
 
-A file opens with a comment that tells grain, question and columns; it becomes the view's comments
-in the database and the tables of `sql/README.md`. The query names its sources in the default
-schemas, `captaindata` and `captaindata_views`, so that it runs as it stands; the names of another
-dataset are put in when the view is made.
+A file begins with a comment that states the view's title, grain and columns. The connector writes
+it into the database as comments; `sql/views/README.md` prints it too. The query names its sources
+in the default schemas, `captaindata` and `captaindata_views`, so the file runs as it is. For
+another dataset the schemas are replaced when the view is made.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ class ViewDefinition:
 
     Args:
         name: Its name.
+        title: What it shows.
         grain: What a row is, with the columns that identify it.
-        question: The question that it answers.
         needs: Its sources as the file's header names them.
         columns: Column to description, with units, in their order.
         query: The select, on the default schemas.
     """
 
     name: str
+    title: str
     grain: str
-    question: str
     needs: tuple[str, ...]
     columns: Mapping[str, str]
     query: str
 
     @property
     def comment(self) -> str:
-        return f"{self.question} {self.grain}"
+        return f"{self.title}. {self.grain}"
 
     @property
     def tables(self) -> frozenset[str]:
@@ -111,13 +111,13 @@ def parse_view(name: str, text: str) -> ViewDefinition:
             target[key] = f"{target[key]} {stripped}"
         else:
             key = ""
-    missing = [part for part in ("grain", "question", "needs") if part not in parts]
+    missing = [part for part in (name, "grain", "needs") if part not in parts]
     if missing or not columns:
         raise ValueError(f"{name}.sql: the header lacks {', '.join([*missing]) or 'Columns:'}")
     return ViewDefinition(
         name=name,
+        title=parts[name],
         grain=parts["grain"],
-        question=parts["question"],
         needs=tuple(part.strip() for part in parts["needs"].split(",")),
         columns=columns,
         query="\n".join(lines[size:]).strip().rstrip(";"),

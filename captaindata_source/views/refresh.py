@@ -12,14 +12,16 @@ import dlt
 from dlt.common.runtime import signals
 
 from captaindata_source.errors import DestinationError
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
 from captaindata_source.views.definitions import load_views
-from captaindata_source.views.install import Change, State, create_views, shipped_views
+from captaindata_source.views.install import create_views
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.materialize import materialize
 from captaindata_source.views.results.tables import result_views
+from captaindata_source.views.view import Change, State, shipped_views
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import (
     Database,
@@ -29,9 +31,8 @@ from captaindata_source.warehouse.database import (
     require_temporary,
     schema_of,
 )
-from captaindata_source.warehouse.interrupts import run_until_signal
+from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
 from captaindata_source.warehouse.locks import holding
-from captaindata_source.warehouse.pipeline import SyncOptions
 from captaindata_source.warehouse.publish import publish
 from captaindata_source.warehouse.remedies import message_of
 from captaindata_source.warehouse.stored_secrets import overwrite_secrets
@@ -122,7 +123,11 @@ class Aftermath:
 
 
 def follow_load_until_signal(
-    pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None
+    pipeline: dlt.Pipeline,
+    options: SyncOptions,
+    *,
+    copy_to: Path | None,
+    grace: float = GRACE_SECONDS,
 ) -> Aftermath:
     """As `follow_load`, from the main thread, while dlt intercepts signals: one ends it soon."""
 
@@ -130,7 +135,7 @@ def follow_load_until_signal(
         pipeline.activate()
         return follow_load(pipeline, options, copy_to=copy_to)
 
-    (found,) = run_until_signal([follow], name="views")
+    (found,) = run_until_signal([follow], name="views", grace=grace)
     return Aftermath(error=INTERRUPTED) if found is None else found
 
 

@@ -21,7 +21,6 @@ from captaindata_source.warehouse.database import DUCKDB, POSTGRES
 
 __all__ = [
     "check_catalog",
-    "check_dataset",
     "check_path",
     "check_schema",
     "configured_address",
@@ -47,25 +46,6 @@ CATALOGS = SYSTEM_SCHEMAS | {"memory", "system", "temp"}
 @configspec
 class _Destination(BaseConfiguration):
     credentials: TSecretValue | None = None
-
-
-def check_dataset(dataset: object) -> None:
-    """Refuses names that no schema can be made of.
-
-    Raises:
-        ConfigError: It is empty, or has no letter or digit that a schema's name may have.
-    """
-    if not isinstance(dataset, str) or not dataset.strip():
-        raise ConfigError("The dataset (--dataset) is empty: name one, such as captaindata")
-    if not re.search("[A-Za-z0-9]", dataset) or not dataset.isprintable():
-        shown = dataset.encode("utf-8", "replace").decode()
-        raise ConfigError(
-            f"Dataset {shown!r} can't be a schema: of its characters none would be left. Use "
-            "letters from a to z, digits and underscores, such as client_a"
-            if dataset.isprintable()
-            else "The name of the dataset (--dataset) holds characters that can't be printed: use "
-            "letters from a to z, digits and underscores, such as client_a"
-        )
 
 
 def check_schema(schema: str, *, kind: str, create_views: bool) -> None:

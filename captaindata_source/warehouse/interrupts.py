@@ -13,7 +13,7 @@ from dlt.common.runtime import signals
 
 from captaindata_source.warehouse.database import end_statements
 
-__all__ = ["run_until_signal"]
+__all__ = ["GRACE_SECONDS", "run_until_signal"]
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 3.0
@@ -27,6 +27,7 @@ def run_until_signal(
     *,
     name: str,
     on_poll: Callable[[], None] = lambda: None,
+    grace: float = GRACE_SECONDS,
 ) -> list[Result | None]:
     """Runs tasks side by side until all are done, or shortly past SIGINT or SIGTERM.
 
@@ -34,6 +35,7 @@ def run_until_signal(
         tasks: Each in a thread of its own.
         name: Of the threads.
         on_poll: Called by this thread several times a second while they run.
+        grace: Seconds that they have after a signal to end by themselves.
 
     Returns:
         What each gave, in their order; None where a signal came first.
@@ -50,7 +52,7 @@ def run_until_signal(
             on_poll()
             if signals.was_signal_received():
                 end_statements()
-                ends = time.monotonic() + GRACE_SECONDS if ends is None else ends
+                ends = time.monotonic() + grace if ends is None else ends
                 if time.monotonic() > ends:
                     break
         return [each.result() if each.done() else None for each in running]

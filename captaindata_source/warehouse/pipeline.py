@@ -1,13 +1,12 @@
-"""How a sync runs, and the dlt pipelines of its workspaces."""
+"""Where a command loads: the dlt pipelines of its workspaces, and the one that only looks."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,17 +21,15 @@ from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.runtime.collector import NULL_COLLECTOR
-from dlt.common.runtime.collector_base import Collector
 from dlt.common.schema import Schema
 
 from captaindata_source.dlt_internals.clients import LookUps, keep_schema
 from captaindata_source.dlt_internals.files import take_any_folder
 from captaindata_source.errors import CaptainDataError, ConfigError
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import SELECTABLE, TABLES
 from captaindata_source.warehouse.allowed_names import (
     check_catalog,
-    check_dataset,
     check_schema,
     configured_address,
 )
@@ -43,7 +40,6 @@ from captaindata_source.warehouse.locks import folder_lock
 from captaindata_source.warehouse.remedies import message_of
 
 __all__ = [
-    "SyncOptions",
     "Target",
     "duckdb_file",
     "earlier_names",
@@ -54,7 +50,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_DATASET = "captaindata"
 DEFAULT_DUCKDB_FILE = "warehouse.duckdb"
 WAREHOUSE = "warehouse"
 SOURCE_SCHEMA = "captaindata"
@@ -65,48 +60,6 @@ ADDRESSES = {
     DUCKDB: "the path of a file",
     POSTGRES: "postgresql://user:password@host:5432/database, with %40 for @ within the password",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncOptions:
-    """How to sync.
-
-    Args:
-        destination: Name of a dlt destination.
-        dataset: Dataset (schema) of the tables.
-        tables: Tables to load; empty: the five, and `extra_tables` of a workspace.
-        package_max_results: Results after which a load package is closed.
-        package_max_minutes: Minutes after which a load package is closed.
-        max_minutes: Minutes after which the sync ends, with the package at hand; None: no limit.
-        max_requests: Requests, of all workspaces, after which it ends so; None: no limit.
-        progress: Makes a collector for a pipeline; None: no progress is shown.
-        create_views: Whether views follow the load.
-        materialize_results: Whether results of a workflow are a table instead of a view.
-        publish_copy: Path of a copy of the DuckDB file that follows the load.
-    """
-
-    destination: str = "duckdb"
-    dataset: str = DEFAULT_DATASET
-    tables: Sequence[str] = ()
-    package_max_results: int = 200_000
-    package_max_minutes: float = 5.0
-    max_minutes: float | None = None
-    max_requests: int | None = None
-    progress: Callable[[], Collector] | None = None
-    create_views: bool = True
-    materialize_results: bool = False
-    publish_copy: str | None = None
-
-    def __post_init__(self) -> None:
-        check_dataset(self.dataset)
-        known = [table.name for table in SELECTABLE]
-        if unknown := sorted(set(self.tables) - set(known)):
-            raise ConfigError(f"Unknown table {', '.join(unknown)}; there are {', '.join(known)}")
-
-    def wanted_of(self, settings: Settings) -> frozenset[str]:
-        """The tables to load of a workspace."""
-        usual = [*(table.name for table in TABLES), *settings.extra_tables]
-        return frozenset(self.tables or usual)
 
 
 class Target:

@@ -1,27 +1,28 @@
--- all_successful_jobs: the successful jobs of all workspaces, appended
+-- all_successful_jobs: Successful jobs of all workspaces, with the names of workspace and workflow
 --
--- Grain: One row per workspace and successful job (workspace_id, job_id); retries are flagged, and
---   what they brought is counted by the run that they retry too: filter not is_sub_job.
--- Question: What was delivered, for which client or team, by which workflow?
+-- Grain: One row per workspace and successful job (workspace_id, job_id), retries included. The
+--   records of a retry are also counted by the run that it retries: filter with not is_sub_job
+--   before you sum.
 -- Needs: captaindata_views.successful_jobs, captaindata_views.workspaces,
 --   captaindata_views.workflows
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: display name of the workspace
---   configured_name: name of the workspace in the connector's configuration
---   workflow_id: workflow
+--   configured_name: name of the workspace in your configuration
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
---   workflow_status: active, paused or archived; null where only its jobs are known
+--   workflow_status: active, paused or archived; null if the workflow itself is not loaded
 --   job_id: UID of the job
 --   job_name: name of the job
---   main_job_id: the job that this one retries; null where it is a main run
---   is_sub_job: it retries another job
---   started_at: start, in UTC
---   finished_at: end, in UTC
---   duration_seconds: from start to end, in seconds
---   records_processed: records that it brought, as the API counts them
---   is_partial: it succeeded for a part of its inputs only; null where the API does not tell (v3)
+--   main_job_id: UID of the job that this job retries; null for a main run
+--   is_sub_job: true if the job retries another job
+--   started_at: start time, in UTC
+--   finished_at: end time, in UTC
+--   duration_seconds: time from start to end, in seconds
+--   records_processed: number of records that the job produced, as reported by the API
+--   is_partial: true if the run succeeded for only some of its inputs; null if the API does not
+--     report it (v3)
 
 with jobs as (
     select * from captaindata_views.successful_jobs

@@ -1,30 +1,32 @@
--- automation_health: one line on each workspace
+-- automation_health: Key figures of each workspace: workflows, runs, success rate, quota left, last
+--   sync
 --
--- Grain: One row per workspace (workspace_id), also where it has no workflows or was never synced
---   with success. Runs are main runs.
--- Question: Which workspaces are healthy, and which need a look?
+-- Grain: One row per workspace (workspace_id), including workspaces without workflows and
+--   workspaces that no sync has loaded yet. Runs are main runs.
 -- Needs: captaindata_views.workspaces, captaindata_views.workflow_performance,
 --   captaindata_views.failing_workflows, captaindata_views.jobs, captaindata.sync_runs
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
 --   active_workflows: workflows that are active
 --   paused_workflows: workflows whose newest run is paused
---   archived_workflows: workflows that are no longer listed
---   failing_workflows: workflows that fail often or became slow, as failing_workflows tells
---   runs: main runs, whatever their status
+--   archived_workflows: workflows that the API no longer lists
+--   failing_workflows: workflows that failing_workflows lists
+--   runs: main runs of any status
 --   succeeded_runs: main runs that succeeded
 --   failed_runs: main runs that failed
 --   in_progress_runs: main runs that have not ended
---   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null without either
---   success_rate_30_days: the same of the 30 days (720 hours) before the workspace's newest run
---   records_processed: records of main runs that succeeded, as the API counts them
+--   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null if there are
+--     neither
+--   success_rate_30_days: success rate of the 30 days (720 hours) before the newest run of the
+--     workspace
+--   records_processed: records of main runs that succeeded, as reported by the API
 --   last_run_at: run_at of the newest main run, in UTC
---   last_success_at: end of the last success of a main run, in UTC
---   tasks_left: quota left, in tasks; null in API v4, which counts credits
+--   last_success_at: end of the last main run that succeeded, in UTC
+--   tasks_left: remaining quota in tasks; null in API v4, which counts credits
 --   last_sync_at: end of the last sync that did not fail, in UTC
---   credits_left: quota left, in credits; null in API v3, which counts tasks
+--   credits_left: remaining quota in credits; null in API v3, which counts tasks
 
 with workspaces as (
     select * from captaindata_views.workspaces

@@ -1,29 +1,26 @@
--- credit_usage: what each workspace used of its quota, day by day
+-- credit_usage: Credits or tasks that each workspace used, by day
 --
--- Grain: One row per UTC day, workspace and unit (day, workspace_id, unit) with a reading of the
---   quota, of which a sync makes one. Of a day's readings the last counts, and where the quota's
---   month began anew on that day, also the last one before that.
--- Question: How fast are credits or tasks used up, and how many are left?
+-- Grain: One row per UTC day, workspace and unit (day, workspace_id, unit) on which a sync read the
+--   quota. The last reading of the day counts. If a new quota month began on that day, the last
+--   reading of the old month counts too.
 -- Needs: captaindata.quota_readings, captaindata.workspaces
 --
 -- Columns:
 --   day: UTC day of the reading
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   unit: what the quota counts: tasks (API v3) or credits (API v4)
---   used: units used since the reading before: the difference to the last one in the same month of
---     the quota, or all that was used in a month that began since; null where neither is known, as
---     for the first reading of all. Negative, as it came, where the vendor took usage back. What
---     was used between the last reading of a month and its end is in no row
---   days_covered: days since the reading before, which used is about: the usage of days without a
---     reading is on the next day that has one; null for the first day
---   used_in_month: units used in the quota's month, as of the day's last reading
+--   unit: unit of the quota: tasks (API v3) or credits (API v4)
+--   used: units used since the previous reading: the difference to the previous reading of the same
+--     quota month, or everything used in a quota month that began since then. Null for the first
+--     reading of a workspace. Negative if the vendor gave units back. Units used between the last
+--     reading of a quota month and the end of that month are not counted
+--   days_covered: days since the previous reading; used covers all of them. Null for the first day
+--   used_in_month: units used in the quota month, at the last reading of the day
 --   quota_max: quota of the month, in units
---   quota_left: quota left, in units
---   quota_month_started_at: start of the quota's month, in UTC; null where it is not plausible:
---     before 2016 or after 2099
---   quota_month_ends_at: end of the quota's month, in UTC; null likewise
---   plan_name: plan
+--   quota_left: remaining quota, in units
+--   quota_month_started_at: start of the quota month, in UTC; null if before 2016 or after 2099
+--   quota_month_ends_at: end of the quota month, in UTC; null if before 2016 or after 2099
+--   plan_name: name of the plan
 
 with source as (
     select

@@ -1,25 +1,26 @@
--- daily_job_health: success and failure, day by day
+-- daily_job_health: Runs, failures and success rate of each workflow, by day
 --
--- Grain: One row per UTC day, workspace and workflow (day, workspace_id, workflow_id): from the
---   workflow's first run to the newest run or the last sync of its workspace, whichever is later,
---   days without runs included. Main runs only, each on the UTC day of its start (else its
---   schedule, else its end); a run without any time is on no day.
--- Question: How do success rate and failures develop, and did anything stop running?
+-- Grain: One row per UTC day, workspace and workflow (day, workspace_id, workflow_id). The days go
+--   from the first run of the workflow to the newest run or the last sync of its workspace,
+--   whichever is later; days without runs are included. Only main runs count, on the UTC day of
+--   their start (or else of their schedule, or else of their end). Runs without any of these times
+--   are not counted.
 -- Needs: captaindata_views.jobs, captaindata.sync_runs
 --
 -- Columns:
 --   day: UTC day
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
---   runs: main runs of the day, whatever their status
+--   runs: main runs of the day, of any status
 --   succeeded_runs: main runs that succeeded
 --   failed_runs: main runs that failed
 --   stopped_runs: main runs that were stopped
 --   in_progress_runs: main runs that have not ended
---   unknown_runs: main runs of an unknown status
---   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null without either
+--   unknown_runs: main runs with an unknown status
+--   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null if there are
+--     neither
 
 with runs as (
     select

@@ -1,29 +1,30 @@
--- failing_workflows: workflows that fail often, or became slow
+-- failing_workflows: Workflows that fail often or have become slow, with the reason
 --
--- Grain: One row per workspace and workflow (workspace_id, workflow_id) that is failing often or
---   slower than its own past. Its recent runs are its last 10 main runs that succeeded or failed,
---   3 at least; its earlier runs are all before them.
--- Question: Which workflows need a look, and why?
+-- Grain: One row per workspace and workflow (workspace_id, workflow_id) that fails often or is
+--   slower than before. Recent runs are the last 10 main runs that succeeded or failed; workflows
+--   with fewer than 3 are left out. Earlier runs are the main runs before them that succeeded or
+--   failed.
 -- Needs: captaindata_views.jobs, captaindata_views.workflow_performance
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
---   workflow_status: active, paused or archived; null where only its jobs are known
---   reason: what is wrong, in words
---   is_failing_often: 3 in 10 of its recent runs failed, or more
---   is_slower: the median duration of its recent runs is over 1.5 times that of its earlier runs,
---     of which at least 5 have a duration
+--   workflow_status: active, paused or archived; null if the workflow itself is not loaded
+--   reason: reason why the workflow is listed, as a sentence
+--   is_failing_often: true if at least 3 in 10 of its recent runs failed
+--   is_slower: true if the median duration of its recent runs is over 1.5 times that of its earlier
+--     runs, at least 5 of which have a duration
 --   recent_runs: number of recent runs, 3 to 10
 --   recent_failed_runs: recent runs that failed
 --   recent_failure_rate: recent_failed_runs / recent_runs, from 0 to 1
 --   recent_duration_p50_seconds: median duration of recent runs, in seconds
 --   earlier_runs: number of earlier runs
---   earlier_failure_rate: share of the earlier runs that failed, from 0 to 1; null without any
+--   earlier_failure_rate: share of the earlier runs that failed, from 0 to 1; null if there are
+--     none
 --   earlier_duration_p50_seconds: median duration of earlier runs, in seconds
---   failures_in_a_row: failed main runs since the last success
+--   failures_in_a_row: failed main runs since the last main run that succeeded
 --   last_run_at: run_at of its newest main run, in UTC
 --   last_error_message: error message of the newest run that failed
 

@@ -1,26 +1,25 @@
--- integration_health: integrations that don't work, and what to do about them
+-- integration_health: Accounts to reconnect, and what to do about each
 --
 -- Grain: One row per workspace, identity and integration (workspace_id, identity_id, integration)
---   whose status is not VALID, or not told; without integrations and identities that are gone. An
---   integration that identities share has a row for each.
--- Question: Which identities have an integration that needs attention, and what does it need?
+--   whose status is not VALID or not known. Deleted integrations and identities are left out. A
+--   shared integration has one row for each identity.
 -- Needs: captaindata.integrations, captaindata.identities, captaindata.workspaces
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
 --   identity_id: UID of the identity
---   identity_name: name of the identity; null where the identity is not known
---   integration: the integration as it is called in Captain Data's addresses
+--   identity_name: name of the identity; null if the identity is not loaded
+--   integration: permalink of the integration, such as linkedin
 --   integration_name: name of the integration
---   status: status as the API tells it: INVALID, PENDING, LIMIT_REACHED or another
+--   status: INVALID, PENDING, LIMIT_REACHED or another status, as reported by the API
 --   needs: what to do: log in again (INVALID), finish connecting (PENDING), wait for the limit or
---     spread the load (LIMIT_REACHED), look at it (any other)
---   is_shared: it is shared between identities
---   error: what the API says is wrong
---   changed_at: last change that the API tells, in UTC; null where it is not plausible: before 2016
+--     spread the load (LIMIT_REACHED), look at it (any other status)
+--   is_shared: true if several identities share the integration
+--   error: what is wrong, as reported by the API
+--   changed_at: last change of the integration, in UTC, as reported by the API; null if before 2016
 --     or after 2099
---   loaded_at: when its row was last written, in UTC
+--   loaded_at: time the row was last written, in UTC
 
 with integrations as (
     select * from captaindata.integrations

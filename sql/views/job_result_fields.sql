@@ -1,30 +1,31 @@
--- job_result_fields: the catalogue of what the results of each workflow hold
+-- job_result_fields: Columns of each workflow's results: type, number of values, first and last
+--   seen
 --
--- Grain: One row per workspace, workflow and key, and per key within its objects (workspace_id,
+-- Grain: One row per workspace, workflow and key of a result, nested keys included (workspace_id,
 --   workflow_id, field_id).
--- Question: Which columns do the results of a workflow have, of which types, since when?
 -- Needs: captaindata.job_result_fields, captaindata.job_result_views, captaindata.workflows
 --
 -- Columns:
---   workspace_id: workspace
---   workflow_id: workflow
---   workflow_name: name of the workflow as last seen
---   view_name: view of the workflow's results
+--   workspace_id: UID of the workspace
+--   workflow_id: UID of the workflow
+--   workflow_name: last known name of the workflow
+--   view_name: name of the view with the workflow's results
 --   field_id: number of the field within the workflow
---   key: key of the result, as it came
---   nested_key: key within the object that the key holds; null: the value of the key itself
---   column_name: column of the view
---   column_type: boolean, bigint, double, timestamp, text or json; null: an object, whose keys have
---     columns of their own
---   is_in_view: the view has the column; false for an object, and beyond 1,500 columns, where the
---     value is in job_results.data alone
---   json_types: JSON types seen, sorted, with commas
---   rows_with_value: results that hold a value other than null, now
---   first_seen_at: created_at of the oldest result with a value, UTC; null where it is not
---     plausible: before 2016 or after 2099
---   last_seen_at: created_at of the newest result with a value, UTC; null likewise
---   previous_type: type of the column before it was last widened; null: never
---   type_changed_at: when that was, UTC
+--   key: key in the result, unchanged
+--   nested_key: key within the object that is the value of key; null for the value of key itself
+--   column_name: name of the column in the view
+--   column_type: boolean, bigint, double, timestamp, text or json; null for an object, whose keys
+--     have columns of their own
+--   is_in_view: true if the view has the column; false for an object, and for columns beyond the
+--     first 1,500, whose values are only in job_results.data
+--   json_types: JSON types seen, sorted and separated by commas
+--   rows_with_value: number of results with a value other than null
+--   first_seen_at: created_at of the oldest result with a value, in UTC; null if before 2016 or
+--     after 2099
+--   last_seen_at: created_at of the newest result with a value, in UTC; null if before 2016 or
+--     after 2099
+--   previous_type: type of the column before it was last widened; null if it never was
+--   type_changed_at: time the type was last widened, in UTC
 
 with fields as (
     select * from captaindata.job_result_fields

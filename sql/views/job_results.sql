@@ -1,19 +1,19 @@
--- job_results: the records that jobs brought
+-- job_results: Records that the jobs produced
 --
--- Grain: One row per workspace and result (workspace_id, result_id). A retry's results are also
---   among those of the run that it retries: sum over main runs, or over sub-jobs, not over both.
--- Question: What did the jobs bring?
+-- Grain: One row per workspace and result (workspace_id, result_id). The results of a retry are
+--   also among the results of the run that it retries: sum over main runs or over sub-jobs, not
+--   over both.
 -- Needs: captaindata.job_results
 --
 -- Columns:
---   workspace_id: workspace
---   workflow_id: workflow
---   job_id: the job that brought it
---   result_id: identifies the result within its workspace; made by the connector
---   position: place among the job's results, from 0
---   data: the record, JSON as the API gave it; its keys differ from workflow to workflow
---   created_at: when the record was extracted, else when its job finished, in UTC;
---     null where it is not plausible: before 2016 or after 2099
+--   workspace_id: UID of the workspace
+--   workflow_id: UID of the workflow
+--   job_id: UID of the job that produced the record
+--   result_id: ID of the result, unique within its workspace; assigned by the connector
+--   position: position among the results of the job, from 0
+--   data: the record as JSON, unchanged; its keys differ from workflow to workflow
+--   created_at: time the record was extracted, or else the time its job finished, in UTC; null if
+--     before 2016 or after 2099
 
 with source as (
     select * from captaindata.job_results

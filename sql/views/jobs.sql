@@ -1,38 +1,40 @@
--- jobs: the runs of workflows, and the retries of runs
+-- jobs: Jobs: the runs of workflows and their retries
 --
--- Grain: One row per workspace and job (workspace_id, job_id). A retry is a job of its own, a
---   sub-job of the run that it retries; reports count main runs, which are not is_sub_job.
--- Question: What ran when, for how long, how did it end and how much did it bring?
+-- Grain: One row per workspace and job (workspace_id, job_id). A retry is a job of its own, called
+--   a sub-job. Reports count main runs, which are all jobs but sub-jobs.
 -- Needs: captaindata.jobs, captaindata.workflows, captaindata.workspaces
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
---   workflow_name: name of the workflow now; where it is not known, its name as the job tells it
+--   workflow_id: UID of the workflow
+--   workflow_name: current name of the workflow; if the workflow is not loaded, its name in the job
 --   job_id: UID of the job
 --   name: name of the job
---   main_job_id: the job that this one retries; null where it is a main run
---   is_sub_job: it retries another job
---   is_deleted: the API no longer knows it
---   status: status as the API tells it
+--   main_job_id: UID of the job that this job retries; null for a main run
+--   is_sub_job: true if the job retries another job
+--   is_deleted: true if the API answered 404 for the job
+--   status: status as reported by the API
 --   status_group: succeeded (finished, completed, succeeded, partial_succeeded), failed (shutdown,
 --     warning, failed, invalid), stopped, in_progress (pending, running, paused, created, queued,
---     scheduled, blocked), or unknown (any other, and in progress when the API lost it); case,
---     spaces and hyphens in the status don't matter
---   scheduled_at: scheduled time, in UTC; null where it is not plausible: before 2016 or after 2099
---   started_at: start, in UTC; null also where it is over 366 days after the row was loaded
---   finished_at: end, in UTC; null as started_at
---   run_at: the time that reports put it at, in UTC: its start, else its schedule where that was
---     past when the row was loaded, else its end; null where it is still to come
---   duration_seconds: from start to end, in seconds; null where one is missing or the end is before
---     the start
---   inputs: inputs that it was given
---   records_processed: records that it brought, as the API counts them
---   error_message: what went wrong
---   is_partial: it succeeded for a part of its inputs only; null where the API does not tell (v3)
---   execution_mode: LIVE or ASYNC, as the API tells it; null where it does not (v3)
---   has_results: its results can be fetched; false for a LIVE run, whose outputs went to its caller
+--     scheduled, blocked), or unknown (any other status, and unfinished jobs that the API no longer
+--     knows). Case, spaces and hyphens in the status are ignored
+--   scheduled_at: scheduled time, in UTC; null if before 2016 or after 2099
+--   started_at: start time, in UTC; null if before 2016, or more than 366 days after the row was
+--     loaded
+--   finished_at: end time, in UTC; null as for started_at
+--   run_at: time at which reports count the run, in UTC: its start, or else its scheduled time if
+--     that had passed when the row was loaded, or else its end; null if none is known
+--   duration_seconds: time from start to end, in seconds; null if one is missing or the end is
+--     before the start
+--   inputs: number of inputs
+--   records_processed: number of records that the job produced, as reported by the API
+--   error_message: error message of the job
+--   is_partial: true if the run succeeded for only some of its inputs; null if the API does not
+--     report it (v3)
+--   execution_mode: LIVE or ASYNC, as reported by the API; null if the API does not report it (v3)
+--   has_results: true if the results can be fetched; false for a LIVE run, whose outputs the API
+--     sends only to the caller
 
 with source as (
     select * from captaindata.jobs
@@ -113,7 +115,7 @@ renamed as (
                 else source.scheduled_at end,
             source.finished_at
         ) as run_at,
-        -- in UTC: a difference of times with time zone is one of local days on DuckDB
+        -- in UTC, because DuckDB subtracts times with time zone by local days
         case
             when source.finished_at >= source.started_at
                 then cast(

@@ -1,32 +1,32 @@
--- jobs_with_results: job results beside the jobs that brought them
+-- jobs_with_results: Results with the job and the workflow that produced them
 --
--- Grain: One row per workspace and result (workspace_id, result_id), so a job has as many rows as
---   results and none without: count distinct job_id for jobs, and do not sum a job's columns.
---   A retry's results are also among those of the run that it retries: filter not is_sub_job.
--- Question: Which run of which workflow brought this record?
+-- Grain: One row per workspace and result (workspace_id, result_id). A job has as many rows as it
+--   has results: to count jobs, use count(distinct job_id), and do not sum columns of the job. The
+--   results of a retry are also among the results of the run that it retries: filter with not
+--   is_sub_job.
 -- Needs: captaindata_views.job_results, captaindata_views.jobs
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
---   job_id: the job that brought it
+--   job_id: UID of the job that produced the record
 --   job_name: name of the job
---   main_job_id: the job that this one retries; null where it is a main run
---   is_sub_job: the job retries another job
---   job_status: status of the job, as the API tells it
---   status_group: status of the job as in jobs; null where the job is not known
+--   main_job_id: UID of the job that this job retries; null for a main run
+--   is_sub_job: true if the job retries another job
+--   job_status: status of the job, as reported by the API
+--   status_group: status group of the job, as in jobs; null if the job is not loaded
 --   started_at: start of the job, in UTC
 --   finished_at: end of the job, in UTC
---   records_processed: records that the whole job brought, as the API counts them
---   result_id: identifies the result within its workspace
---   position: place among the job's results, from 0
---   data: the record, JSON as the API gave it
---   created_at: when the record was extracted, else when its job finished, in UTC;
---     null where it is not plausible: before 2016 or after 2099
---   is_partial: the job succeeded for a part of its inputs only; null where the API does not tell
---     (v3) or the job is not known
+--   records_processed: number of records of the whole job, as reported by the API
+--   result_id: ID of the result, unique within its workspace
+--   position: position among the results of the job, from 0
+--   data: the record as JSON, unchanged
+--   created_at: time the record was extracted, or else the time its job finished, in UTC; null if
+--     before 2016 or after 2099
+--   is_partial: true if the job succeeded for only some of its inputs; null if the API does not
+--     report it (v3) or the job is not loaded
 
 with results as (
     select * from captaindata_views.job_results

@@ -1,19 +1,19 @@
--- records_by_workflow_month: what each workflow delivered, month by month
+-- records_by_workflow_month: Records that each workflow delivered, by month
 --
--- Grain: One row per UTC month, workspace and workflow (month, workspace_id, workflow_id) with a
---   main run that succeeded and ended in the month; one without an end counts where its run_at is.
--- Question: What was delivered to which client this month?
+-- Grain: One row per UTC month, workspace and workflow (month, workspace_id, workflow_id) in which
+--   a main run that succeeded ended. A run without an end is counted at its run_at.
 -- Needs: captaindata_views.jobs, captaindata_views.job_results
 --
 -- Columns:
 --   month: first day of the UTC month
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
 --   succeeded_runs: main runs that succeeded
---   records_processed: their records, as the API counts them
---   results_loaded: their results in the warehouse; those of LIVE runs can't be fetched
+--   records_processed: records of these runs, as reported by the API
+--   results_loaded: results of these runs in the warehouse; the results of LIVE runs cannot be
+--     fetched
 
 with runs as (
     select

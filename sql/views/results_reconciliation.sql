@@ -1,26 +1,25 @@
--- results_reconciliation: records that the API tells of against results in the warehouse
+-- results_reconciliation: Number of results that the API reports and number loaded, for each job
 --
--- Grain: One row per workspace and job (workspace_id, job_id), sub-jobs flagged; also a job that is
---   known by its results alone.
--- Question: Is everything here that the jobs brought?
+-- Grain: One row per workspace and job (workspace_id, job_id), sub-jobs included. Jobs that are not
+--   loaded but have results have a row too.
 -- Needs: captaindata_views.jobs, captaindata_views.job_results
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
 --   job_id: UID of the job
 --   job_name: name of the job
---   is_sub_job: it retries another job
---   status_group: status of the job as in jobs; null where the job is not known
+--   is_sub_job: true if the job retries another job
+--   status_group: status group of the job, as in jobs; null if the job is not loaded
 --   finished_at: end of the job, in UTC
---   records_processed: records that it brought, as the API counts them
---   results_loaded: its results in the warehouse
---   difference: results_loaded - records_processed; null where state is unknown or not_loaded
---   state: equal; missing: fewer results than records; surplus: more; unknown: the API gives no
---     count; not_loaded: the job did not succeed, so its results were not fetched, or they can't be
---     fetched (a LIVE run: has_results is false in jobs)
+--   records_processed: number of records that the job produced, as reported by the API
+--   results_loaded: number of its results in the warehouse
+--   difference: results_loaded - records_processed; null if state is unknown or not_loaded
+--   state: equal; missing (fewer results than records); surplus (more results than records);
+--     unknown (the API reports no number); not_loaded (the job did not succeed, so its results were
+--     not fetched, or they cannot be fetched: has_results in jobs is false)
 
 with jobs as (
     select * from captaindata_views.jobs

@@ -1,25 +1,25 @@
--- successful_jobs: the jobs that completed without errors, as of now
+-- successful_jobs: Jobs that are successful now
 --
--- Grain: One row per workspace and successful job (workspace_id, job_id); retries are flagged.
--- Question: Which jobs succeeded, and what did each bring?
+-- Grain: One row per workspace and successful job (workspace_id, job_id), retries included.
 -- Needs: captaindata_views.jobs
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
 --   job_id: UID of the job
 --   name: name of the job
---   main_job_id: the job that this one retries; null where it is a main run
---   is_sub_job: it retries another job
---   status: status as the API tells it
---   started_at: start, in UTC
---   finished_at: end, in UTC
---   duration_seconds: from start to end, in seconds
---   records_processed: records that it brought, as the API counts them
---   is_partial: it succeeded for a part of its inputs only; null where the API does not tell (v3)
---   execution_mode: LIVE or ASYNC, as the API tells it; null where it does not (v3)
+--   main_job_id: UID of the job that this job retries; null for a main run
+--   is_sub_job: true if the job retries another job
+--   status: status as reported by the API
+--   started_at: start time, in UTC
+--   finished_at: end time, in UTC
+--   duration_seconds: time from start to end, in seconds
+--   records_processed: number of records that the job produced, as reported by the API
+--   is_partial: true if the run succeeded for only some of its inputs; null if the API does not
+--     report it (v3)
+--   execution_mode: LIVE or ASYNC, as reported by the API; null if the API does not report it (v3)
 
 with jobs as (
     select * from captaindata_views.jobs

@@ -1,19 +1,18 @@
--- sync_freshness: how fresh each table is
+-- sync_freshness: Last sync and last change of each table
 --
--- Grain: One row per workspace and table (workspace_id, table_name) that a sync read.
--- Question: When was each table last synced, and when did it last change?
+-- Grain: One row per workspace and table (workspace_id, table_name) that a sync has read.
 -- Needs: captaindata.sync_runs, captaindata.workspaces
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   table_name: raw table
+--   table_name: name of the raw table
 --   last_sync_at: end of the last sync that read the table and did not fail, in UTC
 --   last_change_at: end of the last sync that wrote rows to the table, in UTC
---   rows_last_change: rows that this sync wrote to the table
---   last_outcome: outcome of the workspace's last sync, whatever it read: loaded,
+--   rows_last_change: number of rows that this sync wrote to the table
+--   last_outcome: outcome of the last sync of the workspace, whichever tables it read: loaded,
 --     stopped_early, partly_loaded or failed
---   syncs: syncs that read the table
+--   syncs: number of syncs that read the table
 
 with source as (
     select

@@ -1,20 +1,20 @@
--- top_error_messages: what goes wrong most often
+-- top_error_messages: Most frequent error messages of each workspace
 --
 -- Grain: One row per workspace and error message (workspace_id, error_message) of main runs that
 --   did not succeed.
--- Question: Which errors are worth fixing first?
 -- Needs: captaindata_views.jobs
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   message_rank: place among the workspace's messages, from 1: by runs, then the last seen first
---   error_message: the message
+--   message_rank: rank of the message in its workspace, from 1: most runs first, then last seen
+--     first
+--   error_message: error message
 --   runs: main runs with this message
---   workflows: workflows with such a run
---   first_seen_at: end (else run_at) of the first such run, in UTC
---   last_seen_at: end (else run_at) of the last such run, in UTC
---   last_job_id: the last such run
+--   workflows: number of workflows with such a run
+--   first_seen_at: end (or else run_at) of the first such run, in UTC
+--   last_seen_at: end (or else run_at) of the last such run, in UTC
+--   last_job_id: UID of the last such run
 
 with runs as (
     select

@@ -1,30 +1,31 @@
--- workflow_performance: how each workflow performs over all its runs
+-- workflow_performance: Runs, success rate, duration and records of each workflow
 --
--- Grain: One row per workspace and workflow (workspace_id, workflow_id), also where it never ran
---   and where only its jobs are known. A retry is not a second run: sub-jobs are in retries alone.
--- Question: How often does a workflow run and succeed, how long does it take, what does it bring?
+-- Grain: One row per workspace and workflow (workspace_id, workflow_id), including workflows that
+--   never ran and workflows of which only jobs are loaded. Retries are counted in the column
+--   retries only.
 -- Needs: captaindata_views.workflows, captaindata_views.jobs
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
---   workflow_status: active, paused or archived; null where only its jobs are known
---   runs: main runs, whatever their status
+--   workflow_status: active, paused or archived; null if the workflow itself is not loaded
+--   runs: main runs of any status
 --   succeeded_runs: main runs that succeeded
 --   failed_runs: main runs that failed
 --   stopped_runs: main runs that were stopped
 --   in_progress_runs: main runs that have not ended
---   unknown_runs: main runs of an unknown status
---   retries: sub-jobs
---   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null without either
+--   unknown_runs: main runs with an unknown status
+--   retries: number of retries (sub-jobs)
+--   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null if there are
+--     neither
 --   duration_p50_seconds: median duration of main runs that succeeded or failed, in seconds
---   duration_p95_seconds: 95th percentile of the same, in seconds
---   records_processed: records of main runs that succeeded, as the API counts them
+--   duration_p95_seconds: 95th percentile of that duration, in seconds
+--   records_processed: records of main runs that succeeded, as reported by the API
 --   last_run_at: run_at of the newest main run, in UTC
---   last_success_at: end of the last success of a main run, in UTC
---   failures_in_a_row: failed main runs since the last success
+--   last_success_at: end of the last main run that succeeded, in UTC
+--   failures_in_a_row: failed main runs since the last main run that succeeded
 
 with workflows as (
     select * from captaindata_views.workflows
@@ -33,7 +34,7 @@ with workflows as (
 jobs as (
     select
         *,
-        -- successes from the newest run down to this one
+        -- number of successes from the newest run down to this one
         count(*) filter (where status_group = 'succeeded' and not is_sub_job) over (
             partition by workspace_id, workflow_id
             order by run_at desc nulls last, job_id collate "C" desc

@@ -1,23 +1,21 @@
--- workflow_steps: the steps of each workflow, with what they connect to and bring
+-- workflow_steps: Steps of each workflow, with integrations and output columns
 --
 -- Grain: One row per workspace, workflow and step (workspace_id, workflow_id, position).
--- Question: What does a workflow do, with which integrations, and which columns have its results?
 -- Needs: captaindata.workflows, captaindata_views.workflows
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   workflow_id: workflow
+--   workflow_id: UID of the workflow
 --   workflow_name: name of the workflow
---   position: place among the workflow's steps, from 1
+--   position: position among the steps of the workflow, from 1
 --   step_id: UID of the kind of step (step_uid in the API)
 --   name: name of the step
---   permalink: kind of step, as it is called in Captain Data's addresses; null where only the
---     listing is known
---   integrations: integrations that the step uses, a JSON array; null where only the listing is
---     known
---   output_schema: columns that the step's results carry, a JSON array; null where only the
---     listing is known
+--   permalink: permalink of the kind of step; null if the workflow's details are not loaded
+--   integrations: integrations that the step uses, as a JSON array; null if the workflow's details
+--     are not loaded
+--   output_schema: columns of the step's results, as a JSON array; null if the workflow's details
+--     are not loaded
 
 with source as (
     select

@@ -1,21 +1,22 @@
--- workflows: the workflows of each workspace, listed or archived
+-- workflows: Workflows of each workspace, including archived ones
 --
 -- Grain: One row per workspace and workflow (workspace_id, workflow_id).
--- Question: Which workflows are there, and which of them are active?
 -- Needs: captaindata.workflows, captaindata.workspaces, captaindata_views.jobs
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
 --   workflow_id: UID of the workflow
 --   name: name
---   status: derived, for the API tells none. archived: no longer listed; paused: its newest main
---     run (by run_at) stands at paused, which a BLOCKED run of API v4 does not; active: all others
---   steps: steps in their order, a JSON array as the API lists them; null in API v4, which has none
---   created_at: creation, in UTC; null where it is not plausible: before 2016 or after 2099; in API
---     v4, where a workflow is an action, creation of its first run seen
---   updated_at: in UTC, in API v3 when the connector last saw its definition change, for the API
---     does not tell when it was changed; in API v4 creation of its newest run seen
+--   status: derived, because the API reports no status. archived: the API no longer lists the
+--     workflow; paused: its newest main run (by run_at) has the status paused (a BLOCKED run of API
+--     v4 does not count as paused); active: all others
+--   steps: steps in order, as a JSON array as reported by the API; null in API v4, which has no
+--     steps
+--   created_at: creation time, in UTC; null if before 2016 or after 2099. In API v4, where a
+--     workflow is an action, creation time of its first known run
+--   updated_at: in UTC. API v3: time at which the connector last found the definition changed,
+--     because the API does not report it. API v4: creation time of its newest known run
 
 with source as (
     select * from captaindata.workflows

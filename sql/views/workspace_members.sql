@@ -1,22 +1,21 @@
--- workspace_members: the users of each workspace
+-- workspace_members: Members of each workspace
 --
 -- Grain: One row per workspace and member (workspace_id, member_id).
--- Question: Who has access to which workspace?
 -- Needs: captaindata_views.workspaces
 --
 -- Columns:
---   workspace_id: workspace
+--   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
---   member_id: UID of the user
---   email: address of the user
+--   member_id: UID of the member
+--   email: email address
 --   first_name: first name
 --   last_name: last name
---   full_name: first and last name, as the API gives it
+--   full_name: full name, as reported by the API
 --   country: country code
---   accounts: connected accounts of the user, a JSON array as the API gives it
---   role: role in the workspace, the first where there are several; null where the API does not
---     tell
---   timezone: time zone of the user; null where the API does not tell
+--   accounts: connected accounts of the member, as a JSON array as reported by the API
+--   role: role in the workspace (the first, if the API reports several); null if the API reports
+--     none
+--   timezone: time zone of the member; null if the API does not report it
 
 with source as (
     select * from captaindata_views.workspaces

@@ -1,31 +1,30 @@
--- workspaces: the workspaces of Captain Data, with members, plan and quota
+-- workspaces: Workspaces, with members, plan and quota
 --
 -- Grain: One row per workspace (workspace_id).
--- Question: Which workspaces are there, and how much of their quota is left?
 -- Needs: captaindata.workspaces, captaindata.workflows
 --
 -- Columns:
---   workspace_id: project UID of the workspace
---   name: display name in Captain Data, else the configured name
---   configured_name: name in the connector's configuration
---   created_at: creation of its oldest known workflow, in UTC; the API does not tell when the
---     workspace was created, it is at least as old
---   members: users of the workspace, a JSON array as the API gives it
+--   workspace_id: UID of the workspace (project_uid in your configuration)
+--   name: display name in Captain Data, or else the configured name
+--   configured_name: name in your configuration
+--   created_at: creation time of its oldest known workflow, in UTC; the workspace itself is at
+--     least as old, but the API does not report when it was created
+--   members: members of the workspace, as a JSON array as reported by the API
 --   members_count: number of members
---   email: contact of the workspace
---   plan_name: plan
---   tasks_max: quota of the month, in tasks, in which API v3 counts; null where credits are told
---   tasks_used: quota used up, in tasks
---   tasks_left: quota left, in tasks
---   quota_month_started_at: start of the quota's month, in UTC; null where it is not plausible:
---     before 2016 or after 2099
---   quota_month_ends_at: end of the quota's month, in UTC; null likewise
---   credits_max: quota of the month, in credits, in which API v4 counts; null where tasks are told
---   credits_used: quota used up, in credits
---   credits_left: quota left, in credits
---   identities_included: identities that the plan includes; null where the API does not tell (v3)
---   identities_synced: identities in use
---   identities_remaining: identities that may still be added
+--   email: contact address
+--   plan_name: name of the plan
+--   tasks_max: quota of the month in tasks (API v3); null in API v4
+--   tasks_used: used quota, in tasks
+--   tasks_left: remaining quota, in tasks
+--   quota_month_started_at: start of the quota month, in UTC; null if before 2016 or after 2099
+--   quota_month_ends_at: end of the quota month, in UTC; null if before 2016 or after 2099
+--   credits_max: quota of the month in credits (API v4); null in API v3
+--   credits_used: used quota, in credits
+--   credits_left: remaining quota, in credits
+--   identities_included: number of identities that the plan includes; null if the API does not
+--     report it (v3)
+--   identities_synced: number of identities in use
+--   identities_remaining: number of identities that can still be added
 
 with source as (
     select * from captaindata.workspaces

@@ -20,16 +20,15 @@ from typing import Any
 
 import httpx
 import hypothesis
-import pyarrow.parquet as pq
 
 from captaindata_source.api.v3 import V3Api
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.queue import Package, ResultJob, ResultQueue
-from captaindata_source.extract.results.files import ResultFiles
 from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import AdaptiveThrottle, Clock, HttpClient, Secret
-from captaindata_source.issues import MENDED, SET_ASIDE, Issue, IssueLog
+from captaindata_source.issues import Action, Issue, IssueLog
 from tests.chaos.pages import ANY_PAGES
+from tests.support.reading import FilesInFolder
 
 JOB = "j"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -143,22 +142,23 @@ def read(body: bytes, folder: Path) -> tuple[list[str] | None, list[Issue]]:
     )
     queue = ResultQueue()
     queue.add(ResultJob(uid=JOB, workflow_uid="w", version="v", finish_time=NOW))
+    found = FilesInFolder(folder, workspace_uid="ws", load_id="load", loaded_at=NOW)
     reader = ResultReader(
         api=V3Api(client, issues),
         package=Package(queue),
         workspace_uid="ws",
-        files=ResultFiles(folder=folder, workspace_uid="ws", load_id="load", loaded_at=NOW),
+        files=found.files,
         marks_empty=lambda _: False,
         issues=issues,
         guard=Guard(issues),
     )
-    rows = [row for file in reader.run() for row in pq.read_table(file.path).to_pylist()]
+    rows, ledger = found.read(reader)
     client.close()
-    if not reader.ledger:
+    if not ledger:
         assert not rows, "rows of a job that does not count as loaded"
         return None, issues.take()
     assert [row["position"] for row in rows] == list(range(len(rows))), "positions"
-    assert reader.ledger[0]["result_rows"] == len(rows), "count"
+    assert ledger[0]["result_rows"] == len(rows), "count"
     return [row["data"] for row in rows], issues.take()
 
 
@@ -167,7 +167,7 @@ def judge(body: bytes, rows: list[str] | None, issues: list[Issue]) -> tuple[str
     about = [issue for issue in issues if issue.job_uid == JOB]
     sent = _results(body, "surrogateescape")
     if rows is None:
-        reasons = [issue for issue in about if issue.action == SET_ASIDE and issue.detail]
+        reasons = [issue for issue in about if issue.action == Action.SET_ASIDE and issue.detail]
         if not reasons:
             return ASIDE, "lost in silence"
         is_deep = any(TOO_DEEP in (issue.detail or "") for issue in reasons)
@@ -180,7 +180,7 @@ def judge(body: bytes, rows: list[str] | None, issues: list[Issue]) -> tuple[str
         return EQUAL, f"is no page of results, but brought {len(rows)} rows"
     if arrived == sent:
         return EQUAL, ""
-    is_flagged = any(issue.action == MENDED for issue in about)
+    is_flagged = any(issue.action == Action.MENDED for issue in about)
     if not is_flagged:
         return FLAGGED, f"changed in silence: {_short(repr(arrived))}"
     as_it_should = [_mended(value) for value in _results(body, "replace") or []]
@@ -190,8 +190,11 @@ def judge(body: bytes, rows: list[str] | None, issues: list[Issue]) -> tuple[str
 
 
 def _results(body: bytes, errors: str) -> list[Any] | None:
+    encoding = json.detect_encoding(body[:4])
+    if not encoding.startswith("utf-8"):
+        errors = "replace"
     try:
-        page = _parse(body.decode("utf-8", errors), is_strict=False)
+        page = _parse(body.decode(encoding, errors).lstrip("\ufeff"), is_strict=False)
     except (ValueError, RecursionError):
         return None
     found = dict(page).get("results") if isinstance(page, _Object) else None

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from captaindata_source.engine import sync
+from captaindata_source.engine.run import sync_workspaces
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse.allowed_names import check_catalog, check_path, check_schema
-from captaindata_source.warehouse.pipeline import SyncOptions
 from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import Database, DuckDb
@@ -132,7 +132,7 @@ def test_the_second_of_two_that_begin_at_once_loads_nothing(
         project_uid=workspace.uid,
         base_url=harness.sandbox.base_url,
     )
-    [report] = sync.sync([settings], SyncOptions(dataset="Client A", create_views=False))
+    [report] = sync_workspaces([settings], SyncOptions(dataset="Client A", create_views=False))
     assert "The schema client_a holds the dataset 'client-a'" in str(report.error)
     assert harness.rows("sync_runs") == before
 

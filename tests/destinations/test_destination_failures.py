@@ -24,10 +24,11 @@ import pytest
 from captaindata_source.engine import loading
 from captaindata_source.errors import DestinationError, causes
 from captaindata_source.http import Secret
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse import loaded_rows
 from captaindata_source.warehouse.database import opening
-from captaindata_source.warehouse.pipeline import SyncOptions, make_pipeline
+from captaindata_source.warehouse.pipeline import make_pipeline
 from captaindata_source.warehouse.remedies import (
     explained,
     is_passing,
@@ -350,7 +351,7 @@ def test_only_the_first_try_waits_for_a_file(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(loading, "LOAD_WAITS", (0.0, 0.0))
     nothing: Any = None
     with pytest.raises(duckdb.IOException):
-        loading.load(nothing, turn=nothing, workspace="x", memory_limit=loading.MemoryLimit())
+        loading.load(nothing, turn=nothing, workspace="x", limit=loading.MemoryLimit())
     assert waits == [True, False, False]
 
 
@@ -366,14 +367,14 @@ def test_a_package_that_needs_more_memory_gets_it(monkeypatch: pytest.MonkeyPatc
             raise duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block")
 
     monkeypatch.setattr(loading, "holding", holding)
-    monkeypatch.setattr(loading, "_bound_memory", lambda *_: bounds.append(1))
+    monkeypatch.setattr(loading, "_limit_memory", lambda *_: bounds.append(1))
     monkeypatch.setattr(loading, "packages", lambda _: {})
     anything: Any = MagicMock()
     limit = loading.MemoryLimit()
-    loading.load(anything, turn=anything, workspace="x", memory_limit=limit)
+    loading.load(anything, turn=anything, workspace="x", limit=limit)
     assert tries == [0, 1]
     assert len(bounds) == 1
-    assert not limit.is_bounded, "the packages that follow are as large"
+    assert not limit.is_on, "the packages that follow are as large"
 
 
 @pytest.mark.parametrize("failures", range(9))
@@ -396,12 +397,12 @@ def test_whatever_fails_a_load_returns_after_it_was_made(
         pipeline: Any = MagicMock()
         pipeline.load.side_effect = partial(made.append, "loaded")
         monkeypatch.setattr(loading, "holding", holding)
-        monkeypatch.setattr(loading, "_bound_memory", lambda *_: None)
+        monkeypatch.setattr(loading, "_limit_memory", lambda *_: None)
         monkeypatch.setattr(loading, "packages", lambda _: {})
         monkeypatch.setattr(loading, "wait_seconds", lambda _: None)
         fails = pytest.raises(duckdb.IOException) if failures > waits else nullcontext()
         with fails:
-            loading.load(pipeline, turn=pipeline, workspace="x", memory_limit=loading.MemoryLimit())
+            loading.load(pipeline, turn=pipeline, workspace="x", limit=loading.MemoryLimit())
         assert made == ([] if failures > waits else ["loaded"])
 
 
@@ -412,7 +413,7 @@ def test_memory_that_runs_out_without_a_bound_is_an_error(monkeypatch: pytest.Mo
     monkeypatch.setattr(loading, "holding", holding)
     nothing: Any = None
     with pytest.raises(duckdb.OutOfMemoryException):
-        loading.load(nothing, turn=nothing, workspace="x", memory_limit=loading.MemoryLimit())
+        loading.load(nothing, turn=nothing, workspace="x", limit=loading.MemoryLimit())
 
 
 def test_a_load_that_fails_is_told_to_whoever_waits_and_whoever_extracts() -> None:
@@ -680,8 +681,8 @@ def test_a_file_that_another_process_loads_into_while_jobs_are_compared(
             other.communicate(b"\n")
 
         monkeypatch.setattr(loaded_rows, "wait_seconds", let_go)
-        loaded = loaded_rows.LoadedRows(pipeline, workspace_uid="w")
-        assert loaded.count_results(["job"]) == {}
+        remembered = loaded_rows.LoadedRows(pipeline, workspace_uid="w")
+        assert remembered.count_results(["job"]) == {}
     assert len(waits) == 1
 
 

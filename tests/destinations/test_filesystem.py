@@ -1,4 +1,4 @@
-"""Files in a folder: README's queries give what the sandbox holds; one line says to use them."""
+"""Files in a folder: the queries of sql/tables.md give the rows of the sandbox."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ from tests.support.oracle import Oracle, assert_equal
 
 pytestmark = pytest.mark.integration
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-RESULTS, OTHERS = re.findall(
-    r"```sql\n(.*?)```", README.partition("### Files")[2].partition("\n### ")[0], re.DOTALL
-)
+TABLES = (Path(__file__).parents[2] / "sql" / "tables.md").read_text(encoding="utf-8")
+RESULTS, OTHERS = re.findall(r"```sql\n(.*?)```", TABLES.partition("\n## Files\n")[2], re.DOTALL)
 WRITTEN_AS = "bucket/captaindata"
 
 
 class Files:
-    """A folder that the filesystem destination fills, read as README says."""
+    """A folder that the filesystem destination fills, read with the queries of sql/tables.md."""
 
     name = "filesystem"
     dataset = "captaindata"

@@ -30,7 +30,7 @@ ON_POSTGRES = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 SHORT = {
     "captaindata_source.warehouse.database.statements:SET_TIMEOUT": "set lock_timeout = '50ms'",
     "captaindata_source.engine.loading:LOAD_WAITS": [0.1],
-    "captaindata_source.engine.sync:LOAD_WAITS": [0.1],
+    "captaindata_source.engine.beginning:LOAD_WAITS": [0.1],
 }
 
 

@@ -16,8 +16,9 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from captaindata_source.http import Secret
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.warehouse.pipeline import SyncOptions, make_pipeline
+from captaindata_source.warehouse.pipeline import make_pipeline
 from tests.support import processes
 from tests.support.databases import Postgres
 from tests.support.harness import Harness

@@ -1,4 +1,4 @@
-"""The documentation tells what is there, all of it."""
+"""The documentation describes all commands, options, tables and columns; its links work."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ import tomllib
 from itertools import chain
 from pathlib import Path
 
+import pytest
+
 import captaindata_source
 from captaindata_source.cli import main
-from captaindata_source.settings import config
-from captaindata_source.settings.options import OPTIONS
+from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import captaindata
-from captaindata_source.tables import (
-    CHECKPOINTS,
-    LEDGER,
-    QUOTA_READINGS,
-    SELECTABLE,
-    SYNC_RUNS,
-    TABLES,
-)
+from captaindata_source.tables import ALL_TABLES, LEDGER, QUOTA_READINGS, SYNC_RUNS, TABLES
 from tests.support import sql_readme
 from tests.support.harness import Harness
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SQL_CHAPTERS = sql_readme.chapters(sql_readme.PATH.read_text(encoding="utf-8"))
+TABLES_README = sql_readme.TABLES.read_text(encoding="utf-8")
+READMES = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+)
+MAX_WORDS = 1_700
+"""Of the README: a person reads it in five minutes or so."""
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CONFIG = tomllib.loads((ROOT / ".dlt" / "config.toml").read_text(encoding="utf-8"))
 NOT_IN_FILE = {
     "workspaces",
@@ -76,7 +78,7 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
     in_file = CONFIG["sources"]["captaindata"]
     assert set(in_file) == fields - NOT_IN_FILE
     defaults = {f.name: f.default for f in dataclasses.fields(Settings)} | {
-        name: option.default for name, option in OPTIONS.items() if name in config.LOAD_OPTIONS
+        name: option.default for name, option in OPTIONS.items() if name in LOAD_OPTIONS
     }
     defaults["workspace_name"] = defaults["name"]
     for name in fields:
@@ -96,14 +98,49 @@ def test_the_source_takes_the_same_options_with_the_same_defaults() -> None:
 
 
 def test_every_table_and_column_is_documented() -> None:
-    sections = sql_readme.sections(SQL_CHAPTERS[sql_readme.TABLES])
-    for table in (*SELECTABLE, SYNC_RUNS, LEDGER, QUOTA_READINGS, CHECKPOINTS):
-        assert f"| `{table.name}` |" in README, table.name
+    sections = sql_readme.sections(TABLES_README)
+    for table in ALL_TABLES:
+        assert f"| [`{table.name}`](#{table.name}) |" in TABLES_README, table.name
         text = sections[table.name]
         if table.name == "successful_jobs":
             text += sections["jobs"]
         for column in table.columns:
             assert f"`{column}`" in text, f"{table.name}.{column}"
+
+
+def test_the_readme_is_short() -> None:
+    words = [word for word in README.split() if re.search(r"\w", word)]
+    assert len(words) <= MAX_WORDS
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    broken = []
+    for link in LINK.findall(text):
+        if re.match(r"https?://", link):
+            continue
+        place, _, anchor = link.partition("#")
+        target = (path.parent / place).resolve() if place else path
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def anchors(path: Path) -> set[str]:
+    """Of the headings of a file, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_link_check_finds_what_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# Some `thing`, here\n[a](#some-thing-here) [b](a.md)")
+    test_links_lead_to_files_and_headings(tmp_path / "a.md")
+    for link in ("b.md", "a.md#nowhere", "#nowhere"):
+        (tmp_path / "a.md").write_text(f"# Some\n[a]({link})")
+        with pytest.raises(AssertionError):
+            test_links_lead_to_files_and_headings(tmp_path / "a.md")
 
 
 def test_columns_are_those_of_the_warehouse(harness: Harness) -> None:

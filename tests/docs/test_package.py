@@ -24,6 +24,7 @@ def test_the_wheel_holds_sql_the_sandbox_and_the_command(tmp_path: Path) -> None
         metadata = archive.read(f"{info}/METADATA").decode()
     assert "captaindata = captaindata_source.cli.main:run" in entry_points
     assert "captaindata_source/sql/README.md" in names
+    assert "captaindata_source/sql/views/README.md" in names
     assert "captaindata_source/sql/views/jobs.sql" in names
     assert "captaindata_source/sql/dbt/dbt_project.yml" in names
     assert "captaindata_source/sql/dbt/models/sources.yml" in names

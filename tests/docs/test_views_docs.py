@@ -1,4 +1,4 @@
-"""`sql/README.md` documents every view and column, and its examples give what it prints."""
+"""`sql/views/README.md` documents every view and column; its outputs are those of its queries."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.support import sql_readme
 from tests.support.databases import Database, DuckDb
 
 TEXT = sql_readme.PATH.read_text(encoding="utf-8")
-CHAPTERS = sql_readme.chapters(TEXT)
-CHAPTER = CHAPTERS[sql_readme.VIEWS]
-SECTIONS = sql_readme.sections(CHAPTER)
+SECTIONS = sql_readme.sections(TEXT)
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TABLES = sql_readme.TABLES.read_text(encoding="utf-8")
 VIEWS = {view.name: view for view in load_views()}
 HINT = "run python -m tests.support.sql_readme"
 
@@ -35,7 +35,7 @@ def test_every_view_is_documented_with_an_example() -> None:
         assert f"<!-- generated: {name} -->" in section
         (example,) = sql_readme.EXAMPLE.findall(section)
         assert f"captaindata_views.{name}\n" in example[1], name
-        assert f"[`{name}`](#{name})" in CHAPTER, name
+        assert f"[`{name}`](#{name})" in TEXT, name
 
 
 def test_what_comes_from_the_headers_is_up_to_date() -> None:
@@ -46,7 +46,8 @@ def test_headers_tell_all_parts_of_a_view() -> None:
     for view in VIEWS.values():
         assert view.grain.startswith("One row per "), view.name
         assert re.search(r"\((\w+, )*\w+\)", view.grain), view.name
-        assert view.question.endswith("?"), view.name
+        assert re.fullmatch(r"[A-Z].*[^.?]", view.title), view.name
+        assert ". " not in view.title, "`captaindata views list` prints what is before it"
         for column, text in view.columns.items():
             assert text, f"{view.name}.{column}"
             if column.endswith("_at"):
@@ -55,9 +56,9 @@ def test_headers_tell_all_parts_of_a_view() -> None:
                 assert "seconds" in text, f"{view.name}.{column}"
 
 
-@pytest.mark.parametrize("part", ["Grain", "Question", "Needs", "Columns"])
+@pytest.mark.parametrize("part", ["v", "Grain", "Needs", "Columns"])
 def test_a_header_without_a_part_is_refused(part: str) -> None:
-    text = "-- v: x\n--\n-- Grain: g\n-- Question: q?\n-- Needs: a.b\n--\n-- Columns:\n--   c: d\n"
+    text = "-- v: x\n--\n-- Grain: g\n-- Needs: a.b\n--\n-- Columns:\n--   c: d\n"
     assert parse_view("v", f"{text}\nselect 1 as c").columns == {"c": "d"}
     cut = text.partition(f"-- {part}:")[0] + text.partition(f"-- {part}:")[2].partition("\n")[2]
     with pytest.raises(ValueError, match=part.lower() if part != "Columns" else "Columns"):
@@ -67,11 +68,13 @@ def test_a_header_without_a_part_is_refused(part: str) -> None:
 def test_columns_examples_and_first_queries_are_those_of_the_database(database: Database) -> None:
     """One test, for each that has the fixture may be in another process and sync again."""
     assert_columns_are_documented(database)
-    assert sql_readme.with_outputs(CHAPTER, database.execute) == CHAPTER, HINT
-    queries = re.findall(r"```sql\n(.*?)```", CHAPTERS[sql_readme.FIRST], re.DOTALL)
-    assert len(queries) == 3
-    for query in queries:
-        assert database.execute(query), query
+    assert sql_readme.with_outputs(TEXT, database.execute) == TEXT, HINT
+    first = TABLES.partition("## First queries on the tables")[2].partition("\n## ")[0]
+    for text in (first, README):
+        queries = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+        assert len(queries) == 3
+        for query in queries:
+            assert database.execute(query), query
 
 
 def assert_columns_are_documented(database: Database) -> None:

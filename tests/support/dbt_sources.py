@@ -1,8 +1,8 @@
 """Writes `sql/dbt/models/sources.yml`: `python -m tests.support.dbt_sources`.
 
-Columns come from the tables and the views themselves, descriptions from the READMEs and the views'
-headers; which data tests there are is told here. Tables that many warehouses lack have none, nor
-have the views on them: a data test of what is not there is an error.
+Columns come from the tables and the views, descriptions from `sql/tables.md` and the headers of the
+views. The data tests are defined here. Tables that many warehouses do not have, and the views on
+them, have no data tests: dbt would report an error for a missing table.
 """
 
 from __future__ import annotations
@@ -91,42 +91,42 @@ version of the API, and those that an older connector does not fill."""
 # -- raw tables --------------------------------------------------------------------------------
 
 DLT_COLUMNS = {
-    "_dlt_load_id": "the load package that wrote the row; valid where it is in `_dlt_loads`",
-    "_dlt_id": "dlt's own key of the row; a new one each time that the row is written",
+    "_dlt_load_id": "load package that wrote the row; valid if it is in `_dlt_loads`",
+    "_dlt_id": "dlt's key of the row; a new one each time the row is written",
 }
 LOADS = Entry(
     name="_dlt_loads",
-    description="dlt's record of load packages: one that is here was loaded as a whole",
+    description="dlt's record of load packages. A listed package was loaded completely.",
     columns={
-        "load_id": "the load package; `_dlt_load_id` of its rows",
-        "schema_name": "dlt's schema",
-        "status": "0: loaded",
-        "inserted_at": "when it was complete",
+        "load_id": "ID of the load package; `_dlt_load_id` of its rows",
+        "schema_name": "name of dlt's schema",
+        "status": "0 if it was loaded",
+        "inserted_at": "time it was loaded",
         "schema_version_hash": "version of dlt's schema",
     },
     not_null=("load_id",),
 )
 FIELDS = Entry(
     name="job_result_fields",
-    description="catalogue of what the results hold: one row per workflow and key, and per key of a"
-    " nested object",
+    description="Catalogue of the columns of results. One row per workflow and key of a result,"
+    " nested keys included.",
     columns={
-        "workspace_uid": "workspace",
-        "workflow_uid": "workflow",
+        "workspace_uid": "UID of the workspace",
+        "workflow_uid": "UID of the workflow",
         "field_id": "number of the key within the workflow",
-        "key": "the key, as it is in `data`",
-        "nested_key": "the key within the object; null where it is not nested",
-        "column_name": "its column in the workflow's view",
-        "column_type": "type of that column; null: an object, whose keys have columns of their own",
-        "column_place": "place of the column in the view; null: the view does not have it",
+        "key": "key in the result, unchanged",
+        "nested_key": "key within the object that is the value of `key`; null if not nested",
+        "column_name": "name of the column in the workflow's view",
+        "column_type": "type of the column; null for an object, whose keys have their own columns",
+        "column_place": "position of the column in the view; null if the view does not have it",
         "json_types": "JSON types seen, separated by commas",
         "value_kinds": "kinds of values seen, finer than `json_types`, separated by spaces",
-        "rows_with_value": "results with a value other than null",
-        "first_seen_at": "the oldest result with it",
-        "last_seen_at": "the newest result with it",
-        "previous_type": "type of the column before it was widened last",
-        "type_changed_at": "when that was",
-        "added_at": "when the key became known",
+        "rows_with_value": "number of results with a value other than null",
+        "first_seen_at": "`created_at` of the oldest result with a value",
+        "last_seen_at": "`created_at` of the newest result with a value",
+        "previous_type": "type of the column before it was last widened",
+        "type_changed_at": "time the type was last widened",
+        "added_at": "time the key was added",
     },
     unique=[
         ("workspace_uid", "workflow_uid", "field_id"),
@@ -136,34 +136,21 @@ FIELDS = Entry(
 )
 RESULT_VIEWS = Entry(
     name="job_result_views",
-    description="the views with a workflow's results as columns, one row per workflow",
+    description="Names of the views of results. One row per workflow.",
     columns={
-        "workspace_uid": "workspace",
-        "workflow_uid": "workflow",
-        "view_name": "the view, in the schema of the views",
-        "added_at": "when the view got its name",
+        "workspace_uid": "UID of the workspace",
+        "workflow_uid": "UID of the workflow",
+        "view_name": "name of the view in the schema of the views",
+        "added_at": "time the view got its name",
     },
     unique=[("workspace_uid", "workflow_uid"), ("view_name",)],
     not_null=("workspace_uid", "workflow_uid", "view_name"),
 )
 MEANINGS = {
-    ("jobs", "scheduled_time"): "when it is to start, or was",
-    ("jobs", "start_time"): "start",
-    ("jobs", "finish_time"): "end",
-    ("jobs", "error_message"): "what went wrong",
-    ("jobs", "accounts"): "accounts that it runs with",
-    ("jobs", "configuration"): "its configuration",
-    ("job_results", "loaded_at"): "when the row was written",
-    ("successful_jobs", "_deleted"): "null; true on destinations that can't merge: the job left",
-    ("sync_runs", "is_full_refresh"): "everything was fetched again",
-    ("sync_runs", "load_packages"): "load packages committed",
-    ("sync_issues", "seen_at"): "when it was first met",
-    ("sync_runs", "api_version"): "version of the API",
-    ("sync_runs", "connector_version"): "version of the connector",
-    ("sync_runs", "dlt_version"): "version of dlt",
-    ("job_results_ledger", "loaded_at"): "when the row was written",
+    ("successful_jobs", "_deleted"): "null; on destinations that cannot merge, true if the job"
+    " is no longer successful",
 }
-"""Where `sql/README.md` has no word, for the column's name says it."""
+"""Columns that `sql/tables.md` does not list."""
 RAW_UNIQUE: Mapping[str, Sequence[tuple[str, ...]]] = {
     "workspaces": [("workspace_uid",)],
     "job_results": [("workspace_uid", "result_uid"), ("workspace_uid", "job_uid", "position")],
@@ -207,25 +194,21 @@ RAW_CONFIG = {
 }
 
 
-COLUMNS = "# The tables, column by column\n"
-
-
 def raw_tables() -> Sequence[Table]:
     """All tables of the connector."""
     return [each for each in vars(tables).values() if isinstance(each, Table)]
 
 
 def raw_entries() -> Iterator[Entry]:
-    details = (ROOT / "sql" / "README.md").read_text(encoding="utf-8")
-    described = _described_tables((ROOT / "README.md").read_text(encoding="utf-8"))
-    described |= _openings(details)
+    details = (ROOT / "sql" / "tables.md").read_text(encoding="utf-8")
+    described = _openings(details)
     meanings = _described_columns(details)
     for table in raw_tables():
         names = [*table.columns, *([DELETE_MARK] if table.has_delete_mark else [])]
         columns = {name: _meaning(table.name, name, meanings) for name in names}
         missing = [name for name, text in columns.items() if not text]
         if missing or table.name not in described:
-            raise ValueError(f"README.md or sql/README.md lacks {table.name}: {missing}")
+            raise ValueError(f"sql/tables.md lacks {table.name}: {missing}")
         if table.name != tables.JOB_RESULTS.name:  # its files are loaded as they are
             columns |= DLT_COLUMNS
         if table.name in OPTIONAL:
@@ -244,14 +227,8 @@ def raw_entries() -> Iterator[Entry]:
     yield from (FIELDS, RESULT_VIEWS, LOADS)
 
 
-def _described_tables(readme: str) -> dict[str, str]:
-    rows = re.findall(r"^\| `(\w+)` \| `workspace_uid`.*? \| (.+?) \|$", readme, re.MULTILINE)
-    return dict(rows)
-
-
 def _openings(readme: str) -> dict[str, str]:
     """Tables whose section opens with what a row is, to that paragraph."""
-    _, _, readme = readme.partition(COLUMNS)
     found = re.findall(r"^## (\w+)\n\n(One row per .+?)\n\n", readme, re.DOTALL | re.MULTILINE)
     return {name: _plain(text) for name, text in found}
 
@@ -264,7 +241,6 @@ def _plain(markdown: str) -> str:
 def _described_columns(readme: str) -> dict[str, dict[str, str]]:
     """Table to column to meaning."""
     found: dict[str, dict[str, str]] = {}
-    _, _, readme = readme.partition(COLUMNS)
     for name, text in re.findall(r"^#+ (\w+)\n(.*?)(?=\n#+ |\Z)", readme, re.DOTALL | re.MULTILINE):
         rows = re.findall(r"^\| (`.+?) \|.*?\| *(.*?) *\|$", text, re.MULTILINE)
         found[name] = {
@@ -313,14 +289,13 @@ def view_entries() -> Iterator[Entry]:
     optional = optional_views()
     for view in load_views():
         if view.name in optional:
-            text = f"{view.question} {view.grain}"
-            yield Entry(name=view.name, description=text, columns=view.columns)
+            yield Entry(name=view.name, description=view.comment, columns=view.columns)
             continue
         key = identifying(view)
         anywhere = {name: a for name, a in ACCEPTED_ANYWHERE.items() if name in view.columns}
         yield Entry(
             name=view.name,
-            description=f"{view.question} {view.grain}",
+            description=view.comment,
             columns=view.columns,
             unique=[key],
             not_null=[name for name in key if name in NEVER_NULL],
@@ -355,13 +330,13 @@ def render() -> str:
     schema = f"var('captaindata_schema', '{RAW}')"
     raw = _source(
         RAW,
-        "What `captaindata sync` loads: the API's names and values, one table for each entity.",
+        "Raw tables that `captaindata sync` loads, with the names and values of the API.",
         f"{{{{ {schema} }}}}",
         raw_entries(),
     )
     views = _source(
         VIEWS,
-        "Answers: the views that come with the connector. All times are UTC.",
+        "Views for joins and reports. All times are in UTC.",
         f"{{{{ var('captaindata_views_schema', {schema} ~ '_views') }}}}",
         view_entries(),
     )

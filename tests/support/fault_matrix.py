@@ -1,8 +1,8 @@
-"""What the API may send and what a sync makes of it: the matrix, stated in advance.
+"""The fault matrix: what the API may send, and what a sync must do.
 
-`tests/sync/test_fault_matrix.py` holds a sync to each row, in each version of the API that it is
-about; the README prints the table. A row is stated once: how a version writes a page, a link or a
-run is the secret of its `Target`.
+`tests/sync/test_fault_matrix.py` checks each row with a sync, in each version of the API that the
+row names; `tests/README.md` prints the table. Rows do not depend on the version: `Target` writes
+pages, links and runs in the form of a version.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from captaindata_source.sandbox import Fault
+from tests.support.faults import Fault
 
 __all__ = [
     "DRIP",
@@ -180,7 +180,7 @@ def retried(
 ) -> MatrixRow:
     return MatrixRow(
         name=name,
-        outcome="tried again; loaded",
+        outcome="retried; loaded",
         calls=1 + sum(occurrences),
         issues=tuple((kind, "retried", number) for number in occurrences),
         faults=lambda target: [fault(target) for fault in faults],
@@ -218,7 +218,7 @@ def value(
     action: str = "mended",
     charset: str = "",
 ) -> MatrixRow:
-    kept = {"mended": "kept in a form that every destination holds", "kept": "loaded as sent"}
+    kept = {"mended": "loaded in a form that all destinations accept", "kept": "loaded as sent"}
     return MatrixRow(
         name=f"a result with {name}",
         outcome=kept[action] if kind else "loaded as sent",
@@ -277,20 +277,20 @@ def empty_page(cursor: str) -> Callable[[Target], Fault]:
 
 RESULT_ROWS: tuple[MatrixRow, ...] = (
     retried(
-        "429 with seconds",
+        "429, `Retry-After` in seconds",
         "rate_limited",
         first("status", status=429, headers={"Retry-After": "2"}),
     ),
     retried(
-        "429 with a date",
+        "429, `Retry-After` as a date",
         "rate_limited",
         lambda target: target.fault(
             "status", status=429, headers={"Retry-After": http_date(5)}, times=1
         ),
     ),
-    retried("429 without a header", "rate_limited", first("status", status=429)),
+    retried("429 without `Retry-After`", "rate_limited", first("status", status=429)),
     retried(
-        "429 by a clock that is ten years ahead",
+        "429, `Retry-After` as a date, server clock ten years ahead",
         "rate_limited",
         lambda target: target.fault(
             "status",
@@ -300,18 +300,18 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         ),
     ),
     aside(
-        "429 for longer than the budget",
+        "429, `Retry-After` longer than the time limit for retries",
         "rate_limited",
         always("status", status=429, headers=LONGER_THAN_BUDGET),
     ),
     retried(
-        "500, 502, 503 and 504 in a burst",
+        "500, 502, 503 and 504, one after the other",
         "server_error",
         *(first("status", status=status) for status in (500, 502, 503, 504)),
         occurrences=(1, 1, 1, 1),
     ),
     retried(
-        "425, 507, 509 and a CDN's 520, 522, 524, 529 and 530 in a burst",
+        "425, 507, 509, 520, 522, 524, 529 and 530, one after the other",
         "server_error",
         *(
             first("status", status=status, body="<h1>Try later</h1>")
@@ -320,19 +320,21 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         occurrences=(1,) * 8,
     ),
     retried(
-        "a CDN's 529 with seconds",
+        "529 from a CDN, `Retry-After` in seconds",
         "server_error",
         first("status", status=529, headers={"Retry-After": "2"}),
     ),
     retried("connection reset before the answer", "connection_failed", first("reset")),
     retried("connection reset in the body", "connection_failed", first("reset_body")),
-    retried("short body", "connection_failed", first("cut")),
-    retried("truncated JSON of the right length", "answer_cut_off", first("truncate")),
-    aside("answer beyond the cap", "answer_too_large", always("bomb", size=270_000_000)),
+    retried("body shorter than announced", "connection_failed", first("cut")),
+    retried(
+        "body of the announced length with truncated JSON", "answer_cut_off", first("truncate")
+    ),
+    aside("answer over 256 MB", "answer_too_large", always("bomb", size=270_000_000)),
     aside("HTML with status 200", "not_json", always("html")),
     aside("error object with status 200", "unexpected_answer", whole(b'{"error":"internal"}')),
-    aside("204", "no_data", always("status", status=204, body="")),
-    aside("empty body", "no_data", always("empty")),
+    aside("204 without a body", "no_data", always("status", status=204, body="")),
+    aside("200 with an empty body", "no_data", always("empty")),
     MatrixRow(
         name="redirect within the host",
         outcome="followed; loaded",
@@ -355,13 +357,13 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
             name=f"`next` {style}", outcome="followed; loaded", calls=2, faults=in_two_pages(link)
         )
         for style, link in (
-            ("absolute", lambda target: f"{target.results_url}?cursor=c"),
-            ("relative", lambda target: f"{target.results_path}?cursor=c"),
-            ("a bare cursor", lambda _target: "c"),
+            ("as an absolute link", lambda target: f"{target.results_url}?cursor=c"),
+            ("as a relative link", lambda target: f"{target.results_path}?cursor=c"),
+            ("as a cursor", lambda _target: "c"),
         )
     ),
     aside(
-        "`next` null with have_next_page true",
+        "`next` is null, `have_next_page` is true",
         "missing_link",
         lambda target: target.fault(
             "replace", body=json.dumps({"results": target.rows, "paging": {"have_next_page": True}})
@@ -371,23 +373,23 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
     *(
         MatrixRow(
             name=f"`next` {style}",
-            outcome="the last page; loaded",
+            outcome="read as the last page; loaded",
             calls=1,
             faults=in_one_page(to),
             versions=V4,
         )
-        for style, to in (("the word null", "null"), ("empty", ""))
+        for style, to in (("is the word null", "null"), ("is empty", ""))
     ),
-    aside("`next` to itself", "endless_pages", always("loop_next"), calls=2),
+    aside("`next` links to the same page", "endless_pages", always("loop_next"), calls=2),
     aside(
-        "`next` in a longer loop",
+        "`next` links form a loop of several pages",
         "endless_pages",
         *((lambda target, to=to: target.page(target.texts[:1], to=to)) for to in ("a", "b", "a")),
         calls=3,
     ),
-    aside("`next` to another host", "foreign_link", always("foreign_next")),
+    aside("`next` links to another host", "foreign_link", always("foreign_next")),
     MatrixRow(
-        name="empty page with have_next_page true",
+        name="empty page, `have_next_page` is true",
         outcome="followed; loaded",
         calls=2,
         faults=lambda target: [
@@ -396,13 +398,13 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         ],
     ),
     aside(
-        "empty pages without end",
+        "endless empty pages",
         "endless_pages",
         *(empty_page(str(number)) for number in range(12)),
         calls=10,
     ),
     aside(
-        "a cursor that is ignored",
+        "cursor ignored: every page is the same",
         "endless_pages",
         *((lambda target, to=str(to): target.page(target.texts, to=to)) for to in range(12)),
         calls=11,
@@ -417,8 +419,8 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         calls=4,
     ),
     MatrixRow(
-        name="pages whose results shift while they are read",
-        outcome="the count differs: read again; loaded",
+        name="results move between pages during the read",
+        outcome="number of results differs: read again; loaded",
         calls=3,
         issues=(("pages_shifted", "reread", 1),),
         faults=lambda target: [
@@ -427,7 +429,7 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         ],
     ),
     aside(
-        "pages that shift at every reading",
+        "results move between pages during every read",
         "pages_shifted",
         *(
             (
@@ -445,37 +447,39 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         calls=4,
     ),
     aside(
-        "`results` missing",
+        "`results` is missing",
         "unexpected_answer",
         whole(b'{"paging":{"next":null}}'),
         versions=V3,
     ),
-    aside("`results` null", "unexpected_answer", whole(b'{"results":null}'), versions=V3),
-    aside("`results` an object", "unexpected_answer", whole(b'{"results":{"a":1}}'), versions=V3),
-    aside("outputs null", "unexpected_answer", whole(b"null"), versions=V4),
+    aside("`results` is null", "unexpected_answer", whole(b'{"results":null}'), versions=V3),
     aside(
-        "outputs in an object, as v3 has them",
+        "`results` is an object", "unexpected_answer", whole(b'{"results":{"a":1}}'), versions=V3
+    ),
+    aside("outputs are null", "unexpected_answer", whole(b"null"), versions=V4),
+    aside(
+        "outputs wrapped in an object, as in v3",
         "unexpected_answer",
         lambda target: target.fault("replace", body=json.dumps({"results": target.rows})),
         versions=V4,
     ),
-    value("no object (a number, a text, a list)", b"[1]", kind="not_an_object", action="kept"),
-    aside("job gone (404) between list and results", "not_found", always("status", status=404)),
+    value("a list instead of an object", b"[1]", kind="not_an_object", action="kept"),
+    aside("404 for the results of a listed job", "not_found", always("status", status=404)),
     retried(
-        "400 of scope `server`",
+        "400 with scope `server`",
         "server_error",
         blaming("server", 400, times=1),
         versions=V4,
     ),
     retried(
-        "503 of a scope that nobody knows",
+        "503 with an unknown scope",
         "server_error",
         blaming("weather", 503, times=1),
         versions=V4,
     ),
     *(
         aside(
-            f"{status} of scope `{scope}`",
+            f"{status} with scope `{scope}`",
             "refused",
             blaming(scope, status),
             versions=V4,
@@ -483,13 +487,13 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         for scope, status in (("input", 400), ("param", 500), ("integ", 424))
     ),
     aside(
-        "403 that names no scope",
+        "403 without a scope",
         "forbidden",
         always("status", status=403, body="Forbidden"),
         versions=V4,
     ),
     aside(
-        "an error that quotes the key",
+        "an error that contains the API key",
         "refused",
         lambda target: target.fault(
             "status",
@@ -502,15 +506,15 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         versions=V4,
     ),
     value("10,000 keys", json.dumps({f"key {n}": n for n in range(10_000)}).encode()),
-    value("200 levels", nested(200)),
+    value("200 nested levels", nested(200)),
     aside(
-        "a result with 100,000 levels",
+        "a result with 100,000 nested levels",
         "unexpected_answer",
         lambda target: target.page([nested(100_000)]),
     ),
-    value("50 MB in one row", b'{"text":"%b"}' % (b"x" * 50_000_000)),
+    value("a value of 50 MB", b'{"text":"%b"}' % (b"x" * 50_000_000)),
     value("integers of 40 digits", b'{"a":%b}' % (b"7" * 40)),
-    value("1e400", b'{"a":1e400}'),
+    value("the number 1e400", b'{"a":1e400}'),
     value("NaN", b'{"a":NaN}', loaded=b'{"a":"NaN"}', kind="not_a_number"),
     value("Infinity", b'{"a":[-Infinity]}', loaded=b'{"a":["-Infinity"]}', kind="not_a_number"),
     value(r"`\u0000`", rb'{"a":"x\u0000y"}', loaded=rb'{"a":"x\ufffdy"}', kind="null_character"),
@@ -527,7 +531,9 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         loaded=rb'{"a":"x\u0001y\u000az"}',
         kind="control_character",
     ),
-    value("é in ISO-8859-1, as `Content-Type` says", '{"a":"é"}'.encode(), charset="iso-8859-1"),
+    value(
+        "é in ISO-8859-1, declared in `Content-Type`", '{"a":"é"}'.encode(), charset="iso-8859-1"
+    ),
     value("é in UTF-16 with a byte order mark", '{"a":"é"}'.encode(), charset="utf-16"),
     value("two equal keys", b'{"a":1,"a":2}'),
     value("an empty key", b'{"":1}'),
@@ -582,8 +588,8 @@ UNSORTED: Issues = (("unsorted_listing", "kept", 1),)
 
 LISTING_ROWS: tuple[MatrixRow, ...] = (
     MatrixRow(
-        name="job list that ignores `page`",
-        outcome="ends with the page that brings nothing new; loaded",
+        name="job list ignores `page`",
+        outcome="read until a page has nothing new; loaded",
         calls=2,
         faults=lambda target: [target.fault("repeat")],
         kind="jobs",
@@ -597,43 +603,43 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
     ),
     listing(
         "job with a number as uid",
-        "loaded, the number as a text",
+        "loaded, the number as text",
         lambda target: target.job(uid=int(target.uid[:8], 16)),
     ),
     listing(
-        "job twice in a list with different content",
-        "read once more by itself; loaded",
+        "job listed twice with different content",
+        "job read once more; loaded",
         lambda target: json.dumps({**target.rows[0], "status": "running"}),
         more_calls=1,
         issues=(("listed_twice", "reread", 1),),
     ),
     listing(
-        "unknown status",
-        "loaded as it is, its results are not asked for",
+        "job with an unknown status",
+        "job loaded, its results are not fetched",
         lambda target: target.job(status="teleporting"),
     ),
-    listing("missing timestamps", "loaded as null", Target.job),
+    listing("job without timestamps", "loaded as null", Target.job),
     listing(
-        "nonsense timestamps",
-        "null, and as a text into a column `api_…`",
+        "job with unreadable timestamps",
+        "null, and kept as text in a column `api_…`",
         lambda target: target.job(start_time="yesterday", finish_time="+12345-01-01T00:00:00Z"),
         issues=(("unfit_value", "mended", 1), ("unfit_value", "mended", 1)),
     ),
     listing(
-        "times without and with offsets",
+        "job with times with and without an offset",
         "loaded as UTC",
         lambda target: target.job(
             start_time="2026-01-01T10:00:00", finish_time="2026-01-01T13:30:00+02:00"
         ),
     ),
     listing(
-        "a time in the far future",
+        "job with a time in the year 9999",
         "loaded",
         lambda target: target.job(finish_time="9999-12-31T23:59:59Z"),
     ),
     MatrixRow(
-        name="workflow deleted between two calls",
-        outcome="its jobs stay as they are loaded",
+        name="404 for the job list of a listed workflow",
+        outcome="the loaded jobs stay",
         calls=1,
         issues=(("not_found", "kept", 1),),
         faults=lambda target: [target.fault("status", status=404)],
@@ -641,23 +647,23 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         versions=V3,
     ),
     aside(
-        "403 on one workflow only",
+        "403 for the job list of one workflow",
         "forbidden",
         always("status", status=403),
         of="jobs",
         versions=V3,
     ),
-    aside("job list that is no list", "unexpected_answer", whole(b'{"jobs":[]}'), of="jobs"),
-    aside("job list in HTML", "not_json", always("html"), of="jobs"),
+    aside("job list is an object", "unexpected_answer", whole(b'{"jobs":[]}'), of="jobs"),
+    aside("job list is HTML", "not_json", always("html"), of="jobs"),
     aside(
-        "job list that is never answered",
+        "job list answered with 503 beyond the time limit for retries",
         "server_error",
         always("status", status=503, headers=LONGER_THAN_BUDGET),
         of="jobs",
     ),
     MatrixRow(
-        name="workflow's details are gone",
-        outcome="loaded without them",
+        name="404 for the details of a workflow",
+        outcome="workflow loaded without details",
         calls=1,
         issues=(("not_found", "kept", 1),),
         faults=lambda target: [target.fault("status", status=404)],
@@ -665,8 +671,8 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         versions=V3,
     ),
     MatrixRow(
-        name="workflow's details fail",
-        outcome="loaded without them; the next sync tries again",
+        name="418 for the details of a workflow",
+        outcome="workflow loaded without details; the next sync tries again",
         calls=1,
         issues=(("refused", "set_aside", 1),),
         exit=1,
@@ -675,13 +681,13 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         versions=V3,
     ),
     listing(
-        "a live run",
-        "loaded; its outputs are not asked for, nobody keeps them",
+        "a `LIVE` run",
+        "loaded; its outputs are not fetched, the API does not keep them",
         lambda target: target.job(execution_mode="LIVE", status="SUCCEEDED", output_count=3),
         versions=V4,
     ),
     run_list(
-        "a run without the time of its last change",
+        "a run without `updated_at`",
         "all runs are read; loaded",
         calls=RUN_LIST_CALLS,
         quirk=lambda runs, first, count: [
@@ -690,34 +696,34 @@ LISTING_ROWS: tuple[MatrixRow, ...] = (
         issues=UNSORTED,
     ),
     run_list(
-        "run list in another order than was asked for",
+        "run list not in the requested order",
         "all runs are read; loaded",
         calls=RUN_LIST_CALLS,
         quirk=lambda runs, first, count: runs[::-1][first : first + count],
         issues=UNSORTED,
     ),
     run_list(
-        "run list that ignores `limit`",
+        "run list ignores `limit`",
         "read to its end; loaded",
         calls=4,
         quirk=lambda runs, first, _count: runs[first : first + 10],
     ),
     run_list(
-        "run list that ignores `offset`",
-        "what came is loaded; the next sync tries again",
+        "run list ignores `offset`",
+        "the runs that came are loaded; the next sync tries again",
         calls=5,
         quirk=lambda runs, _first, count: runs[:count],
         issues=(("endless_pages", "set_aside", 1),),
     ),
     aside(
-        "run list refused (403), no scope is named",
+        "403 without a scope for the run list",
         "forbidden",
         always("status", status=403, body="Forbidden"),
         of="list",
         versions=V4,
     ),
     aside(
-        "run list refused, of scope `input`",
+        "400 with scope `input` for the run list",
         "refused",
         blaming("input", 400),
         of="list",
@@ -741,7 +747,7 @@ def failing(
 ) -> MatrixRow:
     return MatrixRow(
         name=name,
-        outcome="the workspace fails, what was committed stays; others go on",
+        outcome="the sync of the workspace fails; committed rows stay; the others go on",
         calls=calls,
         issues=(*issues, (cause, "failed", 1)),
         exit=1,
@@ -753,7 +759,7 @@ def failing(
 
 WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
     failing(
-        "workspace key revoked in the middle",
+        "401 during the sync",
         "unauthorized",
         calls=4,
         path=RESULTS,
@@ -762,7 +768,7 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         skip=3,
     ),
     failing(
-        "workflow listing refused",
+        "403 for the list of workflows",
         "forbidden",
         calls=1,
         path="/workflows$",
@@ -771,7 +777,7 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         versions=V3,
     ),
     failing(
-        "run list refused, of scope `auth`",
+        "403 with scope `auth` for the run list",
         "unauthorized",
         calls=1,
         path="/runs$",
@@ -781,7 +787,7 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         versions=V4,
     ),
     failing(
-        "run list refused, of scope `config`",
+        "400 with scope `config` for the run list",
         "misconfigured",
         calls=1,
         path="/runs$",
@@ -791,7 +797,7 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         versions=V4,
     ),
     failing(
-        "the key belongs to another workspace than project_uid says",
+        "the key belongs to another workspace than `project_uid`",
         "foreign_workspace",
         calls=1,
         path="/workspaces$",
@@ -800,7 +806,7 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         versions=V4,
     ),
     failing(
-        "a run of another workspace than project_uid says",
+        "a run of another workspace than `project_uid`",
         "foreign_workspace",
         calls=1,
         path="/runs$",
@@ -809,7 +815,7 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         versions=V4,
     ),
     failing(
-        "the API goes down",
+        "503 for all results, beyond the time limit for retries",
         "server_error",
         calls=6,
         path=RESULTS,
@@ -821,15 +827,15 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
     ),
     MatrixRow(
         name="connection refused",
-        outcome="tried again for a minute; the workspace fails, others go on",
+        outcome="retried for a minute, then the sync of the workspace fails; the others go on",
         calls=0,
         issues=(("connection_failed", "failed", 1), ("connection_failed", "retried", SEVERAL)),
         exit=1,
         kind="unreachable",
     ),
     MatrixRow(
-        name="the workspace itself refused (403)",
-        outcome="its own row set aside, all else is loaded",
+        name="403 for the workspace itself",
+        outcome="the row of the workspace is set aside; the rest is loaded",
         calls=1,
         issues=(("forbidden", "set_aside", 1),),
         exit=1,
@@ -845,8 +851,8 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         kind="workspace",
     ),
     MatrixRow(
-        name="empty workflow listing after a full one",
-        outcome="nothing is marked as deleted; a second one in a row is believed",
+        name="empty list of workflows after one with workflows",
+        outcome="nothing is marked as deleted; a second empty list in a row is accepted",
         calls=1,
         issues=(("empty_listing", "kept", 1),),
         faults=lambda target: [
@@ -856,15 +862,15 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
         versions=V3,
     ),
     MatrixRow(
-        name="our clock was a year ahead at the last sync",
-        outcome="details from a time to come are fetched again",
+        name="the clock of this machine was a year ahead at the last sync",
+        outcome="details with a future time are fetched again",
         calls=1,
         kind="clock",
         versions=V3,
     ),
     MatrixRow(
-        name="a row count that disagrees with the rows",
-        outcome="read again; the same rows: loaded, and read again by later syncs",
+        name="`row_count` differs from the number of results",
+        outcome="read again; if equal, loaded and read again by later syncs",
         calls=2,
         issues=(("row_count_differs", "kept", 1),),
         kind="count",
@@ -872,8 +878,8 @@ WORKSPACE_ROWS: tuple[MatrixRow, ...] = (
 )
 
 DRIP = MatrixRow(
-    name="slow drip beyond the deadline",
-    outcome="tried again; loaded",
+    name="answer slower than the deadline",
+    outcome="retried; loaded",
     calls=2,
     issues=(("answer_too_slow", "retried", 1),),
     kind="drip",
@@ -884,7 +890,7 @@ OTHER_ROWS: tuple[MatrixRow, ...] = (
     DRIP,
     # of v3 in tests/unit/http/test_tls.py, for it takes a server with a certificate
     MatrixRow(
-        name="`next` to plain http",
+        name="`next` links to plain http",
         outcome="followed over https; loaded",
         calls=2,
         kind="tls",

@@ -28,9 +28,9 @@ from tests.support import mishaps
 PRELOAD = [
     "captaindata_source.cli.main",
     "captaindata_source.settings.config",
-    "captaindata_source.engine.sync",
+    "captaindata_source.engine.run",
     "captaindata_source.engine.check",
-    "captaindata_source.cli.allocator",
+    "captaindata_source.cli.process",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.destinations.impl.postgres.postgres",
     # what dlt and httpx import when they are first used
@@ -59,6 +59,8 @@ PRELOAD = [
 ]
 PLAIN = ["plain"]
 """Arguments of a process that runs a pipeline of its own instead of the command."""
+CALL = "call"
+"""First argument of a process that runs a function of `python_calls`, the second one."""
 TIMEOUT_SECONDS = 900
 """For what hangs; a busy machine is no failure."""
 TIME_FACTOR = "TEST_TIME_FACTOR"
@@ -139,7 +141,15 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, name: s
 
             time_lapse.install(float(factor), has_short_waits=SHORT_WAITS in environment)
         mishaps.install(environment)
-        code = _run_plainly(folder) if arguments == PLAIN else main.main(arguments)
+        if arguments == PLAIN:
+            code = _run_plainly(folder)
+        elif arguments[0] == CALL:
+            from tests.support import python_calls  # noqa: PLC0415 - few need it
+
+            sys.stdout.write(json.dumps(getattr(python_calls, arguments[1])()))
+            code = 0
+        else:
+            code = main.main(arguments)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:  # noqa: BLE001 - as the interpreter would

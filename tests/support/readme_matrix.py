@@ -1,4 +1,4 @@
-"""Writes the fault matrix into the README: `python -m tests.support.readme_matrix`."""
+"""Writes the fault matrix into `tests/README.md`: `python -m tests.support.readme_matrix`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 from tests.support.fault_matrix import ROWS, MatrixRow
 
+PATH = Path(__file__).parents[1] / "README.md"
 BEGIN = "<!-- fault matrix: begin -->"
 END = "<!-- fault matrix: end -->"
 
 
 def matrix_table() -> str:
-    """The table as the README has it."""
+    """The table as the README prints it."""
     head = [
         "| The API sends | The sync | Version | Calls | `sync_issues` | Exit |",
         "|---|---|---|---|---|---|",
@@ -31,11 +32,10 @@ def _line(row: MatrixRow) -> str:
 
 
 def main() -> None:
-    path = Path("README.md")
-    text = path.read_text(encoding="utf-8")
+    text = PATH.read_text(encoding="utf-8")
     marks = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    assert marks.search(text), f"README.md has no {BEGIN}"
-    path.write_text(
+    assert marks.search(text), f"{PATH} has no {BEGIN}"
+    PATH.write_text(
         marks.sub(lambda _: f"{BEGIN}\n{matrix_table()}\n{END}", text), encoding="utf-8"
     )
 

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow.parquet as pq
 
 from captaindata_source.api import Coverage, JobListing, JobPage, Probe, Record
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan import Context, SyncPlan
 from captaindata_source.extract.queue import Package
-from captaindata_source.extract.results.files import ResultFiles
 from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import Secret
 from captaindata_source.issues import Issue, IssueLog
@@ -24,6 +22,7 @@ from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import TABLES, Row, Table
 from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.memory import KnownJob, Memory
+from tests.support.reading import FilesInFolder, run_steps
 
 __all__ = ["START", "SmallApi", "SmallSyncs", "Synced"]
 
@@ -144,10 +143,7 @@ class SmallSyncs:
         self.api.asked.clear()
         plan = self._plan()
         plan.listing.begin_round()
-        stages = plan.listing.stages
-        while not stages.are_done:
-            if help_needed := stages.take_help(limit=1):
-                help_needed()
+        run_steps(plan.listing.stages)
         jobs: dict[str, Row] = {}
         for row in sorted(plan.jobs.rows, key=lambda row: row["loaded_at"]):
             jobs[row["uid"]] = row
@@ -182,24 +178,22 @@ class SmallSyncs:
 
     def _fetch(self, plan: SyncPlan) -> list[Row]:
         load_id = f"{self.now.timestamp():.6f}"
-        files = ResultFiles(
-            folder=self.folder, workspace_uid="w", load_id=load_id, loaded_at=self.now
-        )
-        files.add_ledger(plan.jobs.rereads.take_ledger())
+        folder = FilesInFolder(self.folder, workspace_uid="w", load_id=load_id, loaded_at=self.now)
+        folder.files.add_ledger(plan.jobs.rereads.take_ledger())
         reader = ResultReader(
             api=self.api,
             package=Package(plan.queue),
             workspace_uid="w",
-            files=files,
+            files=folder.files,
             marks_empty=lambda _: True,
             issues=plan.issues,
             guard=plan.guard,
             trust=plan.trust,
         )
-        rows = [row for file in reader.run() for row in pq.read_table(file.path).to_pylist()]
+        rows, ledger = folder.read(reader)
         for uid in {row["job_uid"] for row in rows}:
             self.stored[uid] = [r for r in rows if r["job_uid"] == uid and not r["_deleted"]]
-        for row in reader.ledger:
+        for row in ledger:
             self.memory.results[row["job_uid"]] = Answer(
                 row["fingerprint"],
                 row["result_rows"],

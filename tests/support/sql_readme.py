@@ -1,7 +1,7 @@
-"""Writes the generated parts of `sql/README.md`: `python -m tests.support.sql_readme`.
+"""Writes the generated parts of `sql/views/README.md`: `python -m tests.support.sql_readme`.
 
-What a view is comes from the header of its file; the outputs below the example queries come from a
-database that a sandbox was just synced into.
+Titles, grains and columns come from the headers of the views' files. The outputs below the example
+queries come from a database into which a sandbox was just synced.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Sandbox, World
+from captaindata_source.sandbox import World
 from captaindata_source.tables import IDENTITIES, INTEGRATIONS, QUOTA_READINGS
 from captaindata_source.views import refresh
 from captaindata_source.views.definitions import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.raw_tables import insert, renew
 from tests.support.results import opened
 
-PATH = Path(__file__).parents[2] / "sql" / "README.md"
-CHAPTER = re.compile(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", re.MULTILINE | re.DOTALL)
-SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^##? |\Z)", re.MULTILINE | re.DOTALL)
+SQL = Path(__file__).parents[2] / "sql"
+PATH = SQL / "views" / "README.md"
+TABLES = SQL / "tables.md"
+SECTION = re.compile(r"^## ([a-z]\w*)\n(.*?)(?=^##? |\Z)", re.MULTILINE | re.DOTALL)
 GENERATED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 EXAMPLE = re.compile(r"(```sql\n(.*?)```\n\n```text\n)(.*?)(```)", re.DOTALL)
-VIEWS, TABLES, FIRST = "The views", "The tables, column by column", "First queries on the tables"
 ENTITIES = "workspaces, workspace_members, workflows, workflow_steps, jobs, successful_jobs"
 KINDS = {
     "entities": (*ENTITIES.split(", "), "job_results"),
@@ -52,20 +53,15 @@ BROKEN = {
 """Identity and integration to its status and error."""
 
 
-def chapters(text: str) -> dict[str, str]:
-    """Title to text of what is below each first-level heading."""
-    return dict(CHAPTER.findall(text))
-
-
-def sections(chapter: str) -> dict[str, str]:
-    """Name to text of what is below each second-level heading of one word."""
-    return dict(SECTION.findall(chapter))
+def sections(text: str) -> dict[str, str]:
+    """Name to text of what is below each second-level heading that is a name."""
+    return dict(SECTION.findall(text))
 
 
 def load_sandbox(database: Database, folder: Path) -> None:
     """Syncs the sandbox that the printed outputs are from."""
     world = World(7, workspaces=2, workflows=4, days=30, jobs_per_day=0.3, mean_results=8)
-    sandbox = Sandbox(world)
+    sandbox = FaultySandbox(world)
     sandbox.start()
     try:
         harness = Harness(sandbox, database, folder)
@@ -147,17 +143,18 @@ def printed(rows: Sequence[Row]) -> str:
 
 def _contents(views: dict[str, ViewDefinition]) -> str:
     reports = [name for name in views if not any(name in names for names in KINDS.values())]
-    lines = ["| | view | question |", "|---|---|---|"]
+    lines = ["| | view | shows |", "|---|---|---|"]
     for kind, names in {**KINDS, "reports": sorted(reports)}.items():
         lines += [
-            f"| {'' if number else kind} | [`{name}`](#{name}) | {_escaped(views[name].question)} |"
+            f"| {'' if number else kind} | [`{name}`](#{name}) | {_escaped(views[name].title)} |"
             for number, name in enumerate(names)
         ]
     return "\n".join(lines)
 
 
 def _header(view: ViewDefinition) -> str:
-    lines = [view.question, "", f"**Grain.** {view.grain}", "", "| column | meaning |", "|---|---|"]
+    head = [f"{view.title}.", "", f"**Grain.** {view.grain}", ""]
+    lines = [*head, "| column | meaning |", "|---|---|"]
     lines += [f"| `{name}` | {_escaped(text)} |" for name, text in view.columns.items()]
     return "\n".join(lines)
 

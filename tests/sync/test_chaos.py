@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from captaindata_source.issues import IssueLog
+from captaindata_source.issues import Action, IssueLog, Kind
 from tests.chaos import fuzz as fuzzing
 from tests.chaos.budget import budget
 from tests.chaos.fuzz import ASIDE, EQUAL, FLAGGED, fuzz, judge
@@ -14,6 +14,7 @@ from tests.chaos.holding import not_held
 from tests.chaos.kills import kills
 from tests.chaos.phases import PHASES
 from tests.chaos.places import DUCKDB, POSTGRES, Place
+from tests.chaos.plain import plain_kills
 from tests.chaos.soak import soak
 from tests.chaos.tables import complaints
 
@@ -38,6 +39,13 @@ def test_kills(place: Place) -> None:
     assert complaints(found) == []
     assert {kill.keeps_folder for kill in found} == {True, False}
     assert {kill.phase for kill in found} <= set(PHASES)
+
+
+def test_kills_of_plain_runs(place: Place) -> None:
+    found = plain_kills(place, number=3)
+    assert [kill.wrong for kill in found] == ["", "", ""]
+    assert any(kill.is_loading for kill in found)
+    assert max(kill.files for kill in found) > 1
 
 
 @ON_ONE_DATABASE
@@ -69,8 +77,8 @@ def test_what_a_fuzz_finds() -> None:
     assert "no page" in judge(b"{}", ["{}"], [])[1]
     issues = IssueLog()
     with issues.about(job_uid=fuzzing.JOB):
-        issues.add("not_a_number", "mended")
-        issues.add("not_json", "set_aside", detail="why")
+        issues.add(Kind.NOT_A_NUMBER, Action.MENDED)
+        issues.add(Kind.NOT_JSON, Action.SET_ASIDE, detail="why")
     flags = issues.take()
     assert judge(b'{"results": [NaN, "\\ud83d"]}', ['"NaN"', '"\ufffd"'], flags) == (FLAGGED, "")
     assert "something else" in judge(b'{"results": [NaN]}', ["null"], flags)[1]

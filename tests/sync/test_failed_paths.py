@@ -14,7 +14,8 @@ import pytest
 from dlt.common.pipeline import get_dlt_pipelines_dir
 
 from captaindata_source.files import naming
-from captaindata_source.warehouse.pipeline import SyncOptions, warehouse_pipeline
+from captaindata_source.settings.sync_options import SyncOptions
+from captaindata_source.warehouse.pipeline import warehouse_pipeline
 from captaindata_source.warehouse.publish import publish
 from captaindata_source.warehouse.remedies import message_of
 

@@ -14,11 +14,11 @@ import fasteners
 import httpx
 import pytest
 
-from captaindata_source import source
 from captaindata_source.api.v4 import KEY_HEADER, V4Api
+from captaindata_source.extract import opening
 from captaindata_source.http import Clock, HttpClient, Secret, client
 from captaindata_source.issues import IssueLog
-from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.sandbox import World
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.settings.workspace import Settings
 from tests.conftest import DATABASES
@@ -34,6 +34,8 @@ from tests.support.fault_matrix import (
     Version,
     only,
 )
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.http_script import RecordingThrottle
 from tests.support.matrix_story import Story, brief, tell, tell_of_workspaces
 from tests.support.matrix_story_v4 import ALONE, SHARING, tell_of_v4
@@ -299,7 +301,7 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
     def clock(**_: object) -> Clock:
         return Clock(monotonic=lambda: passed[0], sleep=lambda _: None, check=check)
 
-    monkeypatch.setattr(source, "Clock", clock)
+    monkeypatch.setattr(opening, "Clock", clock)
     dialect = Dialect(results_page_size=1000, jobs_page_size=100)
     world = World(
         7, workspaces=1, workflows=4, days=30, jobs_per_day=0.3, mean_results=8, dialect=dialect
@@ -312,7 +314,7 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
         if job["status"] == "finished" and job["row_count"]
     )
     issues = IssueLog()
-    with Sandbox(world) as sandbox:
+    with FaultySandbox(world) as sandbox:
         sandbox.faults.add(
             Fault(match="/results$|/outputs$", kind="drip", seconds=0.01, size=1, times=1)
         )
@@ -322,7 +324,7 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
             api_version=version,
             base_url=sandbox.base_url_of(version),
         )
-        api = source.connect(settings, issues=issues)
+        api = opening.connect(settings, issues=issues)
         pages = [*api.result_pages(job["uid"])]
         api.close()
         asked = [r.path for r in sandbox.log.entries if job["uid"] in r.path]
@@ -350,14 +352,14 @@ def test_issues_hold_no_payload_and_no_key(story: Story) -> None:
 
 
 def test_readme_prints_the_matrix() -> None:
-    readme = Path("README.md").read_text(encoding="utf-8")
+    readme = Path("tests/README.md").read_text(encoding="utf-8")
     assert matrix_table() in readme, "python -m tests.support.readme_matrix"
     names = [row.name for row in ROWS]
     assert len(set(names)) == len(names)
 
 
-def test_sql_readme_lists_all_kinds_of_issues() -> None:
-    text = Path("sql/README.md").read_text(encoding="utf-8")
+def test_the_tables_readme_lists_all_kinds_of_issues() -> None:
+    text = Path("sql/tables.md").read_text(encoding="utf-8")
     section = text[text.index("## sync_issues") : text.index("## job_results_ledger")]
     in_code = {
         kind

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
 from tests.support import mishaps
 from tests.support.databases import Row
+from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import SUCCESS, V4_SUCCESS, Oracle, assert_equal
 
 pytestmark = pytest.mark.integration
 
 CLIENT = "dlt.destinations.job_client_impl:SqlJobClientBase"
-LOAD = "captaindata_source.engine.sync:_WorkspaceSync._load"
+LOAD = "captaindata_source.engine.sync:WorkspaceSync._load"
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
 ON_EACH_VERSION = pytest.mark.parametrize(
     ("database", "version"), [("duckdb", "v3"), ("postgres", "v4")], indirect=["database"]

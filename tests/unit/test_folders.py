@@ -10,11 +10,11 @@ import pytest
 
 from captaindata_source.errors import BusyError
 from captaindata_source.http import Secret
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse import folders
 from captaindata_source.warehouse.locks import alone, folder_lock, holding
 from captaindata_source.warehouse.pipeline import (
-    SyncOptions,
     earlier_names,
     make_pipeline,
     warehouse_pipeline,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from captaindata_source.api import Parts, Record
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.rows import row_hash
-from captaindata_source.extract.stages import Stages, Task
+from captaindata_source.extract.workers import Step, Task
 from captaindata_source.tables import Row, Table
 
 __all__ = ["ExtraPlan"]
@@ -42,9 +42,11 @@ class ExtraPlan:
         read = context.api.extras.get(table.name)
         self.is_offered = read is not None
         """Whether the API has anything of the kind."""
-        self.reading = Stages(
-            lambda: [partial(self._find_parts, read)] if read else [], self._read_tasks
+        self.stages: Sequence[Step] = (
+            lambda: [partial(self._find_parts, read)] if read else [],
+            self._read_tasks,
         )
+        """Each gives its tasks once those of the one before are done."""
 
     def vanished(self) -> list[Row]:
         """Rows that the API no longer lists, marked so; none where not all could be read."""

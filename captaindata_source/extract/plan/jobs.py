@@ -7,6 +7,7 @@ workflows list is of the one whose uid comes first, whatever order the lists are
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -48,6 +49,10 @@ class JobPlan:
         """Rows of `jobs`."""
         self.successful_rows: deque[Row] = deque()
         self.seen: set[str] = set()
+        self.most_rows = math.inf
+        """Rows of `jobs` beyond which jobs that would get one are left to the next sync."""
+        self.is_cut = False
+        """Whether any were."""
         self.rereads = Rereads(context)
         self._queued: set[str] = set()
         self._taken: dict[str, _Taken] = {}
@@ -102,18 +107,22 @@ class JobPlan:
     def _see(self, record: Record, *, later: timedelta = timedelta()) -> tuple[Table, ...]:
         """Returns the tables that get a row of the job."""
         uid = record["uid"]
-        self.seen.add(uid)
         content = row_hash(record)
         known = self._memory.jobs.get(uid)
         unread = self._memory.unread_times.get(uid, {})
         row: Row | None = None
-        if (
-            known is None
-            or known.row_hash != content
-            or known.is_deleted
-            or self._context.settings.full_refresh
-            or reads_more(record, known, unread)
-        ):
+        is_same = (
+            known is not None
+            and known.row_hash == content
+            and not known.is_deleted
+            and not self._context.settings.full_refresh
+            and not reads_more(record, known, unread)
+        )
+        if not is_same and self._context.rows[JOBS.name] >= self.most_rows:
+            self.is_cut = True
+            return ()
+        self.seen.add(uid)
+        if known is None or not is_same:
             row = self._job_row(record, content)
             row["loaded_at"] += later
             self._context.keep(JOBS, self.rows, row)

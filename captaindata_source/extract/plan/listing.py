@@ -1,4 +1,4 @@
-"""Lists jobs, by whichever threads help, and reads those that no list has any more.
+"""Lists jobs, in whichever threads there are, and reads those that no list has any more.
 
 A list that has no end is read in rounds, one for each load package; what is read of it is a
 checkpoint.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from captaindata_source.api import JobListing, JobPage, Record
@@ -18,8 +19,8 @@ from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.queue import Package
-from captaindata_source.extract.stages import Stages, Task
-from captaindata_source.issues import KEPT, REREAD
+from captaindata_source.extract.workers import Step, Task
+from captaindata_source.issues import Action, Kind
 from captaindata_source.warehouse.memory import KnownJob
 
 __all__ = ["ListingPlan"]
@@ -62,36 +63,47 @@ class ListingPlan:
         those of all."""
         self._package: Package | None = None
         self._to_list = math.inf
-        self._last_stages = (self._status_tasks, self._open_tasks, self._settle)
-        self.stages = Stages()
-        """The work of the round."""
+        self._hold_back: Callable[[], None] = lambda: None
+        self.stages: Sequence[Step] = ()
+        """The work of the round: each gives its tasks once those of the one before are done."""
         self.begin_round()
 
     @property
     def is_left(self) -> bool:
         """Whether a list is to be gone on with in the next round."""
-        return bool(self._left)
+        return bool(self._left) or self._jobs.is_cut
 
-    def begin_round(self, package: Package | None = None, *, max_jobs: float = math.inf) -> None:
+    def begin_round(
+        self,
+        package: Package | None = None,
+        *,
+        max_jobs: float = math.inf,
+        hold_back: Callable[[], None] = lambda: None,
+    ) -> None:
         """Begins the listing of a load package.
 
         Args:
             package: Tells when its time is over: a list that can wait is left then; None: never.
             max_jobs: Jobs after which a list is left to the next round.
+            hold_back: Called between two pages; may wait.
         """
         self._package = package
         self._to_list = max_jobs
+        self._hold_back = hold_back
+        last = (self._status_tasks, self._open_tasks, self._settle)
         if not self._is_begun:
             begin = (self._first_tasks, self._workflow_tasks, self._missing_tasks)
-            self.stages = Stages(*begin, *self._last_stages)
+            self.stages = (*begin, *last)
         elif self._left and len(self._jobs.queue) < MAX_WAITING:
-            self.stages = Stages(self._next_tasks, *self._last_stages)
+            self.stages = (self._next_tasks, *last)
         else:
-            self.stages = Stages()
+            self.stages = ()
 
     def checkpoint(self) -> dict[str, object] | None:
         """The row that says how far the lists are read, once the round's jobs are loaded; None
         where that is nothing new."""
+        if self._jobs.is_cut:
+            return None
         return self._checkpoints.row(jobs=len(self._jobs.seen | self._context.memory.jobs.keys()))
 
     def _first_tasks(self) -> list[Task]:
@@ -106,6 +118,7 @@ class ListingPlan:
     def _list(self, listing: JobListing) -> None:
         while (page := self._next_page(listing)) is not None:
             self._compare(page, listing.workflow_uid)
+            self._hold_back()
             self._to_list -= len(page.jobs)
             is_over = self._to_list <= 0 or self._is_over
             if listing.can_wait and is_over and not self._checkpoints.knew(page.span):
@@ -145,7 +158,7 @@ class ListingPlan:
         """A job that the listing has in two versions, as it is by itself."""
         if record["uid"] in self._jobs.seen:
             return record
-        self._context.issues.add("listed_twice", REREAD)
+        self._context.issues.add(Kind.LISTED_TWICE, Action.REREAD)
         try:
             found = self._context.api.job(record["uid"])
         except ApiError as error:
@@ -210,7 +223,7 @@ class ListingPlan:
 
     def _unlisted(self) -> list[tuple[str, KnownJob]]:
         """Jobs that were loaded before and not seen since."""
-        if None in self._unread:
+        if None in self._unread or self._jobs.is_cut:
             return []
         return [
             (uid, known)
@@ -249,7 +262,7 @@ class ListingPlan:
                 return
             logger.warning("Job %s is gone: it keeps the last status that was seen", uid)
             self._context.issues.add(
-                "not_found", KEPT, detail="The job is gone: its last status stays"
+                Kind.NOT_FOUND, Action.KEPT, detail="The job is gone: its last status stays"
             )
             self._jobs.mark_gone(uid)
 

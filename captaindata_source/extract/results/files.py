@@ -85,6 +85,7 @@ class ResultFiles:
         workspace_uid: Goes into every row.
         load_id: The load package that the rows belong to.
         loaded_at: When the package was begun; goes into every row.
+        on_file: Called with each file that is finished.
         on_rows: Called with what is written; part of it may be dropped later.
     """
 
@@ -95,21 +96,21 @@ class ResultFiles:
         workspace_uid: str,
         load_id: str,
         loaded_at: datetime,
+        on_file: Callable[[ResultFile], None],
         on_rows: Callable[[pa.Table], None] | None = None,
     ) -> None:
         self._folder = folder
         self._workspace_uid = workspace_uid
         self._load_id = load_id
         self._loaded_at = loaded_at
+        self._on_file = on_file
         self._on_rows = on_rows
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._open: list[OpenFile] = []
-        self._finished: list[ResultFile] = []
         self._waiting = ResultPages()
         self._shared: deque[OpenFile] = deque()
         self._ledger: list[Row] = []
-        self._users = 0
         self._jobs: list[str] = []
         self._empty: list[str] = []
         self._has_marks = False
@@ -153,10 +154,10 @@ class ResultFiles:
             rows: All its results.
             content: Their hash.
         """
-        finished = [self._close(file) for file in files]
+        for file in files:
+            self._finish(file)
         row = self._ledger_row(job, rows, content=content, load_id=self._load_id)
         with self._lock:
-            self._finished += finished
             self._waiting.add(pages)
             self._ledger.append(row)
             self._jobs.append(job.uid)
@@ -203,34 +204,20 @@ class ResultFiles:
         """The jobs that were added."""
         return LoadedJobs(self._workspace_uid, self._jobs, self._empty, self._has_marks)
 
-    def take_finished(self) -> list[ResultFile]:
-        """Files to load, each once."""
+    def finish(self) -> None:
+        """Finishes the files, once all threads are done."""
         with self._lock:
-            finished, self._finished = self._finished, []
-        return finished
-
-    def enter(self) -> None:
-        """Counts a thread that adds jobs."""
-        with self._lock:
-            self._users += 1
-
-    def leave(self) -> list[Row]:
-        """The last thread to leave finishes the files.
-
-        Returns:
-            Rows of the ledger, whose files are finished; empty unless the caller is the last.
-        """
-        with self._lock:
-            self._users -= 1
-            if self._users:
-                return []
             batch = self._waiting.take()
-            ledger, self._ledger = self._ledger, []
         if batch:
             self._write_shared(batch)
         with self._file_lock:
             while self._shared:
                 self._finish(self._shared.popleft())
+
+    def take_ledger(self) -> list[Row]:
+        """Rows of the ledger, once all files are loaded."""
+        with self._lock:
+            ledger, self._ledger = self._ledger, []
         return ledger
 
     def close(self) -> None:
@@ -256,9 +243,7 @@ class ResultFiles:
             self._on_rows(table)
 
     def _finish(self, file: OpenFile) -> None:
-        finished = self._close(file)
-        with self._lock:
-            self._finished.append(finished)
+        self._on_file(self._close(file))
 
     def _close(self, file: OpenFile) -> ResultFile:
         with self._lock:

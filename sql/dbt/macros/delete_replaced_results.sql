@@ -1,6 +1,6 @@
-{#- Deletes from an incremental model on `job_results` the rows that are no longer there, because
-    their job brought others since, or none. For its `pre_hook`: what replaces them follows in the
-    same transaction. Rows stay as long as those that replace them belong to an unfinished load. -#}
+{#- For the `pre_hook` of an incremental model on `job_results`: deletes rows that are no longer in
+    `job_results`, because their job has new results or none. The model inserts the new rows in the
+    same transaction. Rows stay until the load of the new rows is complete. -#}
 {% macro delete_replaced_results() %}
 {% if is_incremental() %}
 

@@ -9,7 +9,7 @@ from itertools import islice
 from zlib import crc32
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from captaindata_source.api import Coverage, JobPage, Record, Span
@@ -148,6 +148,21 @@ readings = st.lists(st.tuples(moves, st.none() | st.integers(1, 6)), min_size=1,
 
 @settings(calm, max_examples=150)
 @given(gaps=gaps, caps=caps, readings=readings)
+# the page that came twice is what the list moved down by
+@example(
+    gaps=[0, 0, 0, 0],
+    caps=[3],
+    readings=[
+        (
+            [
+                [("come", 0.0, 1), ("come", 0.0, 1)],
+                [("come", 0.0, 2)],
+                [("go", 0.0, 1)],
+            ],
+            None,
+        )
+    ],
+)
 def test_no_run_at_rest_is_missed_wherever_readings_break_off(
     gaps: list[int], caps: list[int], readings: list[tuple[list[list[Move]], int | None]]
 ) -> None:

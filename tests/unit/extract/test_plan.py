@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from captaindata_source.issues import IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOBS, TABLES, Row, Table
 from captaindata_source.warehouse.memory import KnownJob, KnownWorkflow, Memory
+from tests.support.reading import run_steps
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -116,13 +118,12 @@ def plan_of(
     )
 
 
-def list_round(plan: SyncPlan, package: Package | None = None, **limits: float) -> None:
+def list_round(
+    plan: SyncPlan, package: Package | None = None, *, max_jobs: float = math.inf
+) -> None:
     """The listing of one load package, to its end."""
-    plan.listing.begin_round(package, **limits)
-    stages = plan.listing.stages
-    while not stages.are_done:
-        if help_needed := stages.take_help(limit=1):
-            help_needed()
+    plan.listing.begin_round(package, max_jobs=max_jobs)
+    run_steps(plan.listing.stages)
 
 
 def queued(plan: SyncPlan) -> list[str]:

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from captaindata_source.engine.report import WorkspaceReport, as_text
+from captaindata_source.engine.report import as_text
 from captaindata_source.errors import ContractError
+from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.extract.results.redaction import SAMPLED_RESULTS, redactor
 from captaindata_source.http import Secret
 

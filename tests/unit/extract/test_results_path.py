@@ -7,10 +7,9 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,10 +25,11 @@ from captaindata_source.extract.results import reader as result_reader
 from captaindata_source.extract.results.files import ResultFiles
 from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import AdaptiveThrottle, HttpClient, Secret
-from captaindata_source.issues import IssueLog
-from captaindata_source.sandbox import Fault
+from captaindata_source.issues import Issue, IssueLog
 from tests.conftest import MakeHarness
+from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.reading import FilesInFolder
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 SCALARS = (
@@ -82,9 +82,17 @@ def client_of(handle: Callable[[httpx.Request], httpx.Response]) -> HttpClient:
     )
 
 
+class Read(NamedTuple):
+    """What came of reading jobs."""
+
+    rows: list[dict[str, Any]]
+    ledger: list[dict[str, Any]]
+    issues: list[Issue]
+
+
 def read_jobs(
     api: Api, jobs: list[str], folder: Path, *, count: int | None = None, is_listed: bool = True
-) -> tuple[list[dict[str, Any]], ResultReader]:
+) -> Read:
     queue = ResultQueue()
     issues = IssueLog()
     for uid in jobs:
@@ -98,23 +106,17 @@ def read_jobs(
                 is_listed=is_listed,
             )
         )
+    found = FilesInFolder(folder, workspace_uid="ws", load_id="load", loaded_at=LOADED)
     reader = ResultReader(
         api=api,
         package=Package(queue),
         workspace_uid="ws",
-        files=ResultFiles(folder=folder, workspace_uid="ws", load_id="load", loaded_at=LOADED),
+        files=found.files,
         marks_empty=lambda _: True,
         issues=issues,
         guard=Guard(issues),
     )
-    files = list(reader.run())
-    rows = []
-    for file in files:
-        found = pq.read_table(file.path).to_pylist()
-        assert len(found) == file.rows
-        rows += found
-        file.path.unlink()
-    return rows, reader
+    return Read(*found.read(reader), issues.take())
 
 
 @settings(max_examples=50, deadline=None)
@@ -130,8 +132,8 @@ def test_any_json_arrives_equal_in_order_and_with_distinct_uids(
     folder = tmp_path_factory.getbasetemp()
     sent = [record for page in pages for record in page]
     api = serve({"j": pages}, ascii_only=ascii_only)
-    rows, reader = read_jobs(api, ["j"], folder, count=len(sent))
-    assert reader.ledger[0]["result_rows"] == len(sent)
+    rows, ledger, _ = read_jobs(api, ["j"], folder, count=len(sent))
+    assert ledger[0]["result_rows"] == len(sent)
     if not sent:
         assert [(row["job_uid"], row["_deleted"], row["data"]) for row in rows] == [
             ("j", True, None)
@@ -146,8 +148,8 @@ def test_any_json_arrives_equal_in_order_and_with_distinct_uids(
 
 def test_uids_stay_when_rows_shift_and_equal_rows_stay_two(tmp_path: Path) -> None:
     a, b, c = ({"name": name} for name in "abc")
-    before, _ = read_jobs(serve({"j": [[a, b], [b]]}, ascii_only=True), ["j"], tmp_path)
-    after, _ = read_jobs(serve({"j": [[c, b, a], [b]]}, ascii_only=True), ["j"], tmp_path)
+    before, *_ = read_jobs(serve({"j": [[a, b], [b]]}, ascii_only=True), ["j"], tmp_path)
+    after, *_ = read_jobs(serve({"j": [[c, b, a], [b]]}, ascii_only=True), ["j"], tmp_path)
     uids = {row["result_uid"] for row in before}
     assert len(uids) == 3
     assert uids < {row["result_uid"] for row in after}
@@ -161,7 +163,7 @@ def test_created_at_is_the_rows_own_where_it_has_one(tmp_path: Path) -> None:
         {"extracted_at": None},
         {"nested": {"extracted_at": "2026-01-01T00:00:00Z"}},
     ]
-    rows, _ = read_jobs(serve({"j": [sent]}, ascii_only=True), ["j"], tmp_path)
+    rows, *_ = read_jobs(serve({"j": [sent]}, ascii_only=True), ["j"], tmp_path)
     rows.sort(key=lambda row: row["position"])
     first = datetime(2026, 1, 1, tzinfo=UTC)
     assert [row["created_at"] for row in rows] == [first, first, FINISHED, FINISHED, FINISHED]
@@ -186,11 +188,11 @@ def test_a_job_of_any_size_streams_through_several_files(
         return file
 
     monkeypatch.setattr(ResultFiles, "new", new_file)
-    rows, reader = read_jobs(serve(jobs, ascii_only=True), list(jobs), tmp_path)
+    rows, ledger, _ = read_jobs(serve(jobs, ascii_only=True), list(jobs), tmp_path)
     assert len(made) > 5
     numbers = sorted(json.loads(row["data"])["n"] for row in rows if row["job_uid"] == "big")
     assert numbers == list(range(400))
-    assert {row["job_uid"]: row["result_rows"] for row in reader.ledger} == {
+    assert {row["job_uid"]: row["result_rows"] for row in ledger} == {
         "big": 400,
         "small": 1,
         "none": 0,
@@ -215,18 +217,18 @@ def test_a_job_that_fails_halfway_leaves_nothing(
             yield page
 
     monkeypatch.setattr(api, "result_pages", result_pages)
-    rows, reader = read_jobs(api, ["bad", "good"], tmp_path)
+    rows, ledger, _ = read_jobs(api, ["bad", "good"], tmp_path)
     assert [row["job_uid"] for row in rows] == ["good"]
-    assert [row["job_uid"] for row in reader.ledger] == ["good"]
+    assert [row["job_uid"] for row in ledger] == ["good"]
     assert list(tmp_path.glob("*.parquet")) == []
 
 
 def test_results_that_are_not_utf_8_are_mended(tmp_path: Path) -> None:
     body = b'{"results": [{"a": "\xff"}, {}], "paging": {}}'
     api = api_of(lambda _: httpx.Response(200, content=body))
-    rows, reader = read_jobs(api, ["j"], tmp_path)
+    rows, ledger, _ = read_jobs(api, ["j"], tmp_path)
     assert [row["data"] for row in rows] == ['{"a": "\ufffd"}', "{}"]
-    assert [row["result_rows"] for row in reader.ledger] == [2]
+    assert [row["result_rows"] for row in ledger] == [2]
 
 
 def readings(*read: list[list[dict[str, Any]]]) -> Any:
@@ -272,10 +274,10 @@ def test_results_that_are_doubtful_are_read_once_more(
     loaded: list[dict[str, Any]] | None,
     issues: list[str],
 ) -> None:
-    rows, reader = read_jobs(readings(*read), ["j"], tmp_path, count=count)
+    rows, ledger, met = read_jobs(readings(*read), ["j"], tmp_path, count=count)
     assert [json.loads(row["data"]) for row in rows] == (loaded or [])
-    assert len(reader.ledger) == (loaded is not None)
-    assert [issue.kind for issue in reader._issues.take()] == issues
+    assert len(ledger) == (loaded is not None)
+    assert [issue.kind for issue in met] == issues
     assert list(tmp_path.glob("*.parquet")) == []
 
 
@@ -291,7 +293,7 @@ def test_a_count_that_means_something_else_costs_no_other_job_its_second_reading
         return iter([[b'{"n":1}'] if is_short else [b'{"n":1}', b'{"n":2}']])
 
     api.result_pages = result_pages
-    rows, _ = read_jobs(api, ["odd", "short"], tmp_path, count=2)
+    rows, *_ = read_jobs(api, ["odd", "short"], tmp_path, count=2)
     assert asked == ["odd", "odd", "short", "short"]
     assert [row["job_uid"] for row in rows] == ["odd", "short", "short"]
 
@@ -354,7 +356,7 @@ def test_results_that_are_not_found_are_gone_only_with_their_job(
         return httpx.Response(job_status, json={"uid": "j"})
 
     api = version(client_of(handle))
-    _, reader = read_jobs(api, ["j"], tmp_path, is_listed=is_listed)
-    assert [row["job_uid"] for row in reader.ledger] == (["j"] if is_gone else [])
-    [issue] = reader._issues.take()
+    _, ledger, issues = read_jobs(api, ["j"], tmp_path, is_listed=is_listed)
+    assert [row["job_uid"] for row in ledger] == (["j"] if is_gone else [])
+    [issue] = issues
     assert (issue.kind, issue.action) == ("not_found", "kept" if is_gone else "set_aside")

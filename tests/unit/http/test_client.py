@@ -24,9 +24,9 @@ from captaindata_source.errors import (
     RefusedError,
     UnavailableError,
 )
+from captaindata_source.extract.opening import connect
 from captaindata_source.http import RetryPolicy, Secret, client
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import connect
 from tests.support.http_script import (
     BASE_URL,
     KEY,

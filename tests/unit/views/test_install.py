@@ -11,15 +11,8 @@ import psycopg2
 import pytest
 
 from captaindata_source.views.definitions import load_views, parse_view
-from captaindata_source.views.install import (
-    Change,
-    State,
-    View,
-    create_views,
-    drop_views,
-    list_views,
-    shipped_views,
-)
+from captaindata_source.views.install import create_views, drop_views, list_views
+from captaindata_source.views.view import Change, State, View, shipped_views
 from captaindata_source.warehouse.database import Database as Connected
 from captaindata_source.warehouse.database import on_postgres as postgres_module
 from tests.support.databases import Database, Postgres
@@ -286,20 +279,20 @@ def test_readers_see_a_view_at_every_moment(on_postgres: Views, postgres_folder:
 def test_headers_of_view_files_are_read() -> None:
     view = parse_view(
         "x",
-        "-- x: what it is\n--\n-- Grain: One row\n--   per thing.\n-- Question: Which?\n"
+        "-- x: what it is\n--\n-- Grain: One row\n--   per thing.\n"
         "-- Needs: captaindata.jobs, captaindata_views.y\n--\n-- Columns:\n--   a: first, in days\n"
         "--     and nights\n--   b: second\n\nselect a, b from captaindata.jobs -- captaindata.no\n"
         "inner join captaindata_views.y;\n",
     )
-    assert (view.grain, view.question) == ("One row per thing.", "Which?")
+    assert (view.title, view.grain) == ("what it is", "One row per thing.")
     assert view.columns == {"a": "first, in days and nights", "b": "second"}
     assert view.needs == ("captaindata.jobs", "captaindata_views.y")
     assert view.tables == {"jobs"}
     assert view.views == {"y"}
     assert '"other"."jobs"' in view.query_on("other")
     assert 'inner join "other_views"."y"' in view.query_on("other")
-    with pytest.raises(ValueError, match="the header lacks question"):
-        parse_view("x", "-- x: y\n-- Grain: a\n-- Needs: b\n-- Columns:\n--   a: b\n\nselect 1")
+    with pytest.raises(ValueError, match="the header lacks x"):
+        parse_view("x", "-- y: z\n-- Grain: a\n-- Needs: b\n-- Columns:\n--   a: b\n\nselect 1")
 
 
 def test_views_come_after_those_they_read() -> None:

@@ -1,5 +1,5 @@
-{#- Each combination of the columns is in `to`; dbt's own `relationships` takes one column.
-    A row where one of them is null refers to nothing. -#}
+{#- Each combination of the columns exists in `to`. Rows with a null in one of the columns are
+    ignored. (dbt's own test `relationships` takes one column only.) -#}
 {% test related(model, columns, to, to_columns=none) %}
 
 {%- set to_columns = to_columns or columns %}

@@ -1,5 +1,5 @@
-{#- Each combination of the columns is there once; dbt's own `unique` takes one column. As there,
-    nulls are equal to nothing. -#}
+{#- Each combination of the columns is unique. Rows with a null in one of the columns are ignored.
+    (dbt's own test `unique` takes one column only.) -#}
 {% test unique_combination(model, columns) %}
 
 select

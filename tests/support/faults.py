@@ -1,4 +1,4 @@
-"""Rules that make the sandbox misbehave."""
+"""Rules for wrong answers of the sandbox."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import random
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 FaultKind = Literal[
     "status", "reset", "reset_body", "cut", "truncate", "html", "drip", "empty",
@@ -18,7 +18,7 @@ KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A rule: requests whose path matches are answered wrongly.
+    """A rule: requests with a matching path get a wrong answer.
 
     Kinds: `status` answers with `status` (503), `headers` and `body`; `reset` aborts the
     connection before any byte, `reset_body` after half the body; `cut` closes it after half the
@@ -32,14 +32,13 @@ class Fault:
     Attributes:
         match: Regular expression that is searched in the path (without the query).
         kind: What goes wrong.
-        workspace: Uid of the workspace whose requests alone match, by their `x-project-id`, or in
-            v4 by their key.
-        chance: Probability with which a matching request is answered wrongly; None means all are.
-        times: How often; None means always.
-        skip: How many matching requests pass first.
-        status: The status, where the kind has one.
+        workspace: Uid of a workspace; only its requests match (by `x-project-id`, in v4 by key).
+        chance: Probability of a wrong answer to a matching request; None for always.
+        times: Number of wrong answers; None for no limit.
+        skip: Number of matching requests that are answered correctly first.
+        status: The status, if the kind has one.
         headers: More headers of the answer.
-        body: Body, or URL, where the kind has one.
+        body: Body or URL, if the kind has one.
         seconds: Interval of `drip`.
         size: Bytes per interval of `drip`, or of a `bomb` once unpacked.
     """
@@ -66,20 +65,6 @@ class Fault:
         if self.chance is not None and not 0 <= self.chance <= 1:
             raise ValueError(f"chance is {self.chance!r}, which is not between 0 and 1")
 
-    @classmethod
-    def from_json(cls, rule: Mapping[str, Any]) -> Fault:
-        """Return the rule that a JSON object describes.
-
-        Raises:
-            ValueError: If a field is unknown, missing or wrong.
-        """
-        known = {item.name for item in fields(cls)}
-        if unknown := set(rule) - known:
-            raise ValueError(f"unknown fields of a fault: {', '.join(sorted(unknown))}")
-        if missing := {"match", "kind"} - set(rule):
-            raise ValueError(f"missing fields of a fault: {', '.join(sorted(missing))}")
-        return cls(**rule)
-
 
 @dataclass
 class _Armed:
@@ -102,12 +87,11 @@ class _Armed:
 
 
 class Faults:
-    """The rules in force, in order; the first that fires decides.
+    """The active rules, in order. The first that applies decides.
 
     Args:
         faults: Rules to begin with.
-        seed: Decides which requests meet the rules that have a chance: the same requests in the
-            same order, the same faults.
+        seed: For rules with a chance: the same requests in the same order get the same answers.
     """
 
     def __init__(self, faults: Iterable[Fault] = (), *, seed: int = 0) -> None:
@@ -116,7 +100,7 @@ class Faults:
         self._armed = [_Armed(fault) for fault in faults]
 
     def add(self, *faults: Fault) -> None:
-        """Add rules after those in force."""
+        """Add rules after the active ones."""
         with self._lock:
             self._armed += [_Armed(fault) for fault in faults]
 
@@ -126,7 +110,7 @@ class Faults:
             self._armed = []
 
     def take(self, path: str, workspace: str | None = None) -> Fault | None:
-        """Return the rule that a request of a workspace to `path` falls under, and count it."""
+        """Return the rule that applies to a request of a workspace to `path`, and count it."""
         with self._lock:
             for armed in self._armed:
                 if armed.fires(path, workspace, self._generator):

@@ -1,23 +1,42 @@
-"""The first two files of a project: `captaindata init`."""
+"""`captaindata init`: the first two files of a project."""
 
 from __future__ import annotations
 
+import argparse
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from captaindata_source.cli.arguments import OK, Parsers, add_command
+from captaindata_source.cli.output import write_text
 from captaindata_source.errors import ConfigError
 from captaindata_source.files import opener
 from captaindata_source.settings.files import read_toml
 
-__all__ = ["write_starter"]
+__all__ = ["add_init"]
 
 FOLDER = ".dlt"
 FILES = {"secrets.toml": "secrets.toml.example", "config.toml": "config.toml"}
 """What is written, and the text that it is written from."""
 
 
-def write_starter(folder: Path) -> list[Path]:
+def add_init(commands: Parsers) -> None:
+    """Adds the command."""
+    text = "write .dlt/secrets.toml and .dlt/config.toml, to be filled in"
+    add_command(commands, "init", text, _init)
+
+
+def _init(_: argparse.Namespace) -> int:
+    for path in _write_starter(Path.cwd()):
+        write_text(f"wrote {path.relative_to(Path.cwd())}")
+    write_text(
+        "Next: put your API key and project UID into .dlt/secrets.toml, keep it out of version "
+        "control, and run `captaindata check`, then `captaindata sync`"
+    )
+    return OK
+
+
+def _write_starter(folder: Path) -> list[Path]:
     """Writes `.dlt/secrets.toml` and `.dlt/config.toml`, for their owner alone.
 
     A file that holds the same text already is left as it is.

@@ -1,0 +1,34 @@
+"""`captaindata check`: does each key, each endpoint and the destination work?"""
+
+from __future__ import annotations
+
+import argparse
+
+from captaindata_source.cli.arguments import FAILED, OK, Parsers, add_command, add_destination
+from captaindata_source.cli.output import write_table
+
+__all__ = ["add_check"]
+
+HEADINGS = ("workspace", "checked", "verdict", "what to do")
+
+
+def add_check(commands: Parsers) -> None:
+    """Adds the command."""
+    text = "try keys, endpoints and destination; load nothing"
+    add_destination(add_command(commands, "check", text, _check), with_workspaces=True)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from captaindata_source.engine.check import check
+    from captaindata_source.settings.config import load_config
+    from captaindata_source.settings.sync_options import SyncOptions
+
+    config = load_config(workspaces=options.workspace or None)
+    how = SyncOptions(destination=options.destination, dataset=options.dataset, **config.load)
+    verdicts = list(check(config.workspaces, how))
+    rows = [
+        (each.workspace, each.what, "ok" if each.is_ok else "failed", each.remedy)
+        for each in verdicts
+    ]
+    write_table([HEADINGS, *rows])
+    return OK if all(each.is_ok for each in verdicts) else FAILED

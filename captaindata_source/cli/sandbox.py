@@ -1,0 +1,91 @@
+"""`captaindata sandbox`: a fake Captain Data on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from captaindata_source.cli.arguments import OK, Parsers, add_command, number, whole
+from captaindata_source.cli.output import write_text
+from captaindata_source.errors import ConfigError
+
+if TYPE_CHECKING:
+    from captaindata_source.sandbox import Sandbox
+
+__all__ = ["add_sandbox"]
+
+DEFAULT_PORT = 8765
+MAX_PORT = 65_535
+
+
+def add_sandbox(commands: Parsers) -> None:
+    """Adds the command."""
+    text = "serve a fake Captain Data with seeded data on localhost"
+    parser = add_command(commands, "sandbox", text, _sandbox)
+    parser.add_argument(
+        "--port",
+        type=whole(at_least=0, at_most=MAX_PORT, example=DEFAULT_PORT),
+        default=DEFAULT_PORT,
+        help=f"port to serve on (default {DEFAULT_PORT})",
+    )
+    parser.add_argument(
+        "--days-per-minute",
+        type=number(example=10, may_be_zero=True),
+        default=0.0,
+        help="simulated days that pass in a minute (default 0: the clock stands)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole(at_least=None, example=7),
+        default=0,
+        help="seed of the data (default 0)",
+    )
+    parser.add_argument(
+        "--rate-limit",
+        type=whole(example=60),
+        metavar="N",
+        help="answer 429 beyond N requests a minute and workspace (default: no limit)",
+    )
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigError(
+            "The sandbox needs the extra 'sandbox': pip install 'captaindata-source[sandbox]'"
+        ) from None
+    from captaindata_source import sandbox
+
+    try:
+        sandbox.serve(
+            port=options.port,
+            days_per_minute=options.days_per_minute,
+            seed=options.seed,
+            rate_limit=options.rate_limit,
+            announce=_announce,
+        )
+    except OSError as error:
+        raise ConfigError(f"Port {options.port} can't be served on: {error.strerror}") from None
+    except (OverflowError, ValueError) as error:
+        raise ConfigError(f"The sandbox can't be started: {error}") from None
+    return OK
+
+
+def _announce(server: Sandbox) -> None:
+    from captaindata_source.sandbox import example_secrets
+
+    first = server.world.workspaces[0]
+    secrets = example_secrets(server.world, server.base_url, server.base_url_of("v4"))
+    write_text(
+        f"The sandbox serves {server.base_url} until Ctrl-C. For `captaindata sync`, put this into "
+        f".dlt/secrets.toml:\n\n{secrets}\n"
+        "Or, for the scripts in pipelines/ that load one workspace, set this in the shell, and "
+        "leave secrets.toml as it was:\n\n"
+        f"export SOURCES__CAPTAINDATA__API_KEY={first.api_key}\n"
+        f"export SOURCES__CAPTAINDATA__PROJECT_UID={first.uid}\n"
+        f"export SOURCES__CAPTAINDATA__BASE_URL={server.base_url}"
+    )
+    sys.stdout.flush()

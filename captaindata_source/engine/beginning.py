@@ -1,0 +1,79 @@
+"""Makes the destination ready for the sync of a workspace, and plans what is to be fetched."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+import dlt
+from dlt.common.runtime import signals
+
+from captaindata_source.api import Api
+from captaindata_source.engine.leftovers import make_missing_tables, settle
+from captaindata_source.engine.loading import LOAD_WAITS
+from captaindata_source.engine.uncommitted import remove_uncommitted
+from captaindata_source.extract.opening import remember_and_plan
+from captaindata_source.extract.plan import SyncPlan
+from captaindata_source.issues import IssueLog
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.waiting import wait_seconds
+from captaindata_source.warehouse.database import is_held, require_writable
+from captaindata_source.warehouse.locks import Turn, holding
+from captaindata_source.warehouse.remedies import message_of
+
+__all__ = ["begin_sync"]
+
+logger = logging.getLogger(__name__)
+
+
+def begin_sync(
+    pipeline: dlt.Pipeline,
+    turn: Turn,
+    *,
+    settings: Settings,
+    api: Api,
+    issues: IssueLog,
+    wanted: Collection[str],
+) -> SyncPlan:
+    """Loads or drops what an earlier sync left behind, mends tables, and makes a plan.
+
+    Waits and tries again where another session holds a table.
+
+    Args:
+        pipeline: Of the workspace.
+        turn: The right to sync it.
+        settings: The workspace.
+        api: Its API.
+        issues: What goes wrong without ending the sync.
+        wanted: Tables to load.
+
+    Raises:
+        Exception: The destination can't be used now.
+    """
+
+    def begin() -> SyncPlan:
+        uid = settings.project_uid
+        with holding(pipeline, turn=turn) as client:
+            if client is not None:
+                require_writable(client, pipeline.destination.destination_type)
+            settle(pipeline, client, workspace=settings.name, workspace_uid=uid)
+            pipeline.sync_destination()
+            make_missing_tables(pipeline)
+            if client is not None:
+                remove_uncommitted(client, workspace_uid=uid, days=api.rereads_days)
+            return remember_and_plan(settings, api, pipeline, issues=issues, wanted=wanted)
+
+    for seconds in LOAD_WAITS:
+        try:
+            return begin()
+        except Exception as error:
+            if signals.was_signal_received() or not is_held(error):
+                raise
+            logger.warning(
+                "Workspace %s: %s. Trying again in %.0f s",
+                settings.name,
+                message_of(error),
+                seconds,
+            )
+            wait_seconds(seconds)
+    return begin()

@@ -1,0 +1,298 @@
+"""`captaindata_source.sync`: workspaces side by side, then their views and the copy for readers.
+
+What it needs of the process it puts back: it sets no variable of the environment, no log level, no
+umask, and leaves signal handlers and dlt's active pipeline as they were.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+from dlt.common.runtime import signals
+
+from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
+from captaindata_source.engine.loading import set_dlt_defaults
+from captaindata_source.engine.report import SyncReport
+from captaindata_source.engine.status import Status
+from captaindata_source.engine.sync import INTERRUPTED, WorkspaceSync
+from captaindata_source.errors import ConfigError
+from captaindata_source.extract.queue import Limits
+from captaindata_source.extract.report import FAILED, WorkspaceReport
+from captaindata_source.extract.results.redaction import UNSALTED
+from captaindata_source.settings.config import GivenWorkspace, load_config
+from captaindata_source.settings.sync_options import SyncOptions
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.tables import SELECTABLE, views_schema
+from captaindata_source.tabular import one_line
+from captaindata_source.views.refresh import Aftermath, follow_load_until_signal
+from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of, schema_of
+from captaindata_source.warehouse.folders import clean_up
+from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
+from captaindata_source.warehouse.pipeline import (
+    Target,
+    earlier_names,
+    name_schema,
+)
+from captaindata_source.warehouse.preflight import require_dlt_options, require_right_warehouse
+from captaindata_source.warehouse.publish import check_publish
+
+if TYPE_CHECKING:
+    from dlt.common.runtime.collector_base import Collector
+
+__all__ = ["Watch", "sync", "sync_workspaces"]
+
+logger = logging.getLogger(__name__)
+
+Watch = Callable[[Sequence[Status]], None]
+VIEWS = Status(name="views", step="bringing them up to date")
+
+
+def sync(
+    *,
+    workspaces: Sequence[GivenWorkspace] | None = None,
+    destination: str = SyncOptions.destination,
+    dataset: str = SyncOptions.dataset,
+    tables: Sequence[str] = SyncOptions.tables,
+    full_refresh: bool = Settings.full_refresh,
+    max_minutes: float | None = SyncOptions.max_minutes,
+    max_requests: int | None = SyncOptions.max_requests,
+    package_max_results: int | None = None,
+    package_max_minutes: float | None = None,
+    create_views: bool | None = None,
+    materialize_results: bool | None = None,
+    publish_copy: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
+    progress: Callable[[], Collector] | None = SyncOptions.progress,
+) -> SyncReport:
+    """Syncs Captain Data workspaces into a destination, as `captaindata sync` does.
+
+    Loads what is new, then brings the views up to date and publishes the copy for readers, where
+    these are wanted. One workspace that fails does not stop the others.
+
+    May be called from any thread, and any number of times. It prints nothing; it logs with
+    `logging`. The destination, and each option that is left out, is configured as for the command:
+    in `.dlt/` of the working folder, or in the environment. New files get the umask of the process.
+
+    In the main thread, Ctrl-C or SIGTERM ends the sync soon, with what is committed kept; the
+    signal then goes to the handler that the process has for it.
+
+    Args:
+        workspaces: Names of configured workspaces, or options of workspaces: mappings with
+            `api_key`, `project_uid`, `name` and any other option of a workspace. None: all that
+            are configured.
+        destination: Name of a dlt destination, such as "duckdb" or "postgres".
+        dataset: Dataset (schema) of the tables.
+        tables: Tables to load; empty: the five, and `extra_tables` of a workspace.
+        full_refresh: Fetch everything again; what the API no longer lists is kept.
+        max_minutes: Minutes after which the sync ends; the next one goes on. None: no limit.
+        max_requests: Requests, of all workspaces, after which it ends so. None: no limit.
+        package_max_results: Results after which a load package is closed.
+        package_max_minutes: Minutes after which a load package is closed.
+        create_views: Whether views follow the load.
+        materialize_results: Whether results of a workflow are a table instead of a view.
+        publish_copy: Path of a copy of the DuckDB file that follows the load.
+        watch: Told several times a second how far each workspace is, in the calling thread. One
+            that raises is not called again.
+        progress: Makes dlt's own progress collector for a pipeline. None: dlt shows no progress.
+
+    Returns:
+        What happened to each workspace, to the views and to the copy. `is_ok` says whether all
+        went well, `as_dict()` is what `--json` prints, `str()` is the summary for people.
+
+    Raises:
+        ConfigError: An option or a file of the configuration is missing or wrong, or the dataset
+            must not be loaded into; nothing was sent or written.
+    """
+    with _active_pipeline_kept(), _signals_passed_on() as grace:
+        given = {
+            "package_max_results": package_max_results,
+            "package_max_minutes": package_max_minutes,
+            "create_views": create_views,
+            "materialize_results": materialize_results,
+            "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
+        }
+        config = load_config(workspaces=workspaces, full_refresh=full_refresh)
+        options = SyncOptions(
+            destination=destination,
+            dataset=dataset,
+            tables=tables,
+            max_minutes=max_minutes,
+            max_requests=max_requests,
+            progress=progress,
+            **{**config.load, **{name: each for name, each in given.items() if each is not None}},
+        )
+        return _sync_and_follow(config.workspaces, options, _safe(watch), grace)
+
+
+def _sync_and_follow(
+    workspaces: Sequence[Settings], options: SyncOptions, watch: Watch, grace: float
+) -> SyncReport:
+    target = Target(options)
+    warehouse = target.reader
+    name_schema(warehouse)
+    copy_to = check_publish(warehouse, options)
+    require_dlt_options()
+    require_right_warehouse(warehouse, workspaces)
+    reports = sync_workspaces(workspaces, options, target=target, watch=watch, grace=grace)
+    aftermath = Aftermath()
+    is_interrupted = any(each.error == INTERRUPTED for each in reports)
+    if not is_interrupted and any(each.outcome != FAILED for each in reports):
+        watch([VIEWS])
+        aftermath = follow_load_until_signal(warehouse, options, copy_to=copy_to, grace=grace)
+    return SyncReport(
+        destination=options.destination,
+        dataset=options.dataset,
+        place=_place_of(warehouse, has_views=options.create_views),
+        workspaces=reports,
+        aftermath=aftermath,
+        tables=list(dict.fromkeys(options.tables))
+        or [
+            table.name
+            for table in SELECTABLE
+            if any(table.name in options.wanted_of(workspace) for workspace in workspaces)
+        ],
+        named_tables=options.tables,
+    )
+
+
+def sync_workspaces(
+    workspaces: Sequence[Settings],
+    options: SyncOptions,
+    *,
+    target: Target | None = None,
+    watch: Watch = lambda _: None,
+    grace: float = GRACE_SECONDS,
+) -> list[WorkspaceReport]:
+    """Syncs workspaces side by side: a pipeline each, loaded in turn.
+
+    Args:
+        workspaces: Options of each workspace.
+        options: How to sync.
+        target: Made of these options already; None: it is made.
+        watch: As `sync`; must not raise.
+        grace: Seconds that workspaces have after a signal to end by themselves.
+
+    Returns:
+        A report for each workspace, in their order; a failure is in its report, not raised.
+
+    Raises:
+        ConfigError: The destination does not exist or is not installed, or no workspace has any of
+            the tables.
+    """
+    wanted = frozenset[str]().union(*map(options.wanted_of, workspaces))
+    if all(wanted <= settings.missing_tables for settings in workspaces):
+        versions = ", ".join(sorted({settings.api_version for settings in workspaces}))
+        raise ConfigError(
+            f"API {versions} has no {', '.join(sorted(wanted))}: choose another --table, "
+            "or a workspace of another api_version"
+        )
+    load_packages_as_a_whole()
+    target = Target(options) if target is None else target
+    pipelines = [target.pipeline(settings) for settings in workspaces]
+    for pipeline in pipelines:
+        set_dlt_defaults(pipeline)
+    if any(settings.hash_fields and not settings.hash_salt for settings in workspaces):
+        logger.warning(UNSALTED)
+    earlier = [name for settings in workspaces for name in earlier_names(settings, options)]
+    clean_up(pipelines, earlier=earlier)
+    limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
+    syncs = [
+        WorkspaceSync(settings, target, pipeline, limits)
+        for settings, pipeline in zip(workspaces, pipelines, strict=True)
+    ]
+
+    def show() -> None:
+        watch([each.status for each in syncs])
+
+    with signals.intercepted_signals():
+        reports = run_until_signal(
+            [each.run for each in syncs], name="workspace", on_poll=show, grace=grace
+        )
+        show()
+        return [
+            each.interrupted() if report is None else report
+            for each, report in zip(syncs, reports, strict=True)
+        ]
+
+
+@contextmanager
+def _active_pipeline_kept() -> Iterator[None]:
+    """Puts back the pipeline that `dlt.pipeline()` gives in this thread."""
+    context = Container()[PipelineContext]
+    before = context.pipeline() if context.is_active() else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            context.activate(before)
+        elif context.is_active():
+            context.deactivate()
+
+
+@contextmanager
+def _signals_passed_on() -> Iterator[float]:
+    """Lets a signal end the sync, and raises it again once the process has its handlers back.
+
+    Yields:
+        Seconds that work has after a signal to end by itself: all that it needs, for the process
+        may live on; `GRACE_SECONDS` where someone else intercepts signals, as the command does.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    received = 0
+    with signals.intercepted_signals():
+        is_ours = is_main and signal.getsignal(signal.SIGINT) is not before
+        try:
+            yield math.inf if is_ours else GRACE_SECONDS
+        finally:
+            if is_ours and signals.was_signal_received():
+                error = signals.exception_for_signal()
+                received = getattr(error, "signal_code", signal.SIGINT)
+    if received:
+        signal.raise_signal(received)
+
+
+def _safe(watch: Watch | None) -> Watch:
+    """Keeps an error of whoever watches from ending a sync."""
+    watching = [watch] if watch is not None else []
+
+    def show(statuses: Sequence[Status]) -> None:
+        try:
+            for each in watching:
+                each(statuses)
+        except Exception:
+            logger.exception("watch raised an error and is not called again")
+            watching.clear()
+
+    return show
+
+
+def _place_of(pipeline: dlt.Pipeline, *, has_views: bool) -> str:
+    """One line about the schemas of a pipeline's dataset, and the file or database they are in."""
+    kind, name = pipeline.destination.destination_type, pipeline.destination.destination_name
+    if kind not in (DUCKDB, POSTGRES):
+        return one_line(f"in {name}: dataset {pipeline.dataset_name}")
+    schema = schema_of(pipeline)
+    schemas = (
+        f"schema {schema}, views in {views_schema(schema)}" if has_views else f"schema {schema}"
+    )
+    client = pipeline.sql_client()
+    where: str | Path = name
+    if kind == POSTGRES:
+        where = f"Postgres database {client.credentials.database}"
+        if host := client.credentials.host:
+            where += f" on {host}"
+    elif (file := file_of(client)) is not None:
+        where = file
+    return one_line(f"in {where}: {schemas}")

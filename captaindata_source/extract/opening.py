@@ -1,0 +1,170 @@
+"""Opens the API of a workspace, and plans a sync of it from what the destination holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+import dlt
+import httpx
+from dlt.common.runtime import signals
+
+from captaindata_source.api import VERSIONS, Api
+from captaindata_source.errors import ConfigError
+from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.plan import Context, SyncPlan
+from captaindata_source.extract.results.redaction import Redactor, redactor
+from captaindata_source.http import (
+    AdaptiveThrottle,
+    Clock,
+    HttpClient,
+    RequestBudget,
+    RetryPolicy,
+    Secret,
+    Throttle,
+    TransientError,
+)
+from captaindata_source.issues import Action, IssueLog
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.waiting import Waits
+from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.memory import Memory, remember
+from captaindata_source.warehouse.stored_secrets import StoredSecrets
+
+__all__ = ["connect", "plan_without_memory", "redactor_of", "remember_and_plan"]
+
+
+def connect(
+    settings: Settings,
+    *,
+    issues: IssueLog | None = None,
+    retry: RetryPolicy | None = None,
+    transport: httpx.BaseTransport | None = None,
+    waits: Waits | None = None,
+) -> Api:
+    """Opens the API of a workspace. Sends nothing yet.
+
+    Args:
+        settings: Options of the workspace.
+        issues: Told what goes wrong without ending the sync.
+        retry: How long to keep trying; by default a quarter of an hour a call.
+        transport: Replaces the network, for tests.
+        waits: Told of each wait.
+    """
+    issues = issues or IssueLog()
+    waits = waits or Waits()
+    clock = Clock(sleep=waits.sleep, check=signals.raise_if_signalled)
+    throttle: Throttle
+    if settings.requests_per_minute is None:
+        throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
+    else:
+        throttle = RequestBudget(per_minute=settings.requests_per_minute, clock=clock)
+    version = VERSIONS[settings.api_version]
+
+    def note_retry(error: TransientError) -> None:
+        issues.add(error.kind, Action.RETRIED, detail=str(error))
+        waits.because(error.kind)
+
+    client = HttpClient(
+        base_url=settings.url,
+        headers=version.headers(settings.project_uid),
+        key_header=version.key_header,
+        key=Secret(version.key_value(settings.api_key.reveal())),
+        throttle=throttle,
+        retry=retry,
+        transport=transport,
+        clock=clock,
+        on_retry=note_retry,
+        route_of=version.route_of,
+        explain=version.explain,
+    )
+    return version.open(client, issues, workspace_uid=settings.project_uid)
+
+
+def redactor_of(settings: Settings) -> Redactor | None:
+    """Redacts results as the options of a workspace say; None where they say nothing."""
+    return redactor(
+        exclude=settings.exclude_fields, hashed=settings.hash_fields, salt=settings.hash_salt
+    )
+
+
+def remember_and_plan(
+    settings: Settings,
+    api: Api,
+    pipeline: dlt.Pipeline,
+    *,
+    issues: IssueLog,
+    wanted: Collection[str],
+    fresh: Collection[str] = (),
+    is_strict: bool = False,
+) -> SyncPlan:
+    """Reads what the pipeline's destination holds and makes a plan.
+
+    Args:
+        settings: Options of the workspace.
+        api: The workspace; adds to the same issues.
+        pipeline: Gives the destination.
+        issues: What goes wrong without ending the sync.
+        wanted: See `Context`.
+        fresh: Tables that are about to be emptied.
+        is_strict: Whether the first failure ends the sync.
+
+    Raises:
+        ConfigError: The destination holds what another version of the API said.
+    """
+    loaded = LoadedRows(pipeline, workspace_uid=settings.project_uid)
+    memory = remember(loaded, wanted=wanted, fresh=fresh)
+    if not settings.keep_secrets:
+        stored = StoredSecrets(pipeline, workspace_uid=settings.project_uid)
+        memory.unclean = stored.find(loaded.rows, fresh=fresh)
+    if memory.api_version not in (None, api.version):
+        raise ConfigError(
+            f"Workspace {settings.name!r} was loaded through API {memory.api_version}: what "
+            f"{api.version} says of it can't be told from that. Load it into another dataset "
+            f"(--dataset), or set api_version back to {memory.api_version!r}"
+        )
+    return SyncPlan(
+        Context(
+            api=api,
+            settings=settings,
+            memory=memory,
+            read_rows=loaded.rows,
+            count_results=loaded.count_results,
+            wanted=wanted,
+            issues=issues,
+            guard=Guard(issues, is_strict=is_strict),
+            now=datetime.now(UTC),
+        )
+    )
+
+
+def plan_without_memory(
+    settings: Settings,
+    api: Api,
+    *,
+    issues: IssueLog,
+    wanted: Collection[str],
+    is_strict: bool = False,
+) -> SyncPlan:
+    """Makes a plan for rows that are not loaded anywhere: all there is.
+
+    Args:
+        settings: Options of the workspace.
+        api: The workspace; adds to the same issues.
+        issues: What goes wrong without ending the sync.
+        wanted: See `Context`.
+        is_strict: Whether the first failure ends the sync.
+    """
+    return SyncPlan(
+        Context(
+            api=api,
+            settings=settings,
+            memory=Memory(),
+            read_rows=lambda _table, _uids: iter(()),
+            count_results=lambda _uids: {},
+            wanted=wanted,
+            issues=issues,
+            guard=Guard(issues, is_strict=is_strict),
+            now=datetime.now(UTC),
+        )
+    )

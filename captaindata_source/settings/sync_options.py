@@ -1,0 +1,129 @@
+"""How a sync runs: the options that hold for all its workspaces."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from captaindata_source.errors import ConfigError
+from captaindata_source.settings.kinds import (
+    FLAG,
+    NUMBER,
+    SECTION,
+    TEXT,
+    WHOLE,
+    is_positive,
+    is_whole_from,
+    option,
+    option_of,
+)
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.tables import SELECTABLE, TABLES
+
+if TYPE_CHECKING:
+    from dlt.common.runtime.collector_base import Collector
+
+__all__ = ["SyncOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncOptions:
+    """How to sync.
+
+    Args:
+        destination: Name of a dlt destination.
+        dataset: Dataset (schema) of the tables.
+        tables: Tables to load; empty: the five, and `extra_tables` of a workspace.
+        max_minutes: Minutes after which the sync ends, with the package at hand; None: no limit.
+        max_requests: Requests, of all workspaces, after which it ends so; None: no limit.
+        progress: Makes a collector for a pipeline; None: dlt shows no progress.
+        package_max_results: Results after which a load package is closed.
+        package_max_minutes: Minutes after which a load package is closed.
+        create_views: Whether views follow the load.
+        materialize_results: Whether results of a workflow are a table instead of a view.
+        publish_copy: Path of a copy of the DuckDB file that follows the load.
+
+    Raises:
+        ConfigError: Names the option and says what it takes.
+    """
+
+    destination: str = "duckdb"
+    dataset: str = "captaindata"
+    tables: Sequence[str] = ()
+    max_minutes: float | None = None
+    max_requests: int | None = None
+    progress: Callable[[], Collector] | None = None
+    package_max_results: int = field(
+        default=200_000,
+        metadata=option(
+            WHOLE,
+            "200000",
+            must="must be above 0, such as 200000",
+            allows=partial(is_whole_from, least=1),
+        ),
+    )
+    package_max_minutes: float = field(
+        default=5.0,
+        metadata=option(NUMBER, "5", must="must be above 0, such as 5", allows=is_positive),
+    )
+    create_views: bool = field(
+        default=True,
+        metadata=option(FLAG, "true"),
+    )
+    materialize_results: bool = field(
+        default=False,
+        metadata=option(FLAG, "false"),
+    )
+    publish_copy: str | None = field(
+        default=None,
+        metadata=option(
+            TEXT,
+            '"bi/captaindata_bi.duckdb"',
+            must="must be a path, or left out",
+            allows=lambda value: value is None or (isinstance(value, str) and bool(value.strip())),
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_dataset(self.dataset)
+        known = [table.name for table in SELECTABLE]
+        if isinstance(self.tables, str):
+            raise ConfigError(f"tables must be a list of {', '.join(known)}")
+        if unknown := sorted({str(name) for name in self.tables} - set(known)):
+            raise ConfigError(f"Unknown table {', '.join(unknown)}; there are {', '.join(known)}")
+        if not (self.max_minutes is None or is_positive(self.max_minutes)):
+            raise ConfigError("max_minutes must be a number above 0, such as 30")
+        if not (self.max_requests is None or is_whole_from(self.max_requests, 1)):
+            raise ConfigError("max_requests must be a whole number from 1, such as 500")
+        for each in dataclasses.fields(self):
+            found = option_of(each)
+            if found and (objection := found.objection(getattr(self, each.name))):
+                raise ConfigError(f"{SECTION}.{each.name} {objection}")
+
+    def wanted_of(self, settings: Settings) -> frozenset[str]:
+        """The tables to load of a workspace."""
+        usual = [*(table.name for table in TABLES), *settings.extra_tables]
+        return frozenset(self.tables or usual)
+
+
+def check_dataset(dataset: object) -> None:
+    """Refuses names that no schema can be made of.
+
+    Raises:
+        ConfigError: It is empty, or has no letter or digit that a schema's name may have.
+    """
+    if not isinstance(dataset, str) or not dataset.strip():
+        raise ConfigError("The dataset (--dataset) is empty: name one, such as captaindata")
+    if not re.search("[A-Za-z0-9]", dataset) or not dataset.isprintable():
+        shown = dataset.encode("utf-8", "replace").decode()
+        raise ConfigError(
+            f"Dataset {shown!r} can't be a schema: of its characters none would be left. Use "
+            "letters from a to z, digits and underscores, such as client_a"
+            if dataset.isprintable()
+            else "The name of the dataset (--dataset) holds characters that can't be printed: use "
+            "letters from a to z, digits and underscores, such as client_a"
+        )
