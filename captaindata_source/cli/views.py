@@ -14,7 +14,7 @@ from captaindata_source.errors import ConfigError
 from captaindata_source.tabular import one_line
 
 if TYPE_CHECKING:
-    from captaindata_source.views.install import Change
+    from captaindata_source.views.view import Change
 
 __all__ = ["add_views"]
 
@@ -36,7 +36,7 @@ def add_views(commands: Parsers) -> None:
 
 def _create_views(options: argparse.Namespace) -> int:
     from captaindata_source.views import refresh
-    from captaindata_source.views.install import State
+    from captaindata_source.views.view import State
     from captaindata_source.warehouse import database
 
     how = replace(options_of(options), create_views=True)
@@ -52,7 +52,8 @@ def _create_views(options: argparse.Namespace) -> int:
 
 
 def _drop_views(options: argparse.Namespace) -> int:
-    from captaindata_source.views.install import State, drop_views
+    from captaindata_source.views.install import drop_views
+    from captaindata_source.views.view import State
     from captaindata_source.warehouse.database import open_database, schema_of
     from captaindata_source.warehouse.locks import holding
 
@@ -83,5 +84,5 @@ def _list_views(options: argparse.Namespace) -> int:
         if database is None:
             raise ConfigError(NO_VIEWS)
         found = sorted(list_views(database, schema_of(pipeline)))
-    write_table([("view", "state", "what it tells"), *found])
+    write_table([("view", "state", "shows"), *found])
     return OK if is_delivered() else FAILED

@@ -2,7 +2,7 @@
 
 from captaindata_source.http.adaptive import AdaptiveThrottle
 from captaindata_source.http.client import HttpClient, Reply
-from captaindata_source.http.proxies import check_proxy
+from captaindata_source.http.network import check_proxy
 from captaindata_source.http.retry import RetryPolicy, TransientError
 from captaindata_source.http.secret import Secret
 from captaindata_source.http.throttle import Clock, RequestBudget, Throttle

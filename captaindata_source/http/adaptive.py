@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 
-from captaindata_source.http.dates import server_time
-from captaindata_source.http.ratelimit import RateLimits, parse_remaining, parse_reset
+from captaindata_source.http.headers import parse_remaining, parse_reset, server_time
+from captaindata_source.http.ratelimit import RateLimits
 from captaindata_source.http.throttle import Clock
 
 __all__ = ["AdaptiveThrottle"]
-
-RECENT = 8
-"""Answers by which to judge what is waited for."""
 
 
 class AdaptiveThrottle:
     """No budget known: starts gently and learns from the rate limit headers.
 
     The number of calls in flight starts at `FIRST_PARALLEL` and grows by one with every answer, up
-    to `max_parallel`, as long as answers are what is waited for. Where they come at once, threads
-    wait for one another, each for Python's lock, and fewer get more done. Where answers carry
-    `X-RateLimit-Remaining` and `-Reset` (documented for all
-    generations of the API), `reserve` of what was seen remaining is left to the customer's own
-    calls: once only that is left, nothing leaves until the reset. That, and the pause after a 429,
-    holds up the route classes that the API counts together, and no other; see `RateLimits`.
+    to `max_parallel`. If answers carry `X-RateLimit-Remaining` and `-Reset` (in the vendor's
+    documentation of all generations of the API), `reserve` of what was seen remaining is left to
+    the customer's own calls: once only that is left, nothing leaves until the reset. That, and the
+    pause after a 429, holds up the route classes that the API counts together, and no other; see
+    `RateLimits`.
     """
 
     FIRST_PARALLEL = 2
@@ -41,9 +36,6 @@ class AdaptiveThrottle:
         self._in_flight: Counter[str] = Counter()
         self._limits = RateLimits()
         self._condition = threading.Condition()
-        self._local = threading.local()
-        self._waits: deque[float] = deque(maxlen=RECENT)
-        self._worked = 0.0
 
     def acquire(self, route: str = "") -> None:
         while True:
@@ -57,7 +49,6 @@ class AdaptiveThrottle:
                         budget.spend()
                     if self._in_flight.total() < self._allowed:
                         self._condition.notify()
-                    self._local.left_at = self._clock.monotonic(), self._clock.cpu()
                     return
                 self._condition.notify()  # the next one may be of a class that need not wait
             self._clock.sleep(wait)
@@ -66,30 +57,9 @@ class AdaptiveThrottle:
         with self._condition:
             self._in_flight[route] -= 1
             if headers is not None:
-                self._measure()
-                self._adapt()
+                self._allowed = min(self._allowed + 1, self._max_parallel)
                 self._learn(headers, route)
             self._condition.notify()
-
-    def _adapt(self) -> None:
-        """Moves by one towards as many calls as are worth it."""
-        # the shortest wait is the API's; longer ones, and part of it, are for Python's lock
-        wait = min(self._waits)
-        useful = self.FIRST_PARALLEL + (wait // (2 * self._worked) if self._worked else math.inf)
-        if self._allowed < min(useful, self._max_parallel):
-            self._allowed += 1
-        elif self._allowed > max(useful, self.FIRST_PARALLEL):
-            self._allowed -= 1
-
-    def _measure(self) -> None:
-        """Keeps the last waits, and how long a thread works on an answer, on average."""
-        left_at, cpu_then = self._local.left_at
-        cpu = self._clock.cpu()
-        waited = self._clock.monotonic() - left_at - (cpu - cpu_then)
-        worked = cpu - getattr(self._local, "cpu", cpu_then)
-        self._local.cpu = cpu
-        self._waits.append(waited)
-        self._worked += (worked - self._worked) / len(self._waits)
 
     def pause(
         self, seconds: float, route: str = "", headers: Mapping[str, str] | None = None

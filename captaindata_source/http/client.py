@@ -17,11 +17,10 @@ from captaindata_source.errors import ContractError, Problem, UnavailableError
 from captaindata_source.http.decoding import as_utf8, decode_body
 from captaindata_source.http.failures import RATE_LIMITED, exhausted, failure, read_problem
 from captaindata_source.http.links import check_base_url, redirect, resolve
-from captaindata_source.http.proxies import proxy_for
+from captaindata_source.http.network import distrust, forget_frames, proxy_for, tls_context
 from captaindata_source.http.retry import RetryPolicy, TransientError
 from captaindata_source.http.secret import Secret
 from captaindata_source.http.throttle import Clock, Throttle
-from captaindata_source.http.trust import distrust, forget_frames, tls_context
 
 __all__ = ["HttpClient", "Reply", "check_base_url"]
 

@@ -17,8 +17,8 @@ from captaindata_source.errors import (
     UnavailableError,
     UnreachableError,
 )
-from captaindata_source.http.dates import server_time
-from captaindata_source.http.retry import RETRIED_STATUSES, TransientError, parse_retry_after
+from captaindata_source.http.headers import parse_retry_after, server_time
+from captaindata_source.http.retry import RETRIED_STATUSES, TransientError
 from captaindata_source.http.secret import Secret
 
 __all__ = ["exhausted", "failure", "read_problem"]

@@ -6,12 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Budget", "RateLimits", "parse_remaining", "parse_reset"]
+__all__ = ["Budget", "RateLimits"]
 
-EPOCH_THRESHOLD = 1_000_000_000
-"""`X-RateLimit-Reset` above this is a point in time, below it a number of seconds."""
-MAX_RESET_SECONDS = 300.0
-MAX_DIGITS = 18
 MAX_TYPES = 16
 """Values of `X-RateLimit-Type` that are told apart; the header may hold anything."""
 MAX_TYPE_LENGTH = 64
@@ -82,32 +78,3 @@ class RateLimits:
         if budget not in known:
             known.append(budget)
         return budget
-
-
-def parse_reset(value: str | None, *, now: float) -> float | None:
-    """Seconds until a rate limit resets; the header is a number of seconds or a point in time.
-
-    Args:
-        value: Header `X-RateLimit-Reset`; seconds, epoch seconds or epoch milliseconds.
-        now: Epoch seconds by the server's clock.
-
-    Returns:
-        Seconds from now, between 0 and `MAX_RESET_SECONDS`; None where the header says nothing.
-    """
-    try:
-        seconds = float(value) if value is not None else math.nan
-    except ValueError:
-        return None
-    if not math.isfinite(seconds):
-        return None
-    if seconds >= EPOCH_THRESHOLD * 1000:
-        seconds /= 1000
-    if seconds >= EPOCH_THRESHOLD:
-        seconds -= now
-    return min(max(seconds, 0.0), MAX_RESET_SECONDS)
-
-
-def parse_remaining(value: str | None) -> int | None:
-    """Calls that remain; None where the header says nothing."""
-    digits = value.strip() if value else ""
-    return int(digits) if digits.isdecimal() and len(digits) <= MAX_DIGITS else None

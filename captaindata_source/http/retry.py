@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import tenacity
 
 from captaindata_source.errors import Problem
-from captaindata_source.http.dates import parse_date
 from captaindata_source.http.throttle import Clock
 
-__all__ = ["RETRIED_STATUSES", "RetryPolicy", "TransientError", "parse_retry_after"]
+__all__ = ["RETRIED_STATUSES", "RetryPolicy", "TransientError"]
 
 logger = logging.getLogger(__name__)
 
@@ -120,25 +119,3 @@ class RetryPolicy:
                 reraise=True,
             )
         )
-
-
-def parse_retry_after(value: str | None, *, now: float) -> float | None:
-    """Seconds that a `Retry-After` header asks for.
-
-    Args:
-        value: A number of seconds or an HTTP date (RFC 9110, section 10.2.3).
-        now: Epoch seconds by the server's clock.
-
-    Returns:
-        Seconds from now, not below 0; None where the header is missing or makes no sense.
-    """
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        date = parse_date(value)
-        if date is None:
-            return None
-        seconds = date - now
-    return max(seconds, 0.0) if math.isfinite(seconds) else None

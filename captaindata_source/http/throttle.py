@@ -31,8 +31,6 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
     check: Callable[[], None] = lambda: None
     """Called while an answer is read; raises where the process is to end."""
-    cpu: Callable[[], float] = time.thread_time
-    """Processor seconds of the calling thread."""
 
 
 class Throttle(Protocol):

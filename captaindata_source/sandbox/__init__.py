@@ -6,7 +6,6 @@ The web framework (extra `sandbox`) is imported only when a server starts.
 
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.dialect import Dialect
-from captaindata_source.sandbox.faults import Fault, Faults
 from captaindata_source.sandbox.limits import RateLimit
 from captaindata_source.sandbox.planted import SECRET_MARKER
 from captaindata_source.sandbox.request_log import LoggedRequest, RequestLog
@@ -18,8 +17,6 @@ from captaindata_source.sandbox.world_base import DEFAULT_START, Generation, Not
 __all__ = [  # noqa: RUF022 - sorted as `sorted` does, which a test compares it with
     "DEFAULT_START",
     "Dialect",
-    "Fault",
-    "Faults",
     "Generation",
     "LoggedRequest",
     "NotFoundError",

@@ -12,21 +12,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from captaindata_source.sandbox import api, api_v4
-from captaindata_source.sandbox.control import control_routes
+from captaindata_source.sandbox import calls_v3, calls_v4
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.sandbox.errors import BadRequestError, error_response, generation_of
-from captaindata_source.sandbox.faults import Faults
 from captaindata_source.sandbox.gate import Callers, Gate
 from captaindata_source.sandbox.limits import RateLimit
-from captaindata_source.sandbox.misbehave import FaultMiddleware
 from captaindata_source.sandbox.request_log import LoggedRequest, RequestLog
 from captaindata_source.sandbox.world import World
 from captaindata_source.sandbox.world_base import Generation, NotFoundError
 
-CONTROL_PREFIX = "/_sandbox"
-GENERATION_CALLS: dict[Generation, dict[str, api.Call]] = {"v3": api.CALLS, "v4": api_v4.CALLS}
+GENERATION_CALLS: dict[Generation, dict[str, calls_v3.Call]] = {
+    "v3": calls_v3.CALLS,
+    "v4": calls_v4.CALLS,
+}
 Hook = Callable[[str], None]
+Wrap = Callable[[ASGIApp], ASGIApp]
 
 
 def create_app(
@@ -34,9 +34,9 @@ def create_app(
     dialect: Dialect | None = None,
     *,
     rate_limit: int | RateLimit | None = None,
-    faults: Faults | None = None,
     log: RequestLog | None = None,
     before_request: Hook | None = None,
+    wrap: Wrap | None = None,
 ) -> Starlette:
     """Return the application that serves a world.
 
@@ -44,14 +44,13 @@ def create_app(
         world: The data to serve.
         dialect: Replaces the world's dialect, for its Python API too.
         rate_limit: Requests per workspace and minute, or a `RateLimit`; None for no limit.
-        faults: Rules for wrong answers.
         log: Records the requests.
         before_request: Called with the path of each request to the API before it is answered.
+        wrap: Puts another application around the calls, within the log.
     """
     if dialect is not None:
         world.dialect = dialect
     limiter = RateLimit(rate_limit) if isinstance(rate_limit, int) else rate_limit
-    faults = faults if faults is not None else Faults()
     log = log if log is not None else RequestLog()
     routes = [
         Route(f"/{generation}{path}", Gate(world, generation, limiter).endpoint(path, call))
@@ -59,10 +58,10 @@ def create_app(
         for path, call in calls.items()
     ]
     app = Starlette(
-        routes=routes + control_routes(world, faults, log),
+        routes=routes,
         middleware=[
             Middleware(LogMiddleware, world=world, log=log, before_request=before_request),
-            Middleware(_ApiFaults, world=world, faults=faults, callers=Callers(world.workspaces)),
+            *([Middleware(wrap)] if wrap else []),
         ],
         exception_handlers={
             HTTPException: _http_error(world),
@@ -95,7 +94,7 @@ class LogMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] != "http" or scope["path"].startswith(CONTROL_PREFIX):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         project = self._callers.uid(scope["path"], dict(scope["headers"])) or ""
@@ -117,16 +116,6 @@ class LogMiddleware:
             await send(message)
 
         await self._app(scope, receive, note)
-
-
-class _ApiFaults(FaultMiddleware):
-    """Wrong answers do not apply to the control endpoints."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(CONTROL_PREFIX):
-            await self._app(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
 
 
 def _error(world: World, status: int) -> Callable[[Request, Exception], Response]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from captaindata_source.sandbox.api import Call
+from captaindata_source.sandbox.calls_v3 import Call
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.errors import BadRequestError, error_response
 from captaindata_source.sandbox.limits import RateLimit, RouteClass, limit_headers

@@ -12,14 +12,13 @@ from captaindata_source.sandbox.jobs import iso
 from captaindata_source.sandbox.people import PERMALINKS
 from captaindata_source.sandbox.planted import secret
 from captaindata_source.sandbox.rng import stream, uid
-from captaindata_source.sandbox.vocabulary import person
+from captaindata_source.sandbox.vocabulary import TIMEZONES, person
 
 Json = dict[str, Any]
 IntegrationStatus = Literal["VALID", "INVALID", "PENDING", "LIMIT_REACHED"]
 Changes = tuple[tuple[float, IntegrationStatus], ...]
 
 NEVER = float("inf")
-TIMEZONES = ("Europe/Paris", "UTC", "America/New_York", "Asia/Tokyo")
 # What happens to the first integrations of a workspace; the others never change.
 STORIES: tuple[Changes, ...] = (
     ((1.5, "INVALID"),),

@@ -1,4 +1,4 @@
-"""Members of a workspace, and the object that `GET /workspace` gives."""
+"""Members and workspaces, as v3 and v4 show them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from captaindata_source.sandbox.dialect import AwareTimeStyle
+from captaindata_source.sandbox.jobs import iso
 from captaindata_source.sandbox.rng import stream, uid
-from captaindata_source.sandbox.vocabulary import CITIES, person, slug
+from captaindata_source.sandbox.vocabulary import CITIES, TIMEZONES, person, slug
 
 Json = dict[str, Any]
 
@@ -16,6 +18,8 @@ PERMALINKS = ("linkedin", "salesnavigator", "hubspot", "google")
 PLANS = (("Silver", 20_000), ("Gold", 60_000), ("Platinum", 200_000))
 CYCLE_DAYS = 30
 CYCLE_OFFSET_DAYS = 12
+IDENTITIES_INCLUDED = 50
+OPS_CHANCE = 0.3
 
 
 @dataclass(frozen=True)
@@ -74,4 +78,52 @@ def workspace_object(seed: int, workspace: int, name: str, *, day: float, start:
         "tasks_left": tasks_max - used,
         "tasks_max": tasks_max,
         "tasks_used": used,
+    }
+
+
+def member_object_v4(
+    seed: int, member: Member, workspace_uid: str, *, start: datetime, style: AwareTimeStyle
+) -> Json:
+    """Return a member as v4 lists it; some of v3's role `user` are `ops` here."""
+    data = member.data
+    rng = stream(seed, "v4 member", data["uid"])
+    joined = member.joins if member.joins >= 0 else -rng.uniform(30, 900)
+    operates = rng.random() < OPS_CHANCE
+    return {
+        "uid": data["uid"],
+        "created_at": iso(start + timedelta(days=joined), style),
+        "workspace_uid": workspace_uid,
+        "first_name": data["first_name"],
+        "last_name": data["last_name"],
+        "full_name": data["full_name"],
+        "email": data["email"],
+        "timezone": rng.choice((*TIMEZONES, None)),
+        "role": "ops" if member.role == "user" and operates else member.role,
+    }
+
+
+def workspace_object_v4(uid: str, tasks: Json, *, identities: int, style: AwareTimeStyle) -> Json:
+    """Return the workspace as `GET /workspaces` gives it.
+
+    Args:
+        uid: Its uid.
+        tasks: The same workspace as v3 shows it.
+        identities: How many identities it has now.
+        style: How times are written.
+    """
+    month = {
+        key: iso(datetime.fromisoformat(tasks[key]), style)
+        for key in ("current_month_start", "current_month_end")
+    }
+    return {
+        "uid": uid,
+        "name": tasks["name"],
+        "plan_name": tasks["plan_name"],
+        "credits_left": tasks["tasks_left"],
+        "credits_max": tasks["tasks_max"],
+        "credits_used": tasks["tasks_used"],
+        **month,
+        "identities_included": IDENTITIES_INCLUDED,
+        "identities_synced": identities,
+        "identities_remaining": IDENTITIES_INCLUDED - identities,
     }

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
 
 DEFAULT_LOG_SIZE = 200_000
 
@@ -31,10 +30,6 @@ class LoggedRequest:
     status: int = 0
     monotonic: float = field(default_factory=monotonic)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry for JSON."""
-        return {**asdict(self), "at": self.at.isoformat()}
 
 
 class RequestLog:

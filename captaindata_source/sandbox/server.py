@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from captaindata_source.sandbox.dialect import Dialect
-from captaindata_source.sandbox.faults import Faults
 from captaindata_source.sandbox.limits import RateLimit
 from captaindata_source.sandbox.request_log import RequestLog
 from captaindata_source.sandbox.world import World
 from captaindata_source.sandbox.world_base import Generation
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from captaindata_source.sandbox.running import ThreadedServer
 
 HOST = "127.0.0.1"
@@ -29,12 +30,11 @@ class Sandbox:
         world: What is served; by default the world of seed 0.
         dialect: Replaces the world's dialect.
         rate_limit: Requests per workspace and minute, or a limit of another length; None: none.
-        faults: Rules to misbehave by.
         port: Port on 127.0.0.1; 0 takes a free one.
+        wrap: Puts another application around the calls, such as one that answers wrongly.
 
     Attributes:
         world: The world; its clock may be moved while the server runs.
-        faults: The rules in force.
         log: The requests so far.
         limiter: The rate limit, if there is one; its `limit` may be changed.
         before_request: Called, in the server's thread, with the path of each request to the API
@@ -47,16 +47,16 @@ class Sandbox:
         *,
         dialect: Dialect | None = None,
         rate_limit: int | RateLimit | None = None,
-        faults: Faults | None = None,
         port: int = 0,
+        wrap: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self.world = world if world is not None else World()
         if dialect is not None:
             self.world.dialect = dialect
-        self.faults = faults if faults is not None else Faults()
         self.log = RequestLog()
         self.limiter = RateLimit(rate_limit) if isinstance(rate_limit, int) else rate_limit
         self.before_request: Callable[[str], None] | None = None
+        self._wrapping = wrap
         self._wanted_port = port
         self._port = 0
         self._server: ThreadedServer | None = None
@@ -90,9 +90,9 @@ class Sandbox:
         app = create_app(
             self.world,
             rate_limit=self.limiter,
-            faults=self.faults,
             log=self.log,
             before_request=self._call_before_request,
+            wrap=self._wrapping,
         )
         listener = socket.create_server((HOST, self._wanted_port), backlog=512)
         self._port = listener.getsockname()[1]

@@ -25,6 +25,7 @@ TITLES = (
     "Account Executive", "\u05de\u05e0\u05d4\u05dc\u05ea \u05e9\u05d9\u05d5\u05d5\u05e7",
     "Recruiter \u2013 we're hiring!",
 )  # fmt: skip
+TIMEZONES = ("Europe/Paris", "UTC", "America/New_York", "Asia/Tokyo")
 CITIES = (
     ("Paris", "FR", 48.8566, 2.3522), ("Lyon", "FR", 45.764, 4.8357),
     ("Berlin", "DE", 52.52, 13.405),

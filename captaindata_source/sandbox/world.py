@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from captaindata_source.sandbox.catalogue import Kind
@@ -11,13 +12,13 @@ from captaindata_source.sandbox.jobs import Job
 from captaindata_source.sandbox.people import PERMALINKS, workspace_object
 from captaindata_source.sandbox.planted import secrets_in
 from captaindata_source.sandbox.workflows import Workflow
-from captaindata_source.sandbox.world_base import NotFoundError
+from captaindata_source.sandbox.world_base import NotFoundError, WorldBase
 from captaindata_source.sandbox.world_v4 import WorldV4
 
 Json = dict[str, Any]
 
 
-class World(WorldV4):
+class World(WorldBase):
     """Everything that the sandbox holds, at the moment that its clock shows.
 
     The same arguments always bring the same content, however the clock was moved. A world may be
@@ -36,7 +37,14 @@ class World(WorldV4):
         live_runs_per_day: Mean number of runs per workspace and day that only v4 knows.
         dialect: How the API answers what its contract leaves open; by default the seed's.
             May be replaced at any time.
+
+    Attributes:
+        v4: The same as v4 of the API shows it; the other methods are about v3.
     """
+
+    @cached_property
+    def v4(self) -> WorldV4:
+        return WorldV4(self)
 
     def workspace_object(self, workspace: Workspace) -> Json:
         """Return what `GET /workspace` gives."""
@@ -49,7 +57,7 @@ class World(WorldV4):
         day = self.day
         return [
             dict(member.data)
-            for member in self._contents[workspace.uid].members
+            for member in self.content(workspace).members
             if member.joins <= day and role in {None, member.role}
         ]
 
@@ -73,7 +81,7 @@ class World(WorldV4):
         day = self.day
         return [
             workflow.listing(day, self.start)
-            for workflow in self._contents[workspace.uid].workflows
+            for workflow in self.content(workspace).workflows
             if workflow.exists(day)
         ]
 
@@ -91,10 +99,10 @@ class World(WorldV4):
         Raises:
             NotFoundError: If the workflow does not exist now.
         """
-        with self._lock:
+        with self.lock:
             self._workflow(workspace, workflow_uid)
             day = self.day
-            jobs = self._contents[workspace.uid].schedule.listed(workflow_uid, day, "newest")
+            jobs = self.content(workspace).schedule.listed(workflow_uid, day, "newest")
             return [self._render(job, day) for job in jobs]
 
     def jobs_page(
@@ -105,26 +113,26 @@ class World(WorldV4):
         Raises:
             NotFoundError: If the workflow does not exist now.
         """
-        with self._lock:
+        with self.lock:
             self._workflow(workspace, workflow_uid)
             day = self.day
-            schedule = self._contents[workspace.uid].schedule
+            schedule = self.content(workspace).schedule
             jobs = schedule.listed(workflow_uid, day, self.dialect.jobs_order)
             page = [self._render(job, day) for job in jobs[first : first + count]]
             return page, len(jobs)
 
     def all_jobs(self, workspace: Workspace) -> list[Json]:
         """Return every job that has appeared so far, listed or not, newest first."""
-        with self._lock:
+        with self.lock:
             day = self.day
-            jobs = self._contents[workspace.uid].schedule.appeared(day)
+            jobs = self.content(workspace).schedule.appeared(day)
             return [self._render(job, day) for job in jobs]
 
     def job(self, workspace: Workspace, job_uid: str) -> Json | None:
         """Return what `GET /jobs/{uid}` gives, or None."""
-        with self._lock:
+        with self.lock:
             day = self.day
-            job = self._contents[workspace.uid].schedule.find(job_uid, day)
+            job = self.content(workspace).schedule.find(job_uid, day)
             return None if job is None else self._render(job, day)
 
     def results(self, workspace: Workspace, job_uid: str) -> list[Json]:
@@ -133,7 +141,7 @@ class World(WorldV4):
         Raises:
             NotFoundError: If there is no such job.
         """
-        with self._lock:
+        with self.lock:
             job, kind = self._job(workspace, job_uid)
             return self._results.rows(job.state(self.day).segments, kind)
 
@@ -145,7 +153,7 @@ class World(WorldV4):
         Raises:
             NotFoundError: If there is no such job.
         """
-        with self._lock:
+        with self.lock:
             job, kind = self._job(workspace, job_uid)
             state = job.state(self.day)
             rows = self._results.encoded(
@@ -165,19 +173,19 @@ class World(WorldV4):
             for name in PERMALINKS
             for account in self.accounts(workspace, name)
         ]
-        return [*super().secrets(), *secrets_in(accounts)]
+        return [*self.v4.secrets(), *secrets_in(accounts)]
 
     def _render(self, job: Job, day: float) -> Json:
         return job.render(day, self.start, self.dialect)
 
     def _workflow(self, workspace: Workspace, workflow_uid: str) -> Workflow:
-        for workflow in self._contents[workspace.uid].workflows:
+        for workflow in self.content(workspace).workflows:
             if workflow.uid == workflow_uid and workflow.exists(self.day):
                 return workflow
         raise NotFoundError("Workflow not found")
 
     def _job(self, workspace: Workspace, job_uid: str) -> tuple[Job, Kind]:
-        content = self._contents[workspace.uid]
+        content = self.content(workspace)
         job = content.schedule.find(job_uid, self.day)
         if job is None:
             raise NotFoundError("Job not found")

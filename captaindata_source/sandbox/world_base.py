@@ -46,7 +46,7 @@ class WorldBase:
         self.start = start.astimezone(UTC)
         self.dialect = dialect or Dialect.from_seed(seed)
         self._now = self.start
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._revoked: set[str] = set()
         self._only: dict[str, Generation] = {}
         self._results = ResultStore(seed, self.start)
@@ -63,6 +63,10 @@ class WorldBase:
                 mean_results=mean_results,
                 live_runs_per_day=live_runs_per_day,
             )
+
+    def content(self, workspace: Workspace) -> Content:
+        """Return what a workspace is made of."""
+        return self._contents[workspace.uid]
 
     @property
     def now(self) -> datetime:
@@ -89,7 +93,7 @@ class WorldBase:
         step = timedelta(days=days, hours=hours)
         if step < timedelta(0):
             raise ValueError("the clock only goes forward")
-        with self._lock:
+        with self.lock:
             self._now += step
             return self._now
 

@@ -6,20 +6,26 @@ from collections.abc import Mapping
 
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.identities import Identity
-from captaindata_source.sandbox.people import workspace_object
-from captaindata_source.sandbox.people_v4 import credits_object, member_object
+from captaindata_source.sandbox.people import (
+    member_object_v4,
+    workspace_object,
+    workspace_object_v4,
+)
 from captaindata_source.sandbox.planted import secrets_in
 from captaindata_source.sandbox.run_book import DEFAULT_SORT, RunBook
-from captaindata_source.sandbox.run_extras import callback_object, input_objects, schedule_objects
-from captaindata_source.sandbox.runs import JobRun, Run
+from captaindata_source.sandbox.runs import Run
 from captaindata_source.sandbox.world_base import Json, NotFoundError, WorldBase
 
-# Deliveries are those of the latest runs only.
-CALLBACK_RUNS = 60
 
+class WorldV4:
+    """What v4 shows of a world.
 
-class WorldV4(WorldBase):
-    """What v4 knows of a world; see `World`."""
+    Args:
+        world: The world.
+    """
+
+    def __init__(self, world: WorldBase) -> None:
+        self._world = world
 
     def runs(self, workspace: Workspace) -> list[Json]:
         """Return every run that is there now, newest first, those of v3's jobs and live ones."""
@@ -35,33 +41,18 @@ class WorldV4(WorldBase):
         filters: Mapping[str, str] | None = None,
     ) -> list[Json]:
         """Return a slice of the list of runs; `count` None: to its end."""
-        with self._lock:
-            book, day = self._book(workspace), self.day
+        with self._world.lock:
+            book, day = self._book(workspace), self._world.day
             runs = book.listed(day, sort=sort, filters=filters)
             last = None if count is None else first + count
             return [self._render_run(book, run, day) for run in runs[first:last]]
 
     def run(self, workspace: Workspace, uid: str) -> Json | None:
         """Return what `GET /runs/{uid}` gives, or None."""
-        with self._lock:
-            book, day = self._book(workspace), self.day
+        with self._world.lock:
+            book, day = self._book(workspace), self._world.day
             run = book.find(uid, day)
             return None if run is None else self._render_run(book, run, day)
-
-    def run_inputs(self, workspace: Workspace, uid: str, *, first: int, count: int) -> list[Json]:
-        """Return a slice of a run's inputs.
-
-        Raises:
-            NotFoundError: If there is no such run.
-        """
-        with self._lock:
-            book, day = self._book(workspace), self.day
-            run = book.find(uid, day)
-            if run is None:
-                raise NotFoundError("Run not found")
-            total = run.job.inputs if isinstance(run, JobRun) else 1
-            rendered = self._render_run(book, run, day)
-            return input_objects(rendered, count=total, first=first, last=first + count)
 
     def remove_run(self, workspace: Workspace, uid: str) -> None:
         """Delete a run for good: v4 does not know it any more; v3 keeps its job.
@@ -69,9 +60,9 @@ class WorldV4(WorldBase):
         Raises:
             NotFoundError: If there is no such run.
         """
-        with self._lock:
+        with self._world.lock:
             book = self._book(workspace)
-            if book.find(uid, self.day) is None:
+            if book.find(uid, self._world.day) is None:
                 raise NotFoundError("Run not found")
             book.remove(uid)
 
@@ -86,37 +77,21 @@ class WorldV4(WorldBase):
             raise NotFoundError("Workflow not found")
         return action.name
 
-    def schedules(self, workspace: Workspace) -> list[Json]:
-        """Return what `GET /schedules` lists."""
-        return schedule_objects(
-            self._book(workspace).actions.values(),
-            now=self.now,
-            start=self.start,
-            style=self.dialect.v4_time_style,
-        )
-
-    def callbacks(self, workspace: Workspace) -> list[Json]:
-        """Return what `GET /runs/callbacks` lists."""
-        return [
-            callback_object(run)
-            for run in self.runs_page(workspace, first=0, count=CALLBACK_RUNS)
-            if run["callback"]["url"] and run["finished_at"]
-        ]
-
     def identities(self, workspace: Workspace) -> list[Json]:
         """Return what `GET /identities` lists, with secrets among its fields."""
-        day, style = self.day, self.dialect.v4_time_style
+        day, style = self._world.day, self._world.dialect.v4_time_style
         return [
-            identity.render(day, self.start, style) for identity in self._identities(workspace, day)
+            identity.render(day, self._world.start, style)
+            for identity in self._identities(workspace, day)
         ]
 
     def identity_integrations(
         self, workspace: Workspace, *, identity_uid: str | None = None
     ) -> list[Json]:
         """Return the integrations of all identities, or of one, with secrets among their fields."""
-        day, style = self.day, self.dialect.v4_time_style
+        day, style = self._world.day, self._world.dialect.v4_time_style
         return [
-            integration.details(day, self.start, style, identity.uid)
+            integration.details(day, self._world.start, style, identity.uid)
             for identity in self._identities(workspace, day)
             if identity_uid in {None, identity.uid}
             for integration in identity.integrations
@@ -133,50 +108,52 @@ class WorldV4(WorldBase):
                 return found
         raise NotFoundError("Integration not found")
 
-    def v4_members(self, workspace: Workspace) -> list[Json]:
-        """Return the members that `GET /users` of v4 lists on its pages."""
-        day = self.day
+    def members(self, workspace: Workspace) -> list[Json]:
+        """Return the members that `GET /users` lists on its pages."""
+        day = self._world.day
         return [
-            member_object(
-                self.seed,
+            member_object_v4(
+                self._world.seed,
                 member,
                 workspace.uid,
-                start=self.start,
-                style=self.dialect.v4_time_style,
+                start=self._world.start,
+                style=self._world.dialect.v4_time_style,
             )
-            for member in self._contents[workspace.uid].members
+            for member in self._world.content(workspace).members
             if member.joins <= day
         ]
 
-    def v4_workspace_object(self, workspace: Workspace) -> Json:
+    def workspace_object(self, workspace: Workspace) -> Json:
         """Return what `GET /workspaces` gives."""
-        day = self.day
+        day = self._world.day
         tasks = workspace_object(
-            self.seed, workspace.index, workspace.name, day=day, start=self.start
+            self._world.seed, workspace.index, workspace.name, day=day, start=self._world.start
         )
-        return credits_object(
+        return workspace_object_v4(
             workspace.uid,
             tasks,
             identities=len(self._identities(workspace, day)),
-            style=self.dialect.v4_time_style,
+            style=self._world.dialect.v4_time_style,
         )
 
     def secrets(self) -> list[str]:
         """Return every text with a planted secret that v4 shows now."""
         return [
             text
-            for workspace in self.workspaces
+            for workspace in self._world.workspaces
             for text in secrets_in(
                 self.identities(workspace) + self.identity_integrations(workspace)
             )
         ]
 
     def _identities(self, workspace: Workspace, day: float) -> list[Identity]:
-        identities = self._contents[workspace.uid].identities
+        identities = self._world.content(workspace).identities
         return [identity for identity in identities if identity.exists(day)]
 
     def _book(self, workspace: Workspace) -> RunBook:
-        return self._contents[workspace.uid].runs
+        return self._world.content(workspace).runs
 
     def _render_run(self, book: RunBook, run: Run, day: float) -> Json:
-        return run.render(day, self.start, self.dialect.v4_time_style, book.workspace_uid)
+        return run.render(
+            day, self._world.start, self._world.dialect.v4_time_style, book.workspace_uid
+        )

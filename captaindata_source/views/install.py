@@ -1,126 +1,29 @@
 """Makes views, and changes them where their definition changed.
 
-A view's comment ends with a mark that holds the hash of its definition. What bears no mark is not
-ours and is left alone. Nothing is ever dropped with what depends on it: a view that can't be
-replaced stays as it is and is named.
+What bears no mark of ours is left alone. Nothing is ever dropped with what depends on it: a view
+that can't be replaced stays as it is and is named.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from captaindata_source.sqltext import literal, quoted
+from captaindata_source.sqltext import quoted
 from captaindata_source.tables import views_schema
-from captaindata_source.views.definitions import load_views
+from captaindata_source.views.view import (
+    Change,
+    State,
+    View,
+    comment_of,
+    comments,
+    marked,
+    shipped_views,
+    unmarked,
+)
 from captaindata_source.warehouse.database import Database, RefusedError, Relation
 
-__all__ = [
-    "Change",
-    "State",
-    "View",
-    "comments",
-    "create_views",
-    "drop_views",
-    "holders",
-    "list_views",
-    "marked",
-    "shipped_views",
-]
-
-HASH_VERSION = 1
-MARK = re.compile(r"\s*\[captaindata_source ([0-9a-f]{16})\]$")
-
-
-class State(StrEnum):
-    """How a view stands after a change was wanted."""
-
-    CREATED = "created"
-    REPLACED = "replaced"
-    UNCHANGED = "unchanged"
-    SKIPPED = "skipped"
-    """What it reads is not there."""
-    BLOCKED = "blocked"
-    """It should change and can't."""
-    FAILED = "failed"
-    """It should be there and is not."""
-    DROPPED = "dropped"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What became of a view, and why.
-
-    Args:
-        view: Its name.
-        state: How it stands.
-        reason: Why it is blocked or skipped.
-        is_stale: It is a table that lacks rows, for it could not be made or refreshed.
-    """
-
-    view: str
-    state: State
-    reason: str = ""
-    is_busy: bool = field(default=False, compare=False)
-    """Others hold it; later it may work."""
-    is_stale: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A view as it should be.
-
-    Args:
-        name: Its name in the schema of views.
-        query: The select.
-        comment: What it is.
-        columns: Column to description.
-        tables: Tables of the dataset that it reads.
-        views: Other views that it reads.
-        basis: The hashes of those: it is made again when one of them changes.
-        query_keeping: Makes a query that keeps the columns that are there, with their types, and
-            appends the new ones: for a view that others hold.
-    """
-
-    name: str
-    query: str
-    comment: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    tables: Collection[str] = ()
-    views: Collection[str] = ()
-    basis: tuple[str, ...] = ()
-    query_keeping: Callable[[Sequence[tuple[str, str]]], str] | None = None
-
-    @property
-    def hash(self) -> str:
-        parts = (self.query, self.comment, *map("\x1e".join, self.columns.items()), *self.basis)
-        text = "\x1f".join(parts)
-        return hashlib.blake2b(f"{HASH_VERSION}{text}".encode(), digest_size=8).hexdigest()
-
-
-def shipped_views(dataset: str) -> list[View]:
-    """The views of `sql/views/`, each after those that it reads."""
-    made: dict[str, View] = {}
-    for definition in load_views():
-        made[definition.name] = View(
-            name=definition.name,
-            query=definition.query_on(dataset),
-            comment=definition.comment,
-            columns=definition.columns,
-            tables=definition.tables,
-            views=definition.views,
-            basis=tuple(made[name].hash for name in sorted(definition.views)),
-        )
-    return list(made.values())
-
-
-def marked(comment: str) -> str | None:
-    """The hash in a comment of ours, None in that of others."""
-    found = MARK.search(comment)
-    return found[1] if found else None
+__all__ = ["create_views", "drop_views", "holders", "list_views"]
 
 
 def create_views(
@@ -188,7 +91,7 @@ def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
             found[view.name] = (view.name, "missing", wait)
     for name, relation in sorted(there.items()):
         if name not in found and marked(relation.comment):
-            text = MARK.sub("", relation.comment)
+            text = unmarked(relation.comment)
             found[name] = (name, "view" if relation.is_view else "table", text)
     return list(found.values())
 
@@ -266,7 +169,7 @@ class _Installation:
             self._done[view.name] = Change(view.name, state, str(error), error.is_busy)
             return error
         for each in create:
-            self._there[each.name] = Relation(is_view=True, comment=_comment(each))
+            self._there[each.name] = Relation(is_view=True, comment=comment_of(each))
             self._note(each, state if each is view else State.REPLACED)
         return None
 
@@ -315,21 +218,6 @@ def _create(schema: str, view: View) -> Iterator[str]:
     target = f"{quoted(schema)}.{quoted(view.name)}"
     yield f"create or replace view {target} as\n{view.query}"
     yield comments(target, view, kind="view")
-
-
-def comments(target: str, view: View, *, kind: str, mark: str | None = None) -> str:
-    """Statements that describe a view, or a table that holds the same, and mark it as ours."""
-    statements = [f"comment on {kind} {target} is {literal(_comment(view, mark))}"]
-    statements += [
-        f"comment on column {target}.{quoted(column)} is {literal(text)}"
-        for column, text in view.columns.items()
-        if text
-    ]
-    return ";\n".join(statements)
-
-
-def _comment(view: View, mark: str | None = None) -> str:
-    return f"{view.comment} [captaindata_source {mark or view.hash}]".lstrip()
 
 
 def _drop(schema: str, name: str, found: Relation) -> str:

@@ -11,6 +11,7 @@ from tests.chaos.places import DATABASES
 
 PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {
     "kills": tables.kills_table,
+    "plain": tables.plain_table,
     "soak": tables.soak_table,
     "fuzz": tables.fuzz_table,
     "budget": tables.budget_table,

@@ -6,8 +6,9 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 
-from captaindata_source.sandbox import Dialect, RateLimit, Sandbox, World
+from captaindata_source.sandbox import Dialect, RateLimit, World
 from tests.chaos.places import Place
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.processes import TIME_FACTOR
 
 MIN_WINDOWS = 3
@@ -86,7 +87,7 @@ def budget(
         dialect=Dialect(),
     )
     limit = RateLimit(per_minute, window=WINDOW_SECONDS, clock=lambda: time.monotonic() * factor)
-    with Sandbox(world, rate_limit=limit) as sandbox, place.harness(sandbox) as harness:
+    with FaultySandbox(world, rate_limit=limit) as sandbox, place.harness(sandbox) as harness:
         harness.options.clear()
         harness.options["requests_per_minute"] = per_minute
         harness.extra[TIME_FACTOR] = str(factor)

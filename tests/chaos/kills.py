@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import duckdb
 import psycopg2
 
-from captaindata_source.sandbox import Generation, LoggedRequest, Sandbox, World
+from captaindata_source.sandbox import Generation, LoggedRequest, World
 from tests.chaos.phases import AFTER, BETWEEN, RESULTS, litter, phase_of
 from tests.chaos.places import Place
 from tests.chaos.striking import Killed, Syncs
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import PARALLEL_REQUESTS, Harness
 from tests.support.oracle import Oracle, assert_equal
 
@@ -100,7 +101,7 @@ def _kills_in_a_world(
 ) -> Iterator[Kill]:
     rng = random.Random(seed)
     versions = _versions(world, seed)
-    with Sandbox(world) as sandbox, ExitStack() as stack:
+    with FaultySandbox(world) as sandbox, ExitStack() as stack:
         oracle = Oracle(world, versions=versions)
         struck, unhurt = (
             Syncs(

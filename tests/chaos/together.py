@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from captaindata_source.sandbox import Sandbox, World
+from captaindata_source.sandbox import World
 from tests.chaos.places import Place
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.side_by_side import complaints, first_loads
 
@@ -27,7 +28,7 @@ def together(place: Place, *, rounds: int, seed: int = 0, workspaces: int = 2) -
         )
         oracle = Oracle(world)
         oracle.look()
-        with Sandbox(world) as sandbox, place.harness(sandbox) as harness:
+        with FaultySandbox(world) as sandbox, place.harness(sandbox) as harness:
             found = complaints(harness, first_loads(harness))
             try:
                 assert_equal(harness, oracle)

@@ -16,10 +16,10 @@ import duckdb
 import psycopg2
 import pytest
 
-from captaindata_source.sandbox import Fault
 from captaindata_source.warehouse.locks import alone
 from tests.support import mishaps
 from tests.support.databases import Postgres
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.statements import run_on

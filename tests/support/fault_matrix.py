@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from captaindata_source.sandbox import Fault
+from tests.support.faults import Fault
 
 __all__ = [
     "DRIP",

@@ -12,9 +12,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Generation, LoggedRequest, Sandbox, Workspace
+from captaindata_source.sandbox import Generation, LoggedRequest, Workspace
 from tests.support import processes
 from tests.support.databases import Database, Row
+from tests.support.faulty_sandbox import FaultySandbox
 
 PARALLEL_REQUESTS = 3
 """Enough threads to meet; each leaves a file of results, which Postgres takes 50 ms to connect
@@ -56,7 +57,7 @@ class Harness:
         folder: For the processes; holds no configuration files.
     """
 
-    def __init__(self, sandbox: Sandbox, database: Database, folder: Path) -> None:
+    def __init__(self, sandbox: FaultySandbox, database: Database, folder: Path) -> None:
         self.sandbox = sandbox
         self.world = sandbox.world
         self.database = database
@@ -110,9 +111,9 @@ class Harness:
             name,
         )
 
-    def run_plainly(self, **mishaps: str) -> int | None:
-        """Runs `pipeline.run(captaindata())` in a new process, with dlt's defaults; dlt's working
-        folder stays. Returns the exit code, which is below 0 where it was killed."""
+    def start_plainly(self, **mishaps: str) -> tuple[ForkServerProcess, str]:
+        """Starts `pipeline.run(captaindata())` in a new process, with dlt's defaults; dlt's working
+        folder stays."""
         workspace = self.world.workspaces[0]
         key = "SOURCES__CAPTAINDATA__"
         environment = {
@@ -130,6 +131,11 @@ class Harness:
         process = processes.start(
             processes.PLAIN, environment=environment, folder=self.folder, name=name
         )
+        return process, name
+
+    def run_plainly(self, **mishaps: str) -> int | None:
+        """Does so to the end. Returns the exit code, which is below 0 where it was killed."""
+        process, _ = self.start_plainly(**mishaps)
         process.join(processes.TIMEOUT_SECONDS)
         return process.exitcode
 

@@ -38,7 +38,6 @@ class FakeTime:
         self.clock = Clock(
             monotonic=lambda: self.elapsed,
             wall=lambda: START + self.elapsed,
-            cpu=lambda: 0.0,
             sleep=self._sleep,
         )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Fault, Sandbox, Workspace, World
+from captaindata_source.sandbox import Workspace, World
 from captaindata_source.sandbox.dialect import Dialect
 from tests.support.databases import Database, Row
 from tests.support.fault_matrix import (
@@ -28,6 +28,8 @@ from tests.support.fault_matrix import (
     Version,
     only,
 )
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.processes import SHORT_WAITS
@@ -275,7 +277,7 @@ def telling(
     """A sandbox with a workspace for each name; after its faults a last sync meets none."""
     dialect = Dialect(results_page_size=1000, jobs_page_size=100)
     made = World(3, workspaces=len(names), days=20, dialect=dialect, **world)
-    with Sandbox(made) as sandbox:
+    with FaultySandbox(made) as sandbox:
         harness = Harness(sandbox, database, folder)
         harness.extra[SHORT_WAITS] = TIME_FACTOR
         story = Story(dict(zip(names, made.workspaces, strict=True)))

@@ -17,7 +17,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Fault, Sandbox, Workspace
+from captaindata_source.sandbox import Workspace
 from captaindata_source.sandbox.dialect import Dialect
 from tests.support.databases import Database, Row
 from tests.support.fault_matrix import (
@@ -29,6 +29,8 @@ from tests.support.fault_matrix import (
     Target,
     only,
 )
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.matrix_story import MIN_ROWS, TIME_FACTOR, Story, keep_texts, sync
 from tests.support.odd_runs import OddWorld
@@ -88,7 +90,7 @@ BY_NAME = {row.name: row for row in ALONE}
 class _Teller:
     """Aims the faults and compares what was loaded in the end."""
 
-    def __init__(self, sandbox: Sandbox, world: OddWorld, story: Story) -> None:
+    def __init__(self, sandbox: FaultySandbox, world: OddWorld, story: Story) -> None:
         self._sandbox = sandbox
         self._world = world
         self._story = story
@@ -98,7 +100,7 @@ class _Teller:
     def aim_at_runs(self, name: str, rows: Sequence[MatrixRow]) -> None:
         """Gives each row a run of its own in a workspace."""
         world, workspace = self._world, self._story.workspaces[name]
-        runs = world.runs(workspace)
+        runs = world.v4.runs(workspace)
         full = iter([run for run in runs if _has_results(run)])
         others = iter([run for run in runs if not _has_results(run)])
         faults: list[Fault] = []
@@ -110,7 +112,7 @@ class _Teller:
                     path += f"|/runs/{run['uid']}$"
                 target = self._target(workspace, path, uid=run["uid"], rows=[run])
                 added = json.loads(row.added(target))
-                world.added.setdefault(workspace.uid, []).append(added)
+                world.v4.added.setdefault(workspace.uid, []).append(added)
             else:
                 run = next(full)
                 found = world.results(workspace, run["uid"])
@@ -123,12 +125,12 @@ class _Teller:
     def aim_at_workspace(self, row: MatrixRow) -> None:
         """Spoils what the row is about in the workspace that it has."""
         world, workspace = self._world, self._story.workspaces[row.name]
-        runs = world.runs(workspace)
+        runs = world.v4.runs(workspace)
         target = self._target(workspace, "/runs$", uid=workspace.uid, rows=runs)
         if row.added is not None:
-            world.added[workspace.uid] = [json.loads(row.added(target))]
+            world.v4.added[workspace.uid] = [json.loads(row.added(target))]
         elif row.quirk is not None:
-            world.quirks[workspace.uid] = row.quirk
+            world.v4.quirks[workspace.uid] = row.quirk
         elif row.kind == "count":
             run = next(
                 run for run in runs if run["status"] in SUCCESS and run["output_count"] >= MIN_ROWS
@@ -151,14 +153,16 @@ class _Teller:
 
     def heal(self) -> None:
         self._sandbox.faults.clear()
-        self._world.added.clear()
-        self._world.quirks.clear()
+        self._world.v4.added.clear()
+        self._world.v4.quirks.clear()
 
     def compare(self, harness: Harness) -> None:
         """Holds the tables against the sandbox: every run and every output once, and no other."""
         world = self._world
         runs = {
-            (space.uid, run["uid"]): run for space in world.workspaces for run in world.runs(space)
+            (space.uid, run["uid"]): run
+            for space in world.workspaces
+            for run in world.v4.runs(space)
         }
         jobs = harness.rows("jobs", where="name is null")
         _assert_same(
@@ -257,8 +261,8 @@ def tell_of_v4(database: Database, folder: Path) -> Story:
     )
     for name in CHAINS:
         if name not in SHARED:
-            world.sizes[own[name].uid] = FEW_RUNS
-    with Sandbox(world) as sandbox:
+            world.v4.sizes[own[name].uid] = FEW_RUNS
+    with FaultySandbox(world) as sandbox:
         harness = Harness(sandbox, database, folder)
         harness.extra[SHORT_WAITS] = TIME_FACTOR
         teller = _Teller(sandbox, world, story)

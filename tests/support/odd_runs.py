@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
 
 from captaindata_source.sandbox import Workspace, World
+from captaindata_source.sandbox.world_v4 import WorldV4
 from tests.support.fault_matrix import Json, Quirk
 
 __all__ = ["OddWorld"]
@@ -15,7 +16,15 @@ LAST_CHANGED = "-updated_at"
 
 
 class OddWorld(World):
-    """See `World`.
+    """See `World`; its lists of runs are those of `OddRuns`."""
+
+    @cached_property
+    def v4(self) -> OddRuns:
+        return OddRuns(self)
+
+
+class OddRuns(WorldV4):
+    """See `WorldV4`.
 
     Attributes:
         sizes: By workspace: so many runs there are, those that changed last.
@@ -23,8 +32,8 @@ class OddWorld(World):
         quirks: By workspace: how its list is cut into pages.
     """
 
-    def __init__(self, seed: int, **options: Any) -> None:
-        super().__init__(seed, **options)
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
         self.sizes: dict[str, int] = {}
         self.added: dict[str, list[Json]] = {}
         self.quirks: dict[str, Quirk] = {}

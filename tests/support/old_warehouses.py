@@ -20,8 +20,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.sandbox import World
 from tests.support.databases import Database, DuckDb, Postgres, open_file
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 
 FOLDER = Path(__file__).parents[1] / "warehouses"
 DATASET = "captaindata"
@@ -60,7 +62,7 @@ def jobs() -> list[dict[str, object]]:
     ]
 
 
-def serve(sandbox: Sandbox, listed: list[dict[str, object]]) -> None:
+def serve(sandbox: FaultySandbox, listed: list[dict[str, object]]) -> None:
     """Lets a sandbox answer with the same small workspace, whatever its own world is."""
     workspace = {
         "uid": WORKSPACE,
@@ -195,7 +197,7 @@ def _plain(value: object, kind: str) -> object:
 
 
 def _make(code: Path, name: str, database: Database) -> None:
-    with Sandbox(World(1, workspaces=1, workflows=1, jobs_per_day=0.0)) as sandbox:
+    with FaultySandbox(World(1, workspaces=1, workflows=1, jobs_per_day=0.0)) as sandbox:
         serve(sandbox, jobs())
         table = {
             "name": "acme",

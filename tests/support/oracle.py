@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from captaindata_source.sandbox import Workspace, World
 from tests.support.databases import Row
-from tests.support.harness import Harness
 
 SUCCESS = ("finished", "completed")
 V4_SUCCESS = ("SUCCEEDED", "PARTIAL_SUCCEEDED")
@@ -116,12 +115,12 @@ class Oracle:
     def _look_at_runs(self, workspace: Workspace) -> None:
         world, uid = self._world, workspace.uid
         members = [
-            {name: member[name] for name in MEMBER_FIELDS} for member in world.v4_members(workspace)
+            {name: member[name] for name in MEMBER_FIELDS} for member in world.v4.members(workspace)
         ]
-        space = world.v4_workspace_object(workspace)
+        space = world.v4.workspace_object(workspace)
         amounts = {name: float(space[name]) for name in CREDIT_FIELDS if name[0] == "c"}
         self.workspaces[uid] = {**space, **amounts, "members": members}
-        for run in world.runs(workspace):
+        for run in world.v4.runs(workspace):
             self.jobs[uid, run["uid"]] = job_of(run)
             if has_outputs(run):
                 self.results[uid, run["uid"]] = world.results(workspace, run["uid"])
@@ -164,7 +163,14 @@ class Oracle:
         return rows
 
 
-def assert_equal(harness: Harness, oracle: Oracle) -> None:
+class Loaded(Protocol):
+    """What syncs have loaded."""
+
+    def rows(self, table: str) -> list[Row]:
+        """All rows of a table."""
+
+
+def assert_equal(harness: Loaded, oracle: Oracle) -> None:
     """Compares all tables, row for row, with what the oracle saw."""
     jobs = harness.rows("jobs")
     names = ("workspace_uid", "is_sub_job", *JOB_FIELDS, *V4_FIELDS)
@@ -206,7 +212,7 @@ def assert_equal(harness: Harness, oracle: Oracle) -> None:
     )
 
 
-def _assert_same_results(harness: Harness, oracle: Oracle) -> None:
+def _assert_same_results(harness: Loaded, oracle: Oracle) -> None:
     rows = harness.rows("job_results")
     assert len({(row["workspace_uid"], row["result_uid"]) for row in rows}) == len(rows)
     expected = oracle.expected_results()

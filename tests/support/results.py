@@ -15,7 +15,8 @@ import psycopg2
 
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS
 from captaindata_source.views import refresh
-from captaindata_source.views.install import Change, create_views, shipped_views
+from captaindata_source.views.install import create_views
+from captaindata_source.views.view import Change, shipped_views
 from captaindata_source.warehouse import database
 from tests.support.databases import Database, DuckDb, Postgres, Row, open_file
 from tests.support.raw_tables import create_raw_tables, insert, view_rows

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.sandbox import Sandbox, World
+from captaindata_source.sandbox import World
 from captaindata_source.tables import IDENTITIES, INTEGRATIONS, QUOTA_READINGS
 from captaindata_source.views import refresh
 from captaindata_source.views.definitions import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.raw_tables import insert, renew
 from tests.support.results import opened
@@ -60,7 +61,7 @@ def sections(text: str) -> dict[str, str]:
 def load_sandbox(database: Database, folder: Path) -> None:
     """Syncs the sandbox that the printed outputs are from."""
     world = World(7, workspaces=2, workflows=4, days=30, jobs_per_day=0.3, mean_results=8)
-    sandbox = Sandbox(world)
+    sandbox = FaultySandbox(world)
     sandbox.start()
     try:
         harness = Harness(sandbox, database, folder)

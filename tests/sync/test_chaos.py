@@ -14,6 +14,7 @@ from tests.chaos.holding import not_held
 from tests.chaos.kills import kills
 from tests.chaos.phases import PHASES
 from tests.chaos.places import DUCKDB, POSTGRES, Place
+from tests.chaos.plain import plain_kills
 from tests.chaos.soak import soak
 from tests.chaos.tables import complaints
 
@@ -38,6 +39,13 @@ def test_kills(place: Place) -> None:
     assert complaints(found) == []
     assert {kill.keeps_folder for kill in found} == {True, False}
     assert {kill.phase for kill in found} <= set(PHASES)
+
+
+def test_kills_of_plain_runs(place: Place) -> None:
+    found = plain_kills(place, number=3)
+    assert [kill.wrong for kill in found] == ["", "", ""]
+    assert any(kill.is_loading for kill in found)
+    assert max(kill.files for kill in found) > 1
 
 
 @ON_ONE_DATABASE

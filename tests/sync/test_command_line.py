@@ -13,11 +13,12 @@ import duckdb
 import httpx
 import pytest
 
-from captaindata_source.sandbox import Fault, Sandbox, World, example_secrets
+from captaindata_source.sandbox import Sandbox, World, example_secrets
 from captaindata_source.tables import TABLES
 from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import DuckDb
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 
@@ -314,9 +315,11 @@ def test_the_sandbox_command_serves_and_says_how_to_use_it(tmp_path: Path) -> No
             assert line, text
             text += line
         base_url = text.rsplit("BASE_URL=", 1)[1].strip()
-        state = httpx.get(base_url.replace("/v3", "/_sandbox/state")).json()
+        acme = World(4).workspaces[0]
+        headers = {"x-api-key": acme.api_key, "x-project-id": acme.uid}
+        served = httpx.get(f"{base_url}/workspace", headers=headers)
         process.terminate()
-    assert state["seed"] == 4
+    assert served.json()["name"] == acme.name
     assert "[[sources.captaindata.workspaces]]" in text
     assert 'name = "acme"' in text
 

@@ -18,7 +18,7 @@ from captaindata_source.api.v4 import KEY_HEADER, V4Api
 from captaindata_source.extract import opening
 from captaindata_source.http import Clock, HttpClient, Secret, client
 from captaindata_source.issues import IssueLog
-from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.sandbox import World
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.settings.workspace import Settings
 from tests.conftest import DATABASES
@@ -34,6 +34,8 @@ from tests.support.fault_matrix import (
     Version,
     only,
 )
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.http_script import RecordingThrottle
 from tests.support.matrix_story import Story, brief, tell, tell_of_workspaces
 from tests.support.matrix_story_v4 import ALONE, SHARING, tell_of_v4
@@ -312,7 +314,7 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
         if job["status"] == "finished" and job["row_count"]
     )
     issues = IssueLog()
-    with Sandbox(world) as sandbox:
+    with FaultySandbox(world) as sandbox:
         sandbox.faults.add(
             Fault(match="/results$|/outputs$", kind="drip", seconds=0.01, size=1, times=1)
         )

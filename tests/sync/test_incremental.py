@@ -1,4 +1,4 @@
-"""What is fetched again and what is not: by the rows that arrived and the requests that were sent.
+"""What is fetched again and what is not, where it takes a process and a database.
 
 Every sync is a new OS process with an empty DLT_DATA_DIR, so that only the destination remembers.
 """
@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
+from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
-from tests.support.oracle import FINAL, SUCCESS, Oracle, assert_equal
+from tests.support.oracle import SUCCESS, Oracle, assert_equal
 
 WAIT_SECONDS = 600.0
 ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
@@ -47,12 +47,6 @@ def listed_now(harness: Harness) -> list[dict[str, Any]]:
     ]
 
 
-def entries_now(harness: Harness) -> dict[str, str]:
-    """The listing's entry of each workflow."""
-    world = harness.world
-    return {f["uid"]: json.dumps(f) for w in world.workspaces for f in world.workflows(w)}
-
-
 def state_of(job: dict[str, Any]) -> tuple[Any, ...]:
     return (job["status"], job["finish_time"], job["row_count"], job["total_row_count"])
 
@@ -61,7 +55,7 @@ def successes(oracle: Oracle) -> dict[str, tuple[Any, ...]]:
     return {uid: state_of(job) for (_, uid), job in oracle.jobs.items() if job["status"] in SUCCESS}
 
 
-# -- 1: nothing new ------------------------------------------------------------------------------
+# -- nothing new ------------------------------------------------------------------------------
 
 
 def test_second_sync_fetches_listings_alone_and_each_once(harness: Harness) -> None:
@@ -85,44 +79,6 @@ def test_second_sync_fetches_listings_alone_and_each_once(harness: Harness) -> N
 
 
 @ON_ONE_DATABASE
-def test_the_first_sync_reads_each_listing_once_for_all_tables(harness_of_two: Harness) -> None:
-    harness = harness_of_two
-    harness.options.clear()
-    first = harness.sync()
-    each = Counter((r.workspace_uid, r.path, r.query) for r in first.requests)
-    assert set(each.values()) == {1}
-
-
-def test_rows_that_did_not_change_are_not_written_again(harness: Harness) -> None:
-    harness.sync()
-    tables = ("workspaces", "workflows", "jobs", "successful_jobs")
-    before = {
-        (table, row["workspace_uid"], row["uid"]): row
-        for table in tables
-        for row in harness.rows(table)
-    }
-    results = {row["result_uid"]: row["loaded_at"] for row in harness.rows("job_results")}
-    harness.world.advance(days=1)
-    changed = harness.sync()
-    rewritten: Counter[str] = Counter()
-    for table in tables:
-        for row in harness.rows(table):
-            old = before.get((table, row["workspace_uid"], row["uid"]))
-            if old is None or old["loaded_at"] != row["loaded_at"]:
-                rewritten[table] += 1
-                assert old is None or old["row_hash"] != row["row_hash"] or table == "workflows"
-            else:
-                assert old == row
-    assert rewritten == Counter({t: n for t, n in changed.total.items() if t in tables})
-    kept = [row for row in harness.rows("job_results") if row["result_uid"] in results]
-    refetched = results_of(changed)
-    assert any(row["job_uid"] not in refetched for row in kept)
-    for row in kept:
-        is_old = results[row["result_uid"]] == row["loaded_at"]
-        assert is_old == (row["job_uid"] not in refetched)
-
-
-@ON_ONE_DATABASE
 def test_state_rows_do_not_pile_up(harness_of_two: Harness) -> None:
     harness = harness_of_two
     for _ in range(3):
@@ -135,178 +91,7 @@ def test_state_rows_do_not_pile_up(harness_of_two: Harness) -> None:
     assert max(len(row["state"]) for row in states) < 4_000
 
 
-# -- 2: results are fetched when, and only when, a job's state asks for it ------------------------
-
-
-@ON_ONE_DATABASE
-def test_results_are_fetched_for_the_jobs_that_changed_and_no_others(
-    make_harness: MakeHarness,
-) -> None:
-    harness = make_harness(2)
-    oracle = Oracle(harness.world)
-    known: dict[str, tuple[Any, ...]] = {}
-    changes: Counter[str] = Counter()
-    sizes: dict[str, int] = {}
-    for days in (1, 1, 1, 3, 0):
-        oracle.look()
-        now = successes(oracle)
-        expected = {uid for uid, state in now.items() if known.get(uid) != state}
-        synced = harness.sync()
-        assert results_of(synced) == expected
-        assert_equal(harness, oracle)
-        after = {uid: len(rows) for (_, uid), rows in oracle.results.items()}
-        for uid in expected & set(sizes):
-            kind = "zero" if not after[uid] else "grown" if after[uid] > sizes[uid] else "shrunk"
-            changes[kind if after[uid] != sizes[uid] else "same"] += 1
-        known.update(now)
-        sizes = after
-        harness.world.advance(days=days)
-    assert {"grown", "shrunk", "zero"} <= set(changes), changes
-
-
-def test_each_of_finish_time_and_counts_alone_asks_for_the_results_again(
-    make_harness: MakeHarness,
-) -> None:
-    asking = {
-        "finish_time": "2026-01-02T03:04:05",
-        "row_count": 12345,
-        "total_row_count": 12345,
-    }
-    harmless = {"name": "renamed", "error_message": "harmless"}
-    harness = make_harness(workflows=2, jobs_per_day=0.0)
-    harness.sync("--table", "jobs", "--table", "job_results")
-    workspace = harness.world.workspaces[0]
-    flow_uid = harness.world.workflows(workspace)[0]["uid"]
-    listed = harness.world.listed_jobs(workspace, flow_uid)
-    # a job for each field, which alone changes
-    found = [job["uid"] for job in listed if job["status"] in SUCCESS]
-    changes = dict(zip(found, [*asking.items(), *harmless.items()], strict=False))
-    assert len(changes) == 5
-    changed = [
-        {**job, changes[job["uid"]][0]: changes[job["uid"]][1]} if job["uid"] in changes else job
-        for job in listed
-    ]
-    is_ascii = harness.world.dialect.ascii_json
-    body = json.dumps(changed, separators=(",", ":"), ensure_ascii=is_ascii)
-    harness.sandbox.faults.add(Fault(match=f"/{flow_uid}/jobs$", kind="replace", body=body))
-    synced = harness.sync("--table", "jobs", "--table", "job_results")
-    assert results_of(synced) == {uid for uid, (field, _) in changes.items() if field in asking}
-    assert synced.total["jobs"] == 5
-
-
-def test_a_retried_job_leaves_successful_jobs_and_keeps_its_results(harness: Harness) -> None:
-    oracle = Oracle(harness.world)
-    oracle.look()
-    harness.sync()
-    before = successes(oracle)
-    left: set[str] = set()
-    for _ in range(20):
-        harness.world.advance(hours=6)
-        oracle.look()
-        left = {uid for uid in before if uid not in successes(oracle)}
-        left = {
-            uid for uid in left if any(rows for (_, j), rows in oracle.results.items() if j == uid)
-        }
-        if left:
-            break
-    assert left
-    harness.sync()
-    successful = {row["uid"] for row in harness.rows("successful_jobs")}
-    assert not left & successful
-    loaded = Counter(row["job_uid"] for row in harness.rows("job_results"))
-    for (_, uid), rows in oracle.results.items():
-        if uid in left:
-            assert loaded[uid] == len(rows)
-
-
-# -- 3: no job is missed -------------------------------------------------------------------------
-
-
-@ON_ONE_DATABASE
-def test_jobs_that_ran_for_weeks_and_left_the_listing_are_read_one_by_one(
-    make_harness: MakeHarness,
-) -> None:
-    harness = make_harness(3)
-    oracle = Oracle(harness.world)
-    oracle.look()
-    harness.sync()
-    ended: set[str] = set()
-    for days in (2, 4, 4):
-        harness.world.advance(days=days)
-        listed = {job["uid"] for job in listed_now(harness)}
-        unfinished = {
-            uid
-            for (_, uid), job in oracle.jobs.items()
-            if uid not in listed and job["status"] not in FINAL
-        }
-        oracle.look()
-        synced = harness.sync()
-        assert read_one_by_one(synced) == unfinished
-        ended |= {uid for uid in unfinished if uid in successes(oracle)}
-        assert_equal(harness, oracle)
-    assert ended
-    assert ended <= {row["job_uid"] for row in harness.rows("job_results_ledger")}
-
-
-@ON_ONE_DATABASE
-def test_history_beyond_the_listing_window_stays(make_harness: MakeHarness) -> None:
-    harness = make_harness(1)
-    oracle = Oracle(harness.world)
-    oracle.look()
-    harness.sync()
-    harness.world.advance(days=2)
-    oracle.look()
-    harness.sync()
-    harness.world.advance(days=58)
-    synced = harness.sync()
-    listed = {job["uid"] for job in listed_now(harness)}
-    old = {uid for (_, uid), job in oracle.jobs.items() if job["status"] in FINAL} - listed
-    assert len(old) > 50
-    assert old <= {row["uid"] for row in harness.rows("jobs")}
-    assert not old & results_of(synced)
-
-
-@ON_ONE_DATABASE
-def test_a_job_that_is_gone_is_marked_and_not_asked_for_again(harness: Harness) -> None:
-    oracle = Oracle(harness.world)
-    oracle.look()
-    harness.sync()
-    job = next(j for (_, _), j in oracle.jobs.items() if j["status"] not in FINAL)
-    flow = job["workflow_uid"]
-    harness.sandbox.faults.add(
-        Fault(match=f"/workflows/{flow}/jobs", kind="replace", body="[]"),
-        Fault(match=f"/jobs/{job['uid']}$", kind="status", status=404),
-    )
-    assert job["uid"] in read_one_by_one(harness.sync())
-    (row,) = harness.rows("jobs", where=f"uid = '{job['uid']}'")
-    assert row["is_deleted"]
-    assert (row["status"], row["configuration"]) == (job["status"], job["configuration"])
-    assert job["uid"] not in read_one_by_one(harness.sync())
-    harness.sandbox.faults.clear()
-    harness.sync()
-    (row,) = harness.rows("jobs", where=f"uid = '{job['uid']}'")
-    assert not row["is_deleted"]
-
-
-def test_a_success_whose_results_were_missed_is_fetched_after_it_left_the_listing(
-    harness: Harness,
-) -> None:
-    oracle = Oracle(harness.world)
-    oracle.look()
-    uid = next(u for (_, u), rows in oracle.results.items() if rows)
-    flow = next(j["workflow_uid"] for (_, u), j in oracle.jobs.items() if u == uid)
-    harness.sandbox.faults.add(Fault(match=f"/jobs/{uid}/results", kind="status", status=400))
-    synced = harness.sync(expect=1)
-    (aside,) = [job for each in synced.summary["workspaces"] for job in each["set_aside"]]
-    assert aside["job_uid"] == uid
-    assert "HTTP 400" in aside["reason"]
-    harness.sandbox.faults.clear()
-    harness.sandbox.faults.add(Fault(match=f"/workflows/{flow}/jobs", kind="replace", body="[]"))
-    assert results_of(harness.sync()) == {uid}
-    assert_equal(harness, oracle)
-
-
-# -- 4: a job counts once its package is committed -------------------------------------------------
+# -- a job counts once its package is committed -------------------------------------------------
 
 
 def test_a_load_that_was_not_committed_does_not_count(harness_of_two: Harness) -> None:
@@ -396,23 +181,7 @@ def test_a_sync_is_a_loop_of_packages_of_whole_jobs(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
-@ON_ONE_DATABASE
-def test_newest_jobs_come_first(harness: Harness) -> None:
-    workspace = harness.world.workspaces[0]
-    oracle = Oracle(harness.world)
-    oracle.look(workspace)
-    synced = harness.sync(configs=[harness.config(workspace, max_parallel_requests=1)])
-    order = list(dict.fromkeys(path.split("/")[3] for path in synced.paths("/results")))
-    finished = [
-        job["finish_time"]
-        for uid in order
-        if (job := oracle.jobs[workspace.uid, uid])["finish_time"] is not None
-    ]
-    assert len(finished) > 20
-    assert finished == sorted(finished, reverse=True)
-
-
-# -- 6: full refresh -------------------------------------------------------------------------------
+# -- full refresh -------------------------------------------------------------------------------
 
 
 def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
@@ -433,7 +202,7 @@ def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
     assert_equal(harness, oracle)
 
 
-# -- 7: several workspaces -------------------------------------------------------------------------
+# -- several workspaces -------------------------------------------------------------------------
 
 
 def test_a_revoked_key_does_not_stop_the_other_workspace(harness_of_two: Harness) -> None:
@@ -467,23 +236,6 @@ def test_workspaces_are_fetched_side_by_side(make_harness: MakeHarness) -> None:
 
 
 # -- workflows -------------------------------------------------------------------------------------
-
-
-def test_details_are_fetched_again_when_the_entry_changed_or_they_are_old(
-    harness: Harness,
-) -> None:
-    harness.sync()
-    harness.options["details_max_age_days"] = 0
-    aged = harness.sync()
-    flows = sum(len(harness.world.workflows(w)) for w in harness.world.workspaces)
-    assert len(aged.paths("/details")) == flows
-    harness.options["details_max_age_days"] = 7
-    entries = entries_now(harness)
-    harness.world.advance(days=1.3)
-    now = entries_now(harness)
-    expected = {uid for uid, entry in now.items() if entries.get(uid) != entry}
-    assert expected
-    assert {path.split("/")[3] for path in harness.sync().paths("/details")} == expected
 
 
 @ON_ONE_DATABASE
@@ -609,25 +361,6 @@ def test_a_new_field_of_another_type_in_another_workspace_breaks_nothing(
     harness.sync()
     rows = harness.rows("jobs", where="priority is not null")
     assert {row["uid"]: row["priority"] for row in rows} == {"new-3": "3", "new-high": "high"}
-
-
-@ON_ONE_DATABASE
-def test_one_job_that_never_answers_does_not_stop_the_others(harness: Harness) -> None:
-    oracle = Oracle(harness.world)
-    oracle.look()
-    uid = next(u for (_, u), rows in oracle.results.items() if rows)
-    never = {"Retry-After": "3600"}
-    harness.sandbox.faults.add(
-        Fault(match=f"/jobs/{uid}/results", kind="status", status=503, headers=never)
-    )
-    synced = harness.sync(expect=1)
-    (aside,) = synced.summary["workspaces"][0]["set_aside"]
-    assert aside["job_uid"] == uid
-    loaded = {row["job_uid"] for row in harness.rows("job_results_ledger")}
-    assert loaded == set(successes(oracle)) - {uid}
-    harness.sandbox.faults.clear()
-    assert results_of(harness.sync()) == {uid}
-    assert_equal(harness, oracle)
 
 
 def test_a_pipeline_that_knows_nothing_yet_keeps_what_the_destination_holds(

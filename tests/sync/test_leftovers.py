@@ -12,10 +12,12 @@ import duckdb
 import pytest
 
 from captaindata_source.engine import leftovers
-from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.sandbox import World
 from tests.conftest import SMALL_WORLD
 from tests.support import mishaps
 from tests.support.databases import DuckDb, Postgres
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.statements import run_on
@@ -193,7 +195,7 @@ class Damaged:
 @pytest.fixture(scope="module")
 def damaged_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Damaged]:
     folder = tmp_path_factory.mktemp("damaged")
-    with Sandbox(World(1, **SMALL_WORLD)) as sandbox:  # type: ignore[arg-type]
+    with FaultySandbox(World(1, **SMALL_WORLD)) as sandbox:  # type: ignore[arg-type]
         yield Damaged(Harness(sandbox, DuckDb(folder), folder))
 
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
 from tests.support import leaks, processes
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 
 MARK = "marked-key-7f3a91"

@@ -21,10 +21,10 @@ from captaindata_source.cli import output, progress
 from captaindata_source.cli.output import Stream
 from captaindata_source.cli.progress import Display
 from captaindata_source.engine.status import Status, Wait
-from captaindata_source.sandbox import Fault
 from captaindata_source.tabular import width_of
 from tests.conftest import MakeHarness
 from tests.support import mishaps
+from tests.support.faults import Fault
 from tests.support.waiting import wait_for
 
 COLUMNS, ROWS = 60, 8

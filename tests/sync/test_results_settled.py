@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
 from tests.support import mishaps
 from tests.support.databases import Row
+from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import SUCCESS, V4_SUCCESS, Oracle, assert_equal
 

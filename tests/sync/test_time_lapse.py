@@ -13,8 +13,8 @@ from email.utils import format_datetime
 import pytest
 
 from captaindata_source.http import Clock
-from captaindata_source.sandbox import Fault
 from tests.support import processes, time_lapse
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 
 ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)

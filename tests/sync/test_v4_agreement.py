@@ -48,7 +48,7 @@ def test_the_five_tables_agree(harness: Harness) -> None:
         run = runs[uid]
         assert {name: run[name] for name in SAME} == {name: job[name] for name in SAME}
         assert run["row_count"] == (job["row_count"] or 0)
-        assert run["workflow_uid"] == world.action_name(workspace, job["workflow_uid"])
+        assert run["workflow_uid"] == world.v4.action_name(workspace, job["workflow_uid"])
         assert run["status"] in STATUSES[job["status"]]
         seen.add(job["status"])
     assert len(seen) > 3
@@ -75,7 +75,7 @@ def test_the_five_tables_agree(harness: Harness) -> None:
     assert named == {row["workflow_uid"] for row in v4["jobs"]}
     with_jobs = {row["workflow_uid"] for row in main.values()}
     assert with_jobs <= {row["uid"] for row in v3["workflows"]}
-    assert {world.action_name(workspace, uid) for uid in with_jobs} <= named
+    assert {world.v4.action_name(workspace, uid) for uid in with_jobs} <= named
 
 
 def by_job(tables: dict[str, list[Row]], jobs: dict[str, Row]) -> dict[str, list[Any]]:

@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from captaindata_source.sandbox import RateLimit, Sandbox, World
+from captaindata_source.sandbox import RateLimit, World
 from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import DuckDb
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 
@@ -80,7 +81,7 @@ def test_a_small_limit_of_runs_is_kept_to_and_all_is_loaded(
 ) -> None:
     world = World(0, workspaces=1, workflows=2, jobs_per_day=0.0, mean_results=3, days=15)
     limit = RateLimit(500, runs=5, clock=lambda: time.monotonic() * FACTOR)
-    with Sandbox(world, rate_limit=limit) as sandbox:
+    with FaultySandbox(world, rate_limit=limit) as sandbox:
         harness = Harness(sandbox, database, tmp_path_factory.mktemp("limited"))
         harness.options |= {"api_version": "v4"}
         harness.extra[processes.TIME_FACTOR] = str(FACTOR)

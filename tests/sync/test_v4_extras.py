@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.sandbox import SECRET_MARKER, Fault, Workspace
+from captaindata_source.sandbox import SECRET_MARKER, Workspace
 from captaindata_source.sandbox.people import PERMALINKS
 from tests.support import leaks, processes
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 from tests.support.oracle import MEMBER_FIELDS
 
@@ -31,9 +32,9 @@ Json = dict[str, Any]
 def expected(harness: Harness, workspace: Workspace) -> dict[str, list[Json]]:
     world = harness.world
     return {
-        "identities": world.identities(workspace),
-        "integrations": world.identity_integrations(workspace),
-        "workspace_members": world.v4_members(workspace),
+        "identities": world.v4.identities(workspace),
+        "integrations": world.v4.identity_integrations(workspace),
+        "workspace_members": world.v4.members(workspace),
         "accounts": [each for name in PERMALINKS for each in world.accounts(workspace, name)],
     }
 
@@ -77,7 +78,7 @@ def test_extra_tables_follow_the_world_and_hold_none_of_its_secrets(
         secrets |= {*world.secrets()}
         if day:
             for path, owner in (("/v3/users$", old), ("/v4/users$", new)):
-                users = (world.users if owner is old else world.v4_members)(owner)
+                users = (world.users if owner is old else world.v4.members)(owner)
                 body = json.dumps([*users, sneaky])
                 if owner is old:
                     body = json.dumps({"users": [*users, sneaky], "pages": 1})

@@ -14,9 +14,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
 from tests.support import mishaps
+from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
 from tests.support.oracle import (
     CREDIT_FIELDS,
@@ -57,7 +57,7 @@ def listings(synced: Synced) -> list[tuple[int, int]]:
 
 
 def runs_of(harness: Harness) -> dict[str, Json]:
-    return {run["uid"]: run for w in harness.world.workspaces for run in harness.world.runs(w)}
+    return {run["uid"]: run for w in harness.world.workspaces for run in harness.world.v4.runs(w)}
 
 
 def v4(harness: Harness, **options: Any) -> tuple[Harness, Oracle]:
@@ -283,9 +283,9 @@ def test_runs_that_come_change_and_go_while_the_list_is_read_are_there_after_the
     def move(path: str) -> None:
         if path == "/v4/runs":
             world.advance(hours=7)
-            for run in world.runs(workspace)[3 : 130 if len(gone) < 40 else 0 : 9]:
+            for run in world.v4.runs(workspace)[3 : 130 if len(gone) < 40 else 0 : 9]:
                 gone.add(run["uid"])
-                world.remove_run(workspace, run["uid"])
+                world.v4.remove_run(workspace, run["uid"])
 
     harness.sandbox.before_request = move
     oracle = Oracle(world, "v4")

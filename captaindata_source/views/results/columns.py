@@ -9,8 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from captaindata_source.sqltext import MAX_IDENTIFIER, literal, quoted
-from captaindata_source.views.results.json_sql import clean_json, object_of
+from captaindata_source.sqltext import MAX_IDENTIFIER, clean_json, literal, object_of, quoted
 from captaindata_source.views.results.types import (
     MAX_BIGINT,
     MIN_BIGINT,

@@ -10,7 +10,7 @@ from itertools import chain, count
 
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import views_schema
-from captaindata_source.views.install import Change, State, View, comments, holders, marked
+from captaindata_source.views.install import holders
 from captaindata_source.views.results.columns import Column, column_types, columns_that_fit
 from captaindata_source.views.results.fields import (
     BASE_COLUMNS,
@@ -20,6 +20,7 @@ from captaindata_source.views.results.fields import (
     GONE,
 )
 from captaindata_source.views.results.tables import ResultView, kept_columns
+from captaindata_source.views.view import Change, State, View, comments, marked
 from captaindata_source.warehouse.database import Database, RefusedError
 
 __all__ = ["materialize"]

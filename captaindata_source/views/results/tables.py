@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES
 from captaindata_source.times import EARLIEST, LATEST
-from captaindata_source.views.install import View
 from captaindata_source.views.results.columns import Column, column_types, select_query
 from captaindata_source.views.results.fields import (
     BASE_COLUMNS,
@@ -19,6 +18,7 @@ from captaindata_source.views.results.fields import (
 )
 from captaindata_source.views.results.keys import ensure_keys
 from captaindata_source.views.results.names import assign_names
+from captaindata_source.views.view import View
 from captaindata_source.warehouse.database import Database
 
 __all__ = [

@@ -13,10 +13,9 @@ from itertools import chain
 import duckdb
 import pyarrow as pa
 
-from captaindata_source.sqltext import literal
+from captaindata_source.sqltext import clean_json, literal
 from captaindata_source.tables import JOB_RESULTS
 from captaindata_source.views.results.fields import FieldStore
-from captaindata_source.views.results.json_sql import clean_json
 from captaindata_source.views.results.types import TIMESTAMP_PATTERN
 from captaindata_source.warehouse.database import Database, PostgresDatabase
 

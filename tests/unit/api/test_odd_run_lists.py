@@ -129,6 +129,7 @@ class Odd:
     growth=st.lists(st.sampled_from([0, 0, 1, 3, 20]), min_size=1, max_size=4),
     is_sorted=st.booleans(),
 )
+@example(count=1001, window="offset is a page of 10", growth=[0], is_sorted=False)
 @example(count=901, window="offset is a page of 10", growth=[20], is_sorted=False)
 def test_a_reading_ends_soon_and_misses_nothing_that_it_claims(
     count: int, window: str, growth: list[int], is_sorted: bool

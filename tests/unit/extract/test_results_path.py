@@ -26,8 +26,8 @@ from captaindata_source.extract.results.files import ResultFiles
 from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import AdaptiveThrottle, HttpClient, Secret
 from captaindata_source.issues import Issue, IssueLog
-from captaindata_source.sandbox import Fault
 from tests.conftest import MakeHarness
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 from tests.support.reading import FilesInFolder
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from captaindata_source.errors import ConfigError, UnavailableError
-from captaindata_source.http import proxies
-from captaindata_source.http.trust import tls_context
+from captaindata_source.http import network
+from captaindata_source.http.network import tls_context
 from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.tls_server import Server, client, running
@@ -33,7 +33,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(base_url: str = HOST) -> httpx.Proxy | None:
-    return proxies.proxy_for(httpx.URL(base_url), tls=tls_context(is_used=False))
+    return network.proxy_for(httpx.URL(base_url), tls=tls_context(is_used=False))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_calls_go_through_the_proxy(
 
 
 def test_the_first_variable_that_is_not_empty_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, name in enumerate(reversed(proxies.VARIABLES)):
+    for number, name in enumerate(reversed(network.VARIABLES)):
         monkeypatch.setenv(name, f"http://proxy-{number}:1")
         proxy = found()
         assert proxy

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captaindata_source.http.retry import RetryPolicy, TransientError, parse_retry_after
+from captaindata_source.http.headers import parse_retry_after
+from captaindata_source.http.retry import RetryPolicy, TransientError
 from tests.support.http_script import START, FakeTime, calm
 
 jitters = st.floats(0, 1, exclude_max=True)

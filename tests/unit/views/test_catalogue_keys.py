@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from captaindata_source.views.install import Change, State, create_views
+from captaindata_source.views.install import create_views
 from captaindata_source.views.refresh import Aftermath
 from captaindata_source.views.results.keys import KEYS
+from captaindata_source.views.view import Change, State
 from captaindata_source.warehouse.database import PostgresDatabase
 from tests.support.databases import Database, Row
 from tests.support.results import Warehouse

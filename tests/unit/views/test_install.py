@@ -11,15 +11,8 @@ import psycopg2
 import pytest
 
 from captaindata_source.views.definitions import load_views, parse_view
-from captaindata_source.views.install import (
-    Change,
-    State,
-    View,
-    create_views,
-    drop_views,
-    list_views,
-    shipped_views,
-)
+from captaindata_source.views.install import create_views, drop_views, list_views
+from captaindata_source.views.view import Change, State, View, shipped_views
 from captaindata_source.warehouse.database import Database as Connected
 from captaindata_source.warehouse.database import on_postgres as postgres_module
 from tests.support.databases import Database, Postgres

@@ -7,8 +7,8 @@ from hashlib import sha512
 import pytest
 
 from captaindata_source.views import install
-from captaindata_source.views.install import State
 from captaindata_source.views.results import materialize
+from captaindata_source.views.view import State
 from tests.support.databases import Database, Postgres
 from tests.support.results import NOON, Warehouse, opened
 

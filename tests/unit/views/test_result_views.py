@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from captaindata_source.views import refresh
-from captaindata_source.views.install import State
 from captaindata_source.views.results import catalogue
 from captaindata_source.views.results.catalogue import Catalogue
+from captaindata_source.views.view import State
 from tests.support.awkward import AWKWARD
 from tests.support.databases import Database, Row
 from tests.support.raw_tables import view_rows

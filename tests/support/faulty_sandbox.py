@@ -1,23 +1,28 @@
-"""Middleware that sends wrong answers and breaks connections."""
+"""A sandbox that sends wrong answers and breaks connections where a rule says so."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import parse_qs, parse_qsl
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from captaindata_source.sandbox import RateLimit, Sandbox
+from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.sandbox.errors import error_response, generation_of, html_page
-from captaindata_source.sandbox.faults import Fault, FaultKind, Faults
 from captaindata_source.sandbox.gate import Callers
-from captaindata_source.sandbox.relink import relinked
+from captaindata_source.sandbox.paging import NEXT_HEADER, OutputsLinks, ResultsLinks, encode_cursor
+from captaindata_source.sandbox.results import dumps
 from captaindata_source.sandbox.world import World
+from tests.support.faults import Fault, FaultKind, Faults
 
 FOREIGN_URLS = {
     "v3": "https://elsewhere.invalid/v3/jobs/stolen/results?cursor=1",
@@ -46,6 +51,37 @@ class _Answer:
         MutableHeaders(raw=self.start["headers"])["content-length"] = str(length)
         await send(self.start)
         await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+class FaultySandbox(Sandbox):
+    """A sandbox with rules to misbehave by.
+
+    Args:
+        world: As `Sandbox`.
+        dialect: As `Sandbox`.
+        rate_limit: As `Sandbox`.
+        faults: The first rules.
+        port: As `Sandbox`.
+
+    Attributes:
+        faults: The rules in force.
+    """
+
+    def __init__(
+        self,
+        world: World | None = None,
+        *,
+        dialect: Dialect | None = None,
+        rate_limit: int | RateLimit | None = None,
+        faults: Faults | None = None,
+        port: int = 0,
+    ) -> None:
+        super().__init__(world, dialect=dialect, rate_limit=rate_limit, port=port, wrap=self._wrap)
+        self.faults = faults if faults is not None else Faults()
+
+    def _wrap(self, app: ASGIApp) -> ASGIApp:
+        callers = Callers(self.world.workspaces)
+        return FaultMiddleware(app, world=self.world, faults=self.faults, callers=callers)
 
 
 class FaultMiddleware:
@@ -190,3 +226,43 @@ async def _disconnected_within(receive: Receive, seconds: float) -> bool:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def relinked(
+    dialect: Dialect, scope: Scope, headers: MutableHeaders, body: bytes, link: str | None
+) -> bytes:
+    """Return the body of a page with another `next`; for v4 the headers are changed instead.
+
+    Args:
+        dialect: The dialect.
+        scope: The request. Only pages of results and of outputs are changed.
+        headers: Headers of the answer.
+        body: Its body.
+        link: Where `next` shall point to; None: to the page itself.
+    """
+    if generation_of(scope["path"]) == "v4":
+        if scope["path"].endswith("/outputs"):
+            headers[NEXT_HEADER] = link or own_link(dialect, scope)
+        return body
+    try:
+        page = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(page, dict) or "results" not in page:
+        return body
+    astray = {"next": link or own_link(dialect, scope), "have_next_page": True}
+    page["paging"] = {**page.get("paging", {}), **astray}
+    return dumps(page, ascii_json=dialect.ascii_json)
+
+
+def own_link(dialect: Dialect, scope: Scope) -> str:
+    """Return the link to the page that a request is for, in the dialect's style."""
+    path: str = scope["path"]
+    uid = path.split("/")[-2]
+    query = scope["query_string"].decode()
+    cursors = parse_qs(query).get("cursor")
+    cursor = cursors[0] if cursors else encode_cursor(uid, 0)
+    host = f"{scope['scheme']}://{dict(scope['headers']).get(b'host', b'').decode()}"
+    if generation_of(path) == "v4":
+        return OutputsLinks(dialect, uid, host, path, parse_qsl(query)).link(cursor)
+    return ResultsLinks(dialect, uid, host, path).link(cursor)

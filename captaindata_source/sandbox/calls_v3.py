@@ -1,4 +1,4 @@
-"""The calls of the API: each takes a request of a known workspace and gives the answer."""
+"""The calls of v3: each takes a request of a known workspace and gives the answer."""
 
 from __future__ import annotations
 
@@ -90,21 +90,6 @@ def results(world: World, owner: Workspace, request: Request) -> Response:
     return Response(body, media_type="application/json")
 
 
-def inputs(world: World, owner: Workspace, request: Request) -> Response:
-    """Answer `GET /jobs/{uid}/inputs`; its form is a guess, because it is not documented."""
-    found = _job(world, owner, request)
-    failed = found["status"] in {"warning", "shutdown"}
-    rows = [
-        {
-            "input": {"url": f"https://www.example.com/input/{number}"},
-            "status": "failed" if failed and number == 0 else found["status"],
-            "error_message": found["error_message"] if failed and number == 0 else None,
-        }
-        for number in range(found["number_inputs"])
-    ]
-    return json_response(world, rows)
-
-
 def accounts(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /integrations/{name}/accounts`."""
     found = world.accounts(owner, request.path_params["name"])
@@ -126,6 +111,5 @@ CALLS: dict[str, Call] = {
     "/workflows/{uid}/jobs": jobs,
     "/jobs/{uid}": job,
     "/jobs/{uid}/results": results,
-    "/jobs/{uid}/inputs": inputs,
     "/integrations/{name}/accounts": accounts,
 }

@@ -6,8 +6,8 @@ import random
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 FaultKind = Literal[
     "status", "reset", "reset_body", "cut", "truncate", "html", "drip", "empty",
@@ -64,20 +64,6 @@ class Fault:
             raise ValueError(f"match is no regular expression: {error}") from error
         if self.chance is not None and not 0 <= self.chance <= 1:
             raise ValueError(f"chance is {self.chance!r}, which is not between 0 and 1")
-
-    @classmethod
-    def from_json(cls, rule: Mapping[str, Any]) -> Fault:
-        """Return the rule that a JSON object describes.
-
-        Raises:
-            ValueError: If a field is unknown, missing or wrong.
-        """
-        known = {item.name for item in fields(cls)}
-        if unknown := set(rule) - known:
-            raise ValueError(f"unknown fields of a fault: {', '.join(sorted(unknown))}")
-        if missing := {"match", "kind"} - set(rule):
-            raise ValueError(f"missing fields of a fault: {', '.join(sorted(missing))}")
-        return cls(**rule)
 
 
 @dataclass

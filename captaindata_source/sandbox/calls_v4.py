@@ -7,13 +7,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from captaindata_source.sandbox.api import Call, json_response
+from captaindata_source.sandbox.calls_v3 import Call, json_response
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.errors import BadRequestError
-from captaindata_source.sandbox.paging import decode_cursor
-from captaindata_source.sandbox.paging_v4 import (
+from captaindata_source.sandbox.paging import (
     DEFAULT_OUTPUTS_LIMIT,
     OutputsLinks,
+    decode_cursor,
     filters_of,
     limit_of,
     members_page,
@@ -28,19 +28,19 @@ Json = dict[str, Any]
 
 def workspaces(world: World, owner: Workspace, _request: Request) -> Response:
     """Answer `GET /workspaces`."""
-    return json_response(world, world.v4_workspace_object(owner))
+    return json_response(world, world.v4.workspace_object(owner))
 
 
 def users(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /users`."""
     page = request.query_params.get("page", "1")
-    return json_response(world, members_page(world.dialect, world.v4_members(owner), page))
+    return json_response(world, members_page(world.dialect, world.v4.members(owner), page))
 
 
 def runs(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /runs`."""
     query = request.query_params
-    found = world.runs_page(
+    found = world.v4.runs_page(
         owner,
         first=offset_of(query),
         count=limit_of(query),
@@ -74,33 +74,15 @@ def outputs(world: World, owner: Workspace, request: Request) -> Response:
     )
 
 
-def inputs(world: World, owner: Workspace, request: Request) -> Response:
-    """Answer `GET /runs/{uid}/inputs`."""
-    query = request.query_params
-    first, count = offset_of(query), limit_of(query)
-    uid = request.path_params["uid"]
-    return json_response(world, world.run_inputs(owner, uid, first=first, count=count))
-
-
-def callbacks(world: World, owner: Workspace, request: Request) -> Response:
-    """Answer `GET /runs/callbacks`."""
-    return _window(world, world.callbacks(owner), request)
-
-
-def schedules(world: World, owner: Workspace, request: Request) -> Response:
-    """Answer `GET /schedules`."""
-    return _window(world, world.schedules(owner), request)
-
-
 def identities(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /identities`."""
-    return _window(world, world.identities(owner), request)
+    return _window(world, world.v4.identities(owner), request)
 
 
 def integration(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /identities/{uid}/integrations/{name}`."""
     asked = request.path_params
-    return json_response(world, world.identity_integration(owner, asked["uid"], asked["name"]))
+    return json_response(world, world.v4.identity_integration(owner, asked["uid"], asked["name"]))
 
 
 def _window(world: World, items: list[Json], request: Request) -> Response:
@@ -109,22 +91,18 @@ def _window(world: World, items: list[Json], request: Request) -> Response:
 
 
 def _run(world: World, owner: Workspace, request: Request) -> Json:
-    found = world.run(owner, request.path_params["uid"])
+    found = world.v4.run(owner, request.path_params["uid"])
     if found is None:
         raise NotFoundError("Run not found")
     return found
 
 
-# The first matching route answers, so `callbacks` is not read as a uid.
 CALLS: dict[str, Call] = {
     "/workspaces": workspaces,
     "/users": users,
     "/runs": runs,
-    "/runs/callbacks": callbacks,
     "/runs/{uid}": run,
     "/runs/{uid}/outputs": outputs,
-    "/runs/{uid}/inputs": inputs,
-    "/schedules": schedules,
     "/identities": identities,
     "/identities/{uid}/integrations/{name}": integration,
 }

@@ -1,4 +1,7 @@
-"""The proxy that the environment names for the one host that is called, as curl reads it."""
+"""The way to the API as the environment says it: certificates to trust, and a proxy.
+
+The proxy's variables are read as curl reads them.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from urllib.parse import unquote
 
 import httpx
 
-from captaindata_source.errors import ConfigError
+from captaindata_source.errors import ConfigError, causes
 
-__all__ = ["check_proxy", "proxy_for"]
+__all__ = ["check_proxy", "distrust", "forget_frames", "proxy_for", "tls_context"]
 
 VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 """The first that is not empty counts."""
@@ -23,6 +26,40 @@ HTTPS_PORT = 443
 MAX_PORT = 65535
 SOCKS = ("socks5", "socks5h")
 SCHEMES = ("http", "https", *SOCKS)
+
+
+def tls_context(*, is_used: bool = True) -> ssl.SSLContext:
+    """Verifies certificates and host names; authorities are certifi's, or those of the environment.
+
+    Args:
+        is_used: Whether there will be TLS; if not, the context trusts nobody, for reading all
+            authorities takes 50 ms.
+
+    Raises:
+        ConfigError: The environment names authorities that can't be read.
+    """
+    if not is_used:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise ConfigError(
+            f"The certificates that SSL_CERT_FILE or SSL_CERT_DIR names can't be read: {error}"
+        ) from error
+
+
+def distrust(error: BaseException) -> str | None:
+    """What is wrong with the certificate, where that is why a connection failed."""
+    for each in causes(error, hidden=True):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return each.verify_message
+    return None
+
+
+def forget_frames(error: BaseException) -> None:
+    """httpx's frames hold the headers: what shows a traceback's locals would show the key."""
+    for each in causes(error, hidden=True):
+        each.__traceback__ = None
 
 
 def check_proxy(base_url: str) -> None:

@@ -1,0 +1,237 @@
+"""Syncs of one workspace of a sandbox without dlt and a database.
+
+The API, the plan and the extraction are the real ones, over HTTP. Rows are merged into dictionaries
+as the destination would merge them, and the memory of the next sync is read from those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.parquet as pq
+
+from captaindata_source.api import Coverage
+from captaindata_source.extract.extraction import Extraction
+from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.plan import Context, SyncPlan
+from captaindata_source.extract.queue import Package
+from captaindata_source.http import Secret
+from captaindata_source.issues import Issue, IssueLog
+from captaindata_source.sandbox import LoggedRequest, Sandbox
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.source import connect
+from captaindata_source.tables import (
+    CHECKPOINTS,
+    DELETE_MARK,
+    JOB_RESULTS,
+    JOBS,
+    LEDGER,
+    SELECTABLE,
+    SUCCESSFUL_JOBS,
+    TABLES,
+    WORKFLOWS,
+    WORKSPACES,
+    Row,
+    Table,
+)
+from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.memory import KnownJob, KnownWorkflow, Memory
+
+__all__ = ["WorldSynced", "WorldSyncs"]
+
+BY_NAME = {table.name: table for table in (*SELECTABLE, LEDGER, CHECKPOINTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSynced:
+    """What one sync did: the requests that the sandbox saw, rows by table, jobs set aside."""
+
+    requests: list[LoggedRequest]
+    total: Counter[str]
+    set_aside: list[Issue]
+    skipped: int
+
+    def paths(self, ending: str) -> list[str]:
+        """Paths of the requests that end so, in their order."""
+        return [request.path for request in self.requests if request.path.endswith(ending)]
+
+
+@dataclass
+class WorldSyncs:
+    """Syncs, one after the other.
+
+    Args:
+        sandbox: Serves; its clock stands unless a test moves it.
+        folder: For files of results.
+        options: Of the workspace.
+    """
+
+    sandbox: Sandbox
+    folder: Path
+    options: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, dict[tuple[Any, ...], list[Row]]] = field(default_factory=dict)
+    loads: int = 0
+
+    def __post_init__(self) -> None:
+        self.world = self.sandbox.world
+        self.workspace = self.world.workspaces[0]
+
+    def rows(self, table: str) -> list[Row]:
+        """Rows of a table as a destination would hold them, JSON columns parsed."""
+        return [row for rows in self.tables.get(table, {}).values() for row in rows]
+
+    def row(self, table: str, uid: str) -> Row:
+        """The row of a table with that uid."""
+        (row,) = (row for row in self.rows(table) if row["uid"] == uid)
+        return row
+
+    def sync(self, *tables: Table, **options: Any) -> WorldSynced:
+        """Syncs once; the request log starts empty.
+
+        Args:
+            tables: Those to load; none: the five.
+            options: Of the workspace, for this sync.
+        """
+        self.sandbox.log.clear()
+        self.loads += 1
+        wanted = {table.name for table in tables or TABLES}
+        version = {"api_version": "v3", **self.options, **options}
+        settings = Settings(
+            **{
+                "api_key": Secret(self.workspace.api_key),
+                "project_uid": self.workspace.uid,
+                "base_url": self.sandbox.base_url_of(version["api_version"]),
+                **version,
+            }
+        )
+        issues = IssueLog()
+        api = connect(settings, issues=issues)
+        plan = SyncPlan(
+            Context(
+                api=api,
+                settings=settings,
+                memory=self._memory(wanted),
+                read_rows=self._read_rows,
+                count_results=self._count_results,
+                wanted=wanted,
+                issues=issues,
+                guard=Guard(issues),
+                now=datetime.now(UTC),
+            )
+        )
+        extraction = Extraction(
+            plan=plan,
+            api=api,
+            settings=settings,
+            package=Package(plan.queue, parallel=lambda: api.parallel),
+            tables=wanted,
+            folder=self.folder,
+            load_id=f"load-{self.loads:03d}",
+        )
+        extraction.begin()
+        try:
+            total = Counter(
+                {name: self._store(name, self._found(extraction, name)) for name in sorted(wanted)}
+            )
+            ledger = extraction.take_ledger()
+        finally:
+            extraction.close()
+        self._store(LEDGER.name, ledger)
+        if (checkpoint := plan.listing.checkpoint()) is not None:
+            self._store(CHECKPOINTS.name, [checkpoint])
+        requests = list(self.sandbox.log.entries)
+        return WorldSynced(requests, +total, issues.set_aside, plan.queue.skipped)
+
+    def _found(self, extraction: Extraction, name: str) -> Iterator[Row]:
+        for batch in extraction.streams[name].batches():
+            for found in batch:
+                if name == JOB_RESULTS.name:
+                    yield from pq.read_table(found.path).to_pylist()
+                elif name == WORKSPACES.name:
+                    yield from [row for row in found[:1] if row]
+                else:
+                    yield found
+        if name == WORKFLOWS.name and extraction.plan.named_workflows is None:
+            yield from extraction.plan.workflows.vanished()
+
+    def _store(self, name: str, rows: Iterator[Row] | Sequence[Row]) -> int:
+        """Merges rows by their key, the later `loaded_at` first; gives the number that stay."""
+        table = BY_NAME[name]
+        stored = self.tables.setdefault(name, {})
+        fresh: dict[tuple[Any, ...], list[Row]] = {}
+        for row in sorted(map(dict, rows), key=lambda row: row["loaded_at"]):
+            row["_load_id"] = self.loads
+            key = tuple(row[each] for each in table.key)
+            group = fresh.setdefault(key, [])
+            if not table.replaces_by_key:
+                group.clear()
+            if row.get(DELETE_MARK):
+                group.clear()
+            else:
+                group.append(_parsed(table, row))
+        stored.update(fresh)
+        return sum(map(len, fresh.values()))
+
+    def _read_rows(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
+        for row in self.rows(table.name):
+            if uids is None or row["uid"] in uids:
+                yield {
+                    name: json.dumps(value) if isinstance(value, (dict, list)) else value
+                    for name, value in row.items()
+                    if value is not None and name != "_load_id"
+                }
+
+    def _count_results(self, uids: Sequence[str]) -> Mapping[str, int]:
+        counts = Counter(row["job_uid"] for row in self.rows(JOB_RESULTS.name))
+        return {uid: counts[uid] for uid in uids}
+
+    def _memory(self, wanted: set[str]) -> Memory:
+        memory = Memory(unclean={})
+        for row in self.rows(WORKSPACES.name):
+            memory.workspace_hash = row["row_hash"]
+        for row in self.rows(WORKFLOWS.name):
+            memory.workflows[row["uid"]] = KnownWorkflow(**_fields(row, KnownWorkflow))
+        for row in self.rows(JOBS.name):
+            memory.jobs[row["uid"]] = KnownJob(**_fields(row, KnownJob))
+        for row in self.rows(SUCCESSFUL_JOBS.name):
+            memory.successful_jobs[row["uid"]] = row["row_hash"]
+        for row in self.rows(LEDGER.name):
+            memory.results[row["job_uid"]] = Answer(
+                row["fingerprint"],
+                row["result_rows"],
+                content=row["content_hash"],
+                equal=row["equal_answers"],
+                answered_at=row["answered_at"],
+                next_check_at=row["next_check_at"],
+                load_id=row["results_load_id"],
+            )
+        for row in self.rows(CHECKPOINTS.name):
+            memory.checkpoint = row["uid"]
+            memory.covered = Coverage.from_json(row["covered"])
+        memory.extras = {name: {} for name in wanted - {table.name for table in TABLES}}
+        return memory
+
+
+def _fields(row: Row, known: type[KnownWorkflow] | type[KnownJob]) -> dict[str, Any]:
+    return {name: row.get(name) for name in known._fields}
+
+
+def _parsed(table: Table, row: Row) -> Row:
+    """A row with every column of its table, and JSON values as a database gives them back."""
+    found: Row = dict.fromkeys(table.columns)
+    for name, value in row.items():
+        is_json = table.columns.get(name, "json") == "json"
+        if isinstance(value, msgspec.Raw):
+            found[name] = msgspec.json.decode(value)
+        elif is_json and isinstance(value, (str, bytes)) and name in table.columns:
+            found[name] = json.loads(value)
+        else:
+            found[name] = value
+    return found
