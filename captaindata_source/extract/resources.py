@@ -191,8 +191,8 @@ _ROWS: Mapping[str, Rows] = {
 def _add_table(resource: DltResource, table: Table) -> None:
     """Lets a resource fill a second table."""
     hints = {**table.hints(), "merge_key": (), "create_table_variant": True}
-    hints["file_format"] = table.file_format or ""  # else it would be that of the resource
-    # a variant begins with the columns of its resource: drop those first
+    # a variant begins with the columns and the file format of its resource: drop those first
+    hints["file_format"] = table.file_format or ""
     resource.apply_hints(**{**hints, "columns": {}}).apply_hints(**hints)
 
 
