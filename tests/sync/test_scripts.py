@@ -92,6 +92,21 @@ def test_several_workspaces(sandbox: FaultySandbox, tmp_path: Path) -> None:
     assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=True)
 
 
+def test_orchestrated_sync(sandbox: FaultySandbox, tmp_path: Path) -> None:
+    growth, sales = sandbox.world.workspaces
+    environment = {
+        "SOURCES__CAPTAINDATA__BASE_URL": sandbox.base_url,
+        "GROWTH_API_KEY": growth.api_key,
+        "GROWTH_PROJECT_UID": growth.uid,
+        "SALES_API_KEY": sales.api_key,
+        "SALES_PROJECT_UID": sales.uid,
+    }
+    output = run_script("orchestrated_sync.py", tmp_path, environment).splitlines()
+    assert output[0].split() == ["growth", "sales"]
+    assert "outcome                 loaded  loaded" in output
+    assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=True)
+
+
 def test_the_line_for_cron_needs_no_path(sandbox: FaultySandbox, tmp_path: Path) -> None:
     readme = (SCRIPTS.parent / "README.md").read_text(encoding="utf-8")
     line = re.search(r"^```cron\n(?:\S+ ){5} ?(.*)$", readme, re.MULTILINE)
