@@ -8,7 +8,7 @@
     └── ApiError               the API, or a proxy before it, refused or did not answer
         ├── AuthError          401: ends the workspace's sync; 403: for one object
         ├── NotFoundError      404: for one object
-        ├── RefusedError       any other 4xx, or an error that the API blames on the call
+        ├── CallRefusedError   any other 4xx, or an error that the API blames on the call
         ├── UnavailableError   still failing after all retries
         │   └── UnreachableError   the host never answered: ends the workspace's sync
         └── ContractError      an answer that the API's contract does not allow
@@ -34,6 +34,7 @@ __all__ = [
     "ApiError",
     "AuthError",
     "BusyError",
+    "CallRefusedError",
     "CaptainDataError",
     "ConfigError",
     "ContractError",
@@ -42,7 +43,6 @@ __all__ = [
     "NotFoundError",
     "PaginationError",
     "Problem",
-    "RefusedError",
     "UnavailableError",
     "UnreachableError",
     "WrongDatasetError",
@@ -200,7 +200,7 @@ class NotFoundError(ApiError):
     kind = Kind.NOT_FOUND
 
 
-class RefusedError(ApiError):
+class CallRefusedError(ApiError):
     """The API refused the call; repeating it would not help."""
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 import re
 
-__all__ = ["SCALAR", "SPACE", "STRING", "NotJsonError", "end_of", "plain", "strip_comma", "utf8"]
+__all__ = [
+    "SCALAR",
+    "SPACE",
+    "STRING",
+    "NotJsonError",
+    "end_of",
+    "strip_comma",
+    "unescaped",
+    "utf8",
+]
 
 SPACE = rb"[ \t\r\n]*"
 # possessive quantifiers: otherwise each escape is kept for backtracking, which takes much memory
@@ -24,7 +33,7 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def plain(content: bytes) -> bytes:
+def unescaped(content: bytes) -> bytes:
     """The text of a JSON string, without escapes.
 
     Args:

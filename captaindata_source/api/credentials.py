@@ -15,7 +15,7 @@ import msgspec
 
 from captaindata_source.api.secret_keys import CANDIDATE, MAX_KEY, RULE, is_secret, stems_in
 from captaindata_source.api.secret_texts import REMOVED, strip_plain
-from captaindata_source.json_text import NotJsonError, end_of, plain, strip_comma
+from captaindata_source.json_text import NotJsonError, end_of, strip_comma, unescaped
 
 __all__ = ["CANDIDATE", "REMOVED", "RULE", "is_secret", "strip_json", "strip_record", "strip_text"]
 
@@ -173,7 +173,7 @@ class _Edits:
         colon = _BEFORE_VALUE.match(text, found.end())
         if text[found.start()] != 34 or colon is None:
             raise NotJsonError
-        key = plain(found[0][1:-1]).decode("utf-8", "replace")
+        key = unescaped(found[0][1:-1]).decode("utf-8", "replace")
         if is_secret(key):
             end = end_of(text, colon.end())
             value = text[colon.end() : end]
@@ -190,10 +190,10 @@ class _Edits:
     def _string(self, top: _Open | None, start: int, end: int) -> None:
         content = self._text[start + 1 : end - 1]
         if top is not None and top.key in _NAME_KEYS and len(content) <= MAX_KEY:
-            top.is_pair = top.is_pair or is_secret(plain(content).decode("utf-8", "replace"))
+            top.is_pair = top.is_pair or is_secret(unescaped(content).decode("utf-8", "replace"))
         if not stems_in(content + b'"', self._stems):
             return
-        text = plain(content).decode("utf-8", "replace")
+        text = unescaped(content).decode("utf-8", "replace")
         stripped = _strip_text(text, self._depth + 1)
         if stripped != text:
             self._edits.append((start, end, json.dumps(stripped).encode()))

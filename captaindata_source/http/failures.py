@@ -10,10 +10,10 @@ from captaindata_source.errors import (
     SERVER_SCOPE,
     ApiError,
     AuthError,
+    CallRefusedError,
     ContractError,
     NotFoundError,
     Problem,
-    RefusedError,
     UnavailableError,
     UnreachableError,
 )
@@ -41,7 +41,7 @@ SCOPE_REMEDIES = {
 }
 
 _CLASSES: dict[int, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFoundError}
-_SCOPE_CLASSES: dict[str, type[ApiError]] = {"auth": AuthError, "config": RefusedError}
+_SCOPE_CLASSES: dict[str, type[ApiError]] = {"auth": AuthError, "config": CallRefusedError}
 _KINDS = {401: Kind.UNAUTHORIZED}
 _SCOPE_KINDS = {"auth": Kind.UNAUTHORIZED, "config": Kind.MISCONFIGURED}
 _REFUSED = "The API refused the call"
@@ -103,7 +103,7 @@ def failure(
     else:
         message = REMEDIES.get(status, _VERDICTS[min(max(status // 100, 2), 5)])
     is_refusal = bool(scope) or 400 <= status < 500
-    by_status = _CLASSES.get(status, RefusedError if is_refusal else ContractError)
+    by_status = _CLASSES.get(status, CallRefusedError if is_refusal else ContractError)
     kind = _KINDS.get(status) or (Kind.NO_DATA if 200 <= status < 400 else None)
     return _SCOPE_CLASSES.get(scope, by_status)(
         message,

@@ -18,7 +18,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from captaindata_source import captaindata
-from captaindata_source.errors import AuthError, ConfigError, RefusedError
+from captaindata_source.errors import AuthError, CallRefusedError, ConfigError
 from captaindata_source.extract import extraction
 from captaindata_source.sandbox import World
 from tests.support.databases import DuckDb
@@ -100,7 +100,7 @@ def test_a_strict_run_raises_at_the_first_failure(harness: Harness) -> None:
     harness.sandbox.faults.add(Fault(match="/results", kind="status", status=403))
     with pytest.raises(PipelineStepFailed) as failed:
         make_pipeline(harness).run(make_source(harness, strict=True))
-    assert isinstance(root_of(failed.value), (AuthError, RefusedError))
+    assert isinstance(root_of(failed.value), (AuthError, CallRefusedError))
 
 
 def test_runs_with_a_limit_get_on(harness: Harness) -> None:

@@ -21,8 +21,8 @@ from captaindata_source.json_text import (
     STRING,
     NotJsonError,
     end_of,
-    plain,
     strip_comma,
+    unescaped,
     utf8,
 )
 
@@ -114,7 +114,7 @@ class Redactor:
         seen = set()
         for key in self._seen:
             with suppress(NotJsonError):  # it began within a string
-                seen.add(plain(key).decode("utf-8", "replace"))
+                seen.add(unescaped(key).decode("utf-8", "replace"))
         return {
             name: _nearest(name, seen)
             for name in sorted(each.decode("utf-8", "replace") for each in self._unmatched)
@@ -126,7 +126,7 @@ class Redactor:
         while found := self._next(result, copied):
             key, value = found.span()
             end = end_of(result, value)
-            name = plain(found[1])
+            name = unescaped(found[1])
             self._unmatched.discard(name)
             if self._is_hashed[name]:
                 kept += result[copied:value] + self._hash(result[value:end])
@@ -156,7 +156,7 @@ class Redactor:
     def _hash(self, value: bytes) -> bytes:
         if value == b"null":
             return value
-        text = plain(value[1:-1]) if value[:1] == b'"' else value
+        text = unescaped(value[1:-1]) if value[:1] == b'"' else value
         if self._salt is None:
             return b'"%b"' % hashlib.sha256(text).hexdigest().encode()
         return b'"%b"' % hmac.digest(self._salt, text, "sha256").hex().encode()

@@ -7,9 +7,9 @@ import pytest
 from captaindata_source.errors import (
     ApiError,
     AuthError,
+    CallRefusedError,
     NotFoundError,
     Problem,
-    RefusedError,
     UnavailableError,
     UnreachableError,
 )
@@ -28,8 +28,8 @@ def error(kind: type[ApiError], status: int | None = None, scope: str | None = N
         error(UnreachableError),
         error(AuthError, 401),
         error(AuthError, 403, "auth"),
-        error(RefusedError, 400, "config"),
-        error(RefusedError, 503, " Config "),
+        error(CallRefusedError, 400, "config"),
+        error(CallRefusedError, 503, " Config "),
     ],
 )
 def test_what_all_calls_would_fail_on_ends_the_sync(failed: ApiError) -> None:
@@ -45,7 +45,7 @@ def test_what_all_calls_would_fail_on_ends_the_sync(failed: ApiError) -> None:
     [
         error(AuthError, 403),
         error(NotFoundError, 404),
-        error(RefusedError, 400, "input"),
+        error(CallRefusedError, 400, "input"),
         error(AuthError, 401, "integ"),
         error(UnavailableError, 429, "auth"),
         error(UnavailableError, 401, "server"),

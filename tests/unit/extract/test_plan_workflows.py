@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from captaindata_source.api import JobListing, JobPage, Record
-from captaindata_source.errors import RefusedError
+from captaindata_source.errors import CallRefusedError
 from tests.support.small_syncs import SmallSyncs, Synced
 
 
@@ -109,7 +109,7 @@ def test_a_list_that_can_not_be_read_moves_nothing(
     syncs.sync()
 
     def fails() -> object:
-        raise RefusedError("no", path="a", status=400)
+        raise CallRefusedError("no", path="a", status=400)
         yield
 
     listings = [

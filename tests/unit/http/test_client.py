@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from captaindata_source.errors import (
     ApiError,
     AuthError,
+    CallRefusedError,
     ContractError,
     NotFoundError,
-    RefusedError,
     UnavailableError,
 )
 from captaindata_source.extract.opening import connect
@@ -241,10 +241,10 @@ def test_json_that_always_breaks_off_ends_as_unavailable() -> None:
             "The key may not see this: check that project_uid is the workspace the key belongs to",
         ),
         (404, NotFoundError, "Captain Data does not know this object, or no longer"),
-        (400, RefusedError, "The API refused the call"),
-        (405, RefusedError, "The API refused the call"),
-        (418, RefusedError, "The API refused the call"),
-        (422, RefusedError, "The API refused the call"),
+        (400, CallRefusedError, "The API refused the call"),
+        (405, CallRefusedError, "The API refused the call"),
+        (418, CallRefusedError, "The API refused the call"),
+        (422, CallRefusedError, "The API refused the call"),
         (501, ContractError, "The API failed"),
         (505, ContractError, "The API failed"),
         (511, ContractError, "The API failed"),
@@ -457,6 +457,6 @@ def test_a_body_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_any_error_body_is_survived(body: Any) -> None:
     script = Script(reply(400, json.dumps(body).encode()))
-    with pytest.raises(RefusedError):
+    with pytest.raises(CallRefusedError):
         get(script)
     assert len(script.requests) == 1

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from captaindata_source.errors import (
     ApiError,
     AuthError,
+    CallRefusedError,
     ContractError,
     NotFoundError,
     Problem,
-    RefusedError,
     UnavailableError,
 )
 from captaindata_source.http import HttpClient, RetryPolicy
@@ -81,9 +81,9 @@ def test_a_scope_decides_what_a_failure_costs(status: int, scope: str) -> None:
     }
     by_scope = {
         "auth": (AuthError, NO_KEY, "unauthorized"),
-        "config": (RefusedError, NO_CONFIG, "misconfigured"),
+        "config": (CallRefusedError, NO_CONFIG, "misconfigured"),
     }
-    of_call = by_status.get(status, (RefusedError, REFUSED, "refused"))
+    of_call = by_status.get(status, (CallRefusedError, REFUSED, "refused"))
     kind, message, name = by_scope.get(scope, of_call)
     script, time = Script(reply(status, body_of(tag="LABEL", where=scope, ref="ERR-1"))), FakeTime()
     error = failed(script, "runs/7?x=1", time=time)
@@ -127,7 +127,7 @@ def test_a_429_is_a_rate_limit_whatever_is_blamed(scope: str) -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "name", "is_fatal"),
     [
-        (400, RefusedError, "refused", False),
+        (400, CallRefusedError, "refused", False),
         (401, AuthError, "unauthorized", True),
         (403, AuthError, "forbidden", False),
         (404, NotFoundError, "not_found", False),
@@ -222,7 +222,7 @@ def test_a_key_that_the_server_echoes_is_not_shown(
 
 
 def test_an_error_shows_no_more_of_a_problem_that_is_not_cleaned() -> None:
-    error = RefusedError("No", path="/x", status=400, problem=Problem(label="a\nb" * 100))
+    error = CallRefusedError("No", path="/x", status=400, problem=Problem(label="a\nb" * 100))
     assert str(error) == f"No [GET /x, HTTP 400; {('ab' * 100)[:100]}]"
     assert error.problem == Problem(label=("ab" * 100)[:100])
 
@@ -254,7 +254,7 @@ def test_an_empty_key_hides_nothing() -> None:
     ],
     ids=lambda body: body[:12],
 )
-@pytest.mark.parametrize(("status", "kind"), [(400, RefusedError), (401, AuthError)])
+@pytest.mark.parametrize(("status", "kind"), [(400, CallRefusedError), (401, AuthError)])
 def test_bodies_that_are_no_problem(body: bytes, status: int, kind: type[ApiError]) -> None:
     error = failed(Script(reply(status, body)))
     assert type(error) is kind
