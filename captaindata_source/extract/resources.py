@@ -191,6 +191,8 @@ _ROWS: Mapping[str, Rows] = {
 def _add_table(resource: DltResource, table: Table) -> None:
     """Lets a resource fill a second table."""
     hints = {**table.hints(), "merge_key": (), "create_table_variant": True}
+    # without a format, the table would get that of its resource: ADBC refuses an empty parquet file
+    hints["file_format"] = table.file_format or "preferred"
     # a variant begins with the columns of its resource: drop those first
     resource.apply_hints(**{**hints, "columns": {}}).apply_hints(**hints)
 
