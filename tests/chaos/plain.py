@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import psycopg2
 
-from captaindata_source.sandbox import Sandbox, World
+from captaindata_source.sandbox import World
 from tests.chaos.places import Place
 from tests.support import mishaps, processes
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 
@@ -74,7 +75,7 @@ def plain_kills(
         if at_most <= 0:
             return found
         world = World(world_seed, jobs_per_day=jobs_per_day, workflows=4, days=10, mean_results=12)
-        with Sandbox(world) as sandbox, place.harness(sandbox) as harness:
+        with FaultySandbox(world) as sandbox, place.harness(sandbox) as harness:
             found += _kills_of(harness, at_most, seed=world_seed)
     return found
 

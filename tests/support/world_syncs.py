@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 from captaindata_source.api import Coverage
 from captaindata_source.extract.extraction import Extraction
 from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.opening import connect
 from captaindata_source.extract.plan import Context, SyncPlan
 from captaindata_source.extract.queue import Package
 from captaindata_source.http import Secret
 from captaindata_source.issues import Issue, IssueLog
-from captaindata_source.sandbox import LoggedRequest, Sandbox
+from captaindata_source.sandbox import LoggedRequest
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import connect
 from captaindata_source.tables import (
     CHECKPOINTS,
     DELETE_MARK,
@@ -43,6 +43,7 @@ from captaindata_source.tables import (
 )
 from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.memory import KnownJob, KnownWorkflow, Memory
+from tests.support.faulty_sandbox import FaultySandbox
 
 __all__ = ["WorldSynced", "WorldSyncs"]
 
@@ -73,7 +74,7 @@ class WorldSyncs:
         options: Of the workspace.
     """
 
-    sandbox: Sandbox
+    sandbox: FaultySandbox
     folder: Path
     options: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, dict[tuple[Any, ...], list[Row]]] = field(default_factory=dict)

@@ -20,22 +20,24 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from captaindata_source import captaindata
 from captaindata_source.errors import AuthError, ConfigError, RefusedError
 from captaindata_source.extract import extraction
-from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.sandbox import World
 from tests.support.databases import DuckDb
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.plain_runs import make_pipeline, make_source, root_of
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[FaultySandbox]:
     world = World(6, workspaces=2, jobs_per_day=0.1, mean_results=6, workflows=6)
-    with Sandbox(world) as sandbox:
+    with FaultySandbox(world) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def harness(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Harness:
+def harness(sandbox: FaultySandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Harness:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     return Harness(sandbox, DuckDb(tmp_path), tmp_path)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import captaindata_source
-from captaindata_source.sandbox import Fault
 from tests.support import processes, python_calls
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.sandbox import Fault, Sandbox, World
+from captaindata_source.sandbox import World
 from captaindata_source.tables import JOB_RESULTS, JOBS
 from tests.conftest import SMALL_WORLD
+from tests.support.faults import Fault
+from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.oracle import FINAL, SUCCESS, Oracle, assert_equal
 from tests.support.world_syncs import WorldSynced, WorldSyncs
 
@@ -27,10 +29,10 @@ MakeSyncs = Callable[..., WorldSyncs]
 @pytest.fixture
 def make_syncs(tmp_path: Path) -> Iterator[MakeSyncs]:
     """Makes syncs over a small world, or the one that is given."""
-    sandboxes: list[Sandbox] = []
+    sandboxes: list[FaultySandbox] = []
 
     def make(seed: int = 1, **options: object) -> WorldSyncs:
-        sandbox = Sandbox(World(seed, **SMALL_WORLD | options))  # type: ignore[arg-type]
+        sandbox = FaultySandbox(World(seed, **SMALL_WORLD | options))  # type: ignore[arg-type]
         sandbox.start()
         sandboxes.append(sandbox)
         return WorldSyncs(sandbox, tmp_path)
