@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from captaindata_source.views import refresh
-from captaindata_source.views.results import catalogue
+from captaindata_source.views.results import catalogue, learning
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.view import State
 from tests.support.awkward import AWKWARD
@@ -411,7 +411,7 @@ def test_a_new_key_is_appended_whatever_its_place(warehouse: Warehouse) -> None:
 def test_columns_end_at_a_limit_and_the_catalogue_says_so(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "MAX_COLUMNS", 3)
+    monkeypatch.setattr(learning, "MAX_COLUMNS", 3)
     warehouse.load("j1", [{f"k{n}": n for n in range(5)}])
     warehouse.refresh()
     assert [*warehouse.columns()][4:] == ["k0", "k1", "k2"]
@@ -425,14 +425,14 @@ def test_as_many_columns_as_the_database_takes(warehouse: Warehouse) -> None:
     warehouse.load("j1", [{f"k{n}": n for n in range(1_700)}])
     warehouse.refresh()
     (row,) = warehouse.typed()
-    assert len(row) == catalogue.MAX_COLUMNS
+    assert len(row) == learning.MAX_COLUMNS
     assert row["k1499"] == 1499
 
 
 def test_keys_without_end_are_data_not_columns(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(catalogue, "MAX_FIELDS", 4)
+    monkeypatch.setattr(learning, "MAX_FIELDS", 4)
     warehouse.load("j1", [{f"id-{n}": n, "common": 1} for n in range(9)])
     warehouse.refresh()
     assert len(warehouse.catalogue()) == 4
