@@ -23,6 +23,7 @@ OURS = {
     *("is_deleted", "is_sub_job", "results_version", "row_hash", "loaded_at"),
 }
 """Columns that the connector adds."""
+COMPARED = {"status", "workflow_uid", "start_time", "finish_time", "row_count"}
 TYPES: dict[str, type | tuple[type, ...]] = {
     "text": (str, int, float, bool),
     "bigint": int,
@@ -123,6 +124,8 @@ def test_records_of_each_version_have_them(sandbox: Sandbox, name: Generation) -
         for said in complaints(table, each)
     }
     assert wrong == set()
+    for job in found[JOBS.name]:
+        assert job.keys() >= COMPARED, "what decides whether results are fetched"
     quota = {f"{api.quota_unit}_{part}" for part in ("left", "max", "used")}
     assert quota <= found[WORKSPACES.name][0].keys()
     api.close()
