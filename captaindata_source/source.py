@@ -108,8 +108,8 @@ def captaindata(
         project_uid: The workspace's UID.
         workspaces: Several workspaces instead: names of workspaces of the configuration, or
             mappings of `api_key`, `project_uid`, `name` and any option of a workspace. The other
-            arguments hold for those that do not say otherwise. None: those of the configuration,
-            if any.
+            arguments hold for those that do not say otherwise, but for `api_key` and
+            `project_uid`. None: those of the configuration, unless `api_key` is given.
         workspace_name: Goes into `workspaces.configured_name`.
         api_version: Version of the API, "v3" or "v4".
         base_url: Root of the API; https unless local. None: where the vendor serves the version.
@@ -156,7 +156,8 @@ def captaindata(
         "full_refresh": full_refresh,
     }
     refuse_unknown(more=OWN_OPTIONS)
-    if workspaces is not None:
+    has_own_key = _is_given("api_key", api_key) and not _is_given("workspaces", workspaces)
+    if workspaces is not None and not has_own_key:
         chosen = _several(workspaces, own)
     else:
         key = dlt.secrets["sources.captaindata.api_key"] if api_key is None else api_key
@@ -169,6 +170,15 @@ def captaindata(
     return build_resources(CurrentWork(run.begin), extra_tables=named)
 
 
+def _is_given(name: str, value: object) -> bool:
+    """Whether an option comes from the call and not from the configuration."""
+    configured: tuple[object, ...] = (
+        dlt.secrets.get(f"sources.captaindata.{name}"),
+        dlt.secrets.get(name),
+    )
+    return value is not None and value not in configured
+
+
 def _several(workspaces: Any, common: Mapping[str, Any]) -> Sequence[Settings]:
     """The workspaces of the argument or of the configuration.
 
@@ -179,7 +189,7 @@ def _several(workspaces: Any, common: Mapping[str, Any]) -> Sequence[Settings]:
     unwrap = getattr(workspaces, "unwrap", None)
     given = unwrap() if callable(unwrap) else workspaces
     said = {name: value for name, value in common.items() if value != getattr(Settings, name, None)}
-    if isinstance(given, str):
+    if not _is_given("workspaces", workspaces):
         given = list(load_config().workspaces)
     elif isinstance(given, Sequence):
         given = [{**said, **each} if isinstance(each, Mapping) else each for each in given]

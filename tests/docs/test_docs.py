@@ -91,9 +91,10 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
 def test_the_source_takes_the_same_options_with_the_same_defaults() -> None:
     parameters = inspect.signature(captaindata).parameters
     settings = {f.name: f.default for f in dataclasses.fields(Settings)}
-    assert set(parameters) == {*settings, "workspace_name"} - {"name"}
+    runs = {"workspaces", "strict", "max_minutes", "max_results"}
+    assert set(parameters) == {*settings, "workspace_name", *runs} - {"name"}
     for name, parameter in parameters.items():
-        if name not in ("api_key", "project_uid"):
+        if name not in ("api_key", "project_uid", *runs):
             assert parameter.default == settings[name.removeprefix("workspace_")], name
 
 
