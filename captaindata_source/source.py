@@ -17,6 +17,7 @@ from dlt.extract.items_transform import LimitItem
 from captaindata_source.dlt_internals.extraction import is_mapped_or_filtered, limit_of
 from captaindata_source.dlt_internals.files import read_arrow_tables
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
+from captaindata_source.dlt_internals.normalize_step import drop_normalized_remains
 from captaindata_source.errors import ConfigError
 from captaindata_source.extract.extraction import ROWS_PER_BATCH, Extraction, Log
 from captaindata_source.extract.opening import (
@@ -166,6 +167,7 @@ def captaindata(
         secret = Secret(key if isinstance(key, str) else "")
         chosen = [Settings(api_key=secret, project_uid=uid, name=workspace_name, **own)]
     run = PlainRun(chosen, strict=strict, max_minutes=max_minutes, max_results=max_results)
+    drop_normalized_remains()
     load_packages_as_a_whole()
     named = {name for settings in chosen for name in settings.extra_tables}
     return build_resources(CurrentWork(run.begin), extra_tables=named)
