@@ -221,7 +221,7 @@ def test_results_of_a_limited_run_are_of_jobs_that_are_loaded(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "ROWS_PER_BATCH", 3)
-    monkeypatch.setattr("captaindata_source.source.ROWS_PER_BATCH", 3)
+    monkeypatch.setattr("captaindata_source.extract.plain_run.ROWS_PER_BATCH", 3)
     oracle = Oracle(harness.world)
     only(harness, oracle)
     pipeline = make_pipeline(harness)
