@@ -43,6 +43,18 @@ def harness(sandbox: FaultySandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return Harness(sandbox, DuckDb(tmp_path), tmp_path)
 
 
+def forget_configuration() -> None:
+    """As in a new process: dlt reads files with the first option that it is asked for."""
+    if PluggableRunContext in Container():
+        del Container()[PluggableRunContext]
+
+
+@pytest.fixture(autouse=True)
+def own_configuration(harness: Harness) -> Iterator[None]:
+    yield
+    forget_configuration()
+
+
 @pytest.fixture(autouse=True)
 def no_threads_left() -> Iterator[None]:
     yield
@@ -173,9 +185,11 @@ def test_several_workspaces_of_the_configuration(
         assert tomllib.loads(text)
         (harness.folder / ".dlt").mkdir()
         (harness.folder / ".dlt" / "secrets.toml").write_text(text, encoding="utf-8")
-        if PluggableRunContext in Container():
-            del Container()[PluggableRunContext]
+        forget_configuration()
     make_pipeline(harness).run(captaindata().with_resources("workspaces"))
+    with pytest.raises(ConfigError, match="keep one of the two forms"):
+        monkeypatch.setenv("SOURCES__CAPTAINDATA__API_KEY", "k")
+        captaindata()
     found = {(row["uid"], row["configured_name"]) for row in harness.rows("workspaces")}
     assert found == {(table["project_uid"], table["name"]) for table in tables}
 
@@ -207,7 +221,7 @@ def test_results_of_a_limited_run_are_of_jobs_that_are_loaded(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "ROWS_PER_BATCH", 3)
-    monkeypatch.setattr("captaindata_source.source.ROWS_PER_BATCH", 3)
+    monkeypatch.setattr("captaindata_source.extract.plain_run.ROWS_PER_BATCH", 3)
     oracle = Oracle(harness.world)
     only(harness, oracle)
     pipeline = make_pipeline(harness)
