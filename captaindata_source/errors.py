@@ -28,6 +28,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from captaindata_source.issues import Kind
+
 __all__ = [
     "ApiError",
     "AuthError",
@@ -60,7 +62,7 @@ PRINTED_LENGTH = 100
 class CaptainDataError(Exception):
     """Base of all errors of this package."""
 
-    kind: str = "unexpected_error"
+    kind: Kind = Kind.UNEXPECTED_ERROR
     """Its kind in `sync_issues`."""
 
 
@@ -75,13 +77,13 @@ class WrongDatasetError(ConfigError):
 class BusyError(CaptainDataError):
     """Another sync of the same workspace is running."""
 
-    kind = "busy"
+    kind = Kind.BUSY
 
 
 class DestinationError(CaptainDataError):
     """The warehouse can't be reached, read or written."""
 
-    kind = "destination_failed"
+    kind = Kind.DESTINATION_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class ApiError(CaptainDataError):
         problem: What the API reported about it, if anything.
     """
 
-    kind = "refused"
+    kind = Kind.REFUSED
 
     def __init__(
         self,
@@ -156,7 +158,7 @@ class ApiError(CaptainDataError):
         *,
         path: str,
         status: int | None = None,
-        kind: str | None = None,
+        kind: Kind | None = None,
         problem: Problem | None = None,
     ) -> None:
         problem = problem and problem.printable()
@@ -179,13 +181,13 @@ class ApiError(CaptainDataError):
 class AuthError(ApiError):
     """The key is not accepted (401, or scope auth) or may not see this (403)."""
 
-    kind = "forbidden"
+    kind = Kind.FORBIDDEN
 
 
 class WrongWorkspaceError(AuthError):
     """The key belongs to another workspace than the configured one."""
 
-    kind = "foreign_workspace"
+    kind = Kind.FOREIGN_WORKSPACE
 
     @property
     def is_fatal(self) -> bool:
@@ -195,7 +197,7 @@ class WrongWorkspaceError(AuthError):
 class NotFoundError(ApiError):
     """The object does not exist, or no longer exists (404)."""
 
-    kind = "not_found"
+    kind = Kind.NOT_FOUND
 
 
 class RefusedError(ApiError):
@@ -209,7 +211,7 @@ class UnavailableError(ApiError):
 class UnreachableError(UnavailableError):
     """No call was ever answered: the address is wrong, or the network is down."""
 
-    kind = "connection_failed"
+    kind = Kind.CONNECTION_FAILED
 
     @property
     def is_fatal(self) -> bool:
@@ -219,19 +221,19 @@ class UnreachableError(UnavailableError):
 class ContractError(ApiError):
     """The answer does not have the documented form."""
 
-    kind = "unexpected_answer"
+    kind = Kind.UNEXPECTED_ANSWER
 
 
 class PaginationError(ContractError):
     """The pages of a list form a loop or cannot be followed."""
 
-    kind = "endless_pages"
+    kind = Kind.ENDLESS_PAGES
 
 
 class ForeignHostError(ContractError):
     """A link or redirect to another host than the configured one; nothing was sent to it."""
 
-    kind = "foreign_link"
+    kind = Kind.FOREIGN_LINK
 
 
 def causes(error: BaseException, *, hidden: bool = False) -> Iterator[BaseException]:

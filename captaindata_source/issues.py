@@ -11,32 +11,74 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-__all__ = [
-    "FAILED",
-    "KEPT",
-    "MENDED",
-    "REREAD",
-    "RETRIED",
-    "SET_ASIDE",
-    "Issue",
-    "IssueLog",
-]
+__all__ = ["Action", "Issue", "IssueLog", "Kind"]
 
-RETRIED = "retried"
-"""The call was made again."""
-REREAD = "reread"
-"""What had two versions was read once more, by itself."""
-SET_ASIDE = "set_aside"
-"""Nothing of it was loaded; the next sync tries again."""
-MENDED = "mended"
-"""A value was loaded in a form that the destination can hold."""
-KEPT = "kept"
-"""It was loaded as it came, or what was loaded before stays."""
-FAILED = "failed"
-"""The sync of the workspace ended."""
+
+class Action(StrEnum):
+    """What was done about an issue, as `sync_issues.action` has it."""
+
+    RETRIED = "retried"
+    """The call was made again."""
+    REREAD = "reread"
+    """What had two versions was read once more, by itself."""
+    SET_ASIDE = "set_aside"
+    """Nothing of it was loaded; the next sync tries again."""
+    MENDED = "mended"
+    """A value was loaded in a form that the destination can hold."""
+    KEPT = "kept"
+    """It was loaded as it came, or what was loaded before stays."""
+    FAILED = "failed"
+    """The sync of the workspace ended."""
+
+
+class Kind(StrEnum):
+    """What was met, as `sync_issues.kind` has it; `sql/README.md` says what each means."""
+
+    ANSWER_CUT_OFF = "answer_cut_off"
+    ANSWER_TOO_LARGE = "answer_too_large"
+    ANSWER_TOO_SLOW = "answer_too_slow"
+    BUSY = "busy"
+    CONNECTION_FAILED = "connection_failed"
+    CONTROL_CHARACTER = "control_character"
+    COUNTS_NOT_TRUSTED = "counts_not_trusted"
+    DESTINATION_FAILED = "destination_failed"
+    EMPTY_LISTING = "empty_listing"
+    ENDLESS_PAGES = "endless_pages"
+    ENDLESS_REDIRECTS = "endless_redirects"
+    FORBIDDEN = "forbidden"
+    FOREIGN_LINK = "foreign_link"
+    FOREIGN_WORKSPACE = "foreign_workspace"
+    HALF_SURROGATE = "half_surrogate"
+    LISTED_TWICE = "listed_twice"
+    MISCONFIGURED = "misconfigured"
+    MISSING_LINK = "missing_link"
+    MISSING_UID = "missing_uid"
+    NO_DATA = "no_data"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_AN_OBJECT = "not_an_object"
+    NOT_FOUND = "not_found"
+    NOT_JSON = "not_json"
+    NOT_UTF8 = "not_utf8"
+    NULL_CHARACTER = "null_character"
+    PAGE_REPEATED = "page_repeated"
+    PAGES_SHIFTED = "pages_shifted"
+    RATE_LIMITED = "rate_limited"
+    REFUSED = "refused"
+    RESULTS_CAME_LATE = "results_came_late"
+    ROW_COUNT_DIFFERS = "row_count_differs"
+    ROW_COUNT_SETTLED = "row_count_settled"
+    SERVER_ERROR = "server_error"
+    UNAUTHORIZED = "unauthorized"
+    UNEXPECTED_ANSWER = "unexpected_answer"
+    UNEXPECTED_ERROR = "unexpected_error"
+    UNFIT_VALUE = "unfit_value"
+    UNSORTED_LISTING = "unsorted_listing"
+    UNTRUSTED_CERTIFICATE = "untrusted_certificate"
+
 
 DETAIL_LENGTH = 500
 
@@ -49,8 +91,8 @@ class _Subject(NamedTuple):
 class _Event(NamedTuple):
     """What makes two issues the same; the second only counts."""
 
-    kind: str
-    action: str
+    kind: Kind
+    action: Action
     workflow_uid: str | None
     job_uid: str | None
     detail: str | None
@@ -62,7 +104,7 @@ class Issue:
 
     Args:
         kind: What was met, such as `rate_limited`; sql/tables.md lists all.
-        action: What was done: one of this module's constants.
+        action: What was done.
         workflow_uid: The workflow it is about, if any.
         job_uid: The job it is about, if any.
         detail: More about it, for people.
@@ -71,8 +113,8 @@ class Issue:
         uid: Identifies it.
     """
 
-    kind: str
-    action: str
+    kind: Kind
+    action: Action
     workflow_uid: str | None
     job_uid: str | None
     detail: str | None
@@ -89,8 +131,8 @@ class Issue:
             "seen_at": self.seen_at,
             "workflow_uid": self.workflow_uid,
             "job_uid": self.job_uid,
-            "kind": self.kind,
-            "action": self.action,
+            "kind": self.kind.value,
+            "action": self.action.value,
             "occurrences": self.occurrences,
             "detail": self.detail,
         }
@@ -119,7 +161,7 @@ class IssueLog:
         finally:
             self._local.subject = before
 
-    def add(self, kind: str, action: str, *, detail: str | None = None) -> None:
+    def add(self, kind: Kind, action: Action, *, detail: str | None = None) -> None:
         """Records an issue of the workflow or job at hand.
 
         Args:
@@ -138,7 +180,7 @@ class IssueLog:
                 )
             issue = replace(known, occurrences=known.occurrences + 1)
             self._found[event] = issue
-            if action == SET_ASIDE:
+            if action == Action.SET_ASIDE:
                 self._set_aside[issue.uid] = issue
 
     @property

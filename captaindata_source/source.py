@@ -12,9 +12,11 @@ from typing import Any
 import dlt
 from dlt.common.typing import TSecretStrValue, TSecretValue
 from dlt.extract import DltResource, DltSource
-from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
+from dlt.extract.items_transform import LimitItem
 
-from captaindata_source.dlt_internals import load_packages_as_a_whole, read_arrow_tables
+from captaindata_source.dlt_internals.extraction import is_mapped_or_filtered, limit_of
+from captaindata_source.dlt_internals.files import read_arrow_tables
+from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.errors import ConfigError
 from captaindata_source.extract.extraction import ROWS_PER_BATCH, Extraction, Log
 from captaindata_source.extract.opening import (
@@ -41,7 +43,6 @@ __all__ = ["SOURCE_NAME", "captaindata", "source_of"]
 logger = logging.getLogger(__name__)
 
 SOURCE_NAME = "captaindata"
-USER_STEPS = (MapItem, YieldMapItem, FilterItem)
 OWN_OPTIONS = ("full_refresh", "strict", "max_minutes", "max_results")
 """Options that the command does not read from the configuration."""
 
@@ -336,14 +337,13 @@ def _selected(package: NewPackage) -> _Selected:
                 f"The table of {name} can't be renamed: what is loaded is looked up there. "
                 "Rename it in a view"
             )
-        for step in resource._pipe.steps:
-            if isinstance(step, LimitItem):
-                limits[name] = step
-            if isinstance(step, USER_STEPS) and name == JOB_RESULTS.name:
-                raise ConfigError(
-                    "job_results can't be mapped or filtered: results travel as files that are not "
-                    "parsed. Do it in SQL, over the column data"
-                )
+        if (limit := limit_of(resource)) is not None:
+            limits[name] = limit
+        if name == JOB_RESULTS.name and is_mapped_or_filtered(resource):
+            raise ConfigError(
+                "job_results can't be mapped or filtered: results travel as files that are not "
+                "parsed. Do it in SQL, over the column data"
+            )
     timed = sorted(name for name, limit in limits.items() if limit.max_time)
     if timed:
         raise ConfigError(f"add_limit of {timed[0]} can't take max_time: set max_minutes instead")

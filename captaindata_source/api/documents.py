@@ -18,7 +18,7 @@ import msgspec
 
 from captaindata_source.api.base import Record
 from captaindata_source.http import HttpClient, Reply
-from captaindata_source.issues import MENDED, SET_ASIDE, IssueLog
+from captaindata_source.issues import Action, IssueLog, Kind
 
 __all__ = [
     "LISTS",
@@ -108,7 +108,7 @@ class Documents:
             body, kinds = mend(body)
             data = decoder.decode(body)
             for kind in kinds:
-                self._issues.add(kind, MENDED)
+                self._issues.add(kind, Action.MENDED)
             return data
 
         return decode
@@ -121,7 +121,9 @@ class Documents:
             uid = found.get("uid")
             if uid in (None, "") or isinstance(uid, msgspec.Raw):
                 logger.warning("A %s without a uid was set aside", what)
-                self._issues.add("missing_uid", SET_ASIDE, detail=f"A {what} without a uid")
+                self._issues.add(
+                    Kind.MISSING_UID, Action.SET_ASIDE, detail=f"A {what} without a uid"
+                )
                 continue
             found["uid"] = str(uid)
             records.append(found)
@@ -197,7 +199,7 @@ def _scalar(raw: msgspec.Raw) -> Any:
         return bytes(raw).decode()
 
 
-def mend(body: bytes) -> tuple[bytes, frozenset[str]]:
+def mend(body: bytes) -> tuple[bytes, frozenset[Kind]]:
     """The same JSON, as any parser and any destination takes it; all else to the byte.
 
     Half a surrogate pair, U+0000 and bytes that are not UTF-8 become U+FFFD, a number that is none
@@ -206,10 +208,10 @@ def mend(body: bytes) -> tuple[bytes, frozenset[str]]:
     Returns:
         The JSON and what was mended, in the words of `sync_issues`.
     """
-    kinds: set[str] = set()
+    kinds: set[Kind] = set()
     valid = _mend_utf8(body)
     if valid is not body:
-        kinds.add("not_utf8")
+        kinds.add(Kind.NOT_UTF8)
 
     pieces: list[bytes] = []
     done = 0
@@ -227,17 +229,17 @@ def mend(body: bytes) -> tuple[bytes, frozenset[str]]:
     return b"".join([*pieces, valid[done:]]), frozenset(kinds)
 
 
-def _mended(found: re.Match[bytes], *, is_text: bool) -> tuple[str, bytes] | None:
+def _mended(found: re.Match[bytes], *, is_text: bool) -> tuple[Kind, bytes] | None:
     """What is wrong with a token and what stands in its place; None where it is right."""
     name = found.lastgroup
     if not is_text:
-        return ("not_a_number", b'"%b"' % found[0]) if name == "number" else None
+        return (Kind.NOT_A_NUMBER, b'"%b"' % found[0]) if name == "number" else None
     if name == "half":
-        return "half_surrogate", _REPLACEMENT
+        return Kind.HALF_SURROGATE, _REPLACEMENT
     if name == "null" or found[0] == b"\x00":
-        return "null_character", _REPLACEMENT
+        return Kind.NULL_CHARACTER, _REPLACEMENT
     if name == "control":
-        return "control_character", rb"\u%04x" % found[0][0]
+        return Kind.CONTROL_CHARACTER, rb"\u%04x" % found[0][0]
     return None
 
 

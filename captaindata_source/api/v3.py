@@ -27,7 +27,7 @@ from captaindata_source.api.documents import (
 from captaindata_source.api.pagination import follow_links, link_target, read_until_known
 from captaindata_source.api.statuses import FINAL, SUCCEEDED
 from captaindata_source.errors import NotFoundError, PaginationError
-from captaindata_source.issues import KEPT
+from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import ACCOUNTS
 
 __all__ = [
@@ -147,7 +147,9 @@ class V3Api(ApiBase):
             )
         except NotFoundError:
             logger.warning("Workflow %s is gone since it was listed", workflow_uid)
-            self.issues.add("not_found", KEPT, detail="The workflow is gone since it was listed")
+            self.issues.add(
+                Kind.NOT_FOUND, Action.KEPT, detail="The workflow is gone since it was listed"
+            )
             return []
 
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:  # noqa: ARG002 - no such call
@@ -227,7 +229,7 @@ def _next_link(paging: _Paging | None, path: str) -> str | None:
     if not link:
         if paging.have_next_page:
             raise PaginationError(
-                "More pages are announced, but no link to them", path=path, kind="missing_link"
+                "More pages are announced, but no link to them", path=path, kind=Kind.MISSING_LINK
             )
         return None
     return link

@@ -35,7 +35,7 @@ from captaindata_source.api.v4_records import (
 )
 from captaindata_source.errors import NotFoundError, Problem, WrongWorkspaceError
 from captaindata_source.http import HttpClient
-from captaindata_source.issues import KEPT, IssueLog
+from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
 
 __all__ = [
@@ -160,7 +160,7 @@ class V4Api(ApiBase):
         covered: Coverage,
     ) -> Sequence[JobListing]:
         def unsorted() -> None:
-            self.issues.add("unsorted_listing", KEPT, detail="All runs are read")
+            self.issues.add(Kind.UNSORTED_LISTING, Action.KEPT, detail="All runs are read")
 
         runs = RunList(self._runs, covered=covered, path="runs", on_unsorted=unsorted)
         return [JobListing("The list of runs", runs.pages(), can_wait=True)]

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from captaindata_source.dlt_internals.options import is_of_load_step
 from captaindata_source.files import OWNER_ONLY
 
 __all__ = ["own_process", "quiet_dlt", "spare_memory"]
@@ -28,8 +29,6 @@ NO_MERGE = (
     'The "dedup_sort" column hint',
 )
 """What dlt says of each table, several times, where a destination can't merge."""
-LOADER = "load"
-"""dlt's module that loads."""
 RENAMED = "Due to normalization dataset name"
 
 
@@ -52,7 +51,7 @@ class _OurWords(logging.Filter):
                     "the newest load of each row and job, with the queries in sql/tables.md"
                 )
             return False
-        is_told = record.exc_info or record.module == LOADER or TRACEBACK in said
+        is_told = record.exc_info or is_of_load_step(record) or TRACEBACK in said
         return not (is_told or said.startswith(RENAMED))
 
 

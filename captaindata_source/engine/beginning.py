@@ -59,7 +59,8 @@ def begin_sync(
             settle(pipeline, client, workspace=settings.name, workspace_uid=uid)
             pipeline.sync_destination()
             make_missing_tables(pipeline)
-            remove_uncommitted(pipeline, workspace_uid=uid, days=api.rereads_days)
+            if client is not None:
+                remove_uncommitted(client, workspace_uid=uid, days=api.rereads_days)
             return remember_and_plan(settings, api, pipeline, issues=issues, wanted=wanted)
 
     for seconds in LOAD_WAITS:

@@ -116,7 +116,7 @@ def _check_destination(settings: Settings, options: SyncOptions, *, is_first: bo
         kind = pipeline.destination.destination_type
         if kind in (DUCKDB, POSTGRES):
             with connected(pipeline) as connection:
-                require_writable(connection, kind)
+                require_writable(connection, kind, is_thorough=True)
                 require_right_warehouse_at(connection, pipeline, [settings])
                 if kind == POSTGRES and options.create_views:
                     require_temporary(connection.execute_sql)

@@ -17,12 +17,11 @@ from captaindata_source.errors import (
     root_error,
 )
 from captaindata_source.extract.report import WorkspaceReport
-from captaindata_source.issues import FAILED, IssueLog
-from captaindata_source.settings.sync_options import SyncOptions
+from captaindata_source.issues import Action, IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import SOURCE_NAME
 from captaindata_source.warehouse.locks import holding
-from captaindata_source.warehouse.pipeline import make_pipeline
+from captaindata_source.warehouse.pipeline import Target
 from captaindata_source.warehouse.remedies import as_destination_error, message_of
 
 __all__ = ["record_failure"]
@@ -36,7 +35,7 @@ def record_failure(
     report: WorkspaceReport,
     issues: IssueLog,
     settings: Settings,
-    options: SyncOptions,
+    target: Target,
     pipeline: dlt.Pipeline,
 ) -> None:
     """Writes the row of a failed sync and its issues; only logs where that is not possible.
@@ -46,18 +45,18 @@ def record_failure(
         report: Says so already; gets the count of issues.
         issues: Of the sync; those that were not committed are written.
         settings: The workspace.
-        options: How it was synced.
+        target: Where it was to be loaded.
         pipeline: Of the workspace.
     """
     root = as_destination_error(error) or root_error(error)
     if isinstance(root, WrongDatasetError):
         return
     kind = root.kind if isinstance(root, CaptainDataError) else CaptainDataError.kind
-    issues.add(kind, FAILED, detail=report.error)
+    issues.add(kind, Action.FAILED, detail=report.error)
     report.issues = issues.count
     try:
         with tempfile.TemporaryDirectory(prefix="captaindata-") as folder:
-            writer = make_pipeline(settings, options, suffix="_failed", folder=Path(folder))
+            writer = target.pipeline(settings, suffix="_failed", folder=Path(folder))
             set_dlt_defaults(writer)
             row = report.as_row()
             with holding(pipeline, is_patient=False):

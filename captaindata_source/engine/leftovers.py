@@ -21,13 +21,14 @@ from dlt.common.schema.utils import new_table
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.dlt_internals import restart_package
+from captaindata_source.dlt_internals.clients import add_columns
+from captaindata_source.dlt_internals.packages import packages
 from captaindata_source.source import SOURCE_NAME
 from captaindata_source.tables import ALL_TABLES, LOADS
-from captaindata_source.warehouse.database import last_load
+from captaindata_source.warehouse.past_loads import last_load
 from captaindata_source.warehouse.remedies import message_of, spares_package
 
-__all__ = ["make_missing_tables", "packages", "restart", "settle"]
+__all__ = ["make_missing_tables", "settle"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,6 @@ def settle(
         if client is not None:
             _refuse_outdated(left, last_load(client, workspace_uid))
         _forget_loaded(pipeline, client)
-        restart(pipeline)
         pipeline.normalize()
         while packages(pipeline):
             pipeline.load()
@@ -132,8 +132,7 @@ def _add_columns_unseen(client: SqlJobClientBase) -> None:
         client.schema.update_table(
             new_table(name, write_disposition="append", columns=[*columns[name].values()])
         )
-    statements, _ = client._build_schema_update_sql(behind)
-    client.sql_client.execute_many(statements)
+    add_columns(client, behind)
 
 
 def _add_columns(pipeline: dlt.Pipeline) -> dict[str, set[str]]:
@@ -193,18 +192,6 @@ def _refuse_outdated(left: Sequence[str], last: str) -> None:
     """Older rows would replace newer ones, for good where the API no longer lists the job."""
     if min(left) < last:
         raise RuntimeError("the workspace was synced since, from another folder")
-
-
-def restart(pipeline: dlt.Pipeline) -> None:
-    """Puts the packages that wait for their load back to its beginning."""
-    for folder in packages(pipeline).values():
-        restart_package(folder)
-
-
-def packages(pipeline: dlt.Pipeline) -> dict[str, Path]:
-    """The packages that wait for their load and their folders, the oldest first."""
-    folder = Path(pipeline.working_dir) / "load" / "normalized"
-    return {each.name: each for each in sorted(folder.glob("*/"))}
 
 
 def _remove_remains(pipeline: dlt.Pipeline) -> None:

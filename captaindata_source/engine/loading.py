@@ -12,7 +12,7 @@ import dlt
 from dlt.common.runtime import signals
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.engine.leftovers import packages, restart
+from captaindata_source.dlt_internals.packages import packages
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.issues import Issue
 from captaindata_source.views.refresh import refresh_catalogue
@@ -115,8 +115,6 @@ def load(
                 if limit.is_on:
                     _limit_memory(pipeline, client)
                 turn.check(client, max(packages(pipeline), default=""))
-                if is_again:
-                    restart(pipeline)
                 _load_once(pipeline, client, jobs=None if is_again else jobs)
                 if counted is not None:
                     refresh_catalogue(pipeline, counted)

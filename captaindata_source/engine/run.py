@@ -21,6 +21,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.common.runtime import signals
 
+from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.engine.loading import set_dlt_defaults
 from captaindata_source.engine.report import SyncReport
 from captaindata_source.engine.status import Status
@@ -39,9 +40,9 @@ from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of, sch
 from captaindata_source.warehouse.folders import clean_up
 from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
 from captaindata_source.warehouse.pipeline import (
+    Target,
     earlier_names,
-    make_pipeline,
-    warehouse_pipeline,
+    name_schema,
 )
 from captaindata_source.warehouse.preflight import require_dlt_options, require_right_warehouse
 from captaindata_source.warehouse.publish import check_publish
@@ -137,11 +138,13 @@ def sync(
 def _sync_and_follow(
     workspaces: Sequence[Settings], options: SyncOptions, watch: Watch, grace: float
 ) -> SyncReport:
-    warehouse = warehouse_pipeline(options)
+    target = Target(options)
+    warehouse = target.reader
+    name_schema(warehouse)
     copy_to = check_publish(warehouse, options)
     require_dlt_options()
     require_right_warehouse(warehouse, workspaces)
-    reports = sync_workspaces(workspaces, options, watch=watch, grace=grace)
+    reports = sync_workspaces(workspaces, options, target=target, watch=watch, grace=grace)
     aftermath = Aftermath()
     is_interrupted = any(each.error == INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != FAILED for each in reports):
@@ -167,6 +170,7 @@ def sync_workspaces(
     workspaces: Sequence[Settings],
     options: SyncOptions,
     *,
+    target: Target | None = None,
     watch: Watch = lambda _: None,
     grace: float = GRACE_SECONDS,
 ) -> list[WorkspaceReport]:
@@ -175,6 +179,7 @@ def sync_workspaces(
     Args:
         workspaces: Options of each workspace.
         options: How to sync.
+        target: Made of these options already; None: it is made.
         watch: As `sync`; must not raise.
         grace: Seconds that workspaces have after a signal to end by themselves.
 
@@ -192,7 +197,9 @@ def sync_workspaces(
             f"API {versions} has no {', '.join(sorted(wanted))}: choose another --table, "
             "or a workspace of another api_version"
         )
-    pipelines = [make_pipeline(settings, options) for settings in workspaces]
+    load_packages_as_a_whole()
+    target = Target(options) if target is None else target
+    pipelines = [target.pipeline(settings) for settings in workspaces]
     for pipeline in pipelines:
         set_dlt_defaults(pipeline)
     if any(settings.hash_fields and not settings.hash_salt for settings in workspaces):
@@ -201,7 +208,7 @@ def sync_workspaces(
     clean_up(pipelines, earlier=earlier)
     limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
     syncs = [
-        WorkspaceSync(settings, options, pipeline, limits)
+        WorkspaceSync(settings, target, pipeline, limits)
         for settings, pipeline in zip(workspaces, pipelines, strict=True)
     ]
 

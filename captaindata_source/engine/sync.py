@@ -18,6 +18,7 @@ from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
 from captaindata_source.api.credentials import RULE
+from captaindata_source.dlt_internals.extraction import without_descriptions
 from captaindata_source.engine.beginning import begin_sync
 from captaindata_source.engine.failures import record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
@@ -29,13 +30,12 @@ from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.issues import IssueLog
-from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import source_of
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES
 from captaindata_source.warehouse.locks import Turn, alone
-from captaindata_source.warehouse.pipeline import make_pipeline
+from captaindata_source.warehouse.pipeline import Target
 from captaindata_source.warehouse.remedies import message_of
 
 __all__ = ["INTERRUPTED", "WorkspaceSync"]
@@ -52,7 +52,7 @@ class WorkspaceSync:
 
     Args:
         settings: The workspace.
-        options: How to sync.
+        target: Where it loads, and how.
         pipeline: Of the workspace.
         limits: On minutes and requests, shared by all workspaces.
     """
@@ -60,12 +60,13 @@ class WorkspaceSync:
     def __init__(
         self,
         settings: Settings,
-        options: SyncOptions,
+        target: Target,
         pipeline: dlt.Pipeline,
         limits: Limits,
     ) -> None:
         self._settings = settings
-        self._options = options
+        self._target = target
+        self._options = options = target.options
         self._wanted = options.wanted_of(settings)
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
@@ -159,7 +160,7 @@ class WorkspaceSync:
                     return
                 if self._loader is None:
                     # once more, in the same working folder: a pipeline does one step at a time
-                    self._loader = make_pipeline(self._settings, self._options)
+                    self._loader = self._target.pipeline(self._settings)
                 self._loads_beside = True
                 background.start(
                     partial(self._load, self._loader, extracted, turn),
@@ -205,7 +206,8 @@ class WorkspaceSync:
 
         current = CurrentWork(begin)
         try:
-            self._pipeline.extract(source_of(current).with_resources(*sorted(tables)))
+            with without_descriptions():
+                self._pipeline.extract(source_of(current).with_resources(*sorted(tables)))
         finally:
             current.close()
         for extraction in current.extractions:
@@ -257,6 +259,6 @@ class WorkspaceSync:
             report=report,
             issues=self._issues,
             settings=self._settings,
-            options=self._options,
+            target=self._target,
             pipeline=self._pipeline,
         )

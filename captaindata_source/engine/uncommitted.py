@@ -14,12 +14,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, LOADS
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES
 
 __all__ = ["remove_uncommitted"]
 
@@ -30,14 +28,13 @@ MAX_NAMED = 1_000
 """Jobs that are named in one statement."""
 
 
-def remove_uncommitted(pipeline: dlt.Pipeline, *, workspace_uid: str, days: float) -> int:
+def remove_uncommitted(client: SqlClientBase[Any], *, workspace_uid: str, days: float) -> int:
     """Removes what no committed load brought; their jobs are fetched again.
 
-    Nothing may be waiting for its load. Does nothing where the destination is neither DuckDB nor
-    Postgres.
+    Nothing may be waiting for its load.
 
     Args:
-        pipeline: Of the workspace, whose lock is held.
+        client: Connected to DuckDB or Postgres; the lock of the workspace is held.
         workspace_uid: The workspace.
         days: Results of jobs that ended so long before the newest one stay: the API may no longer
             have them.
@@ -45,21 +42,18 @@ def remove_uncommitted(pipeline: dlt.Pipeline, *, workspace_uid: str, days: floa
     Returns:
         How many rows.
     """
-    if pipeline.destination.destination_type not in (DUCKDB, POSTGRES):
-        return 0
-    with pipeline.sql_client() as client:
-        found = _found(client, workspace_uid)
-        if found:
-            old = _old_jobs(client, workspace_uid, list(found), timedelta(days=days))
-            found = {uid: loads for uid, loads in found.items() if uid not in old}
-        removed = 0
-        by_loads: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        for uid, loads in found.items():
-            by_loads[tuple(sorted(loads))].append(uid)
-            removed += sum(loads.values())
-        for names, uids in by_loads.items():
-            for named in _parts(uids):
-                _remove(client, workspace_uid, named, names)
+    found = _found(client, workspace_uid)
+    if found:
+        old = _old_jobs(client, workspace_uid, list(found), timedelta(days=days))
+        found = {uid: loads for uid, loads in found.items() if uid not in old}
+    removed = 0
+    by_loads: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for uid, loads in found.items():
+        by_loads[tuple(sorted(loads))].append(uid)
+        removed += sum(loads.values())
+    for names, uids in by_loads.items():
+        for named in _parts(uids):
+            _remove(client, workspace_uid, named, names)
     if removed:
         logger.warning(
             "Removed %s results of %s jobs, whose load was never committed; they are fetched again",

@@ -6,7 +6,7 @@ import logging
 import threading
 
 from captaindata_source.errors import ApiError, UnavailableError
-from captaindata_source.issues import SET_ASIDE, IssueLog
+from captaindata_source.issues import Action, IssueLog
 
 __all__ = ["Guard"]
 
@@ -63,7 +63,7 @@ class Guard:
         if self._is_strict or self._is_fatal(error):
             raise error
         logger.warning("%s set aside: %s", what, error)
-        self._issues.add(error.kind, SET_ASIDE, detail=f"{what}: {error}")
+        self._issues.add(error.kind, Action.SET_ASIDE, detail=f"{what}: {error}")
 
     def _is_fatal(self, error: ApiError) -> bool:
         with self._lock:

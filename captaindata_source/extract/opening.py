@@ -24,10 +24,11 @@ from captaindata_source.http import (
     Throttle,
     TransientError,
 )
-from captaindata_source.issues import RETRIED, IssueLog
+from captaindata_source.issues import Action, IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import Waits
-from captaindata_source.warehouse.memory import Memory, Warehouse
+from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.memory import Memory, remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
 __all__ = ["connect", "plan_without_memory", "redactor_of", "remember_and_plan"]
@@ -61,7 +62,7 @@ def connect(
     version = VERSIONS[settings.api_version]
 
     def note_retry(error: TransientError) -> None:
-        issues.add(error.kind, RETRIED, detail=str(error))
+        issues.add(error.kind, Action.RETRIED, detail=str(error))
         waits.because(error.kind)
 
     client = HttpClient(
@@ -111,11 +112,11 @@ def remember_and_plan(
     Raises:
         ConfigError: The destination holds what another version of the API said.
     """
-    warehouse = Warehouse(pipeline, workspace_uid=settings.project_uid)
-    memory = warehouse.remember(wanted=wanted, fresh=fresh)
+    loaded = LoadedRows(pipeline, workspace_uid=settings.project_uid)
+    memory = remember(loaded, wanted=wanted, fresh=fresh)
     if not settings.keep_secrets:
         stored = StoredSecrets(pipeline, workspace_uid=settings.project_uid)
-        memory.unclean = stored.find(warehouse.rows, fresh=fresh)
+        memory.unclean = stored.find(loaded.rows, fresh=fresh)
     if memory.api_version not in (None, api.version):
         raise ConfigError(
             f"Workspace {settings.name!r} was loaded through API {memory.api_version}: what "
@@ -127,8 +128,8 @@ def remember_and_plan(
             api=api,
             settings=settings,
             memory=memory,
-            read_rows=warehouse.rows,
-            count_results=warehouse.count_results,
+            read_rows=loaded.rows,
+            count_results=loaded.count_results,
             wanted=wanted,
             issues=issues,
             guard=Guard(issues, is_strict=is_strict),

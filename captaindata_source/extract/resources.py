@@ -13,7 +13,7 @@ from dlt.extract import DltResource
 from captaindata_source.extract.extraction import Extraction
 from captaindata_source.extract.package_work import PackageWork
 from captaindata_source.extract.results.files import ResultFile
-from captaindata_source.issues import KEPT
+from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import (
     CHECKPOINTS,
     DELETE_MARK,
@@ -126,7 +126,7 @@ def _workflows(extraction: Extraction) -> Iterator[Any]:
                 yield _with_columns(WORKFLOWS, vanished)
         else:
             detail = "No workflow is listed, after some were"
-            plan.issues.add("empty_listing", KEPT, detail=detail)
+            plan.issues.add(Kind.EMPTY_LISTING, Action.KEPT, detail=detail)
     yield from _cleaned(extraction, WORKFLOWS)
 
 
@@ -174,7 +174,7 @@ def _extra_rows(table: Table) -> Rows:
                 yield _with_columns(table, vanished)
         elif plan.is_offered:
             detail = f"Nothing is listed of {table.name}, after something was"
-            extraction.plan.issues.add("empty_listing", KEPT, detail=detail)
+            extraction.plan.issues.add(Kind.EMPTY_LISTING, Action.KEPT, detail=detail)
 
     return extra_rows
 

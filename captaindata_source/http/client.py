@@ -21,6 +21,7 @@ from captaindata_source.http.network import distrust, forget_frames, proxy_for, 
 from captaindata_source.http.retry import RetryPolicy, TransientError
 from captaindata_source.http.secret import Secret
 from captaindata_source.http.throttle import Clock, Throttle
+from captaindata_source.issues import Kind
 
 __all__ = ["HttpClient", "Reply", "check_base_url"]
 
@@ -168,7 +169,7 @@ class HttpClient:
                 raise self._failure(answer, url.path)
             return Reply(decode_body(answer.body, decode, answer.headers, url.path), answer.headers)
         raise ContractError(
-            f"More than {MAX_REDIRECTS} redirects", path=url.path, kind="endless_redirects"
+            f"More than {MAX_REDIRECTS} redirects", path=url.path, kind=Kind.ENDLESS_REDIRECTS
         )
 
     def _send(self, url: httpx.URL) -> _Answer:
@@ -192,11 +193,11 @@ class HttpClient:
                     "there. Check base_url; if your network inspects TLS, set SSL_CERT_FILE to a "
                     "file with the certificate of its authority",
                     path=url.path,
-                    kind="untrusted_certificate",
+                    kind=Kind.UNTRUSTED_CERTIFICATE,
                 ) from error
             raise TransientError(
                 f"The connection to {url.host} failed ({type(error).__name__})",
-                kind="connection_failed",
+                kind=Kind.CONNECTION_FAILED,
             ) from error
         finally:
             self.throttle.release(headers, route)
@@ -249,13 +250,13 @@ class HttpClient:
                 raise ContractError(
                     f"The answer is larger than {MAX_BODY_BYTES} bytes",
                     path=response.url.path,
-                    kind="answer_too_large",
+                    kind=Kind.ANSWER_TOO_LARGE,
                 )
             self._clock.check()
             if self._clock.monotonic() > ends:
                 raise TransientError(
                     f"The answer took over {RESPONSE_DEADLINE_SECONDS:.0f} s",
-                    kind="answer_too_slow",
+                    kind=Kind.ANSWER_TOO_SLOW,
                 )
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

@@ -13,6 +13,7 @@ import msgspec
 
 from captaindata_source.errors import ContractError
 from captaindata_source.http.retry import TransientError
+from captaindata_source.issues import Kind
 
 __all__ = ["as_utf8", "decode_body"]
 
@@ -77,12 +78,12 @@ def decode_body(
         ) from None
     except msgspec.DecodeError as error:
         if _breaks_off(body, error):
-            raise TransientError("The answer breaks off", kind="answer_cut_off") from None
+            raise TransientError("The answer breaks off", kind=Kind.ANSWER_CUT_OFF) from None
         kind = headers.get("content-type", "no content type").split(";")[0]
         raise ContractError(
             f"The answer is not JSON ({kind}, {len(body)} bytes): is base_url right?",
             path=path,
-            kind="not_json" if body.strip() else "no_data",
+            kind=Kind.NOT_JSON if body.strip() else Kind.NO_DATA,
         ) from None
     except (UnicodeDecodeError, RecursionError) as error:
         what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deep"

@@ -20,6 +20,7 @@ from captaindata_source.errors import (
 from captaindata_source.http.headers import parse_retry_after, server_time
 from captaindata_source.http.retry import RETRIED_STATUSES, TransientError
 from captaindata_source.http.secret import Secret
+from captaindata_source.issues import Kind
 
 __all__ = ["exhausted", "failure", "read_problem"]
 
@@ -41,8 +42,8 @@ SCOPE_REMEDIES = {
 
 _CLASSES: dict[int, type[ApiError]] = {401: AuthError, 403: AuthError, 404: NotFoundError}
 _SCOPE_CLASSES: dict[str, type[ApiError]] = {"auth": AuthError, "config": RefusedError}
-_KINDS = {401: "unauthorized"}
-_SCOPE_KINDS = {"auth": "unauthorized", "config": "misconfigured"}
+_KINDS = {401: Kind.UNAUTHORIZED}
+_SCOPE_KINDS = {"auth": Kind.UNAUTHORIZED, "config": Kind.MISCONFIGURED}
 _REFUSED = "The API refused the call"
 _VERDICTS = {
     2: "The API answered without data",
@@ -94,7 +95,7 @@ def failure(
             f"The API answered {status}",
             status=status,
             retry_after=parse_retry_after(headers.get("retry-after"), now=now),
-            kind="rate_limited" if status == RATE_LIMITED else "server_error",
+            kind=Kind.RATE_LIMITED if status == RATE_LIMITED else Kind.SERVER_ERROR,
             problem=problem,
         )
     if scope:
@@ -103,7 +104,7 @@ def failure(
         message = REMEDIES.get(status, _VERDICTS[min(max(status // 100, 2), 5)])
     is_refusal = bool(scope) or 400 <= status < 500
     by_status = _CLASSES.get(status, RefusedError if is_refusal else ContractError)
-    kind = _KINDS.get(status) or ("no_data" if 200 <= status < 400 else None)
+    kind = _KINDS.get(status) or (Kind.NO_DATA if 200 <= status < 400 else None)
     return _SCOPE_CLASSES.get(scope, by_status)(
         message,
         path=path,

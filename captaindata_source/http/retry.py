@@ -12,6 +12,7 @@ import tenacity
 
 from captaindata_source.errors import Problem
 from captaindata_source.http.throttle import Clock
+from captaindata_source.issues import Kind
 
 __all__ = ["RETRIED_STATUSES", "RetryPolicy", "TransientError"]
 
@@ -44,7 +45,7 @@ class TransientError(Exception):
         *,
         status: int | None = None,
         retry_after: float | None = None,
-        kind: str,
+        kind: Kind,
         problem: Problem | None = None,
     ) -> None:
         super().__init__(message)

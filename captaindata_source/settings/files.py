@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from captaindata_source.dlt_internals.options import read_files_with
 from captaindata_source.errors import ConfigError, root_error
 
 __all__ = ["is_utf8", "read_toml", "require_readable"]
@@ -41,13 +42,11 @@ def require_readable() -> None:
         ConfigProviderException,
         ConfigurationException,
     )
-    from dlt.common.configuration.providers.toml import SettingsTomlProvider  # noqa: PLC0415
     from dlt.common.configuration.specs.pluggable_run_context import (  # noqa: PLC0415
         PluggableRunContext,
     )
 
-    # dlt's own way to a file takes no byte order mark, passes over a folder, and quotes the line
-    SettingsTomlProvider._read_toml_file = _read_for_dlt  # type: ignore[method-assign, assignment]
+    read_files_with(read_toml)
     try:
         Container()[PluggableRunContext]
     except ConfigProviderException as error:
@@ -60,10 +59,6 @@ def require_readable() -> None:
         raise ConfigError(
             f"An option of dlt itself can't be used, in [runtime] for example: {said}"
         ) from None
-
-
-def _read_for_dlt(_: object, path: str) -> Any:
-    return read_toml(Path(path))
 
 
 def read_toml(path: Path) -> Any:

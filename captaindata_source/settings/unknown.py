@@ -15,9 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-
+from captaindata_source.dlt_internals.options import place_of_option, sections
 from captaindata_source.errors import ConfigError
 from captaindata_source.settings.kinds import SECTION
 from captaindata_source.settings.options import OPTIONS
@@ -182,21 +180,10 @@ def _meant(name: str, known: Collection[str]) -> str:
 
 def _all() -> Iterator[_Found]:
     """Whatever is configured in a way that may have been meant for this source."""
-    for provider in Container()[PluggableRunContext].providers.providers:
-        document = getattr(provider, "_config_doc", None)
-        if isinstance(document, Mapping):
-            for path, value in _walk(document, ()):
-                yield _Found(path, _place(provider, path), value)
+    for provider, document in sections():
+        for path, value in _walk(document, ()):
+            yield _Found(path, place_of_option(provider, path), value)
     yield from _in_environment()
-
-
-def _place(provider: Any, path: tuple[str, ...]) -> str:
-    """Where something is configured, as people know it."""
-    if not hasattr(provider, "get_value_location"):
-        return str(provider.name)
-    found = provider.get_value_location(path[-1], None, *path[:-1]) or provider.name
-    folder, is_global, file = str(found).rpartition("global:")
-    return f"{getattr(provider, '_global_dir', folder)}/{file}" if is_global else file
 
 
 def _walk(section: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[Any, object]]:

@@ -16,6 +16,7 @@ import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import SqlClientBase
 
+from captaindata_source.dlt_internals.clients import with_append
 from captaindata_source.tables import JOB_RESULTS
 
 __all__ = ["LoadedJobs", "appends_results"]
@@ -60,31 +61,8 @@ def appends_results(
     if known or jobs.has_marks:
         yield
         return
-    destination: Any = pipeline.destination
-    make = destination.client
-
-    def make_client(*args: Any, **kwargs: Any) -> Any:
-        made = make(*args, **kwargs)
-        prepare, verify = made.prepare_load_table, made.verify_schema
-
-        def prepare_load_table(table_name: str) -> Any:
-            table = prepare(table_name)
-            if table_name == JOB_RESULTS.name:
-                table["write_disposition"] = "append"
-            return table
-
-        def verify_schema(*args: Any, **kwargs: Any) -> Any:
-            made.prepare_load_table = prepare  # this client makes tables: those of staging, too
-            return verify(*args, **kwargs)
-
-        made.prepare_load_table, made.verify_schema = prepare_load_table, verify_schema
-        return made
-
-    destination.client = make_client
-    try:
+    with with_append(pipeline, JOB_RESULTS.name):
         yield
-    finally:
-        destination.client = make
 
 
 def _known(client: SqlClientBase[Any], jobs: LoadedJobs) -> set[str] | None:

@@ -1,22 +1,16 @@
 """A dlt destination as a sync uses it: it reads its configuration once, DuckDB compresses JSON, all
 drivers of Postgres get one well-formed address, no statement waits long for a lock or past a
 signal, and few sessions are open at once.
-
-dlt asks for a destination's configuration some forty times in a load, and looks each of its fields
-up in the environment and in all files each time, which is most of the time of a sync that finds
-nothing new.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from functools import cached_property
 from typing import Any, Self
 from urllib.parse import quote, unquote
 
 import dlt
-from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.destination import AnyDestination
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema.typing import TColumnSchema
@@ -24,8 +18,15 @@ from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.factory import DuckDbTypeMapper
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 
+from captaindata_source.dlt_internals.clients import (
+    LookUps,
+    change_capabilities,
+    change_clients,
+    change_jobs,
+    look_up_once,
+)
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, watched
-from captaindata_source.warehouse.database.lock_waits import bound_job
+from captaindata_source.warehouse.database.statements import bound_job
 
 __all__ = ["as_we_use_it"]
 
@@ -120,67 +121,29 @@ def _joined(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def as_we_use_it(destination: AnyDestination) -> AnyDestination:
+def as_we_use_it(destination: AnyDestination, known: LookUps) -> AnyDestination:
     """The same destination, with what this module adds to it.
 
     Args:
-        destination: Lives as long as one pipeline, so that a changed environment is seen by the
-            next.
+        destination: Of one pipeline.
+        known: What the command has looked up so far.
     """
-    destination = _read_once(destination)
     kind = destination.destination_type
-    make: Any = destination.client
+    look_up_once(destination, known, LibpqCredentials if kind == POSTGRES else None)
 
-    def client(*args: Any, **kwargs: Any) -> Any:
-        made = make(*args, **kwargs)
-        if (sql_client := getattr(made, "sql_client", None)) is not None:
+    def change(client: Any) -> None:
+        if (sql_client := getattr(client, "sql_client", None)) is not None:
             watched(sql_client, kind)
         if kind == DUCKDB:
-            made.type_mapper = CompressedJson(made)
+            client.type_mapper = CompressedJson(client)
         elif kind == POSTGRES:
-            create = made.create_load_job
-            made.create_load_job = lambda *a, **k: bound_job(create(*a, **k))
-        return made
+            change_jobs(client, bound_job)
 
-    destination.client = client  # type: ignore[method-assign]
+    change_clients(destination, change)
     if kind == POSTGRES and dlt.config.get("load.workers") is None:
-        _load_few_at_once(destination)
+        change_capabilities(destination, _load_few_at_once)
     return destination
 
 
-def _load_few_at_once(destination: AnyDestination) -> None:
-    look_up: Any = destination.capabilities
-
-    def capabilities(*args: Any, **kwargs: Any) -> Any:
-        found = look_up(*args, **kwargs)
-        found.max_parallel_load_jobs = found.max_parallel_load_jobs or POSTGRES_LOADS
-        return found
-
-    destination.capabilities = capabilities  # type: ignore[method-assign]
-
-
-def _read_once(destination: AnyDestination) -> AnyDestination:
-    """What it is configured with is looked up once and then copied."""
-    look_up = destination.configuration
-    known: dict[Hashable, Any] = {}
-
-    def configuration(initial_config: Any, accept_partial: bool = False) -> Any:
-        if initial_config.is_resolved():
-            return initial_config
-        key = (accept_partial, repr(sorted(_plain(initial_config).items())))
-        if key not in known:
-            if destination.destination_type == POSTGRES and initial_config.credentials is None:
-                initial_config.credentials = LibpqCredentials()
-            known[key] = look_up(initial_config, accept_partial).copy()
-        config = known[key].copy()
-        if config.is_resolved() and config.credentials is not None:
-            config.credentials.resolve()  # a copy of DuckDB's has no connections yet
-        return config
-
-    destination.configuration = configuration  # type: ignore[method-assign]
-    return destination
-
-
-def _plain(config: BaseConfiguration) -> dict[str, Any]:
-    """What was set before the look-up; credentials are those of the destination, or empty."""
-    return {name: config[name] for name in config if name != "credentials"}
+def _load_few_at_once(capabilities: Any) -> None:
+    capabilities.max_parallel_load_jobs = capabilities.max_parallel_load_jobs or POSTGRES_LOADS

@@ -25,9 +25,9 @@ from captaindata_source.warehouse.database import (
     SessionLock,
     connected,
     file_of,
-    last_load,
     this_process,
 )
+from captaindata_source.warehouse.past_loads import last_load
 
 __all__ = ["Turn", "alone", "folder_lock", "holding"]
 

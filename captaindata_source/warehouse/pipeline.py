@@ -1,12 +1,14 @@
-"""The dlt pipeline of a workspace, and the one that only looks at the destination."""
+"""Where a command loads: the dlt pipelines of its workspaces, and the one that only looks."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import dlt
 from dlt.common.configuration.exceptions import (
@@ -19,24 +21,26 @@ from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.runtime.collector import NULL_COLLECTOR
-from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration
+from dlt.common.schema import Schema
 
-from captaindata_source.dlt_internals import take_any_folder
+from captaindata_source.dlt_internals.clients import LookUps, keep_schema
+from captaindata_source.dlt_internals.files import take_any_folder
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
+from captaindata_source.warehouse.allowed_names import (
+    check_catalog,
+    check_schema,
+    configured_address,
+)
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, schema_of
 from captaindata_source.warehouse.destinations import as_we_use_it
 from captaindata_source.warehouse.folders import name_of, short_hash, working_folder
 from captaindata_source.warehouse.locks import folder_lock
 from captaindata_source.warehouse.remedies import message_of
-from captaindata_source.warehouse.targets import (
-    check_catalog,
-    check_schema,
-    configured_address,
-)
 
 __all__ = [
+    "Target",
     "duckdb_file",
     "earlier_names",
     "make_pipeline",
@@ -48,6 +52,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_DUCKDB_FILE = "warehouse.duckdb"
 WAREHOUSE = "warehouse"
+SOURCE_SCHEMA = "captaindata"
+"""Name of dlt's schema of the tables, which is the source's."""
 WAREHOUSE_NAME = "captaindata_warehouse"
 """Name of a pipeline that only looks at the destination."""
 ADDRESSES = {
@@ -56,22 +62,117 @@ ADDRESSES = {
 }
 
 
-def make_pipeline(
-    settings: Settings, options: SyncOptions, *, suffix: str = "", folder: Path | None = None
-) -> dlt.Pipeline:
-    """The dlt pipeline of a workspace: its own name and staging dataset, the shared dataset.
+class Target:
+    """Where a command loads: a destination, which is looked up once, and a dataset in it.
 
     Args:
-        settings: The workspace.
         options: Gives destination and dataset.
-        suffix: Makes another pipeline of the same workspace.
-        folder: Where dlt works; by default where it does for all of the command's.
 
     Raises:
         ConfigError: The destination does not exist, is not installed, or can't hold the dataset.
     """
-    uid = settings.project_uid
-    return _make(options, _Workspace(settings.name, uid, suffix), folder or working_folder())
+
+    def __init__(self, options: SyncOptions) -> None:
+        take_any_folder()
+        self._schema = Schema(SOURCE_SCHEMA)
+        self.options = options
+        self._known: LookUps = {}
+        """What the destination is configured with."""
+        with _as_config_errors(options.destination):
+            self._kind = cast(AnyDestination, Destination.from_reference(options.destination))
+        kind = self._kind
+        with _as_config_errors(options.destination, kind):
+            self._arguments = _arguments(kind, options)
+            reader = self._reader(WAREHOUSE)
+            if kind.destination_type == DUCKDB and duckdb_file(reader).stem == WAREHOUSE_NAME:
+                # no file is configured, and dlt's own choice is a file for each pipeline
+                self._arguments["credentials"] = str(Path(DEFAULT_DUCKDB_FILE).resolve())
+                self._known.clear()
+                reader = self._reader(WAREHOUSE)
+        schema = schema_of(reader)
+        check_schema(schema, kind=kind.destination_type, create_views=options.create_views)
+        if kind.destination_type == DUCKDB:
+            check_catalog(duckdb_file(reader), schema=schema, what="The DuckDB file")
+        self.reader = reader
+        """A pipeline that loads nothing and has no working folder."""
+
+    def pipeline(
+        self, settings: Settings, *, suffix: str = "", folder: Path | None = None
+    ) -> dlt.Pipeline:
+        """The pipeline of a workspace: its own name and staging dataset, the shared dataset.
+
+        Args:
+            settings: The workspace.
+            suffix: Makes another pipeline of the same workspace.
+            folder: Where dlt works; by default where it does for all of the command's.
+        """
+        uid = settings.project_uid
+        name = name_of(settings.name, uid, self.reader)
+        if suffix:
+            name = f"captaindata_{short_hash(uid)}{suffix}"
+        with _as_config_errors(self.options.destination, self._kind):
+            return self._in_folder(name, f"{short_hash(uid)}{suffix}", folder or working_folder())
+
+    def reader_of(self, settings: Settings) -> dlt.Pipeline:
+        """As `reader`, with the staging dataset of a workspace."""
+        return self._reader(short_hash(settings.project_uid))
+
+    def _reader(self, staging: str) -> dlt.Pipeline:
+        with tempfile.TemporaryDirectory(prefix="captaindata-") as nowhere:
+            pipeline = self._opened(WAREHOUSE_NAME, staging, Path(nowhere))
+            pipeline.destination_client()  # resolves its configuration
+        return pipeline
+
+    def _in_folder(self, name: str, staging: str, folder: Path) -> dlt.Pipeline:
+        try:
+            return self._opened(name, staging, folder)
+        except (CaptainDataError, ConfigurationException, MissingDependencyException, ImportError):
+            raise
+        except Exception:
+            broken = folder / name
+            if not broken.exists():
+                raise
+        with folder_lock(broken):
+            try:  # another process may have been at making it
+                return self._opened(name, staging, folder)
+            except Exception as error:  # noqa: BLE001 - as above
+                logger.warning(
+                    "dlt's working folder %s can't be used and is made anew; what was not loaded "
+                    "is fetched again (%s)",
+                    broken,
+                    message_of(error),
+                )
+                if broken.is_dir():
+                    shutil.rmtree(broken)
+                else:
+                    broken.unlink()
+        return self._opened(name, staging, folder)
+
+    def _opened(self, name: str, staging: str, folder: Path) -> dlt.Pipeline:
+        arguments = dict(self._arguments)
+        if hasattr(self._kind.spec, "staging_dataset_name_layout"):
+            # a staging dataset each, so that two workspaces never wait for or undo one another
+            arguments["staging_dataset_name_layout"] = f"%s_staging_{staging}"
+        destination = Destination.from_reference(self.options.destination, **arguments)
+        pipeline = dlt.pipeline(
+            name,
+            destination=as_we_use_it(cast(AnyDestination, destination), self._known),
+            dataset_name=self.options.dataset,
+            pipelines_dir=str(folder),
+            progress=self.options.progress() if self.options.progress else NULL_COLLECTOR,
+        )
+        # one file that each step reads and writes again; `sync_runs` tells of a sync
+        pipeline.config.enable_runtime_trace = False
+        if self._kind.destination_type in (DUCKDB, POSTGRES):
+            keep_schema(pipeline, self._schema)
+        return pipeline
+
+
+def make_pipeline(
+    settings: Settings, options: SyncOptions, *, suffix: str = "", folder: Path | None = None
+) -> dlt.Pipeline:
+    """The dlt pipeline of a workspace, by itself: see `Target.pipeline`."""
+    return Target(options).pipeline(settings, suffix=suffix, folder=folder)
 
 
 def warehouse_pipeline(
@@ -85,10 +186,10 @@ def warehouse_pipeline(
         is_named: Whether to say so where the schema has another name than the dataset.
 
     Raises:
-        ConfigError: As `make_pipeline`.
+        ConfigError: As `Target`.
     """
-    uid = settings.project_uid if settings is not None else WAREHOUSE
-    pipeline = _make(options, _Workspace(WAREHOUSE, uid, ""), None)
+    target = Target(options)
+    pipeline = target.reader if settings is None else target.reader_of(settings)
     if is_named:
         name_schema(pipeline)
     return pipeline
@@ -101,41 +202,23 @@ def earlier_names(settings: Settings, options: SyncOptions) -> list[str]:
     return [f"captaindata_{workspace}_{place}" for workspace in workspaces]
 
 
-class _Workspace(NamedTuple):
-    """Whose pipeline it is."""
+@contextmanager
+def _as_config_errors(name: str, kind: AnyDestination | None = None) -> Iterator[None]:
+    """Says what to set where a destination can't be made or configured.
 
-    name: str
-    uid: str
-    suffix: str
-
-
-def _make(options: SyncOptions, workspace: _Workspace, folder: Path | None) -> dlt.Pipeline:
-    take_any_folder()
+    Args:
+        name: Of the destination.
+        kind: It, where it is known already.
+    """
+    variable = f"DESTINATION__{name.upper()}__CREDENTIALS"
     try:
-        kind = cast(AnyDestination, Destination.from_reference(options.destination))
-        arguments = _arguments(kind, options, workspace)
-        with tempfile.TemporaryDirectory(prefix="captaindata-") as nowhere:
-            pipeline = _opened(WAREHOUSE_NAME, options, arguments, Path(nowhere))
-            pipeline.destination_client()  # resolves its configuration
-            if kind.destination_type == DUCKDB and duckdb_file(pipeline).stem == WAREHOUSE_NAME:
-                # no file is configured, and dlt's own choice is a file for each pipeline
-                arguments["credentials"] = str(Path(DEFAULT_DUCKDB_FILE).resolve())
-                pipeline = _opened(WAREHOUSE_NAME, options, arguments, Path(nowhere))
-        if folder is not None:
-            name = name_of(workspace.name, workspace.uid, pipeline)
-            if workspace.suffix:
-                name = f"captaindata_{short_hash(workspace.uid)}{workspace.suffix}"
-            pipeline = _pipeline(name, options, arguments, folder)
+        yield
     except UnknownDestinationModule:
-        raise ConfigError(
-            f"Destination {options.destination!r} can't be used: dlt does not know it"
-        ) from None
+        raise ConfigError(f"Destination {name!r} can't be used: dlt does not know it") from None
     except ConfigFieldMissingException as error:
         raise ConfigError(
-            f"Destination {options.destination!r} is not configured: set "
-            f"{', '.join(error.fields)} below destination.{options.destination} in "
-            ".dlt/secrets.toml or the environment "
-            f"(DESTINATION__{options.destination.upper()}__CREDENTIALS)"
+            f"Destination {name!r} is not configured: set {', '.join(error.fields)} below "
+            f"destination.{name} in .dlt/secrets.toml or the environment ({variable})"
         ) from None
     except ValueNotSecretException as error:
         raise ConfigError(
@@ -143,34 +226,23 @@ def _make(options: SyncOptions, workspace: _Workspace, folder: Path | None) -> d
             "secrets.toml or the environment"
         ) from None
     except InvalidNativeValue:  # its words are the credentials
+        address = ADDRESSES.get(kind.destination_type if kind else "", "an address")
         raise ConfigError(
-            f"Destination {options.destination!r} can't be used: its credentials can't be read. "
-            f"Set DESTINATION__{options.destination.upper()}__CREDENTIALS, or the same in "
-            f".dlt/secrets.toml, to {ADDRESSES.get(kind.destination_type, 'an address')}"
+            f"Destination {name!r} can't be used: its credentials can't be read. Set {variable}, "
+            f"or the same in .dlt/secrets.toml, to {address}"
         ) from None
     except (ImportError, MissingDependencyException) as error:
         raise ConfigError(
-            f"Destination {options.destination!r} needs packages that are not installed; for "
-            f"postgres: pip install 'captaindata-source[postgres]' ({message_of(error)})"
+            f"Destination {name!r} needs packages that are not installed; for postgres: pip "
+            f"install 'captaindata-source[postgres]' ({message_of(error)})"
         ) from None
     except (ValueError, dlt.common.exceptions.DltException) as error:
-        raise ConfigError(
-            f"Destination {options.destination!r} can't be used: {message_of(error)}"
-        ) from None
-    schema = schema_of(pipeline)
-    check_schema(schema, kind=kind.destination_type, create_views=options.create_views)
-    if kind.destination_type == DUCKDB:
-        check_catalog(duckdb_file(pipeline), schema=schema, what="The DuckDB file")
-    return pipeline
+        raise ConfigError(f"Destination {name!r} can't be used: {message_of(error)}") from None
 
 
-def _arguments(kind: AnyDestination, options: SyncOptions, workspace: _Workspace) -> dict[str, Any]:
-    """What the destination is made with."""
+def _arguments(kind: AnyDestination, options: SyncOptions) -> dict[str, Any]:
+    """What the destination is made with, for all pipelines of a command."""
     arguments: dict[str, Any] = {}
-    if hasattr(kind.spec, "staging_dataset_name_layout"):
-        # a staging dataset each, so that two workspaces never wait for or undo one another
-        whose = WAREHOUSE if workspace.uid == WAREHOUSE else short_hash(workspace.uid)
-        arguments["staging_dataset_name_layout"] = f"%s_staging_{whose}{workspace.suffix}"
     if kind.destination_type == POSTGRES:
         # a unique index on dlt's row ids turns a badly timed kill into a package that never
         # loads; nothing here relies on it
@@ -188,52 +260,6 @@ def name_schema(pipeline: dlt.Pipeline) -> None:
         logger.warning("Dataset %r is the schema %s", pipeline.dataset_name, schema)
 
 
-def _pipeline(
-    name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path
-) -> dlt.Pipeline:
-    try:
-        return _opened(name, options, arguments, folder)
-    except (CaptainDataError, ConfigurationException, MissingDependencyException, ImportError):
-        raise
-    except Exception:
-        broken = folder / name
-        if not broken.exists():
-            raise
-    with folder_lock(broken):
-        try:  # another process may have been at making it
-            return _opened(name, options, arguments, folder)
-        except Exception as error:  # noqa: BLE001 - as above
-            logger.warning(
-                "dlt's working folder %s can't be used and is made anew; what was not loaded is "
-                "fetched again (%s)",
-                broken,
-                message_of(error),
-            )
-            if broken.is_dir():
-                shutil.rmtree(broken)
-            else:
-                broken.unlink()
-    return _opened(name, options, arguments, folder)
-
-
-def _opened(
-    name: str, options: SyncOptions, arguments: dict[str, Any], folder: Path
-) -> dlt.Pipeline:
-    pipeline = dlt.pipeline(
-        name,
-        destination=as_we_use_it(
-            cast(AnyDestination, Destination.from_reference(options.destination, **arguments))
-        ),
-        dataset_name=options.dataset,
-        pipelines_dir=str(folder),
-        progress=options.progress() if options.progress else NULL_COLLECTOR,
-    )
-    # one file that each step reads and writes again; `sync_runs` tells of a sync
-    pipeline.config.enable_runtime_trace = False
-    return pipeline
-
-
 def duckdb_file(pipeline: dlt.Pipeline) -> Path:
     """The file of a pipeline that loads into DuckDB."""
-    configuration = cast(DuckDbClientConfiguration, pipeline.destination_client().config)
-    return Path(str(configuration.credentials.database))
+    return Path(str(pipeline.sql_client().credentials.database))

@@ -11,9 +11,9 @@ import dlt
 from captaindata_source.errors import ConfigError
 from captaindata_source.files import naming, opener, take_place
 from captaindata_source.settings.sync_options import SyncOptions
+from captaindata_source.warehouse.allowed_names import check_catalog, check_path
 from captaindata_source.warehouse.database import DUCKDB, schema_of
 from captaindata_source.warehouse.pipeline import duckdb_file
-from captaindata_source.warehouse.targets import check_catalog, check_path
 
 __all__ = ["check_publish", "publish"]
 

@@ -26,7 +26,7 @@ from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.queue import Package, ResultJob, ResultQueue
 from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.http import AdaptiveThrottle, Clock, HttpClient, Secret
-from captaindata_source.issues import MENDED, SET_ASIDE, Issue, IssueLog
+from captaindata_source.issues import Action, Issue, IssueLog
 from tests.chaos.pages import ANY_PAGES
 from tests.support.reading import FilesInFolder
 
@@ -167,7 +167,7 @@ def judge(body: bytes, rows: list[str] | None, issues: list[Issue]) -> tuple[str
     about = [issue for issue in issues if issue.job_uid == JOB]
     sent = _results(body, "surrogateescape")
     if rows is None:
-        reasons = [issue for issue in about if issue.action == SET_ASIDE and issue.detail]
+        reasons = [issue for issue in about if issue.action == Action.SET_ASIDE and issue.detail]
         if not reasons:
             return ASIDE, "lost in silence"
         is_deep = any(TOO_DEEP in (issue.detail or "") for issue in reasons)
@@ -180,7 +180,7 @@ def judge(body: bytes, rows: list[str] | None, issues: list[Issue]) -> tuple[str
         return EQUAL, f"is no page of results, but brought {len(rows)} rows"
     if arrived == sent:
         return EQUAL, ""
-    is_flagged = any(issue.action == MENDED for issue in about)
+    is_flagged = any(issue.action == Action.MENDED for issue in about)
     if not is_flagged:
         return FLAGGED, f"changed in silence: {_short(repr(arrived))}"
     as_it_should = [_mended(value) for value in _results(body, "replace") or []]

@@ -26,7 +26,7 @@ from captaindata_source.errors import DestinationError, causes
 from captaindata_source.http import Secret
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.warehouse import memory
+from captaindata_source.warehouse import loaded_rows
 from captaindata_source.warehouse.database import opening
 from captaindata_source.warehouse.pipeline import make_pipeline
 from captaindata_source.warehouse.remedies import (
@@ -369,7 +369,6 @@ def test_a_package_that_needs_more_memory_gets_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(loading, "holding", holding)
     monkeypatch.setattr(loading, "_limit_memory", lambda *_: bounds.append(1))
     monkeypatch.setattr(loading, "packages", lambda _: {})
-    monkeypatch.setattr(loading, "restart", lambda _: None)
     anything: Any = MagicMock()
     limit = loading.MemoryLimit()
     loading.load(anything, turn=anything, workspace="x", limit=limit)
@@ -400,7 +399,6 @@ def test_whatever_fails_a_load_returns_after_it_was_made(
         monkeypatch.setattr(loading, "holding", holding)
         monkeypatch.setattr(loading, "_limit_memory", lambda *_: None)
         monkeypatch.setattr(loading, "packages", lambda _: {})
-        monkeypatch.setattr(loading, "restart", lambda _: None)
         monkeypatch.setattr(loading, "wait_seconds", lambda _: None)
         fails = pytest.raises(duckdb.IOException) if failures > waits else nullcontext()
         with fails:
@@ -682,8 +680,8 @@ def test_a_file_that_another_process_loads_into_while_jobs_are_compared(
             waits.append(seconds)
             other.communicate(b"\n")
 
-        monkeypatch.setattr(memory, "wait_seconds", let_go)
-        remembered = memory.Warehouse(pipeline, workspace_uid="w")
+        monkeypatch.setattr(loaded_rows, "wait_seconds", let_go)
+        remembered = loaded_rows.LoadedRows(pipeline, workspace_uid="w")
         assert remembered.count_results(["job"]) == {}
     assert len(waits) == 1
 

@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 from dlt.common.runtime import signals
 
-from captaindata_source.warehouse.database.running import watch
+from captaindata_source.warehouse.database.statements import watch
 from captaindata_source.warehouse.interrupts import run_until_signal
 from tests.support import mishaps
 from tests.support.databases import Postgres
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 ON_POSTGRES = pytest.mark.parametrize("database", ["postgres"], indirect=True)
 SHORT = {
-    "captaindata_source.warehouse.database.lock_waits:SET_TIMEOUT": "set lock_timeout = '50ms'",
+    "captaindata_source.warehouse.database.statements:SET_TIMEOUT": "set lock_timeout = '50ms'",
     "captaindata_source.engine.loading:LOAD_WAITS": [0.1],
     "captaindata_source.engine.beginning:LOAD_WAITS": [0.1],
 }

@@ -13,7 +13,8 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.sql_client import DBApiCursorImpl
 
 from captaindata_source.tables import JOBS, WORKFLOWS
-from captaindata_source.warehouse.memory import Warehouse
+from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.memory import remember
 
 NOW = datetime(2026, 11, 27, 12, 30, 0, 123456, UTC)
 
@@ -66,7 +67,7 @@ class Sqlite:
         self.is_open = False  # not where the block was left early, as in SQLAlchemy
 
 
-def warehouse(connection: sqlite3.Connection, database: Any) -> Warehouse:
+def warehouse(connection: sqlite3.Connection, database: Any) -> LoadedRows:
     connection.executescript(
         """
         create table _dlt_loads (load_id, status);
@@ -85,12 +86,12 @@ def warehouse(connection: sqlite3.Connection, database: Any) -> Warehouse:
         insert into job_results values ('w', 'a'), ('w', 'a'), ('w', 'a');
         """
     )
-    return Warehouse(database, workspace_uid="w")
+    return LoadedRows(database, workspace_uid="w")
 
 
 def test_what_is_remembered_has_the_types_of_the_tables() -> None:
     database = Sqlite()
-    memory = warehouse(database.connection, database).remember()
+    memory = remember(warehouse(database.connection, database))
     assert memory.api_version == "v3"
     assert memory.results["a"].version == "f"
     assert memory.workflows == {}

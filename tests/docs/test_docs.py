@@ -16,7 +16,7 @@ import captaindata_source
 from captaindata_source.cli import main
 from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import captaindata
+from captaindata_source.source import OWN_OPTIONS, captaindata
 from captaindata_source.tables import ALL_TABLES, LEDGER, QUOTA_READINGS, SYNC_RUNS, TABLES
 from tests.support import sql_readme
 from tests.support.harness import Harness
@@ -91,9 +91,10 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
 def test_the_source_takes_the_same_options_with_the_same_defaults() -> None:
     parameters = inspect.signature(captaindata).parameters
     settings = {f.name: f.default for f in dataclasses.fields(Settings)}
-    assert set(parameters) == {*settings, "workspace_name"} - {"name"}
+    own = {"workspaces", *OWN_OPTIONS} - {"full_refresh"}
+    assert set(parameters) == {*settings, "workspace_name", *own} - {"name"}
     for name, parameter in parameters.items():
-        if name not in ("api_key", "project_uid"):
+        if name not in {"api_key", "project_uid", *own}:
             assert parameter.default == settings[name.removeprefix("workspace_")], name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import captaindata_source
 
@@ -108,3 +109,58 @@ def test_no_test_file_imports_another() -> None:
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
                 tested = [n for n in names if n.rsplit(".", 1)[-1].startswith("test_")]
                 assert not tested, f"{path.relative_to(tests)} imports {tested}"
+
+
+PUBLIC = {"_asdict", "_exit", "_fields", "_replace"}
+"""Of named tuples and `os`, which are documented."""
+OURS = {"self", "cls", "other"}
+
+
+def is_own(node: ast.AST) -> bool:
+    """Whether it is an attribute of an object of the class at hand."""
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in OURS
+    )
+
+
+def is_private(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    """Whether it is an attribute that only its own class should know."""
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.endswith("__")
+        and node.attr not in PUBLIC
+    )
+
+
+def private_names_and_patches(tree: ast.AST) -> Iterator[str]:
+    """Private names of something else, and functions that are put in the place of others."""
+    functions = {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
+    for node in ast.walk(tree):
+        if is_private(node) and not is_own(node):
+            yield node.attr
+        if isinstance(node, ast.Assign):
+            is_function = isinstance(node.value, ast.Lambda) or (
+                isinstance(node.value, ast.Name) and node.value.id in functions
+            )
+            for target in node.targets:
+                if is_function and isinstance(target, ast.Attribute) and not is_own(target):
+                    yield f"{target.attr} = …"
+
+
+def test_only_dlt_internals_leans_on_the_inside_of_dlt() -> None:
+    wrong = {
+        str(path.relative_to(ROOT)): found
+        for path, room in modules()
+        if room not in ("dlt_internals", SANDBOX)
+        and (found := [*private_names_and_patches(ast.parse(path.read_text(encoding="utf-8")))])
+    }
+    assert wrong == {}, "put it into dlt_internals/, with a test in tests/unit/dlt_internals/"
+
+
+def test_the_rule_sees_what_it_is_for() -> None:
+    text = "pipe._steps\ndef run(): ...\njob.run = run\njob.stop = lambda: None\nself._own = run"
+    found = sorted(private_names_and_patches(ast.parse(text)))
+    assert found == ["_steps", "run = …", "stop = …"]

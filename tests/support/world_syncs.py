@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.memory import KnownJob, KnownWorkflow, Memory
 from tests.support.faulty_sandbox import FaultySandbox
 
-__all__ = ["WorldSynced", "WorldSyncs"]
+__all__ = ["MakeSyncs", "WorldSynced", "WorldSyncs"]
 
 BY_NAME = {table.name: table for table in (*SELECTABLE, LEDGER, CHECKPOINTS)}
 
@@ -78,11 +78,20 @@ class WorldSyncs:
     folder: Path
     options: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, dict[tuple[Any, ...], list[Row]]] = field(default_factory=dict)
+    """By name and key; `job_results` has several rows of a key."""
     loads: int = 0
 
     def __post_init__(self) -> None:
         self.world = self.sandbox.world
         self.workspace = self.world.workspaces[0]
+
+    def lose(self, table: str, uid: str) -> None:
+        """Removes a row, and says so to the checkpoint: as if the API had not listed it yet."""
+        self.tables[table] = {
+            key: rows for key, rows in self.tables[table].items() if rows and rows[0]["uid"] != uid
+        }
+        for row in self.rows(CHECKPOINTS.name):
+            row["jobs"] -= 1
 
     def rows(self, table: str) -> list[Row]:
         """Rows of a table as a destination would hold them, JSON columns parsed."""
@@ -213,7 +222,7 @@ class WorldSyncs:
                 next_check_at=row["next_check_at"],
                 load_id=row["results_load_id"],
             )
-        for row in self.rows(CHECKPOINTS.name):
+        for row in sorted(self.rows(CHECKPOINTS.name), key=lambda row: str(row["loaded_at"])):
             memory.checkpoint = row["uid"]
             memory.covered = Coverage.from_json(row["covered"])
         memory.extras = {name: {} for name in wanted - {table.name for table in TABLES}}
@@ -236,3 +245,7 @@ def _parsed(table: Table, row: Row) -> Row:
         else:
             found[name] = value
     return found
+
+
+MakeSyncs = Callable[..., WorldSyncs]
+"""Makes syncs over a world, from its seed and options."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from captaindata_source.issues import IssueLog
+from captaindata_source.issues import Action, IssueLog, Kind
 from tests.chaos import fuzz as fuzzing
 from tests.chaos.budget import budget
 from tests.chaos.fuzz import ASIDE, EQUAL, FLAGGED, fuzz, judge
@@ -77,8 +77,8 @@ def test_what_a_fuzz_finds() -> None:
     assert "no page" in judge(b"{}", ["{}"], [])[1]
     issues = IssueLog()
     with issues.about(job_uid=fuzzing.JOB):
-        issues.add("not_a_number", "mended")
-        issues.add("not_json", "set_aside", detail="why")
+        issues.add(Kind.NOT_A_NUMBER, Action.MENDED)
+        issues.add(Kind.NOT_JSON, Action.SET_ASIDE, detail="why")
     flags = issues.take()
     assert judge(b'{"results": [NaN, "\\ud83d"]}', ['"NaN"', '"\ufffd"'], flags) == (FLAGGED, "")
     assert "something else" in judge(b'{"results": [NaN]}', ["null"], flags)[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -133,48 +133,10 @@ def test_v3_and_v4_in_one_sync(harness_of_two: Harness) -> None:
     assert versions == {first.uid: "v3", second.uid: "v4"}
 
 
-# -- what is asked for ----------------------------------------------------------------------------
-
-
-@ON_ONE_DATABASE
-def test_a_second_sync_reads_the_top_of_the_list_and_what_is_not_final(
-    make_harness: MakeHarness,
-) -> None:
-    harness = many(make_harness)
-    first = harness.sync()
-    runs = runs_of(harness)
-    assert len(runs) > 500
-    pages = listings(first)
-    assert len(pages) < len(runs) / 90 + 4
-    assert outputs_of(first) == {uid for uid, run in runs.items() if has_outputs(run)}
-    each = Counter((r.path, r.query) for r in first.requests)
-    assert {key for key, times in each.items() if times > 1} <= {
-        ("/v4/runs", "limit=100&offset=0&sort=-updated_at")
-    }
-    second = harness.sync()
-    assert len(listings(second)) <= 2
-    newest = sorted(runs.values(), key=lambda run: str(run["updated_at"]), reverse=True)[:100]
-    seen = {run["uid"] for run in newest}
-    open_runs = [u for u, run in runs.items() if run["status"] not in V4_FINAL and u not in seen]
-    assert read_one_by_one(second) == sorted(open_runs)
-    assert open_runs
-    others = {r.path for r in second.requests} - {f"/v4/runs/{uid}" for uid in open_runs}
-    assert others == {"/v4/workspaces", "/v4/users", "/v4/runs"}
-    assert second.total == Counter()
-    # a run that shows days after it changed
-    (late,) = [run for run in newest[-40:] if run["uid"] not in open_runs][-1:]
-    assert datetime.fromisoformat(late["updated_at"]) > harness.world.now - timedelta(days=9)
-    harness.options["lookback_days"] = 9
-    harness.database.execute("delete from jobs where uid = %s", [late["uid"]])
-    harness.database.execute("update listing_checkpoints set jobs = jobs - 1")
-    third = harness.sync("--table", "jobs")
-    assert third.total == Counter({"jobs": 1})
-    assert len(listings(third)) < 5
-
-
 # -- the list in parts, and while it moves --------------------------------------------------------
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_a_load_in_small_parts_gets_on_with_each_and_reads_nothing_twice(
     make_harness: MakeHarness,
@@ -214,6 +176,7 @@ def test_a_load_in_small_parts_gets_on_with_each_and_reads_nothing_twice(
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_a_killed_first_load_goes_on_where_its_last_package_ended(
     make_harness: MakeHarness,
@@ -250,6 +213,7 @@ def committed_checkpoints(harness: Harness) -> list[Json]:
         return []
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_a_checkpoint_counts_only_where_its_load_was_committed_and_its_jobs_are_there(
     make_harness: MakeHarness,
@@ -272,67 +236,10 @@ def test_a_checkpoint_counts_only_where_its_load_was_committed_and_its_jobs_are_
     assert_equal(harness, oracle)
 
 
-@ON_ONE_DATABASE
-def test_runs_that_come_change_and_go_while_the_list_is_read_are_there_after_the_next_sync(
-    make_harness: MakeHarness,
-) -> None:
-    harness = many(make_harness, jobs_per_day=0.3)
-    world, (workspace,) = harness.world, harness.world.workspaces
-    gone: set[str] = set()
-
-    def move(path: str) -> None:
-        if path == "/v4/runs":
-            world.advance(hours=7)
-            for run in world.v4.runs(workspace)[3 : 130 if len(gone) < 40 else 0 : 9]:
-                gone.add(run["uid"])
-                world.v4.remove_run(workspace, run["uid"])
-
-    harness.sandbox.before_request = move
-    oracle = Oracle(world, "v4")
-    harness.sync("--table", "jobs", "--table", "successful_jobs", "--table", "workflows")
-    harness.sandbox.before_request = None
-    assert len(gone) > 40
-    oracle.look()
-    harness.sync()
-    rows = {row["uid"]: row for row in harness.rows("jobs")}
-    assert len(rows) == len(harness.rows("jobs"))
-    extra = {uid: row for uid, row in rows.items() if (workspace.uid, uid) not in oracle.jobs}
-    assert extra.keys() <= gone
-    assert all(row["is_deleted"] for row in extra.values() if row["status"] not in V4_FINAL)
-    for uid, run in runs_of(harness).items():
-        assert rows[uid]["updated_at"] == datetime.fromisoformat(run["updated_at"])
-        assert (rows[uid]["status"], rows[uid]["row_count"]) == (run["status"], run["output_count"])
-    results = Counter(row["job_uid"] for row in harness.rows("job_results"))
-    for uid, run in runs_of(harness).items():
-        if has_outputs(run):
-            assert results[uid] == run["output_count"]
-
-
 # -- tables by themselves, and what is there already ----------------------------------------------
 
 
-@ON_ONE_DATABASE
-def test_tables_one_after_the_other_end_as_all_at_once(make_harness: MakeHarness) -> None:
-    harness, oracle = v4(make_harness(4))
-    oracle.look()
-    first = harness.sync("--table", "job_results")
-    harness.world.advance(days=1)
-    oracle.look()
-    second = harness.sync("--table", "jobs")
-    assert not outputs_of(second)
-    assert not {row["uid"] for row in harness.rows("jobs")} & {None}
-    third = harness.sync()
-    assert outputs_of(third)
-    state = {uid: run for (_, uid), run in oracle.jobs.items()}
-    for uid in outputs_of(third) & outputs_of(first):
-        assert datetime.fromisoformat(state[uid]["updated_at"]) > harness.world.start, uid
-    assert_equal(harness, oracle)
-    refreshed = harness.sync("--full-refresh")
-    assert outputs_of(refreshed) == {u for u, run in runs_of(harness).items() if has_outputs(run)}
-    assert refreshed.total["jobs"] == len(runs_of(harness))
-    assert_equal(harness, oracle)
-
-
+@pytest.mark.integration
 @ON_ONE_DATABASE
 @pytest.mark.parametrize("is_renamed", [False, True])
 def test_a_warehouse_of_an_older_version_goes_on_without_fetching_results_again(

@@ -13,7 +13,7 @@ from captaindata_source.api import Api
 from captaindata_source.api.credentials import strip_record
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.rows import shape
-from captaindata_source.issues import MENDED, IssueLog
+from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import DELETE_MARK, Row, Table
 from captaindata_source.warehouse.memory import Memory
@@ -97,5 +97,5 @@ class Context:
 
     def _on_unfit(self, field_name: str, kind: str) -> None:
         self.issues.add(
-            "unfit_value", MENDED, detail=f"{field_name} is not a {kind}: kept as a text"
+            Kind.UNFIT_VALUE, Action.MENDED, detail=f"{field_name} is not a {kind}: kept as a text"
         )

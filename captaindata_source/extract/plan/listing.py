@@ -20,7 +20,7 @@ from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.queue import Package
 from captaindata_source.extract.workers import Step, Task
-from captaindata_source.issues import KEPT, REREAD
+from captaindata_source.issues import Action, Kind
 from captaindata_source.warehouse.memory import KnownJob
 
 __all__ = ["ListingPlan"]
@@ -158,7 +158,7 @@ class ListingPlan:
         """A job that the listing has in two versions, as it is by itself."""
         if record["uid"] in self._jobs.seen:
             return record
-        self._context.issues.add("listed_twice", REREAD)
+        self._context.issues.add(Kind.LISTED_TWICE, Action.REREAD)
         try:
             found = self._context.api.job(record["uid"])
         except ApiError as error:
@@ -262,7 +262,7 @@ class ListingPlan:
                 return
             logger.warning("Job %s is gone: it keeps the last status that was seen", uid)
             self._context.issues.add(
-                "not_found", KEPT, detail="The job is gone: its last status stays"
+                Kind.NOT_FOUND, Action.KEPT, detail="The job is gone: its last status stays"
             )
             self._jobs.mark_gone(uid)
 

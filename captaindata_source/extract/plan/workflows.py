@@ -11,7 +11,7 @@ from captaindata_source.api import Record
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.rows import row_hash
-from captaindata_source.issues import KEPT
+from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import WORKFLOWS, Row
 from captaindata_source.times import UnfitError, parse_time
 
@@ -92,7 +92,9 @@ class ListedWorkflows:
                 details = context.api.workflow_details(record["uid"])
                 context.guard.answered()
                 if details is None:
-                    context.issues.add("not_found", KEPT, detail="Gone since it was listed")
+                    context.issues.add(
+                        Kind.NOT_FOUND, Action.KEPT, detail="Gone since it was listed"
+                    )
             except ApiError as error:
                 context.guard.set_aside(error, f"Details of workflow {record['uid']}")
             if details is not None:

@@ -25,7 +25,7 @@ from captaindata_source.extract.results.files import OpenFile, ResultFiles, equa
 from captaindata_source.extract.results.pages import ResultPage, ResultPages, empty_mark, texts
 from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.extract.results.uids import result_uids
-from captaindata_source.issues import KEPT, REREAD, IssueLog
+from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.times import UnfitError, parse_time, since_epoch
 from captaindata_source.warehouse.answers import MAX_EQUAL, SET_LENGTH, Trust
 
@@ -144,7 +144,9 @@ class ResultReader:
             except ApiError as error:
                 if isinstance(error, NotFoundError) and self._is_gone(job):
                     logger.warning("Results of job %s are gone with the job", job.uid)
-                    self._issues.add("not_found", KEPT, detail="The results are gone with the job")
+                    self._issues.add(
+                        Kind.NOT_FOUND, Action.KEPT, detail="The results are gone with the job"
+                    )
                     self._files.add_gone(job)
                     return
                 self._guard.set_aside(error, f"Results of job {job.uid}")
@@ -184,20 +186,20 @@ class ResultReader:
             fits = True
             if job.is_reread and job.answer is not None:
                 detail = f"{rows} rows, as row_count says; {job.answer.rows} at the last reading"
-                self._issues.add("results_came_late", REREAD, detail=detail)
+                self._issues.add(Kind.RESULTS_CAME_LATE, Action.REREAD, detail=detail)
         else:
             if job.answer is not None and job.answer._replace(rows=rows, equal=equal).proves:
                 fits = False
             is_same = job.answer is not None and job.answer.version == job.version
             if was_trusted and is_same and equal >= MAX_EQUAL:
                 detail = f"{counted}: {equal} equal answers in a row, it is not read again"
-                self._issues.add("row_count_settled", KEPT, detail=detail)
+                self._issues.add(Kind.ROW_COUNT_SETTLED, Action.KEPT, detail=detail)
             elif was_trusted:
                 after = "too old to be read again" if job.is_old else "later syncs read it again"
-                self._issues.add("row_count_differs", KEPT, detail=f"{counted}: {after}")
+                self._issues.add(Kind.ROW_COUNT_DIFFERS, Action.KEPT, detail=f"{counted}: {after}")
         if self._trust.learn(job.uid, job.workflow_uid, fits=fits):
             with self._issues.about(workflow_uid=job.workflow_uid):
-                self._issues.add("counts_not_trusted", KEPT, detail=NOT_TRUSTED)
+                self._issues.add(Kind.COUNTS_NOT_TRUSTED, Action.KEPT, detail=NOT_TRUSTED)
 
     def _is_gone(self, job: ResultJob) -> bool:
         """Whether a job whose results are not found is none that should have any."""
@@ -227,19 +229,21 @@ class ResultReader:
                     raise PaginationError(
                         "The same page came twice",
                         path=self._api.results_path(job.uid),
-                        kind="page_repeated",
+                        kind=Kind.PAGE_REPEATED,
                     )
             else:
-                self._issues.add("page_repeated", KEPT, detail="So again at a second reading")
+                self._issues.add(
+                    Kind.PAGE_REPEATED, Action.KEPT, detail="So again at a second reading"
+                )
             return second
         if self._is_doubtful(second, job):
             self._drop_files(second)
             raise ContractError(
                 "The results change while they are read",
                 path=self._api.results_path(job.uid),
-                kind="pages_shifted",
+                kind=Kind.PAGES_SHIFTED,
             )
-        self._issues.add("pages_shifted", REREAD, detail=counted)
+        self._issues.add(Kind.PAGES_SHIFTED, Action.REREAD, detail=counted)
         return second
 
     def _fetch(self, job: ResultJob) -> _Fetched | None:
@@ -296,7 +300,9 @@ class ResultReader:
         first: int,
     ) -> ResultPage:
         if not all(result[:1] == b"{" for result in page):
-            self._issues.add("not_an_object", KEPT, detail="A result that is no JSON object")
+            self._issues.add(
+                Kind.NOT_AN_OBJECT, Action.KEPT, detail="A result that is no JSON object"
+            )
         created_at: list[datetime | None] = [job.finish_time] * len(page)
         if any(b'"extracted_at"' in result for result in page):
             created_at = [_extracted_at(result) or job.finish_time for result in page]

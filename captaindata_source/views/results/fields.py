@@ -165,8 +165,24 @@ class FieldStore:
             except RefusedError as error:
                 logger.info("%s has no index by %s: %s", table, column, error)
 
-    def insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Inserts new fields."""
+    def insert(self, workflow: WorkflowKey, fields: Sequence[Field], now: datetime) -> None:
+        """Inserts new fields of a workflow; nothing is counted of them yet."""
+        rows = [
+            (
+                *workflow,
+                field.field_id,
+                field.key,
+                field.nested_key,
+                field.column_name,
+                field.column_type,
+                field.column_place,
+                ", ".join(json_types(field.kinds)),
+                " ".join(sorted(field.kinds)),
+                0,
+                now,
+            )
+            for field in fields
+        ]
         marks = ", ".join(["%s"] * 12)
         for start in range(0, len(rows), 500):
             batch = rows[start : start + 500]

@@ -5,8 +5,6 @@ Other destinations get the raw tables alone.
 
 from captaindata_source.warehouse.database.base import Database, RefusedError, Relation
 from captaindata_source.warehouse.database.free_space import note_secrets, overwrite_if_noted
-from captaindata_source.warehouse.database.last_load import last_load
-from captaindata_source.warehouse.database.lock_waits import HeldError, is_held
 from captaindata_source.warehouse.database.on_duckdb import DuckDbDatabase
 from captaindata_source.warehouse.database.on_postgres import PostgresDatabase
 from captaindata_source.warehouse.database.opening import (
@@ -20,8 +18,8 @@ from captaindata_source.warehouse.database.opening import (
     watched,
 )
 from captaindata_source.warehouse.database.rights import require_temporary, require_writable
-from captaindata_source.warehouse.database.running import end_statements
 from captaindata_source.warehouse.database.session_lock import SessionLock, this_process
+from captaindata_source.warehouse.database.statements import HeldError, end_statements, is_held
 from captaindata_source.warehouse.database.upgrade import add_missing_columns
 
 __all__ = [
@@ -39,7 +37,6 @@ __all__ = [
     "end_statements",
     "file_of",
     "is_held",
-    "last_load",
     "note_secrets",
     "open_database",
     "overwrite_if_noted",

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from captaindata_source.errors import DestinationError
-from captaindata_source.warehouse.remedies import words_of
 
-__all__ = ["Database", "RefusedError", "Relation", "Rows", "first_line"]
+__all__ = ["Database", "RefusedError", "Relation", "Rows"]
 
 Rows = list[tuple[Any, ...]]
 
@@ -71,8 +70,3 @@ class Database(Protocol):
 
     def grants(self, schema: str, relation: str, /) -> list[str]:
         """Statements that grant again what is granted on a relation."""
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the hints that follow."""
-    return words_of(error)

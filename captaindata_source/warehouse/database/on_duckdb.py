@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows, first_line
+from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows
+from captaindata_source.warehouse.remedies import words_of
 
 __all__ = ["DuckDbDatabase"]
 
@@ -40,7 +41,7 @@ class DuckDbDatabase:
             with suppress(duckdb.TransactionException):  # DuckDB may have ended it by itself
                 self._connection.rollback()
             if isinstance(error, duckdb.Error):
-                raise RefusedError(first_line(error)) from error
+                raise RefusedError(words_of(error)) from error
             raise
 
     @contextmanager

@@ -12,9 +12,14 @@ import pyarrow as pa
 from pyarrow import csv
 
 from captaindata_source.sqltext import quoted
-from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows, first_line
-from captaindata_source.warehouse.database.lock_waits import LOCK_SECONDS, SET_TIMEOUT, holder
-from captaindata_source.warehouse.database.running import watch
+from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows
+from captaindata_source.warehouse.database.statements import (
+    LOCK_SECONDS,
+    SET_TIMEOUT,
+    holder,
+    watch,
+)
+from captaindata_source.warehouse.remedies import words_of
 
 __all__ = ["PostgresDatabase"]
 
@@ -60,7 +65,7 @@ class PostgresDatabase:
     def _busy(self, error: Exception) -> RefusedError:
         """Names who holds what the last statement needed; its transaction has ended."""
         who = holder(lambda sql, *parameters: self._execute(sql, parameters), self._last)
-        return RefusedError(f"{first_line(error)}{f': {who}' if who else ''}", is_busy=True)
+        return RefusedError(f"{words_of(error)}{f': {who}' if who else ''}", is_busy=True)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -79,7 +84,7 @@ class PostgresDatabase:
                 self._last = last
                 raise self._busy(error) from error
             if isinstance(error, psycopg2.Error):
-                raise RefusedError(first_line(error)) from error
+                raise RefusedError(words_of(error)) from error
             raise
         finally:
             self._ends = None

@@ -14,13 +14,13 @@ import dlt
 import fasteners
 from dlt.destinations.sql_client import SqlClientBase
 
+from captaindata_source.dlt_internals.clients import on_connection
 from captaindata_source.errors import CaptainDataError, DestinationError
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database.base import Database
-from captaindata_source.warehouse.database.lock_waits import bound_waits
 from captaindata_source.warehouse.database.on_duckdb import DuckDbDatabase
 from captaindata_source.warehouse.database.on_postgres import PostgresDatabase
-from captaindata_source.warehouse.database.running import watch
+from captaindata_source.warehouse.database.statements import bound_waits, watch
 from captaindata_source.warehouse.remedies import (
     as_destination_error,
     driver_of,
@@ -98,15 +98,8 @@ def watched(client: Any, kind: str) -> Any:
     """
     if kind == POSTGRES:
         bound_waits(client)
-    elif kind == DUCKDB and "open_connection" not in vars(client):
-        opens = client.open_connection
-
-        def open_connection() -> Any:
-            connection = opens()
-            watch(connection)
-            return connection
-
-        client.open_connection = open_connection
+    elif kind == DUCKDB:
+        on_connection(client, watch)
     return client
 
 

@@ -10,17 +10,19 @@ from dlt.destinations.sql_client import SqlClientBase
 from captaindata_source.errors import DestinationError
 from captaindata_source.sqltext import quoted
 from captaindata_source.warehouse.database.opening import DUCKDB, POSTGRES
-from captaindata_source.warehouse.remedies import DUCKDB_CREDENTIALS, PG_CREDENTIALS, explained
+from captaindata_source.warehouse.remedies import duckdb, explained, postgres
 
 __all__ = ["require_temporary", "require_writable"]
 
 
-def require_writable(client: SqlClientBase[Any], kind: str) -> None:
+def require_writable(client: SqlClientBase[Any], kind: str, *, is_thorough: bool = False) -> None:
     """Finds out whether tables can be loaded.
 
     Args:
         client: Connected.
         kind: Type of the destination.
+        is_thorough: Whether to connect with the driver that loads into Postgres although it has
+            loaded into this dataset before: it reads all types of the server, which takes 50 ms.
 
     Raises:
         DestinationError: They can't, as far as one can tell without trying.
@@ -31,12 +33,13 @@ def require_writable(client: SqlClientBase[Any], kind: str) -> None:
         )
         if found and found[0][0]:
             raise DestinationError(
-                "The DuckDB file is opened read-only: take read_only out of " + DUCKDB_CREDENTIALS
+                "The DuckDB file is opened read-only: take read_only out of " + duckdb.CREDENTIALS
             )
     elif kind == POSTGRES:
         _require_utf8(client)
-        _require_writable_postgres(client)
-        _require_adbc(client.credentials.to_native_representation())
+        is_new = _require_writable_postgres(client)
+        if is_new or is_thorough:
+            _require_adbc(client.credentials.to_native_representation())
 
 
 def _require_utf8(client: SqlClientBase[Any]) -> None:
@@ -47,7 +50,7 @@ def _require_utf8(client: SqlClientBase[Any]) -> None:
         raise DestinationError(
             f"Postgres database {database} is encoded in {encoding}, which can't hold what is "
             "loaded: make another one (create database … encoding 'UTF8' template template0) and "
-            f"name it in {PG_CREDENTIALS}"
+            f"name it in {postgres.CREDENTIALS}"
         )
 
 
@@ -82,7 +85,8 @@ def require_temporary(ask: Callable[[str], Any]) -> None:
         )
 
 
-def _require_writable_postgres(client: SqlClientBase[Any]) -> None:
+def _require_writable_postgres(client: SqlClientBase[Any]) -> bool:
+    """Returns whether a schema is still to be made."""
     schemas = [client.dataset_name, client.staging_dataset_name]
     found = client.execute_sql(
         """
@@ -95,8 +99,8 @@ def _require_writable_postgres(client: SqlClientBase[Any]) -> None:
     is_read_only, is_replica, may_create, role, database, there = (found or [()])[0]
     if is_replica:
         raise DestinationError(
-            f"Postgres takes no writes, it is a read-only replica: let {PG_CREDENTIALS} name the "
-            "primary"
+            "Postgres takes no writes, it is a read-only replica: let "
+            f"{postgres.CREDENTIALS} name the primary"
         )
     if is_read_only:
         raise DestinationError(
@@ -110,3 +114,4 @@ def _require_writable_postgres(client: SqlClientBase[Any]) -> None:
             f"Postgres role {role} may not make the schema {missing[0]}: let an administrator run "
             f"grant create on database {quoted(database)} to {quoted(role)}"
         )
+    return bool(missing)

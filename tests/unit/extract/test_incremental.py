@@ -9,43 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from captaindata_source.sandbox import World
 from captaindata_source.tables import JOB_RESULTS, JOBS
-from tests.conftest import SMALL_WORLD
 from tests.support.faults import Fault
-from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.oracle import FINAL, SUCCESS, Oracle, assert_equal
-from tests.support.world_syncs import WorldSynced, WorldSyncs
-
-MakeSyncs = Callable[..., WorldSyncs]
-
-
-@pytest.fixture
-def make_syncs(tmp_path: Path) -> Iterator[MakeSyncs]:
-    """Makes syncs over a small world, or the one that is given."""
-    sandboxes: list[FaultySandbox] = []
-
-    def make(seed: int = 1, **options: object) -> WorldSyncs:
-        sandbox = FaultySandbox(World(seed, **SMALL_WORLD | options))  # type: ignore[arg-type]
-        sandbox.start()
-        sandboxes.append(sandbox)
-        return WorldSyncs(sandbox, tmp_path)
-
-    yield make
-    for sandbox in sandboxes:
-        sandbox.stop()
-
-
-@pytest.fixture
-def syncs(make_syncs: MakeSyncs) -> WorldSyncs:
-    """Syncs over a small world of one workspace."""
-    return make_syncs()
+from tests.support.world_syncs import MakeSyncs, WorldSynced, WorldSyncs
 
 
 def results_of(synced: WorldSynced) -> set[str]:

@@ -25,7 +25,7 @@ from captaindata_source.errors import (
     UnavailableError,
 )
 from captaindata_source.extract.opening import connect
-from captaindata_source.http import RetryPolicy, Secret, client
+from captaindata_source.http import AdaptiveThrottle, RequestBudget, RetryPolicy, Secret, client
 from captaindata_source.settings.workspace import Settings
 from tests.support.http_script import (
     BASE_URL,
@@ -394,6 +394,24 @@ def test_a_429_pauses_the_throttle_for_everyone() -> None:
     throttle = RecordingThrottle()
     get(Script(reply(429, retry_after="30"), reply(429), reply(503), reply()), throttle=throttle)
     assert throttle.pauses == [30.0, 0.5]
+
+
+@pytest.mark.parametrize("kind", [AdaptiveThrottle, RequestBudget])
+@pytest.mark.parametrize("retry_after", ["30", None])
+def test_a_429_is_waited_for_once(
+    kind: type[AdaptiveThrottle] | type[RequestBudget], retry_after: str | None
+) -> None:
+    """By the retry; the pause of the throttle, which is for others, is over by then."""
+    time = FakeTime()
+    throttle = (
+        AdaptiveThrottle(max_parallel=8, clock=time.clock)
+        if kind is AdaptiveThrottle
+        else RequestBudget(per_minute=100, clock=time.clock)
+    )
+    refused = reply(429) if retry_after is None else reply(429, retry_after=retry_after)
+    script = Script(refused, reply())
+    get(script, time=time, throttle=throttle, retry=RetryPolicy(jitter=lambda: 0.5))
+    assert time.elapsed == (30.5 if retry_after else 0.5)
 
 
 def test_a_slow_drip_is_cut_and_tried_again() -> None:

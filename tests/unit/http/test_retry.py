@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from captaindata_source.http.headers import parse_retry_after
 from captaindata_source.http.retry import RetryPolicy, TransientError
+from captaindata_source.issues import Kind
 from tests.support.http_script import START, FakeTime, calm
 
 jitters = st.floats(0, 1, exclude_max=True)
@@ -52,7 +53,7 @@ def test_all_waits_together_stay_within_the_deadline(seed: int, deadline: float)
         for attempt in policy.attempts(clock=fake.clock):
             with attempt:
                 tries += 1
-                raise TransientError("again", kind="server_error")
+                raise TransientError("again", kind=Kind.SERVER_ERROR)
     assert tries == len(fake.sleeps) + 1
     assert fake.elapsed <= deadline
     assert all(wait <= policy.max_wait for wait in fake.sleeps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from captaindata_source.tables import ALL_TABLES, Table
-from captaindata_source.warehouse.loaded_version import loaded_version
+from captaindata_source.warehouse.past_loads import loaded_version
 
 
 def version_of(rows: dict[str, set[str]], *, lacks: str = "") -> str | None:

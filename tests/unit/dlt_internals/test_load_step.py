@@ -12,8 +12,9 @@ from dlt.common.storages.load_package import PackageStorage
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.load import Load
 
-from captaindata_source import dlt_internals
-from captaindata_source.dlt_internals import load_packages_as_a_whole, restart_package
+from captaindata_source.dlt_internals import load_step
+from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
+from captaindata_source.dlt_internals.packages import restart_package
 from tests.support import mishaps
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
@@ -26,7 +27,7 @@ LOAD_JOB = {
     "duckdb": "dlt.destinations.impl.duckdb.duck:DuckDbCopyJob.run",
     "postgres": "dlt.destinations._adbc_jobs:AdbcParquetCopyJob.run",
 }
-ANY_WAIT = json.dumps({"captaindata_source.dlt_internals:WAITS": [0, 0, 0, 0]})
+ANY_WAIT = json.dumps({"captaindata_source.dlt_internals.load_step:WAITS": [0, 0, 0, 0]})
 
 
 def seen(harness: Harness) -> Oracle:
@@ -85,7 +86,7 @@ def is_loaded_by(loads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
             raise ConnectionResetError
 
     monkeypatch.setattr(DuckDbCopyJob, "run", run_and_fail)
-    monkeypatch.setattr(dlt_internals, "WAITS", (0.0, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(load_step, "WAITS", (0.0, 0.0, 0.0, 0.0))
     load_packages_as_a_whole()
 
 
@@ -116,7 +117,7 @@ def test_packages_of_others_are_loaded_as_dlt_does(
     loads: list[str] = []
     is_loaded_by(loads, monkeypatch)
     begun: list[Path] = []
-    monkeypatch.setattr(dlt_internals, "restart_package", lambda folder, **_: begun.append(folder))
+    monkeypatch.setattr(load_step, "restart_package", lambda folder, **_: begun.append(folder))
     pipeline = own_pipeline(tmp_path)
     pipeline.run([{"a": 1}], table_name="theirs", loader_file_format="parquet")
     assert begun == []

@@ -1,13 +1,16 @@
-"""Which version of the API a workspace was loaded through, as its rows tell it.
+"""When a workspace was last loaded, and through which version of the API, as its rows tell it.
 
-`sync_runs` says it once a sync has ended. A first load that was cut has no row there, and its rows
-must not be mixed with those of the other version either.
+`sync_runs` tells the version once a sync has ended. A first load that was cut has no row there, and
+its rows must not be mixed with those of the other version either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.tables import (
     ACCOUNTS,
@@ -15,14 +18,18 @@ from captaindata_source.tables import (
     IDENTITIES,
     INTEGRATIONS,
     JOBS,
+    LEDGER,
+    LOADS,
     QUOTA_READINGS,
+    SUCCESSFUL_JOBS,
+    SYNC_RUNS,
     WORKFLOWS,
     WORKSPACE_MEMBERS,
     WORKSPACES,
     Table,
 )
 
-__all__ = ["loaded_version"]
+__all__ = ["last_load", "loaded_version"]
 
 V3, V4 = "v3", "v4"
 ANY = "true"
@@ -58,6 +65,10 @@ SIGNS = (
     _Sign(V3, WORKFLOWS, ("details",), "t.details is not null"),
 )
 """The first one that is there decides: what v4 alone has comes before what both have."""
+TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, LEDGER, SYNC_RUNS)
+"""Every load leaves rows in one of them at least; those of a later load may replace them."""
+FAILED = "coalesce(t.outcome, '') = 'failed'"
+"""A row of `sync_runs` that a sync wrote that did not load, not even begin maybe."""
 
 
 def loaded_version(
@@ -73,3 +84,28 @@ def loaded_version(
         if set(sign.columns) <= set(columns_of(sign.table)) and has_row(sign.table, sign.condition):
             return sign.version
     return None
+
+
+def last_load(client: SqlClientBase[Any], workspace_uid: str) -> str:
+    """The id of the last load of a workspace that was committed, which is the time of its
+    beginning: ids compare as texts. Empty where there is none.
+
+    Args:
+        client: Connected.
+        workspace_uid: The workspace.
+    """
+    name = client.make_qualified_table_name
+    found = ""
+    for table in TABLES:
+        condition = f"and not ({FAILED})" if table is SYNC_RUNS else ""
+        sql = (
+            f"select max(l.load_id) from {name(LOADS)} as l "
+            f"where l.status = 0 and exists (select 1 from {name(table.name)} as t "
+            f"where t._dlt_load_id = l.load_id and t.workspace_uid = %s {condition})"
+        )
+        try:
+            rows = client.execute_sql(sql, workspace_uid)
+        except DestinationUndefinedEntity:
+            continue
+        found = max(found, (rows and rows[0][0]) or "")
+    return found

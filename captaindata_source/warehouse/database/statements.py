@@ -1,4 +1,5 @@
-"""No statement waits long for a lock: what waits for one keeps all readers waiting behind it.
+"""No statement waits long for a lock or past a signal: what waits for a lock keeps all readers
+waiting behind it, and drivers heed no signal while they wait.
 
 The timeout is set by a statement, for poolers refuse it among the options of a connection, and once
 more after each reset of dlt's.
@@ -7,12 +8,14 @@ more after each reset of dlt's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from captaindata_source.dlt_internals.clients import adapt_job, explain_queries, on_connection
 from captaindata_source.errors import DestinationError, causes
-from captaindata_source.warehouse.database.running import watch
 
 __all__ = [
     "LOCK_SECONDS",
@@ -20,8 +23,10 @@ __all__ = [
     "HeldError",
     "bound_job",
     "bound_waits",
+    "end_statements",
     "holder",
     "is_held",
+    "watch",
 ]
 
 LOCK_SECONDS = 2
@@ -42,6 +47,11 @@ HOLDER = """
     limit 1
 """
 Ask = Callable[..., Any]
+CANCELS = ("adbc_cancel", "interrupt", "cancel")
+"""How ADBC, DuckDB and psycopg2 call it."""
+_guard = threading.Lock()
+_connections: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Of this process, as its signals are."""
 
 
 class HeldError(DestinationError):
@@ -78,63 +88,26 @@ def bound_waits(client: Any) -> None:
     Args:
         client: Of dlt, not connected yet.
     """
-    if "_reset_connection" in vars(client):
-        return
-    reset, execute = client._reset_connection, client.execute_query
 
-    def reset_connection() -> None:
-        reset()
-        with client.native_connection.cursor() as cursor:
+    def bound(connection: Any) -> None:
+        with connection.cursor() as cursor:
             cursor.execute(SET_TIMEOUT)
-        watch(client.native_connection)
+        watch(connection)
 
-    @contextmanager
-    def execute_query(query: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        try:
-            with execute(query, *args, **kwargs) as cursor:
-                yield cursor
-        except Exception as error:
-            if (held := _held(client, error, str(query))) is not None:
-                raise type(error)(held) from held
-            raise
-
-    client._reset_connection, client.execute_query = reset_connection, execute_query
+    if on_connection(client, bound):
+        explain_queries(client, _held)
 
 
 def bound_job(job: Any) -> Any:
-    """The same for a load job of dlt that connects by itself, through ADBC: the session that dlt
-    opens besides, which it has no use for, is opened where one must ask who holds a table."""
-    if (connect := getattr(job, "_connect", None)) is None:
-        return job
-    run, run_managed = job.run, job.run_managed
+    """The same for a load job of dlt that connects by itself."""
 
-    def lazy_run_managed(client: Any, *args: Any) -> None:
-        client.sql_client.open_lazily = client.sql_client.open_connection
-        client.sql_client.open_connection = lambda: None
-        run_managed(client, *args)
-
-    def bounded_connect() -> Any:
-        connection = connect()
+    def bound(connection: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(SET_TIMEOUT)
         connection.commit()
         watch(connection)
-        return connection
 
-    def bounded_run() -> None:
-        try:
-            run()
-        except Exception as error:
-            client = job._job_client.sql_client
-            with suppress(Exception):
-                client.open_lazily()
-            if (held := _held(client, error, job.load_table_name)) is not None:
-                raise held from error
-            raise
-
-    job._connect, job.run = bounded_connect, bounded_run
-    job.run_managed = lazy_run_managed
-    return job
+    return adapt_job(job, on_connect=bound, explain=_held)
 
 
 def _held(client: Any, error: BaseException, statement: str) -> HeldError | None:
@@ -161,3 +134,23 @@ def _rows(cursor: Any, sql: str, *parameters: object) -> Any:
 
 def _code(error: BaseException) -> str | None:
     return getattr(error, "pgcode", None) or getattr(error, "sqlstate", None)
+
+
+def watch(connection: Any) -> None:
+    """Remembers a connection for as long as it is used."""
+    with _guard:
+        _connections.add(connection)
+
+
+def end_statements() -> None:
+    """Ends whatever runs on any connection, without waiting for it to end."""
+    threading.Thread(target=_end_all, daemon=True, name="end statements").start()
+
+
+def _end_all() -> None:
+    with _guard:
+        found = list(_connections)
+    for connection in found:
+        cancel = next(getattr(connection, name) for name in CANCELS if hasattr(connection, name))
+        with suppress(Exception):  # it is closed, or its server is gone
+            cancel()

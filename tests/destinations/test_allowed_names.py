@@ -12,7 +12,7 @@ from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.warehouse.targets import check_catalog, check_path, check_schema
+from captaindata_source.warehouse.allowed_names import check_catalog, check_path, check_schema
 from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import Database, DuckDb

@@ -1,0 +1,227 @@
+"""Reads the rows of one workspace from the destination.
+
+Rows count only where their load is recorded in `_dlt_loads`, that is, where it was committed as a
+whole.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import dlt
+from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
+from dlt.common.runtime import signals
+from dlt.common.schema import Schema
+from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
+from dlt.destinations.sql_client import SqlClientBase
+
+from captaindata_source.errors import DestinationError
+from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, LOADS, Row, Table
+from captaindata_source.times import parse_time
+from captaindata_source.waiting import wait_seconds
+from captaindata_source.warehouse.database import use_utc
+from captaindata_source.warehouse.remedies import as_destination_error, is_passing, message_of
+
+__all__ = ["LoadedRows"]
+
+logger = logging.getLogger(__name__)
+
+LOADED = 0
+"""Status in `_dlt_loads` of a load that was committed."""
+DLT_PREFIX = "_dlt_"
+IS_COMMITTED = (
+    f"exists (select 1 from {{{LOADS}}} as l "
+    f"where l.load_id = t._dlt_load_id and l.status = {LOADED})"
+)
+OLDEST_FIRST = "order by t._dlt_load_id, t.loaded_at"
+"""Of a row's versions, which files keep, the last one counts."""
+OPEN_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds before each further try to open the destination while a sync is under way: another
+process may load into the same DuckDB file."""
+MAX_NAMED = 1_000
+"""Rows that the destination is asked for by name; more are sorted out here."""
+
+
+class LoadedRows:
+    """One workspace's rows in the dataset of a pipeline.
+
+    Args:
+        pipeline: Gives destination and dataset.
+        workspace_uid: The workspace.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline, *, workspace_uid: str) -> None:
+        self._pipeline = pipeline
+        self._workspace_uid = workspace_uid
+        self._client: SqlClientBase[Any] | None = None
+        self._lock = threading.Lock()
+
+    def known(
+        self, table: Table, columns: Sequence[str], fresh: Collection[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        """The columns of all rows, the oldest first, after whether their load was committed."""
+        if table.name in fresh:
+            return iter(())
+        there = self.columns_of(table)
+        selected = [IS_COMMITTED, *(f"t.{name}" if name in there else "null" for name in columns)]
+        rows = self.query(table, selected, "1 = 1", (), OLDEST_FIRST)
+        return _typed(rows, [None, *map(table.columns.get, columns)])
+
+    def rows(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
+        """Whole rows of `table`, ready to be loaded again; JSON columns as text.
+
+        Args:
+            table: The table.
+            uids: Of which rows; None: of all.
+        """
+        if uids is not None and not uids:
+            return
+        named = None if uids is None or len(uids) > MAX_NAMED else uids
+        condition = "1 = 1" if named is None else f"t.uid in ({', '.join(['%s'] * len(named))})"
+        wanted = set(uids or ())
+        with self._lock, self.connection(waits=OPEN_WAITS):
+            # not from the schema: dlt reads that anew, in place, whenever any thread asks for it
+            there = [name for name in self.columns_of(table) if name != DELETE_MARK]
+            names = [name for name in there if name[: len(DLT_PREFIX)] != DLT_PREFIX]
+            if not names:
+                return
+            found = self.query(
+                table, [f"t.{n}" for n in names], condition, named or (), OLDEST_FIRST
+            )
+            newest: dict[tuple[Any, ...], Row] = {}
+            for values in _typed(found, [table.columns.get(name) for name in names]):
+                row = dict(zip(names, values, strict=True))
+                newest[tuple(row[name] for name in table.key)] = row
+            for row in newest.values():
+                if uids is not None and row["uid"] not in wanted:
+                    continue
+                yield {name: _as_text(value) for name, value in row.items() if value is not None}
+
+    def count_results(self, uids: Sequence[str]) -> Mapping[str, int]:
+        """How many results of jobs there are; jobs that have none are left out."""
+        named = () if len(uids) > MAX_NAMED else uids
+        condition = f"t.job_uid in ({', '.join(['%s'] * len(named))})" if named else "1 = 1"
+        selected = ["t.job_uid", "count(*)"]
+        with self._lock, self.connection(waits=OPEN_WAITS):
+            found = self.query(JOB_RESULTS, selected, condition, named, "group by t.job_uid")
+            return dict(found)
+
+    def columns_of(self, table: Table) -> Collection[str]:
+        """The columns that are there now: a table of an older version lacks some."""
+        client = self._client
+        if client is None:
+            return ()
+        name = client.make_qualified_table_name(table.name)
+        try:
+            with client.execute_query(f"select * from {name} where 1 = 0") as cursor:
+                return {name.lower() for name in cursor.columns_schema}
+        except (DestinationUndefinedEntity, DatabaseException):
+            use_utc(self._pipeline, client)
+            return table.columns.keys()  # the query itself says what is wrong
+
+    def query(
+        self,
+        table: Table,
+        selected: Sequence[str],
+        condition: str,
+        parameters: Sequence[object],
+        ending: str = "",
+    ) -> list[tuple[Any, ...]]:
+        """Rows, all at once: a cursor that is left half read keeps a transaction open."""
+        client = self._client
+        if client is None:
+            return []
+        name = client.make_qualified_table_name
+        if isinstance(client, WithTableScanners):  # what was there before a broken load still is
+            condition = f"{condition} and {IS_COMMITTED}"
+        sql = (
+            f"select {', '.join(selected)} from {name(table.name)} as t "
+            f"where t.workspace_uid = %s and {condition} {ending}"
+        ).replace(f"{{{LOADS}}}", name(LOADS))
+        try:
+            with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
+                return cursor.fetchall()
+        except DestinationUndefinedEntity:
+            use_utc(self._pipeline, client)
+            return []
+        except DatabaseException as error:
+            raise as_destination_error(error) or DestinationError(
+                f"What was loaded before could not be read from {table.name}: {message_of(error)}"
+            ) from error
+
+    @contextmanager
+    def connection(self, *, waits: Sequence[float] = ()) -> Iterator[None]:
+        """Opens the destination; what can't be queried is taken for empty.
+
+        Args:
+            waits: Seconds before each further try where it may work a moment later.
+        """
+        try:
+            client = self._pipeline.sql_client()
+        except SqlClientNotAvailable:
+            logger.warning(
+                "%s can't be queried: nothing is known of earlier loads",
+                self._pipeline.destination.destination_name,
+            )
+            yield
+            return
+        if isinstance(client, WithTableScanners):
+            for schema in client.schemas.values():
+                _show_all(schema)
+        with ExitStack() as stack:
+            self._client = _open(stack, client, waits)
+            use_utc(self._pipeline, client)
+            yield
+        self._client = None
+
+
+def _open(stack: ExitStack, client: Any, waits: Sequence[float]) -> SqlClientBase[Any]:
+    for seconds in waits:
+        try:
+            return stack.enter_context(client)
+        except Exception as error:
+            if signals.was_signal_received() or not is_passing(error):
+                raise
+            logger.info("%s. Trying again in %.1f s", message_of(error), seconds)
+            wait_seconds(seconds)
+    return stack.enter_context(client)
+
+
+def _typed(
+    rows: Iterable[tuple[Any, ...]], kinds: Sequence[str | None]
+) -> Iterator[tuple[Any, ...]]:
+    """Values as their columns have them: some databases keep times as text, and truth as a number.
+
+    Args:
+        rows: As the database gave them.
+        kinds: Of the columns; None: whatever it is.
+    """
+    times = [place for place, kind in enumerate(kinds) if kind == "timestamp"]
+    flags = [place for place, kind in enumerate(kinds) if kind == "bool"]
+    for values in rows:
+        row = list(values)
+        for place in times:
+            if row[place] is not None:
+                row[place] = parse_time(row[place])
+        for place in flags:
+            if row[place] is not None:
+                row[place] = bool(row[place])
+        yield tuple(row)
+
+
+def _show_all(schema: Schema) -> None:
+    """dlt reads those tables from files that it knows to hold rows, and forgets it of a table as
+    soon as a sync brings it none."""
+    for table in schema.data_tables():
+        table["x-normalizer"] = {**(table.get("x-normalizer") or {}), "seen-data": True}
+
+
+def _as_text(value: object) -> object:
+    """JSON as text: some drivers parse it."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
