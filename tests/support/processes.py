@@ -143,7 +143,7 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str, name: s
         mishaps.install(environment)
         if arguments == PLAIN:
             code = _run_plainly(folder)
-        elif arguments[0] == CALL:
+        elif arguments[:1] == [CALL]:
             from tests.support import python_calls  # noqa: PLC0415 - few need it
 
             sys.stdout.write(json.dumps(getattr(python_calls, arguments[1])()))

@@ -142,7 +142,7 @@ def test_views_by_hand(make_harness: MakeHarness) -> None:
     listed = run(harness, "views", "list").stdout
     assert listed.count("current ") == len(DEFAULT_VIEWS)
     headings, *lines = listed.splitlines()
-    assert headings.split() == ["view", "state", "what", "it", "tells"]
+    assert headings.split() == ["view", "state", "shows"]
     names = [line.split()[0] for line in lines]
     assert names == sorted(names)
     dropped = run(harness, "views", "drop").stdout.splitlines()
