@@ -88,6 +88,7 @@ def command(
     )
 
 
+@pytest.mark.integration
 def test_one_schema_takes_one_spelling(harness_of_one: Harness) -> None:
     harness = harness_of_one
     schema = harness.database.dataset = f"{harness.database.dataset}_a"
@@ -279,6 +280,7 @@ def test_copies_that_can_not_be(harness_of_one: Harness, copy: str) -> None:
 ODD_NAME = 'o\'n%e "two" [x]*? 架 %s %(a)s {b} $HOME ;--'
 
 
+@pytest.mark.integration
 def test_working_folders_of_any_name(harness_of_one: Harness, tmp_path: Path) -> None:
     harness = harness_of_one
     folder = tmp_path / ODD_NAME

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
+
+pytestmark = pytest.mark.integration
 
 FIELD = "workspace_uid, workflow_uid, key, nested_key, column_type, json_types, value_kinds"
 CATALOGUE = ("job_result_fields", "job_result_field_counts", "job_result_field_jobs")

@@ -20,6 +20,8 @@ from tests.support import leaks
 from tests.support.databases import Postgres
 from tests.support.harness import Harness
 
+pytestmark = pytest.mark.integration
+
 MAIL, PHONE, SECRET_NAME = "marked-mail@example.com", "+33 marked 7f3a91", "Marked Größenwahn"
 PERSONAL = (MAIL, PHONE, SECRET_NAME, json.dumps(SECRET_NAME)[1:-1])
 SALT = "pepper"

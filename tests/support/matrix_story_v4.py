@@ -43,33 +43,33 @@ FEW_RUNS = 14
 SHARED = ("calm", "aside")
 CHAINS = {
     "calm": (
-        "job list that is no list",
-        "job list in HTML",
-        "job list that is never answered",
-        "run list refused (403), no scope is named",
+        "job list is an object",
+        "job list is HTML",
+        "job list answered with 503 beyond the time limit for retries",
+        "403 without a scope for the run list",
     ),
     "aside": (
-        "run list refused, of scope `input`",
-        "run list refused, of scope `auth`",
-        "run list refused, of scope `config`",
-        "the key belongs to another workspace than project_uid says",
+        "400 with scope `input` for the run list",
+        "403 with scope `auth` for the run list",
+        "400 with scope `config` for the run list",
+        "the key belongs to another workspace than `project_uid`",
     ),
     "sorting": (
-        "run list that ignores `offset`",
-        "run list in another order than was asked for",
-        "a run without the time of its last change",
-        "run list that ignores `limit`",
+        "run list ignores `offset`",
+        "run list not in the requested order",
+        "a run without `updated_at`",
+        "run list ignores `limit`",
     ),
     "breaking off": (
-        "workspace key revoked in the middle",
-        "the API goes down",
-        "a run of another workspace than project_uid says",
-        "a row count that disagrees with the rows",
+        "401 during the sync",
+        "503 for all results, beyond the time limit for retries",
+        "a run of another workspace than `project_uid`",
+        "`row_count` differs from the number of results",
     ),
     "reaching": (
         "connection refused",
         "job without a uid",
-        "the workspace itself refused (403)",
+        "403 for the workspace itself",
     ),
 }
 """By workspace: rows that have it to themselves, sync by sync. None loads what one after it needs

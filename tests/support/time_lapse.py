@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from captaindata_source import source
+from captaindata_source.extract import opening
 from captaindata_source.http import Clock
 
 
@@ -68,4 +68,5 @@ def install(factor: float, *, has_short_waits: bool = False) -> None:
     def clock(**given: Any) -> Clock:
         return make(factor, **given)
 
-    vars(source)["Clock"] = clock
+    assert "Clock" in vars(opening), "where the clock of the connector is made"
+    vars(opening)["Clock"] = clock

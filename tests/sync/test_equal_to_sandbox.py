@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import DATABASES, MakeHarness
 from tests.support.oracle import Oracle, assert_equal
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.parametrize(
     ("seed", "database"),

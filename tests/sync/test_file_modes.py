@@ -26,6 +26,7 @@ def open_to_others(folder: Path) -> list[str]:
     ]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_all_that_the_commands_leave_is_for_its_owner_alone(
     make_harness: MakeHarness, database: DuckDb

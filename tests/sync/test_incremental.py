@@ -94,6 +94,7 @@ def test_state_rows_do_not_pile_up(harness_of_two: Harness) -> None:
 # -- a job counts once its package is committed -------------------------------------------------
 
 
+@pytest.mark.integration
 def test_a_load_that_was_not_committed_does_not_count(harness_of_two: Harness) -> None:
     harness = harness_of_two
     oracle = Oracle(harness.world)
@@ -109,6 +110,7 @@ def test_a_load_that_was_not_committed_does_not_count(harness_of_two: Harness) -
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("database", "keeps_state"),
     [("duckdb", True), ("duckdb", False), ("postgres", False)],
@@ -166,6 +168,7 @@ def _wait_for(condition: Any) -> None:
     raise TimeoutError("what was waited for did not happen")
 
 
+@pytest.mark.integration
 def test_a_sync_is_a_loop_of_packages_of_whole_jobs(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
@@ -184,6 +187,7 @@ def test_a_sync_is_a_loop_of_packages_of_whole_jobs(harness: Harness) -> None:
 # -- full refresh -------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
     harness: Harness,
 ) -> None:
@@ -286,6 +290,7 @@ def test_every_sync_has_its_row_also_when_nothing_was_new(harness_of_two: Harnes
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("database", "signal_number"),
     [("duckdb", signal.SIGTERM), ("postgres", signal.SIGINT)],
@@ -315,6 +320,7 @@ def test_an_interrupted_sync_ends_soon_and_the_next_goes_on(
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 def test_a_job_whose_load_was_not_committed_is_found_again_after_it_left_the_listing(
     harness: Harness,
 ) -> None:
@@ -333,6 +339,7 @@ def test_a_job_whose_load_was_not_committed_is_found_again_after_it_left_the_lis
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 def test_successes_are_settled_for_jobs_that_left_the_listing(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
@@ -346,6 +353,7 @@ def test_successes_are_settled_for_jobs_that_left_the_listing(harness: Harness) 
     assert expected <= {row["job_uid"] for row in harness.rows("job_results_ledger")}
 
 
+@pytest.mark.integration
 def test_a_new_field_of_another_type_in_another_workspace_breaks_nothing(
     harness_of_two: Harness,
 ) -> None:
@@ -363,6 +371,7 @@ def test_a_new_field_of_another_type_in_another_workspace_breaks_nothing(
     assert {row["uid"]: row["priority"] for row in rows} == {"new-3": "3", "new-high": "high"}
 
 
+@pytest.mark.integration
 def test_a_pipeline_that_knows_nothing_yet_keeps_what_the_destination_holds(
     harness: Harness,
 ) -> None:

@@ -22,6 +22,8 @@ from tests.support.harness import Harness, Synced
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.statements import run_on
 
+pytestmark = pytest.mark.integration
+
 PACKAGES = "dlt.common.storages.load_package:PackageStorage"
 STORAGE = "dlt.common.storages.load_storage:LoadStorage"
 CLIENT = "dlt.destinations.job_client_impl:SqlJobClientBase"

@@ -115,6 +115,7 @@ def test_a_strict_run_raises_at_the_first_failure(harness: Harness) -> None:
     assert isinstance(root_of(failed.value), (AuthError, CallRefusedError))
 
 
+@pytest.mark.integration
 def test_runs_with_a_limit_get_on(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     only(harness, oracle)

@@ -19,6 +19,8 @@ from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 
+pytestmark = pytest.mark.integration
+
 SCRIPTS = Path(__file__).parents[2] / "pipelines"
 
 

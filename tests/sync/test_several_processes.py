@@ -9,6 +9,8 @@ from tests.support.databases import Postgres
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.side_by_side import complaints, first_loads
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def database(postgres: Postgres) -> Postgres:

@@ -75,6 +75,7 @@ def test_what_one_version_said_is_not_taken_for_what_the_other_says(
     harness.sync()
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_a_small_limit_of_runs_is_kept_to_and_all_is_loaded(
     database: DuckDb, tmp_path_factory: pytest.TempPathFactory

@@ -75,6 +75,7 @@ def many(make_harness: MakeHarness, **options: Any) -> Harness:
 # -- equal to the world ---------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("seed", "days", "database"),
     [(2, (9.0, 0.0), "duckdb"), (5, (1.0, 8.0, 0.0), "postgres")],

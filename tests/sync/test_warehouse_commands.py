@@ -205,6 +205,7 @@ def duck(make_harness: MakeHarness, database: DuckDb) -> Harness:
     return make_harness(workflows=2)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_a_copy_for_readers_that_hold_it(duck: Harness, database: DuckDb) -> None:
     copy = duck.folder / "bi" / "for_bi.duckdb"

@@ -1,33 +1,39 @@
 """The path of the results: pages of JSON to parquet files, no result parsed, memory flat.
 
 A page is split into the JSON texts of its results; they become Arrow columns and, a few megabytes
-at a time, row groups of a parquet file that all threads share. A job's rows join it only once all
-its pages arrived,
-so that a job that fails halfway leaves nothing; a job too large to wait has files of its own.
+at a time, row groups of a parquet file that all threads share. A job's rows join it once all of its
+pages have arrived, so that a job that fails halfway leaves nothing. A job that is too large for
+memory has files of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
 from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.queue import Package, ResultJob
+from captaindata_source.extract.results.counts import judge, listed
 from captaindata_source.extract.results.files import OpenFile, ResultFiles, equal_answers
-from captaindata_source.extract.results.pages import ResultPage, ResultPages, empty_mark, texts
+from captaindata_source.extract.results.pages import (
+    ResultPage,
+    ResultPages,
+    empty_mark,
+    extracted_at,
+    result_uids,
+    texts,
+)
 from captaindata_source.extract.results.redaction import Redact
-from captaindata_source.extract.results.uids import result_uids
 from captaindata_source.issues import Action, IssueLog, Kind
-from captaindata_source.times import UnfitError, parse_time, since_epoch
-from captaindata_source.warehouse.answers import MAX_EQUAL, SET_LENGTH, Trust
+from captaindata_source.times import since_epoch
+from captaindata_source.warehouse.answers import SET_LENGTH, Trust
 
 __all__ = ["ResultReader"]
 
@@ -37,21 +43,10 @@ JOB_IN_MEMORY_BYTES = 8 * 1024 * 1024
 """A job larger than this streams into files of its own."""
 MAX_SURPLUS = 100_000
 """Rows beyond ten times what the API counts after which the pages are taken to have no end."""
-NOT_TRUSTED = (
-    "Of over a fifth of the workflow's jobs the number of results is not row_count: it is not "
-    "compared any more"
-)
 MAX_EQUAL_PAGES = 10
 """Equal pages in a row after which the API is taken to ignore its own links."""
 MAX_EQUAL_RESULTS = 10_000
 """The same for pages of a single result, which may well be equal."""
-
-
-class _Extracted(msgspec.Struct):
-    extracted_at: str | int | float | None = None
-
-
-_decode_extracted = msgspec.json.Decoder(_Extracted).decode
 
 
 @dataclass(slots=True)
@@ -156,7 +151,13 @@ class ResultReader:
                 return
             self._guard.answered()
             content = fetched.content_hash(job)
-            self._judge(job, fetched.rows, equal_answers(job, content))
+            judge(
+                job,
+                fetched.rows,
+                equal_answers(job, content),
+                trust=self._trust,
+                issues=self._issues,
+            )
         if job.is_stored and job.answer is not None and job.answer.content == content:
             self._drop_files(fetched)
             self._files.add_equal(job, rows=fetched.rows, content=content)
@@ -168,38 +169,6 @@ class ResultReader:
             job, fetched.files, fetched.waiting.take(), rows=fetched.rows, content=content
         )
         self._package.done(fetched.rows)
-
-    def _judge(self, job: ResultJob, rows: int, equal: int) -> None:
-        """Says what became of a job whose results differ from their count, or did.
-
-        Args:
-            job: The job.
-            rows: Its results.
-            equal: Answers in a row that were equal, this one included.
-        """
-        if not job.row_counts:
-            return
-        was_trusted = self._trust.is_trusted(job.workflow_uid)
-        counted = f"{rows} rows, row_count says {_listed(job.row_counts)}"
-        fits: bool | None = None
-        if rows in job.row_counts:
-            fits = True
-            if job.is_reread and job.answer is not None:
-                detail = f"{rows} rows, as row_count says; {job.answer.rows} at the last reading"
-                self._issues.add(Kind.RESULTS_CAME_LATE, Action.REREAD, detail=detail)
-        else:
-            if job.answer is not None and job.answer._replace(rows=rows, equal=equal).proves:
-                fits = False
-            is_same = job.answer is not None and job.answer.version == job.version
-            if was_trusted and is_same and equal >= MAX_EQUAL:
-                detail = f"{counted}: {equal} equal answers in a row, it is not read again"
-                self._issues.add(Kind.ROW_COUNT_SETTLED, Action.KEPT, detail=detail)
-            elif was_trusted:
-                after = "too old to be read again" if job.is_old else "later syncs read it again"
-                self._issues.add(Kind.ROW_COUNT_DIFFERS, Action.KEPT, detail=f"{counted}: {after}")
-        if self._trust.learn(job.uid, job.workflow_uid, fits=fits):
-            with self._issues.about(workflow_uid=job.workflow_uid):
-                self._issues.add(Kind.COUNTS_NOT_TRUSTED, Action.KEPT, detail=NOT_TRUSTED)
 
     def _is_gone(self, job: ResultJob) -> bool:
         """Whether a job whose results are not found is none that should have any."""
@@ -216,7 +185,7 @@ class ResultReader:
         first = self._fetch(job)
         if first is None or not self._is_doubtful(first, job):
             return first
-        counted = f"{first.rows} rows, row_count says {_listed(job.row_counts)}"
+        counted = f"{first.rows} rows, row_count says {listed(job.row_counts)}"
         self._drop_files(first)
         first.waiting.take()
         second = self._fetch(job)
@@ -278,7 +247,7 @@ class ResultReader:
                 fetched.rows += len(page)
                 if job.row_counts and fetched.rows > MAX_SURPLUS + 10 * max(job.row_counts):
                     raise PaginationError(
-                        f"{fetched.rows} rows, where row_count says {_listed(job.row_counts)}",
+                        f"{fetched.rows} rows, where row_count says {listed(job.row_counts)}",
                         path=self._api.results_path(job.uid),
                     )
                 self._package.count(len(page), named.size)
@@ -305,7 +274,7 @@ class ResultReader:
             )
         created_at: list[datetime | None] = [job.finish_time] * len(page)
         if any(b'"extracted_at"' in result for result in page):
-            created_at = [_extracted_at(result) or job.finish_time for result in page]
+            created_at = [extracted_at(result) or job.finish_time for result in page]
         return ResultPage(job, texts(page), uids(page), created_at, first, sum(map(len, page)))
 
     def _is_doubtful(self, fetched: _Fetched, job: ResultJob) -> bool:
@@ -325,15 +294,3 @@ class ResultReader:
     def _drop_files(self, fetched: _Fetched) -> None:
         for file in fetched.files:
             self._files.drop(file)
-
-
-def _listed(counts: Iterable[int]) -> str:
-    return " or ".join(map(str, sorted(counts)))
-
-
-def _extracted_at(data: bytes) -> datetime | None:
-    try:
-        value = _decode_extracted(data).extracted_at
-        return None if value is None else parse_time(value)
-    except (msgspec.DecodeError, UnfitError):
-        return None

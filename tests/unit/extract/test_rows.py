@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captaindata_source.extract.results.uids import result_uids
+from captaindata_source.extract.results.pages import result_uids
 from captaindata_source.extract.rows import digest, row_hash, shape
 from captaindata_source.tables import JOBS, TABLES, WORKFLOWS, ColumnType, Table
 from captaindata_source.times import UnfitError, parse_time

@@ -6,7 +6,7 @@ from hashlib import sha512
 
 import pytest
 
-from captaindata_source.views import install
+from captaindata_source.views import view
 from captaindata_source.views.results import materialize
 from captaindata_source.views.view import State
 from tests.support.databases import Database, Postgres
@@ -157,7 +157,7 @@ def test_a_query_that_changed_with_the_same_columns_rebuilds_the_table(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark_rows(warehouse)
-    monkeypatch.setattr(install, "HASH_VERSION", 99)
+    monkeypatch.setattr(view, "HASH_VERSION", 99)
     assert refresh(warehouse) is State.REPLACED
     assert [row["a"] for row in warehouse.typed()] == [1, 2, 3]
     warehouse.add_workflow("w", "Renamed")
