@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from captaindata_source.engine.report import SyncReport
-    from captaindata_source.engine.run import sync
+    from captaindata_source.engine.sync import sync
     from captaindata_source.errors import ConfigError
     from captaindata_source.source import captaindata
     from captaindata_source.views.refresh import refresh_views
@@ -25,7 +25,7 @@ _MODULES = {
     "SyncReport": "engine.report",
     "captaindata": "source",
     "refresh_views": "views.refresh",
-    "sync": "engine.run",
+    "sync": "engine.sync",
 }
 """Imported when they are first used: most of them import dlt."""
 

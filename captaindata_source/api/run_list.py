@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from captaindata_source.api.base import JobPage, Record
 from captaindata_source.api.coverage import Coverage, Span
-from captaindata_source.api.whole_pages import whole_pages
+from captaindata_source.api.whole_pages import are_whole, whole_pages
 from captaindata_source.errors import PaginationError
 from captaindata_source.times import UnfitError, parse_time
 
@@ -126,7 +126,7 @@ class RunList:
         known: set[str] = set()
         patience = _Patience(offset, path=self._path)
         size = equal = empty = beyond = end = returns = begin = 0
-        is_empty = False
+        is_empty = has_moved = False
         while True:
             self._offset = offset
             page = self._fetch(offset, PAGE_SIZE)
@@ -135,8 +135,10 @@ class RunList:
             patience.spend(offset, size)
             if offset and self._is_gap(before, page, after):
                 if returns >= MAX_RETURNS:
-                    yield from self._whole_pages(before, begin, size)
-                    return
+                    if has_moved or are_whole(self._fetch, before, begin, size):
+                        yield from self._whole_pages(before, begin, size)
+                        return
+                    has_moved, returns = True, 0  # the list did, and its pages are where they were
                 empty += not page and bool(before) and not is_empty
                 is_empty = not page
                 if empty > MAX_EMPTY_PAGES:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from captaindata_source.api.base import Record
 from captaindata_source.errors import PaginationError
 
-__all__ = ["whole_pages"]
+__all__ = ["are_whole", "whole_pages"]
 
 MAX_MOVES = 5
 """Readings in a row of a page between which the list moved up, or might have."""
@@ -43,7 +43,7 @@ def whole_pages(
     """
     error = PaginationError("The list of runs can't be read page by page", path=path)
     offset = begin // size * size
-    if not _are_whole(fetch, before, offset, size):
+    if not are_whole(fetch, before, begin, size):
         raise error
     moves = grown = 0
     while True:
@@ -80,10 +80,18 @@ def whole_pages(
         before = page
 
 
-def _are_whole(
-    fetch: Callable[[int, int], list[Record]], before: list[Record], offset: int, size: int
+def are_whole(
+    fetch: Callable[[int, int], list[Record]], before: list[Record], begin: int, size: int
 ) -> bool:
-    """Whether a page begins where it should, and what is between two pages is one of them."""
+    """Whether a page begins where it should, and what is between two pages is one of them.
+
+    Args:
+        fetch: As `whole_pages`.
+        before: As `whole_pages`.
+        begin: As `whole_pages`.
+        size: As `whole_pages`.
+    """
+    offset = begin // size * size
     if offset and _share(fetch(offset - 1, size), before):
         return False
     between = fetch(offset + size - 1, size)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from captaindata_source.cli.arguments import FAILED, OK, Parsers, add_command, add_destination
 from captaindata_source.cli.output import write_table
+from captaindata_source.cli.shared_arguments import (
+    FAILED,
+    OK,
+    Parsers,
+    add_command,
+    add_destination,
+)
 
 __all__ = ["add_check"]
 

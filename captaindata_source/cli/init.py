@@ -7,8 +7,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from captaindata_source.cli.arguments import OK, Parsers, add_command
 from captaindata_source.cli.output import write_text
+from captaindata_source.cli.shared_arguments import OK, Parsers, add_command
 from captaindata_source.errors import ConfigError
 from captaindata_source.files import opener
 from captaindata_source.settings.files import read_toml

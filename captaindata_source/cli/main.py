@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable, Sequence
 
 from captaindata_source import __version__
-from captaindata_source.cli.arguments import FAILED
 from captaindata_source.cli.check import add_check
 from captaindata_source.cli.init import add_init
 from captaindata_source.cli.output import safe_output
 from captaindata_source.cli.process import own_process
 from captaindata_source.cli.results import add_results
 from captaindata_source.cli.sandbox import add_sandbox
+from captaindata_source.cli.shared_arguments import FAILED
 from captaindata_source.cli.sync import add_sync
 from captaindata_source.cli.views import add_views
 from captaindata_source.errors import CaptainDataError, ConfigError

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from captaindata_source.cli.arguments import (
+from captaindata_source.cli.dataset import warehouse_of
+from captaindata_source.cli.output import is_delivered, write_table, write_text
+from captaindata_source.cli.shared_arguments import (
     FAILED,
     OK,
     Parsers,
@@ -15,8 +17,6 @@ from captaindata_source.cli.arguments import (
     add_destination,
     whole,
 )
-from captaindata_source.cli.dataset import warehouse_of
-from captaindata_source.cli.output import is_delivered, write_table, write_text
 from captaindata_source.errors import CaptainDataError, ConfigError
 from captaindata_source.tabular import as_columns, as_records, one_line
 from captaindata_source.warehouse.remedies import message_of

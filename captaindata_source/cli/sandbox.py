@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from captaindata_source.cli.arguments import OK, Parsers, add_command, number, whole
 from captaindata_source.cli.output import write_text
+from captaindata_source.cli.shared_arguments import OK, Parsers, add_command, number, whole
 from captaindata_source.errors import ConfigError
 
 if TYPE_CHECKING:

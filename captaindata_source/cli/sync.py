@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from captaindata_source.cli.arguments import (
+from captaindata_source.cli.output import erase_below, write_json, write_text
+from captaindata_source.cli.process import spare_memory
+from captaindata_source.cli.shared_arguments import (
     FAILED,
     OK,
     Parsers,
@@ -17,8 +19,6 @@ from captaindata_source.cli.arguments import (
     number,
     whole,
 )
-from captaindata_source.cli.output import erase_below, write_json, write_text
-from captaindata_source.cli.process import spare_memory
 from captaindata_source.errors import ConfigError
 from captaindata_source.tables import SELECTABLE
 

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from captaindata_source.cli.arguments import FAILED, OK, Parsers, add_command, add_destination
 from captaindata_source.cli.dataset import options_of, warehouse_of
 from captaindata_source.cli.output import is_delivered, write_table, write_text
+from captaindata_source.cli.shared_arguments import (
+    FAILED,
+    OK,
+    Parsers,
+    add_command,
+    add_destination,
+)
 from captaindata_source.errors import ConfigError
 from captaindata_source.tabular import one_line
 

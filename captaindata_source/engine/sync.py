@@ -1,264 +1,298 @@
-"""One sync of one workspace: a loop of load packages of whole jobs.
+"""`captaindata_source.sync`: workspaces side by side, then their views and the copy for readers.
 
-What is committed stays, whatever happens next; what is missing is seen, and fetched, by the next
-sync.
+What it needs of the process it puts back: it sets no variable of the environment, no log level, no
+umask, and leaves signal handlers and dlt's active pipeline as they were.
 """
 
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dlt
-from dlt.common.exceptions import SignalReceivedException
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 from dlt.common.runtime import signals
 
-from captaindata_source.api import Api
-from captaindata_source.api.credentials import RULE
-from captaindata_source.dlt_internals.extraction import without_descriptions
-from captaindata_source.engine.beginning import begin_sync
-from captaindata_source.engine.failures import record_failure
-from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
-from captaindata_source.engine.status import Status, Wait
-from captaindata_source.extract.extraction import Extraction, Log
-from captaindata_source.extract.opening import connect, redactor_of
-from captaindata_source.extract.package_work import CurrentWork, NewPackage, PackageWork
-from captaindata_source.extract.plan import SyncPlan
-from captaindata_source.extract.queue import Limits, Package
-from captaindata_source.extract.report import WorkspaceReport
-from captaindata_source.issues import IssueLog
+from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
+from captaindata_source.engine.loading import set_dlt_defaults
+from captaindata_source.engine.report import SyncReport
+from captaindata_source.engine.status import Status
+from captaindata_source.engine.workspace_sync import INTERRUPTED, WorkspaceSync
+from captaindata_source.errors import ConfigError
+from captaindata_source.extract.queue import Limits
+from captaindata_source.extract.report import FAILED, WorkspaceReport
+from captaindata_source.extract.results.redaction import UNSALTED
+from captaindata_source.settings.config import GivenWorkspace, load_config
+from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.source import source_of
-from captaindata_source.waiting import Waits
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES
-from captaindata_source.warehouse.locks import Turn, alone
-from captaindata_source.warehouse.pipeline import Target
-from captaindata_source.warehouse.remedies import message_of
+from captaindata_source.tables import SELECTABLE, views_schema
+from captaindata_source.tabular import one_line
+from captaindata_source.views.refresh import Aftermath, follow_load_until_signal
+from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of, schema_of
+from captaindata_source.warehouse.folders import clean_up
+from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
+from captaindata_source.warehouse.pipeline import (
+    Target,
+    earlier_names,
+    name_schema,
+)
+from captaindata_source.warehouse.preflight import require_dlt_options, require_right_warehouse
+from captaindata_source.warehouse.publish import check_publish
 
-__all__ = ["INTERRUPTED", "WorkspaceSync"]
+if TYPE_CHECKING:
+    from dlt.common.runtime.collector_base import Collector
+
+__all__ = ["Watch", "sync", "sync_workspaces"]
 
 logger = logging.getLogger(__name__)
 
-INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
-LISTED_PER_PACKAGE = 20_000
-"""Jobs of one long list that a load package takes at most: some 200 calls."""
+Watch = Callable[[Sequence[Status]], None]
+VIEWS = Status(name="views", step="bringing them up to date")
 
 
-class WorkspaceSync:
-    """One sync of one workspace, in a thread of its own.
+def sync(
+    *,
+    workspaces: Sequence[GivenWorkspace] | None = None,
+    destination: str = SyncOptions.destination,
+    dataset: str = SyncOptions.dataset,
+    tables: Sequence[str] = SyncOptions.tables,
+    full_refresh: bool = Settings.full_refresh,
+    max_minutes: float | None = SyncOptions.max_minutes,
+    max_requests: int | None = SyncOptions.max_requests,
+    package_max_results: int | None = None,
+    package_max_minutes: float | None = None,
+    create_views: bool | None = None,
+    materialize_results: bool | None = None,
+    publish_copy: str | os.PathLike[str] | None = None,
+    watch: Watch | None = None,
+    progress: Callable[[], Collector] | None = SyncOptions.progress,
+) -> SyncReport:
+    """Syncs Captain Data workspaces into a destination, as `captaindata sync` does.
+
+    Loads what is new, then brings the views up to date and publishes the copy for readers, where
+    these are wanted. One workspace that fails does not stop the others.
+
+    May be called from any thread, and any number of times. It prints nothing; it logs with
+    `logging`. The destination, and each option that is left out, is configured as for the command:
+    in `.dlt/` of the working folder, or in the environment. New files get the umask of the process.
+
+    In the main thread, Ctrl-C or SIGTERM ends the sync soon, with what is committed kept; the
+    signal then goes to the handler that the process has for it.
 
     Args:
-        settings: The workspace.
-        target: Where it loads, and how.
-        pipeline: Of the workspace.
-        limits: On minutes and requests, shared by all workspaces.
+        workspaces: Names of configured workspaces, or options of workspaces: mappings with
+            `api_key`, `project_uid`, `name` and any other option of a workspace. None: all that
+            are configured.
+        destination: Name of a dlt destination, such as "duckdb" or "postgres".
+        dataset: Dataset (schema) of the tables.
+        tables: Tables to load; empty: the five, and `extra_tables` of a workspace.
+        full_refresh: Fetch everything again; what the API no longer lists is kept.
+        max_minutes: Minutes after which the sync ends; the next one goes on. None: no limit.
+        max_requests: Requests, of all workspaces, after which it ends so. None: no limit.
+        package_max_results: Results after which a load package is closed.
+        package_max_minutes: Minutes after which a load package is closed.
+        create_views: Whether views follow the load.
+        materialize_results: Whether results of a workflow are a table instead of a view.
+        publish_copy: Path of a copy of the DuckDB file that follows the load.
+        watch: Told several times a second how far each workspace is, in the calling thread. One
+            that raises is not called again.
+        progress: Makes dlt's own progress collector for a pipeline. None: dlt shows no progress.
+
+    Returns:
+        What happened to each workspace, to the views and to the copy. `is_ok` says whether all
+        went well, `as_dict()` is what `--json` prints, `str()` is the summary for people.
+
+    Raises:
+        ConfigError: An option or a file of the configuration is missing or wrong, or the dataset
+            must not be loaded into; nothing was sent or written.
     """
-
-    def __init__(
-        self,
-        settings: Settings,
-        target: Target,
-        pipeline: dlt.Pipeline,
-        limits: Limits,
-    ) -> None:
-        self._settings = settings
-        self._target = target
-        self._options = options = target.options
-        self._wanted = options.wanted_of(settings)
-        self._pipeline = pipeline
-        self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
-        self._limits = limits
-        self._issues = IssueLog()
-        self._loader: dlt.Pipeline | None = None
-        self._package: Package | None = None
-        self._packages = 0
-        self._memory_limit = MemoryLimit()
-        self._redact = redactor_of(settings)
-        self._waits = Waits()
-        self._api: Api | None = None
-        self._plan: SyncPlan | None = None
-        self._step = "starting"
-        self._loads_beside = False
-        self._is_over = False
-        self._report = WorkspaceReport(
-            name=settings.name,
-            workspace_uid=settings.project_uid,
-            is_full_refresh=settings.full_refresh,
-            api_version=settings.api_version,
-            lacks=settings.missing_tables,
+    with _active_pipeline_kept(), _signals_passed_on() as grace:
+        given = {
+            "package_max_results": package_max_results,
+            "package_max_minutes": package_max_minutes,
+            "create_views": create_views,
+            "materialize_results": materialize_results,
+            "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
+        }
+        config = load_config(workspaces=workspaces, full_refresh=full_refresh)
+        options = SyncOptions(
+            destination=destination,
+            dataset=dataset,
+            tables=tables,
+            max_minutes=max_minutes,
+            max_requests=max_requests,
+            progress=progress,
+            **{**config.load, **{name: each for name, each in given.items() if each is not None}},
         )
+        return _sync_and_follow(config.workspaces, options, _safe(watch), grace)
 
-    def run(self) -> WorkspaceReport:
-        """Never raises: what goes wrong is in the report."""
+
+def _sync_and_follow(
+    workspaces: Sequence[Settings], options: SyncOptions, watch: Watch, grace: float
+) -> SyncReport:
+    target = Target(options)
+    warehouse = target.reader
+    name_schema(warehouse)
+    copy_to = check_publish(warehouse, options)
+    require_dlt_options()
+    require_right_warehouse(warehouse, workspaces)
+    reports = sync_workspaces(workspaces, options, target=target, watch=watch, grace=grace)
+    aftermath = Aftermath()
+    is_interrupted = any(each.error == INTERRUPTED for each in reports)
+    if not is_interrupted and any(each.outcome != FAILED for each in reports):
+        watch([VIEWS])
+        aftermath = follow_load_until_signal(warehouse, options, copy_to=copy_to, grace=grace)
+    return SyncReport(
+        destination=options.destination,
+        dataset=options.dataset,
+        place=_place_of(warehouse, has_views=options.create_views),
+        workspaces=reports,
+        aftermath=aftermath,
+        tables=list(dict.fromkeys(options.tables))
+        or [
+            table.name
+            for table in SELECTABLE
+            if any(table.name in options.wanted_of(workspace) for workspace in workspaces)
+        ],
+        named_tables=options.tables,
+    )
+
+
+def sync_workspaces(
+    workspaces: Sequence[Settings],
+    options: SyncOptions,
+    *,
+    target: Target | None = None,
+    watch: Watch = lambda _: None,
+    grace: float = GRACE_SECONDS,
+) -> list[WorkspaceReport]:
+    """Syncs workspaces side by side: a pipeline each, loaded in turn.
+
+    Args:
+        workspaces: Options of each workspace.
+        options: How to sync.
+        target: Made of these options already; None: it is made.
+        watch: As `sync`; must not raise.
+        grace: Seconds that workspaces have after a signal to end by themselves.
+
+    Returns:
+        A report for each workspace, in their order; a failure is in its report, not raised.
+
+    Raises:
+        ConfigError: The destination does not exist or is not installed, or no workspace has any of
+            the tables.
+    """
+    wanted = frozenset[str]().union(*map(options.wanted_of, workspaces))
+    if all(wanted <= settings.missing_tables for settings in workspaces):
+        versions = ", ".join(sorted({settings.api_version for settings in workspaces}))
+        raise ConfigError(
+            f"API {versions} has no {', '.join(sorted(wanted))}: choose another --table, "
+            "or a workspace of another api_version"
+        )
+    load_packages_as_a_whole()
+    target = Target(options) if target is None else target
+    pipelines = [target.pipeline(settings) for settings in workspaces]
+    for pipeline in pipelines:
+        set_dlt_defaults(pipeline)
+    if any(settings.hash_fields and not settings.hash_salt for settings in workspaces):
+        logger.warning(UNSALTED)
+    earlier = [name for settings in workspaces for name in earlier_names(settings, options)]
+    clean_up(pipelines, earlier=earlier)
+    limits = Limits(max_minutes=options.max_minutes, max_requests=options.max_requests)
+    syncs = [
+        WorkspaceSync(settings, target, pipeline, limits)
+        for settings, pipeline in zip(workspaces, pipelines, strict=True)
+    ]
+
+    def show() -> None:
+        watch([each.status for each in syncs])
+
+    with signals.intercepted_signals():
+        reports = run_until_signal(
+            [each.run for each in syncs], name="workspace", on_poll=show, grace=grace
+        )
+        show()
+        return [
+            each.interrupted() if report is None else report
+            for each, report in zip(syncs, reports, strict=True)
+        ]
+
+
+@contextmanager
+def _active_pipeline_kept() -> Iterator[None]:
+    """Puts back the pipeline that `dlt.pipeline()` gives in this thread."""
+    context = Container()[PipelineContext]
+    before = context.pipeline() if context.is_active() else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            context.activate(before)
+        elif context.is_active():
+            context.deactivate()
+
+
+@contextmanager
+def _signals_passed_on() -> Iterator[float]:
+    """Lets a signal end the sync, and raises it again once the process has its handlers back.
+
+    Yields:
+        Seconds that work has after a signal to end by itself: all that it needs, for the process
+        may live on; `GRACE_SECONDS` where someone else intercepts signals, as the command does.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    received = 0
+    with signals.intercepted_signals():
+        is_ours = is_main and signal.getsignal(signal.SIGINT) is not before
         try:
-            self._pipeline.activate()
-            api = self._api = connect(self._settings, issues=self._issues, waits=self._waits)
-            self._limits.count(partial(getattr, api, "calls"))
-            self._report.api_version = api.version
-            with alone(self._pipeline, workspace_uid=self._settings.project_uid) as turn:
-                self._sync(api, turn)
-        except (Exception, SignalReceivedException) as error:
-            # the other workspaces go on, whatever it was
-            logger.debug("Workspace %s failed", self._settings.name, exc_info=True)
-            self._fail(error)
+            yield math.inf if is_ours else GRACE_SECONDS
         finally:
-            if self._api is not None:
-                self._api.close()
-            self._step = self._report.outcome.replace("_", " ")
-            self._is_over = True
-        return self._report
+            if is_ours and signals.was_signal_received():
+                error = signals.exception_for_signal()
+                received = getattr(error, "signal_code", signal.SIGINT)
+    if received:
+        signal.raise_signal(received)
 
-    def interrupted(self) -> WorkspaceReport:
-        """The report of a sync that did not end in time after a signal."""
-        return replace(self._report, error=INTERRUPTED, finished_at=datetime.now(UTC))
 
-    @property
-    def status(self) -> Status:
-        """How far it is; read while it runs, by another thread."""
-        status = Status(
-            name=self._settings.name,
-            step="fetching and loading" if self._loads_beside else self._step,
-            is_over=self._is_over,
-            is_stopping=not self._is_over and bool(signals.was_signal_received()),
-            calls=self._api.calls if self._api else 0,
-            wait=Wait.of(self._waits),
-        )
-        if self._plan is None:
-            return status
-        queue = self._plan.queue
-        return replace(
-            status,
-            jobs_listed=len(self._plan.jobs.seen),
-            jobs_done=queue.fetched + queue.set_aside,
-            jobs_to_do=queue.added,
-            results=queue.rows,
-        )
+def _safe(watch: Watch | None) -> Watch:
+    """Keeps an error of whoever watches from ending a sync."""
+    watching = [watch] if watch is not None else []
 
-    def _sync(self, api: Api, turn: Turn) -> None:
-        plan = self._plan = begin_sync(
-            self._pipeline,
-            turn,
-            settings=self._settings,
-            api=api,
-            issues=self._issues,
-            wanted=self._wanted,
-        )
-        tables = self._wanted
-        with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
-            background = BackgroundLoad(pool)
-            while True:
-                self._step = "fetching"
-                extracted = self._extract(plan, api, tables)
-                self._step, self._loads_beside = "loading", False
-                background.wait()
-                self._pipeline.normalize()
-                if extracted.is_last:
-                    self._load(self._pipeline, extracted, turn)
-                    return
-                if self._loader is None:
-                    # once more, in the same working folder: a pipeline does one step at a time
-                    self._loader = self._target.pipeline(self._settings)
-                self._loads_beside = True
-                background.start(
-                    partial(self._load, self._loader, extracted, turn),
-                    on_failure=self._stop_extracting,
-                )
-                tables = plan.tables_left
-
-    def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> Extracted:
-        self._packages += 1
-        package = self._package = Package(
-            plan.queue,
-            max_rows=self._options.package_max_results,
-            max_seconds=self._options.package_max_minutes * 60,
-            limits=self._limits,
-            on_job=self._show_progress if self._options.progress else None,
-            parallel=lambda: api.parallel,
-        )
-        extracted = Extracted(self._report)
-
-        def log() -> Log:
-            """The row of `sync_runs` is in the last package: it is there when all the rest is."""
-            extracted.report = self._report_with(plan, api)
-            extracted.issues = self._issues.take()
-            runs = [extracted.report.as_row()] if extracted.is_last else []
-            return Log(runs=runs, issues=self._report.issue_rows(extracted.issues))
-
-        def begin(new: NewPackage) -> PackageWork:
-            extraction = Extraction(
-                plan=plan,
-                api=api,
-                settings=self._settings,
-                package=package,
-                tables=tables,
-                folder=new.folder,
-                load_id=new.load_id,
-                log=log,
-                max_listed=LISTED_PER_PACKAGE,
-                appends=self._is_database,
-                counts_values=self._is_database and self._options.create_views,
-                redact=self._redact,
-            )
-            return PackageWork([extraction], tables=tables, folder=new.folder)
-
-        current = CurrentWork(begin)
+    def show(statuses: Sequence[Status]) -> None:
         try:
-            with without_descriptions():
-                self._pipeline.extract(source_of(current).with_resources(*sorted(tables)))
-        finally:
-            current.close()
-        for extraction in current.extractions:
-            extracted.counted, extracted.jobs = extraction.counted, extraction.loaded_jobs
-        return extracted
+            for each in watching:
+                each(statuses)
+        except Exception:
+            logger.exception("watch raised an error and is not called again")
+            watching.clear()
 
-    def _stop_extracting(self) -> None:
-        """What is complete is kept for the next sync."""
-        if self._package is not None:
-            self._package.cancel()
+    return show
 
-    def _load(self, pipeline: dlt.Pipeline, extracted: Extracted, turn: Turn) -> None:
-        load(
-            pipeline,
-            turn=turn,
-            workspace=self._settings.name,
-            limit=self._memory_limit,
-            jobs=extracted.jobs,
-            counted=extracted.counted,
-        )
-        self._issues.commit(extracted.issues)
-        self._report = extracted.report
-        if extracted.is_last:
-            self._report.finished_at = datetime.now(UTC)
 
-    def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
-        """The report as it will be once the package at hand is committed."""
-        is_cut_short = self._package is not None and self._package.is_cancelled
-        is_last = not is_cut_short and (plan.is_done or self._limits.are_reached)
-        report = self._report.after(plan, calls=api.calls, tables=self._wanted, redact=self._redact)
-        report.finished_at = datetime.now(UTC) if is_last else None
-        report.load_packages = self._packages
-        report.secrets_rule = None if plan.has_secrets or not self._is_database else RULE
-        return report
-
-    def _show_progress(self, to_do: int) -> None:
-        self._pipeline.collector.update("Jobs with results", inc=1, total=to_do)
-
-    def _fail(self, error: BaseException) -> None:
-        report = self._report
-        report.error = message_of(error)
-        report.finished_at = datetime.now(UTC)
-        report.api_calls = self._api.calls if self._api else 0
-        if signals.was_signal_received():
-            report.error = INTERRUPTED
-            return
-        record_failure(
-            error,
-            report=report,
-            issues=self._issues,
-            settings=self._settings,
-            target=self._target,
-            pipeline=self._pipeline,
-        )
+def _place_of(pipeline: dlt.Pipeline, *, has_views: bool) -> str:
+    """One line about the schemas of a pipeline's dataset, and the file or database they are in."""
+    kind, name = pipeline.destination.destination_type, pipeline.destination.destination_name
+    if kind not in (DUCKDB, POSTGRES):
+        return one_line(f"in {name}: dataset {pipeline.dataset_name}")
+    schema = schema_of(pipeline)
+    schemas = (
+        f"schema {schema}, views in {views_schema(schema)}" if has_views else f"schema {schema}"
+    )
+    client = pipeline.sql_client()
+    where: str | Path = name
+    if kind == POSTGRES:
+        where = f"Postgres database {client.credentials.database}"
+        if host := client.credentials.host:
+            where += f" on {host}"
+    elif (file := file_of(client)) is not None:
+        where = file
+    return one_line(f"in {where}: {schemas}")

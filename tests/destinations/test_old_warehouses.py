@@ -8,8 +8,8 @@ import pytest
 
 from captaindata_source.tables import ALL_TABLES
 from captaindata_source.views import refresh
-from captaindata_source.views.definitions import load_views
 from captaindata_source.views.install import list_views
+from captaindata_source.views.shipped import load_views
 from captaindata_source.views.view import State
 from tests.conftest import MakeHarness
 from tests.support import old_warehouses

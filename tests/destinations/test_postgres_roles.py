@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from captaindata_source.views.definitions import load_views
+from captaindata_source.views.shipped import load_views
 from tests.conftest import MakeHarness
 from tests.support import leaks, mishaps
 from tests.support.databases import Postgres

@@ -12,7 +12,7 @@ import pytest
 from captaindata_source.tables import JOBS, WORKFLOWS, WORKSPACES
 from captaindata_source.times import EARLIEST, LATEST, parse_time
 from captaindata_source.views import refresh
-from captaindata_source.views.definitions import load_views
+from captaindata_source.views.shipped import load_views
 from tests.conftest import MakeHarness
 from tests.support import old_warehouses
 from tests.support.databases import Database, Postgres

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from captaindata_source.views.definitions import load_views, parse_view
+from captaindata_source.views.shipped import load_views, parse_view
 from tests.support import sql_readme
 from tests.support.databases import Database, DuckDb
 

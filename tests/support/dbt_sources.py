@@ -16,7 +16,7 @@ from typing import Any
 
 from captaindata_source import tables
 from captaindata_source.tables import DELETE_MARK, Table
-from captaindata_source.views.definitions import ViewDefinition, load_views
+from captaindata_source.views.shipped import ViewDefinition, load_views
 
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "sql" / "dbt" / "models" / "sources.yml"

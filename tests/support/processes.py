@@ -28,7 +28,7 @@ from tests.support import mishaps
 PRELOAD = [
     "captaindata_source.cli.main",
     "captaindata_source.settings.config",
-    "captaindata_source.engine.run",
+    "captaindata_source.engine.sync",
     "captaindata_source.engine.check",
     "captaindata_source.cli.process",
     "dlt.destinations.impl.duckdb.duck",

@@ -23,7 +23,7 @@ import pyarrow as pa
 import captaindata_source
 from captaindata_source import ConfigError, SyncReport
 from captaindata_source.cli import main
-from captaindata_source.engine import run
+from captaindata_source.engine import sync as engine_sync
 from captaindata_source.engine.status import Status
 
 KWARGS = "TEST_KWARGS"
@@ -103,13 +103,13 @@ def side_by_side() -> dict[str, Any]:
 def as_the_command() -> dict[str, Any]:
     """`captaindata sync --json`, and the report that it was printed from."""
     reports: list[SyncReport] = []
-    real = run.sync
+    real = engine_sync.sync
 
     def kept(**named: Any) -> SyncReport:
         reports.append(real(**named))
         return reports[-1]
 
-    run.sync = kept
+    engine_sync.sync = kept
     options = _kwargs()
     database = [f"--{name}={options[name]}" for name in ("destination", "dataset")]
     code = main.main(["sync", "--json", "--quiet", *database])

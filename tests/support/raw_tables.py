@@ -16,7 +16,7 @@ from captaindata_source.tables import (
     Table,
     views_schema,
 )
-from captaindata_source.views.definitions import ViewDefinition, load_views
+from captaindata_source.views.shipped import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row, open_file
 
 RAW_TABLES = (*SELECTABLE, QUOTA_READINGS, CHECKPOINTS, SYNC_RUNS, LEDGER)

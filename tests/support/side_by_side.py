@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from captaindata_source.views.definitions import load_views
+from captaindata_source.views.shipped import load_views
 from tests.support.harness import Harness, Synced
 
 CATALOGUE = {

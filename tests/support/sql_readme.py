@@ -18,7 +18,7 @@ from typing import Any
 from captaindata_source.sandbox import World
 from captaindata_source.tables import IDENTITIES, INTEGRATIONS, QUOTA_READINGS
 from captaindata_source.views import refresh
-from captaindata_source.views.definitions import ViewDefinition, load_views
+from captaindata_source.views.shipped import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness

@@ -192,7 +192,7 @@ def test_it_is_imported_when_it_is_used() -> None:
         "import sys, captaindata_source\n"
         "assert not {'dlt', 'duckdb', 'pyarrow', 'httpx'} & set(sys.modules)\n"
         "from captaindata_source import captaindata, refresh_views, sync\n"
-        "import captaindata_source.engine.sync\n"
+        "import captaindata_source.engine.workspace_sync\n"
         "assert callable(captaindata_source.sync) and captaindata_source.sync is sync\n"
         "for name in captaindata_source.__all__: getattr(captaindata_source, name)\n"
     )

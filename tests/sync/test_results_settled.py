@@ -21,7 +21,7 @@ from tests.support.oracle import SUCCESS, V4_SUCCESS, Oracle, assert_equal
 pytestmark = pytest.mark.integration
 
 CLIENT = "dlt.destinations.job_client_impl:SqlJobClientBase"
-LOAD = "captaindata_source.engine.sync:WorkspaceSync._load"
+LOAD = "captaindata_source.engine.workspace_sync:WorkspaceSync._load"
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
 ON_EACH_VERSION = pytest.mark.parametrize(
     ("database", "version"), [("duckdb", "v3"), ("postgres", "v4")], indirect=["database"]

@@ -31,7 +31,7 @@ from tests.support.waiting import wait_for
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
 ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 """For what the API alone decides."""
-RUNNER = "captaindata_source.engine.sync:LISTED_PER_PACKAGE"
+RUNNER = "captaindata_source.engine.workspace_sync:LISTED_PER_PACKAGE"
 Json = dict[str, Any]
 
 

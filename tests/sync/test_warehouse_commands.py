@@ -12,7 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from captaindata_source.views.definitions import load_views
+from captaindata_source.views.shipped import load_views
 from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import DuckDb

@@ -148,6 +148,14 @@ readings = st.lists(st.tuples(moves, st.none() | st.integers(1, 6)), min_size=1,
 
 @settings(calm, max_examples=150)
 @given(gaps=gaps, caps=caps, readings=readings)
+# a list that grew and shrank is not one of whole pages
+@example(
+    gaps=[0],
+    caps=[25],
+    readings=[
+        ([[("come", 0.0, 12)], [("go", 0.5, 12)], [], [("go", 0.0, 1)]], None),
+    ],
+)
 # the page that came twice is what the list moved down by
 @example(
     gaps=[0, 0, 0, 0],

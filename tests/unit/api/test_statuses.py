@@ -11,7 +11,7 @@ from captaindata_source.api.statuses import FAILED, FINAL, STOPPED, SUCCEEDED, S
 from captaindata_source.api.v4_records import job
 from captaindata_source.http import Secret
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.views.definitions import load_views
+from captaindata_source.views.shipped import load_views
 
 
 @pytest.mark.parametrize(

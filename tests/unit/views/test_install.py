@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from captaindata_source.views.definitions import load_views, parse_view
 from captaindata_source.views.install import create_views, drop_views, list_views
+from captaindata_source.views.shipped import load_views, parse_view
 from captaindata_source.views.view import Change, State, View, shipped_views
 from captaindata_source.warehouse.database import Database as Connected
 from captaindata_source.warehouse.database import on_postgres as postgres_module
