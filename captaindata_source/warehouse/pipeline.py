@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,9 +25,10 @@ from dlt.common.schema import Schema
 
 from captaindata_source.dlt_internals.clients import LookUps, keep_schema
 from captaindata_source.dlt_internals.files import take_any_folder
-from captaindata_source.errors import CaptainDataError, ConfigError
+from captaindata_source.errors import BusyError, CaptainDataError, ConfigError
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
+from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.allowed_names import (
     check_catalog,
     check_schema,
@@ -56,6 +57,8 @@ SOURCE_SCHEMA = "captaindata"
 """Name of dlt's schema of the tables, which is the source's."""
 WAREHOUSE_NAME = "captaindata_warehouse"
 """Name of a pipeline that only looks at the destination."""
+OPEN_WAITS = (0.1, 0.2, 0.5, 1.0)
+"""Seconds before each further try to open a working folder that another sync makes anew."""
 ADDRESSES = {
     DUCKDB: "the path of a file",
     POSTGRES: "postgresql://user:password@host:5432/database, with %40 for @ within the password",
@@ -128,10 +131,21 @@ class Target:
             return self._opened(name, staging, folder)
         except (CaptainDataError, ConfigurationException, MissingDependencyException, ImportError):
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - of whatever kind, it is made anew
             broken = folder / name
-            if not broken.exists():
-                raise
+            if not broken.exists():  # another sync dropped it meanwhile, or it is something else
+                return self._opened(name, staging, folder)
+        try:
+            return self._made_anew(broken, staging)
+        except BusyError:  # its sync is at making it
+            for seconds in OPEN_WAITS:
+                wait_seconds(seconds)
+                with suppress(Exception):
+                    return self._opened(name, staging, folder)
+            raise
+
+    def _made_anew(self, broken: Path, staging: str) -> dlt.Pipeline:
+        name, folder = broken.name, broken.parent
         with folder_lock(broken):
             try:  # another process may have been at making it
                 return self._opened(name, staging, folder)
