@@ -135,6 +135,7 @@ class RunList:
             patience.spend(offset, size)
             if offset and self._is_gap(before, page, after):
                 if returns >= MAX_RETURNS:
+                    # `whole_pages` asks again: while a list grows, one answer may be chance
                     if has_moved or are_whole(self._fetch, before, begin, size):
                         yield from self._whole_pages(before, begin, size)
                         return

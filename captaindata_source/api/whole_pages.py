@@ -69,7 +69,7 @@ def whole_pages(
         offset += size
         is_known = _uids(page) <= _uids(before)
         if is_known and len(page) < size:  # none, or the last page again
-            if not page and fetch(offset + size, size):
+            if not (page or _is_end(fetch, before, offset, size)):
                 raise error
             return
         grown = grown + 1 if is_known else 0
@@ -108,6 +108,22 @@ def _only_grew(before: Sequence[Record], again: Sequence[Record]) -> bool:
     fresh = sum(run["uid"] not in known for run in again)
     kept = [run["uid"] for run in again[fresh:]]
     return kept == [run["uid"] for run in before[: len(kept)]]
+
+
+def _is_end(
+    fetch: Callable[[int, int], list[Record]], before: list[Record], offset: int, size: int
+) -> bool:
+    """Whether a list ends at an offset that gave no page: no run shows beyond it."""
+    if len(before) >= size and _goes_on(before, fetch(offset - 1, size)):
+        return False
+    return not fetch(offset + size, size)
+
+
+def _goes_on(page: Sequence[Record], other: Sequence[Record]) -> bool:
+    """Whether another page shows runs after the last one of a page."""
+    uids = [run["uid"] for run in other]
+    last = page[-1]["uid"]
+    return last in uids and uids[-1] != last
 
 
 def _begins_in(page: Sequence[Record], other: Sequence[Record]) -> bool:

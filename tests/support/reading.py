@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from captaindata_source.extract.results.files import ResultFile, ResultFiles
 from captaindata_source.extract.results.reader import ResultReader
 from captaindata_source.extract.workers import Step
+from captaindata_source.warehouse.answers import Answer
 
-__all__ = ["FilesInFolder", "run_steps"]
+__all__ = ["FilesInFolder", "answer_of", "run_steps"]
 
 Row = dict[str, Any]
 
@@ -47,3 +48,16 @@ class FilesInFolder:
             rows += found
             file.path.unlink()
         return rows, self.files.take_ledger()
+
+
+def answer_of(row: Row) -> Answer:
+    """What a row of the ledger says, as a sync remembers it."""
+    return Answer(
+        row["fingerprint"],
+        row["result_rows"],
+        content=row["content_hash"],
+        equal=row["equal_answers"],
+        answered_at=row["answered_at"],
+        next_check_at=row["next_check_at"],
+        load_id=row["results_load_id"],
+    )

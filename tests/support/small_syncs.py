@@ -20,9 +20,8 @@ from captaindata_source.http import Secret
 from captaindata_source.issues import Issue, IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import TABLES, Row, Table
-from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.memory import KnownJob, Memory
-from tests.support.reading import FilesInFolder, run_steps
+from tests.support.reading import FilesInFolder, answer_of, run_steps
 
 __all__ = ["START", "SmallApi", "SmallSyncs", "Synced"]
 
@@ -194,13 +193,5 @@ class SmallSyncs:
         for uid in {row["job_uid"] for row in rows}:
             self.stored[uid] = [r for r in rows if r["job_uid"] == uid and not r["_deleted"]]
         for row in ledger:
-            self.memory.results[row["job_uid"]] = Answer(
-                row["fingerprint"],
-                row["result_rows"],
-                content=row["content_hash"],
-                equal=row["equal_answers"],
-                answered_at=row["answered_at"],
-                next_check_at=row["next_check_at"],
-                load_id=row["results_load_id"],
-            )
+            self.memory.results[row["job_uid"]] = answer_of(row)
         return rows

@@ -41,9 +41,9 @@ from captaindata_source.tables import (
     Row,
     Table,
 )
-from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.memory import KnownJob, KnownWorkflow, Memory
 from tests.support.faulty_sandbox import FaultySandbox
+from tests.support.reading import answer_of
 
 __all__ = ["MakeSyncs", "WorldSynced", "WorldSyncs"]
 
@@ -213,15 +213,7 @@ class WorldSyncs:
         for row in self.rows(SUCCESSFUL_JOBS.name):
             memory.successful_jobs[row["uid"]] = row["row_hash"]
         for row in self.rows(LEDGER.name):
-            memory.results[row["job_uid"]] = Answer(
-                row["fingerprint"],
-                row["result_rows"],
-                content=row["content_hash"],
-                equal=row["equal_answers"],
-                answered_at=row["answered_at"],
-                next_check_at=row["next_check_at"],
-                load_id=row["results_load_id"],
-            )
+            memory.results[row["job_uid"]] = answer_of(row)
         for row in sorted(self.rows(CHECKPOINTS.name), key=lambda row: str(row["loaded_at"])):
             memory.checkpoint = row["uid"]
             memory.covered = Coverage.from_json(row["covered"])

@@ -17,42 +17,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeHarness
+from tests.support.asked import listed_now, read_one_by_one, results_of, successes
 from tests.support.faults import Fault
-from tests.support.harness import Harness, Synced
+from tests.support.harness import Harness
 from tests.support.oracle import SUCCESS, Oracle, assert_equal
 
 WAIT_SECONDS = 600.0
 ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 """For what the API alone decides."""
-
-
-def results_of(synced: Synced) -> set[str]:
-    """Uids of the jobs whose results were asked for."""
-    return {path.split("/")[3] for path in synced.paths("/results")}
-
-
-def read_one_by_one(synced: Synced) -> set[str]:
-    found = (re.fullmatch(r"/v3/jobs/([^/]+)", request.path) for request in synced.requests)
-    return {match[1] for match in found if match}
-
-
-def listed_now(harness: Harness) -> list[dict[str, Any]]:
-    """All jobs that the sandbox lists now."""
-    world = harness.world
-    return [
-        job
-        for workspace in world.workspaces
-        for flow in world.workflows(workspace)
-        for job in world.listed_jobs(workspace, flow["uid"])
-    ]
-
-
-def state_of(job: dict[str, Any]) -> tuple[Any, ...]:
-    return (job["status"], job["finish_time"], job["row_count"], job["total_row_count"])
-
-
-def successes(oracle: Oracle) -> dict[str, tuple[Any, ...]]:
-    return {uid: state_of(job) for (_, uid), job in oracle.jobs.items() if job["status"] in SUCCESS}
 
 
 # -- nothing new ------------------------------------------------------------------------------
@@ -197,7 +169,7 @@ def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
     harness.world.advance(days=5)
     oracle.look()
     synced = harness.sync("--full-refresh")
-    listed = {job["uid"]: job for job in listed_now(harness)}
+    listed = {job["uid"]: job for job in listed_now(harness.world)}
     successful = {uid for uid, job in listed.items() if job["status"] in SUCCESS}
     assert successful <= results_of(synced)
     flows = sum(len(harness.world.workflows(w)) for w in harness.world.workspaces)
@@ -335,7 +307,7 @@ def test_a_job_whose_load_was_not_committed_is_found_again_after_it_left_the_lis
     harness.database.execute("delete from job_results where workflow_uid = %s", [flow])
     harness.sandbox.faults.add(Fault(match=f"/workflows/{flow}/jobs", kind="replace", body="[]"))
     synced = harness.sync()
-    assert lost <= read_one_by_one(synced)
+    assert lost <= set(read_one_by_one(synced))
     assert_equal(harness, oracle)
 
 
@@ -348,7 +320,7 @@ def test_successes_are_settled_for_jobs_that_left_the_listing(harness: Harness) 
     oracle.look()
     harness.sync()
     expected = set(successes(oracle))
-    assert expected - {job["uid"] for job in listed_now(harness)}
+    assert expected - {job["uid"] for job in listed_now(harness.world)}
     assert {row["uid"] for row in harness.rows("successful_jobs")} == expected
     assert expected <= {row["job_uid"] for row in harness.rows("job_results_ledger")}
 

@@ -6,18 +6,17 @@ Every sync is a new OS process with an empty DLT_DATA_DIR, so that only the dest
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 
 from tests.conftest import MakeHarness
 from tests.support import mishaps
+from tests.support.asked import listings, outputs_of
 from tests.support.faults import Fault
-from tests.support.harness import Harness, Synced
+from tests.support.harness import Harness
 from tests.support.oracle import (
     CREDIT_FIELDS,
     V4_FIELDS,
@@ -33,27 +32,6 @@ ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 """For what the API alone decides."""
 RUNNER = "captaindata_source.engine.workspace_sync:LISTED_PER_PACKAGE"
 Json = dict[str, Any]
-
-
-def outputs_of(synced: Synced) -> set[str]:
-    """Uids of the runs whose outputs were asked for."""
-    return {path.split("/")[3] for path in synced.paths("/outputs")}
-
-
-def read_one_by_one(synced: Synced) -> list[str]:
-    found = (re.fullmatch(r"/v4/runs/([^/]+)", request.path) for request in synced.requests)
-    return sorted(match[1] for match in found if match)
-
-
-def listings(synced: Synced) -> list[tuple[int, int]]:
-    """Offset and limit of the calls that list runs."""
-    found = []
-    for request in synced.requests:
-        query = parse_qs(request.query)
-        if request.path == "/v4/runs" and "status" not in query:
-            assert query["sort"] == ["-updated_at"]
-            found.append((int(query["offset"][0]), int(query["limit"][0])))
-    return found
 
 
 def runs_of(harness: Harness) -> dict[str, Json]:

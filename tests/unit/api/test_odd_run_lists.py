@@ -130,6 +130,7 @@ class Odd:
     is_sorted=st.booleans(),
 )
 @example(count=1001, window="offset is a page of 10", growth=[0], is_sorted=False)
+@example(count=300, window="no page from 200", growth=[20, 0, 1, 20], is_sorted=True)
 @example(count=901, window="offset is a page of 10", growth=[20], is_sorted=False)
 def test_a_reading_ends_soon_and_misses_nothing_that_it_claims(
     count: int, window: str, growth: list[int], is_sorted: bool

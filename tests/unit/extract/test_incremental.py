@@ -12,39 +12,15 @@ from collections import Counter
 from typing import Any
 
 from captaindata_source.tables import JOB_RESULTS, JOBS
+from tests.support.asked import listed_now, read_one_by_one, results_of, successes
 from tests.support.faults import Fault
 from tests.support.oracle import FINAL, SUCCESS, Oracle, assert_equal
-from tests.support.world_syncs import MakeSyncs, WorldSynced, WorldSyncs
-
-
-def results_of(synced: WorldSynced) -> set[str]:
-    """Uids of the jobs whose results were asked for."""
-    return {path.split("/")[3] for path in synced.paths("/results")}
-
-
-def read_one_by_one(synced: WorldSynced) -> set[str]:
-    found = (re.fullmatch(r"/v3/jobs/([^/]+)", request.path) for request in synced.requests)
-    return {match[1] for match in found if match}
-
-
-def listed_now(syncs: WorldSyncs) -> list[dict[str, Any]]:
-    """All jobs that the sandbox lists now."""
-    world, workspace = syncs.world, syncs.workspace
-    flows = world.workflows(workspace)
-    return [job for flow in flows for job in world.listed_jobs(workspace, flow["uid"])]
+from tests.support.world_syncs import MakeSyncs, WorldSyncs
 
 
 def entries_now(syncs: WorldSyncs) -> dict[str, str]:
     """The listing's entry of each workflow."""
     return {flow["uid"]: json.dumps(flow) for flow in syncs.world.workflows(syncs.workspace)}
-
-
-def state_of(job: dict[str, Any]) -> tuple[Any, ...]:
-    return (job["status"], job["finish_time"], job["row_count"], job["total_row_count"])
-
-
-def successes(oracle: Oracle) -> dict[str, tuple[Any, ...]]:
-    return {uid: state_of(job) for (_, uid), job in oracle.jobs.items() if job["status"] in SUCCESS}
 
 
 def test_a_second_sync_fetches_listings_alone_and_each_once(syncs: WorldSyncs) -> None:
@@ -176,14 +152,14 @@ def test_jobs_that_ran_for_weeks_and_left_the_listing_are_read_one_by_one(
     ended: set[str] = set()
     for days in (2, 4, 4):
         syncs.world.advance(days=days)
-        listed = {job["uid"] for job in listed_now(syncs)}
+        listed = {job["uid"] for job in listed_now(syncs.world)}
         unfinished = {
             uid
             for (_, uid), job in oracle.jobs.items()
             if uid not in listed and job["status"] not in FINAL
         }
         oracle.look()
-        assert read_one_by_one(syncs.sync()) == unfinished
+        assert set(read_one_by_one(syncs.sync())) == unfinished
         ended |= {uid for uid in unfinished if uid in successes(oracle)}
         assert_equal(syncs, oracle)
     assert ended
@@ -199,7 +175,7 @@ def test_history_beyond_the_listing_window_stays(syncs: WorldSyncs) -> None:
     syncs.sync()
     syncs.world.advance(days=58)
     synced = syncs.sync()
-    listed = {job["uid"] for job in listed_now(syncs)}
+    listed = {job["uid"] for job in listed_now(syncs.world)}
     old = {uid for (_, uid), job in oracle.jobs.items() if job["status"] in FINAL} - listed
     assert len(old) > 50
     assert old <= {row["uid"] for row in syncs.rows("jobs")}
@@ -263,7 +239,7 @@ def test_a_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_liste
     syncs.world.advance(days=5)
     oracle.look()
     synced = syncs.sync(full_refresh=True)
-    listed = {job["uid"]: job for job in listed_now(syncs)}
+    listed = {job["uid"]: job for job in listed_now(syncs.world)}
     successful = {uid for uid, job in listed.items() if job["status"] in SUCCESS}
     assert successful <= results_of(synced)
     assert len(synced.paths("/details")) == len(entries_now(syncs))
@@ -293,7 +269,7 @@ def test_successes_are_settled_for_jobs_that_left_the_listing(syncs: WorldSyncs)
     oracle.look()
     syncs.sync()
     expected = set(successes(oracle))
-    assert expected - {job["uid"] for job in listed_now(syncs)}
+    assert expected - {job["uid"] for job in listed_now(syncs.world)}
     assert {row["uid"] for row in syncs.rows("successful_jobs")} == expected
     assert expected <= {row["job_uid"] for row in syncs.rows("job_results_ledger")}
 

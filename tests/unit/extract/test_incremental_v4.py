@@ -6,38 +6,16 @@ See `test_incremental`. What takes a process or a database is in
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 from captaindata_source.tables import JOB_RESULTS, JOBS, SUCCESSFUL_JOBS, WORKFLOWS
+from tests.support.asked import listings, outputs_of, read_one_by_one
 from tests.support.oracle import V4_FINAL, Oracle, assert_equal, has_outputs
-from tests.support.world_syncs import MakeSyncs, WorldSynced, WorldSyncs
+from tests.support.world_syncs import MakeSyncs, WorldSyncs
 
 Json = dict[str, Any]
-
-
-def outputs_of(synced: WorldSynced) -> set[str]:
-    """Uids of the runs whose outputs were asked for."""
-    return {path.split("/")[3] for path in synced.paths("/outputs")}
-
-
-def read_one_by_one(synced: WorldSynced) -> list[str]:
-    found = (re.fullmatch(r"/v4/runs/([^/]+)", request.path) for request in synced.requests)
-    return sorted(match[1] for match in found if match)
-
-
-def listings(synced: WorldSynced) -> list[tuple[int, int]]:
-    """Offset and limit of the calls that list runs."""
-    found = []
-    for request in synced.requests:
-        query = parse_qs(request.query)
-        if request.path == "/v4/runs" and "status" not in query:
-            assert query["sort"] == ["-updated_at"]
-            found.append((int(query["offset"][0]), int(query["limit"][0])))
-    return found
 
 
 def runs_of(syncs: WorldSyncs) -> dict[str, Json]:

@@ -141,8 +141,9 @@ def test_what_a_thread_raises_is_raised_to_every_reader(workers: Workers) -> Non
     assert workers.is_stopped
 
 
-def test_stopped_threads_end_and_do_no_more(workers: Workers) -> None:
+def test_stopped_threads_end_and_do_no_more() -> None:
     begun, go_on = threading.Event(), threading.Event()
+    workers = Workers(most=3, on_stop=go_on.set)
     done: list[str] = []
 
     def work() -> None:
@@ -153,9 +154,9 @@ def test_stopped_threads_end_and_do_no_more(workers: Workers) -> None:
 
     workers.add([work])
     begun.wait(SECONDS)
-    threading.Timer(0, go_on.set).start()
     workers.stop()
     workers.add([lambda: done.append("more")])
     assert done == []
+    assert not [each for each in threading.enumerate() if each in workers._threads]
     with pytest.raises(StoppedError):
         next(workers.stream(deque[int](), batch=1, most=1).batches())
