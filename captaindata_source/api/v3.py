@@ -24,7 +24,7 @@ from captaindata_source.api.documents import (
     segment,
     uid_of,
 )
-from captaindata_source.api.pagination import follow_links, link_target, read_until_known
+from captaindata_source.api.pagination import follow_links, read_until_known
 from captaindata_source.api.statuses import FINAL, SUCCEEDED
 from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.issues import Action, Kind
@@ -168,8 +168,7 @@ class V3Api(ApiBase):
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
 
-        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
-            target, parameters = link_target(link, path)
+        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
             page = self._documents.get(target, _results_pages, **parameters)
             return [bytes(result) for result in page.results], _next_link(page.paging, path)
 
