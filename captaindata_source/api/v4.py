@@ -23,7 +23,7 @@ from captaindata_source.api.documents import (
     record,
     segment,
 )
-from captaindata_source.api.pagination import follow_links, link_target, read_until_known
+from captaindata_source.api.pagination import follow_links, read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_records import (
@@ -198,9 +198,8 @@ class V4Api(ApiBase):
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
 
-        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
-            target, parameters = link_target(link, path)
-            size = {} if link and not parameters else {"limit": PAGE_SIZE}
+        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
+            size = {"limit": PAGE_SIZE} if target == path else {}
             reply = self._documents.reply(target, RAW_LISTS, **parameters, **size)
             following = (reply.headers.get(NEXT_HEADER) or "").strip()
             return [bytes(output) for output in reply.data], (

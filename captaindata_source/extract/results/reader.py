@@ -17,7 +17,13 @@ from datetime import datetime
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
-from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
+from captaindata_source.errors import (
+    ApiError,
+    ContractError,
+    NotFoundError,
+    PaginationError,
+    QuotaError,
+)
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.queue import Package, ResultJob
@@ -25,7 +31,6 @@ from captaindata_source.extract.results.counts import judge, listed
 from captaindata_source.extract.results.files import OpenFile, ResultFiles, equal_answers
 from captaindata_source.extract.results.pages import (
     ResultPage,
-    ResultPages,
     empty_mark,
     extracted_at,
     result_uids,
@@ -54,7 +59,9 @@ MAX_EQUAL_RESULTS = 10_000
 class _Fetched:
     """The results of one job."""
 
-    waiting: ResultPages = field(default_factory=ResultPages)
+    waiting: list[ResultPage] = field(default_factory=list)
+    size: int = 0
+    """Bytes that wait for a file."""
     files: list[OpenFile] = field(default_factory=list)
     rows: int = 0
     content: int = 0
@@ -152,7 +159,10 @@ class ResultReader:
                     self._files.add_gone(job)
                     return
                 self._guard.set_aside(error, f"Results of job {job.uid}")
-                self._package.failed()
+                if isinstance(error, QuotaError):
+                    self._package.put_back(job)
+                else:
+                    self._package.failed()
                 return
             if fetched is None:
                 return
@@ -173,10 +183,8 @@ class ResultReader:
             self._package.done(0)
             return
         if not fetched.rows and self._marks_empty(job):
-            fetched.waiting.add([empty_mark(job)])
-        self._files.add_job(
-            job, fetched.files, fetched.waiting.take(), rows=fetched.rows, content=content
-        )
+            fetched.waiting.append(empty_mark(job))
+        self._files.add_job(job, fetched.files, fetched.waiting, rows=fetched.rows, content=content)
         self._package.done(fetched.rows)
 
     def _is_gone(self, job: ResultJob) -> bool:
@@ -196,7 +204,7 @@ class ResultReader:
             return first
         counted = f"{first.rows} rows, row_count says {listed(job.row_counts)}"
         self._drop_files(first)
-        first.waiting.take()
+        first.waiting.clear()
         second = self._fetch(job)
         if second is None:
             return None
@@ -252,7 +260,8 @@ class ResultReader:
                 fetched.content += sum(int(uid, 16) for uid in named.uids if uid)
                 fetched.in_order.update("".join(uid for uid in named.uids if uid).encode())
                 fetched.has_job_time |= any(time is job.finish_time for time in named.created_at)
-                fetched.waiting.add([named])
+                fetched.waiting.append(named)
+                fetched.size += named.size
                 fetched.rows += len(page)
                 if job.row_counts and fetched.rows > MAX_SURPLUS + 10 * max(job.row_counts):
                     raise PaginationError(
@@ -260,10 +269,11 @@ class ResultReader:
                         path=self._api.results_path(job.uid),
                     )
                 self._package.count(len(page), named.size)
-                if fetched.waiting.size >= JOB_IN_MEMORY_BYTES:
+                if fetched.size >= JOB_IN_MEMORY_BYTES:
                     if not fetched.files or fetched.files[-1].is_large:
                         fetched.files.append(self._files.new())
-                    self._files.write(fetched.files[-1], fetched.waiting.take())
+                    self._files.write(fetched.files[-1], fetched.waiting)
+                    fetched.waiting, fetched.size = [], 0
         except ApiError:
             self._drop_files(fetched)
             raise
