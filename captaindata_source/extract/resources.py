@@ -134,9 +134,9 @@ def _jobs(extraction: Extraction) -> Iterator[Any]:
     for rows in extraction.streams[JOBS.name].batches():
         yield _with_columns(JOBS, rows)
     yield from _cleaned(extraction, JOBS)
-    checkpoint = extraction.plan.listing.checkpoint() if extraction.is_loaded else None
-    if checkpoint is not None:
-        yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
+    checkpoints = extraction.plan.listing.checkpoints() if extraction.is_loaded else []
+    if checkpoints:
+        yield dlt.mark.with_table_name(checkpoints, CHECKPOINTS.name)
 
 
 def _successful_jobs(extraction: Extraction) -> Iterator[Any]:

@@ -41,7 +41,7 @@ from captaindata_source.tables import (
     Row,
     Table,
 )
-from captaindata_source.warehouse.memory import KnownJob, KnownWorkflow, Memory
+from captaindata_source.warehouse.memory import RUNS, KnownJob, KnownList, KnownWorkflow, Memory
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.reading import answer_of
 
@@ -80,6 +80,9 @@ class WorldSyncs:
     tables: dict[str, dict[tuple[Any, ...], list[Row]]] = field(default_factory=dict)
     """By name and key; `job_results` has several rows of a key."""
     loads: int = 0
+    now: datetime | None = None
+    """The time of the connector; None: that of the clock."""
+    _synced_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.world = self.sandbox.world
@@ -122,6 +125,7 @@ class WorldSyncs:
             }
         )
         issues = IssueLog()
+        now = self.now or datetime.now(UTC)
         api = connect(settings, issues=issues)
         plan = SyncPlan(
             Context(
@@ -133,7 +137,7 @@ class WorldSyncs:
                 wanted=wanted,
                 issues=issues,
                 guard=Guard(issues),
-                now=datetime.now(UTC),
+                now=now,
             )
         )
         extraction = Extraction(
@@ -154,8 +158,8 @@ class WorldSyncs:
         finally:
             extraction.close()
         self._store(LEDGER.name, ledger)
-        if (checkpoint := plan.listing.checkpoint()) is not None:
-            self._store(CHECKPOINTS.name, [checkpoint])
+        self._store(CHECKPOINTS.name, plan.listing.checkpoints())
+        self._synced_at = now
         requests = list(self.sandbox.log.entries)
         return WorldSynced(requests, +total, issues.set_aside, plan.queue.skipped)
 
@@ -214,14 +218,26 @@ class WorldSyncs:
             memory.successful_jobs[row["uid"]] = row["row_hash"]
         for row in self.rows(LEDGER.name):
             memory.results[row["job_uid"]] = answer_of(row)
+        lost = False
         for row in sorted(self.rows(CHECKPOINTS.name), key=lambda row: str(row["loaded_at"])):
-            memory.checkpoint = row["uid"]
-            memory.covered = Coverage.from_json(row["covered"])
+            learned = KnownList(**_fields(row, KnownList))
+            if row["covered"] is None:
+                memory.lists[row["uid"]] = learned
+            else:
+                memory.checkpoint = row["uid"]
+                memory.covered = Coverage.from_json(row["covered"])
+                memory.lists[RUNS] = learned
+            if len(memory.jobs) < row["jobs"]:
+                lost = True
+        if lost:
+            memory.covered = Coverage()
+            memory.lists.clear()
+        memory.synced_at = self._synced_at
         memory.extras = {name: {} for name in wanted - {table.name for table in TABLES}}
         return memory
 
 
-def _fields(row: Row, known: type[KnownWorkflow] | type[KnownJob]) -> dict[str, Any]:
+def _fields(row: Row, known: Any) -> dict[str, Any]:
     return {name: row.get(name) for name in known._fields}
 
 
