@@ -61,6 +61,7 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
     }
     for resource, table in (
         (WORKSPACES, QUOTA_READINGS),
+        (WORKSPACES, CHECKPOINTS),
         (JOBS, CHECKPOINTS),
         (JOB_RESULTS, LEDGER),
     ):
@@ -113,6 +114,8 @@ def _workspaces(extraction: Extraction) -> Iterator[Any]:
                 yield _with_columns(WORKSPACES, [row])
             if reading and extraction.is_loaded:
                 yield dlt.mark.with_table_name([reading], QUOTA_READINGS.name)
+    if extraction.is_loaded and (checkpoint := extraction.plan.workspace.checkpoint()):
+        yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
     yield from _cleaned(extraction, WORKSPACES)
 
 

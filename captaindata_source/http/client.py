@@ -7,12 +7,19 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import httpx
 
-from captaindata_source.errors import ConfigError, ContractError, ForeignHostError, Problem
+from captaindata_source.errors import (
+    ConfigError,
+    ContractError,
+    ForeignHostError,
+    Problem,
+    QuotaError,
+)
 from captaindata_source.http.connections import Answer, Connections, Secret
 from captaindata_source.http.failures import (
     RATE_LIMITED,
@@ -31,6 +38,8 @@ __all__ = ["HttpClient", "Reply", "check_base_url"]
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 URL = re.compile("https?://", re.IGNORECASE)
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -100,6 +109,7 @@ class HttpClient:
             clock=self._clock,
             transport=transport,
         )
+        self._quota: QuotaError | None = None
         self._retry = retry or RetryPolicy()
         self._retrying = self._retry.retrying(clock=self._clock, on_retry=on_retry)
         self._explain = explain
@@ -128,6 +138,8 @@ class HttpClient:
             ApiError: See the subclasses in `captaindata_source.errors`.
         """
         url = resolve(link, base=self._base, current=self._base)
+        if self._quota is not None and self._clock.wall() < self._quota.renews_at.timestamp():
+            raise QuotaError(path=url.path, renews_at=self._quota.renews_at)
         if params:
             url = url.copy_merge_params({name: str(value) for name, value in params.items()})
         started = self._clock.monotonic()
@@ -142,9 +154,17 @@ class HttpClient:
                 with attempt:
                     return self._get_once(url, decode)
         except TransientError as error:
+            if error.status == RATE_LIMITED and (error.retry_after or 0) > self._retry.deadline:
+                raise self._use_up(url.path, error.retry_after or 0) from None
             failed = exhausted(error, path=url.path, is_reached=self._connections.is_reached)
             raise failed from error.__cause__
         raise AssertionError("tenacity yields until it returns or raises")
+
+    def _use_up(self, path: str, seconds: float) -> QuotaError:
+        """Sends nothing more until the quota renews."""
+        moment = min(self._clock.wall() + seconds, LAST_MOMENT)
+        self._quota = QuotaError(path=path, renews_at=datetime.fromtimestamp(moment, UTC))
+        return self._quota
 
     def close(self) -> None:
         """Closes the kept-alive connections."""

@@ -169,7 +169,7 @@ def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str]) -> None:
         _remember_results(rows, memory)
     for is_valid, uid, row_hash in rows.known(QUOTA_READINGS, columns, fresh):
         memory.quota_readings[uid] = row_hash if is_valid else None
-    if memory.jobs:
+    if memory.jobs or memory.workspace_hash:
         _remember_covered(rows, memory)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow.parquet as pq
@@ -58,6 +58,8 @@ class WorldSynced:
     total: Counter[str]
     set_aside: list[Issue]
     skipped: int
+    kinds: Counter[str] = field(default_factory=Counter)
+    """Issues, by kind."""
 
     def paths(self, ending: str) -> list[str]:
         """Paths of the requests that end so, in their order."""
@@ -116,14 +118,7 @@ class WorldSyncs:
         self.loads += 1
         wanted = {table.name for table in tables or TABLES}
         version = {"api_version": "v3", **self.options, **options}
-        settings = Settings(
-            **{
-                "api_key": Secret(self.workspace.api_key),
-                "project_uid": self.workspace.uid,
-                "base_url": self.sandbox.base_url_of(version["api_version"]),
-                **version,
-            }
-        )
+        settings = Settings(**{**self._place(version["api_version"]), **version})
         issues = IssueLog()
         now = self.now or datetime.now(UTC)
         api = connect(settings, issues=issues)
@@ -158,10 +153,19 @@ class WorldSyncs:
         finally:
             extraction.close()
         self._store(LEDGER.name, ledger)
-        self._store(CHECKPOINTS.name, plan.listing.checkpoints())
+        members = plan.workspace.checkpoint()
+        self._store(CHECKPOINTS.name, [*plan.listing.checkpoints(), *filter(None, [members])])
         self._synced_at = now
         requests = list(self.sandbox.log.entries)
-        return WorldSynced(requests, +total, issues.set_aside, plan.queue.skipped)
+        kinds = Counter(str(issue.kind) for issue in issues.take())
+        return WorldSynced(requests, +total, issues.set_aside, plan.queue.skipped, kinds)
+
+    def _place(self, version: str) -> dict[str, Any]:
+        return {
+            "api_key": Secret(self.workspace.api_key),
+            "project_uid": self.workspace.uid,
+            "base_url": self.sandbox.base_url_of(cast("Any", version)),
+        }
 
     def _found(self, extraction: Extraction, name: str) -> Iterator[Row]:
         for batch in extraction.streams[name].batches():

@@ -212,16 +212,15 @@ class JobLists:
                 yield uid
             elif known.read_at is not None:
                 ages.append((self._context.now - known.read_at, uid))
-        # a list of each age there should be: none is read much later than its turn
+        # a list of each age there should be, so that as many are due in each sync
         most = timedelta(hours=self._context.settings.deep_listing_hours)
-        ages.sort(reverse=True)
+        ages.sort()
         total = sum(self._weight(uid) for _, uid in ages)
-        left, due = total, 0.0
+        younger, due = 0, 0.0
         for age, uid in ages:
-            if age > most * (left / total):
-                due += self._weight(uid)
-            left -= self._weight(uid)
-        for _, uid in ages:
+            younger += self._weight(uid)
+            due = max(due, age / most * total - younger)
+        for _, uid in reversed(ages):
             if due <= 0:
                 return
             due -= self._weight(uid)

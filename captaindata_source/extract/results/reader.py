@@ -16,7 +16,13 @@ from dataclasses import dataclass, field
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
-from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
+from captaindata_source.errors import (
+    ApiError,
+    ContractError,
+    NotFoundError,
+    PaginationError,
+    QuotaError,
+)
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.queue import Package, ResultJob
@@ -151,7 +157,10 @@ class ResultReader:
                     self._files.add_gone(job)
                     return
                 self._guard.set_aside(error, f"Results of job {job.uid}")
-                self._package.failed()
+                if isinstance(error, QuotaError):
+                    self._package.put_back(job)
+                else:
+                    self._package.failed()
                 return
             if fetched is None:
                 return
