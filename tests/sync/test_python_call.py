@@ -93,7 +93,7 @@ def test_a_workspace_that_fails_is_in_the_report(harness_of_two: Harness) -> Non
 
 @ON_DUCKDB
 def test_workspaces_of_the_call_take_other_options_from_the_configuration(harness: Harness) -> None:
-    harness.options.clear()
+    harness.options.pop("max_parallel_requests")
     harness.extra["SOURCES__CAPTAINDATA__RESULT_STATUSES"] = '["warning"]'
     given = harness.config(harness.world.workspaces[0])
     told, _, _ = call(harness, "plainly", configs=[], workspaces=[given], tables=["job_results"])
