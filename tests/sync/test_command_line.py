@@ -166,6 +166,7 @@ def test_selected_tables_and_workspaces(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 def test_results_alone_then_the_rest(harness_of_one: Harness) -> None:
     harness = harness_of_one
     oracle = Oracle(harness.world)
@@ -389,6 +390,7 @@ def test_the_committed_configuration_works_as_it_is(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 def test_two_folders_never_share_a_warehouse(harness_of_one: Harness) -> None:
     harness = harness_of_one
     environment = harness.environment(data_dir=str(harness.folder / "shared"))

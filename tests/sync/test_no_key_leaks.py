@@ -11,6 +11,7 @@ from tests.conftest import MakeHarness
 from tests.support import leaks, processes
 from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.marks import POSTGRES_LATER
 
 MARK = "marked-key-7f3a91"
 SALT = "marked-salt-c4d210"
@@ -57,6 +58,7 @@ def test_no_key_in_logs_errors_traces_files_or_tables(harness: Harness) -> None:
     assert harness.rows("job_results"), "the accepted key was used"
 
 
+@POSTGRES_LATER
 def test_no_key_in_what_a_killed_sync_leaves_behind(harness: Harness) -> None:
     harness.sync("--workspace", "acme")
     harness.sandbox.log.clear()
@@ -72,6 +74,7 @@ def test_no_key_in_what_a_killed_sync_leaves_behind(harness: Harness) -> None:
     assert_no_trace(harness, SALT, *(each.api_key for each in harness.world.workspaces))
 
 
+@POSTGRES_LATER
 def test_nothing_that_was_loaded_stays_in_the_working_folder(make_harness: MakeHarness) -> None:
     harness = make_harness()
     kept = harness.folder / "kept"
