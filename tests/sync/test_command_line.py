@@ -24,15 +24,15 @@ from tests.support.oracle import Oracle, assert_equal
 
 
 @pytest.fixture
-def harness(harness_of_two: Harness) -> Harness:
+def harness(make_harness: MakeHarness) -> Harness:
     """The command line is for several workspaces."""
-    return harness_of_two
+    return make_harness(workspaces=2, workflows=3)
 
 
 @pytest.fixture
 def harness_of_one(make_harness: MakeHarness) -> Harness:
     """For what the number of workspaces can't matter to."""
-    return make_harness()
+    return make_harness(workflows=3)
 
 
 @pytest.fixture

@@ -184,8 +184,8 @@ def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
 
 
 @POSTGRES_LATER
-def test_a_revoked_key_does_not_stop_the_other_workspace(harness_of_two: Harness) -> None:
-    harness = harness_of_two
+def test_a_revoked_key_does_not_stop_the_other_workspace(make_harness: MakeHarness) -> None:
+    harness = make_harness(workspaces=2, workflows=3)
     revoked, other = harness.world.workspaces
     oracle = Oracle(harness.world)
     oracle.look(other)
@@ -206,7 +206,7 @@ def test_a_revoked_key_does_not_stop_the_other_workspace(harness_of_two: Harness
 
 @POSTGRES_LATER
 def test_workspaces_are_fetched_side_by_side(make_harness: MakeHarness) -> None:
-    harness = make_harness(workspaces=2)
+    harness = make_harness(workspaces=2, workflows=3)
     harness.sandbox.faults.add(Fault(match="/results$", kind="drip", size=200, seconds=0.005))
     requests = harness.sync().requests
     order = [request.workspace_uid for request in requests]
@@ -242,8 +242,8 @@ def test_one_empty_listing_of_workflows_deletes_nothing_a_second_in_a_row_does(
 
 
 @POSTGRES_LATER
-def test_every_sync_has_its_row_also_when_nothing_was_new(harness_of_two: Harness) -> None:
-    harness = harness_of_two
+def test_every_sync_has_its_row_also_when_nothing_was_new(make_harness: MakeHarness) -> None:
+    harness = make_harness(workspaces=2, workflows=3)
     first = harness.sync()
     second = harness.sync()
     runs = sorted(harness.rows("sync_runs"), key=lambda row: row["started_at"])

@@ -18,16 +18,17 @@ SALT = "marked-salt-c4d210"
 
 
 @pytest.fixture
-def harness(harness_of_two: Harness) -> Harness:
+def harness(make_harness: MakeHarness) -> Harness:
     """A harness that says all there is to say."""
-    harness_of_two.extra |= {
+    harness = make_harness(workspaces=2, workflows=3)
+    harness.extra |= {
         "RUNTIME__LOG_LEVEL": "DEBUG",
         processes.LOG_LEVEL: "DEBUG",
         "SOURCES__CAPTAINDATA__CREATE_VIEWS": "true",
         "SOURCES__CAPTAINDATA__HASH_SALT": SALT,
         "SOURCES__CAPTAINDATA__HASH_FIELDS": '["headline"]',
     }
-    return harness_of_two
+    return harness
 
 
 def assert_no_trace(harness: Harness, *keys: str) -> None:

@@ -33,7 +33,7 @@ MOST_TABLES = ("workspaces", "workflows", "successful_jobs")
 
 @pytest.fixture
 def sandbox() -> Iterator[FaultySandbox]:
-    world = World(6, workspaces=2, jobs_per_day=0.1, mean_results=6, workflows=6)
+    world = World(6, workspaces=2, jobs_per_day=0.1, mean_results=6, workflows=3)
     with FaultySandbox(world) as sandbox:
         yield sandbox
 
@@ -59,10 +59,11 @@ def own_configuration(harness: Harness) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_threads_left() -> Iterator[None]:
+    before = set(threading.enumerate())
     yield
     gc.collect()
-    left = [each.name for each in threading.enumerate() if "extract_" in each.name]
-    assert left == []
+    new = set(threading.enumerate()) - before
+    assert [each.name for each in new if "extract_" in each.name] == []
 
 
 def calls_for_results(harness: Harness) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import captaindata_source
+from tests.conftest import MakeHarness
 from tests.support import processes, python_calls
 from tests.support.faults import Fault
 from tests.support.harness import Harness
@@ -17,6 +18,16 @@ from tests.support.marks import POSTGRES_LATER
 from tests.support.oracle import Oracle, assert_equal
 
 ON_DUCKDB = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+
+
+@pytest.fixture
+def harness(make_harness: MakeHarness) -> Harness:
+    return make_harness(workflows=3)
+
+
+@pytest.fixture
+def harness_of_two(make_harness: MakeHarness) -> Harness:
+    return make_harness(workspaces=2, workflows=3)
 
 
 def call(
