@@ -6,7 +6,7 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain, repeat
 from typing import TypeVar
@@ -21,7 +21,6 @@ from captaindata_source.times import UnfitError, parse_time
 __all__ = [
     "SCHEMA",
     "ResultPage",
-    "ResultPages",
     "empty_mark",
     "extracted_at",
     "result_uids",
@@ -59,22 +58,6 @@ class ResultPage:
     created_at: Sequence[datetime | None]
     first: int
     size: int
-
-
-@dataclass(slots=True)
-class ResultPages:
-    """Pages that wait for a file."""
-
-    pages: list[ResultPage] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, pages: Sequence[ResultPage]) -> None:
-        self.pages.extend(pages)
-        self.size += sum(page.size for page in pages)
-
-    def take(self) -> list[ResultPage]:
-        pages, self.pages, self.size = self.pages, [], 0
-        return pages
 
 
 def rows_of(
@@ -146,23 +129,19 @@ def result_uids(workspace_uid: str, job_uid: str) -> Callable[[Sequence[bytes]],
     seen: set[str] = set()
     repeats: Counter[str] = Counter()
 
-    def name(data: bytes) -> str:
-        result = job.copy()
-        result.update(data)
-        return result.hexdigest()
-
     def uids(page: Sequence[bytes]) -> list[str]:
-        names = [name(data) for data in page]
-        distinct = set(names)
-        if len(distinct) == len(names) and seen.isdisjoint(distinct):
-            seen.update(distinct)
-            return names
-        for index, uid in enumerate(names):
+        names = []
+        for data in page:
+            result = job.copy()
+            result.update(data)
+            uid = result.hexdigest()
             if uid in seen:
                 repeats[uid] += 1
-                names[index] = name(page[index] + b"\n%d" % repeats[uid])
+                result.update(b"\n%d" % repeats[uid])
+                uid = result.hexdigest()
             else:
                 seen.add(uid)
+            names.append(uid)
         return names
 
     return uids
