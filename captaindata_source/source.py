@@ -92,7 +92,8 @@ def captaindata(
             arguments hold for those that do not say otherwise, but for `api_key` and
             `project_uid`. None: those of the configuration, unless `api_key` is given.
         workspace_name: Goes into `workspaces.configured_name`.
-        api_version: Version of the API, "v3" or "v4".
+        api_version: Version of the API: "v3", "v4", or "edges", which is v4 at
+            https://api.edges.run/v1.
         base_url: Root of the API; https unless local. None: where the vendor serves the version.
         result_statuses: Job statuses whose results are loaded; None: those of success.
         max_parallel_requests: Requests of a workspace in flight at once.

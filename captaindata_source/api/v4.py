@@ -23,7 +23,8 @@ from captaindata_source.api.documents import (
     record,
     segment,
 )
-from captaindata_source.api.pagination import follow_links, link_target, read_until_known
+from captaindata_source.api.output_pages import OutputPages
+from captaindata_source.api.pagination import read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, SUCCEEDED, Statuses
 from captaindata_source.api.v4_records import (
@@ -40,6 +41,7 @@ from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBER
 
 __all__ = [
     "DEFAULT_BASE_URL",
+    "EDGES_BASE_URL",
     "EXTRA_TABLES",
     "KEY_HEADER",
     "V4Api",
@@ -48,9 +50,10 @@ __all__ = [
 ]
 
 DEFAULT_BASE_URL = "https://api.captaindata.com/v4"
+EDGES_BASE_URL = "https://api.edges.run/v1"
+"""The same API under the vendor's new name."""
 KEY_HEADER = "x-api-key"
 EXTRA_TABLES = frozenset({IDENTITIES.name, INTEGRATIONS.name, WORKSPACE_MEMBERS.name})
-NEXT_HEADER = "x-pagination-next"
 ROUTES = ("runs", "workspaces")
 """First words of paths that rate limits count apart (documented: `/runs…`, the quota, the rest)."""
 OTHER_ROUTE = "other"
@@ -105,6 +108,8 @@ class V4Api(ApiBase):
         client: Sends the calls.
         issues: Told of what is not as promised.
         workspace_uid: The workspace that the key is meant to belong to; None: any.
+        workspace: What `workspace` gave already; the first call gives it without a request.
+        told_by: What names `workspace_uid`, for the error.
     """
 
     version = "v4"
@@ -122,9 +127,14 @@ class V4Api(ApiBase):
         issues: IssueLog | None = None,
         *,
         workspace_uid: str | None = None,
+        workspace: Record | None = None,
+        told_by: str = "project_uid",
     ) -> None:
         super().__init__(client, issues)
-        self._workspace_uid = workspace_uid
+        self._workspace_uid = workspace_uid or None
+        self._workspace = workspace
+        self._told_by = told_by
+        self._outputs = OutputPages(self._documents)
         self._all_members = once(self._members)
         self._all_identities = once(self._identities)
 
@@ -137,6 +147,10 @@ class V4Api(ApiBase):
         }
 
     def workspace(self) -> Record:
+        known, self._workspace = self._workspace, None
+        return known if known is not None else self._read_workspace()
+
+    def _read_workspace(self) -> Record:
         listed = self._documents.get("workspaces", _workspace_lists)
         found = record(listed if isinstance(listed, dict) else next(iter(listed), {}))
         self._refuse_others(found.get("uid"), "workspaces")
@@ -193,17 +207,7 @@ class V4Api(ApiBase):
 
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
-
-        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
-            target, parameters = link_target(link, path)
-            size = {} if link and not parameters else {"limit": PAGE_SIZE}
-            reply = self._documents.reply(target, RAW_LISTS, **parameters, **size)
-            following = (reply.headers.get(NEXT_HEADER) or "").strip()
-            return [bytes(output) for output in reply.data], (
-                None if following.lower() in ("", "null", "none") else following
-            )
-
-        return follow_links(fetch, path=path, what=f"results of job {job_uid}")
+        return self._outputs.read(path, what=f"results of job {job_uid}")
 
     def probes(self) -> Iterator[Probe]:
         runs: list[Record] = []
@@ -271,7 +275,7 @@ class V4Api(ApiBase):
         if self._workspace_uid is None or workspace_uid in (None, "", self._workspace_uid):
             return
         raise WrongWorkspaceError(
-            f"The key belongs to workspace {workspace_uid}, project_uid says "
+            f"The key belongs to workspace {workspace_uid}, {self._told_by} says "
             f"{self._workspace_uid}: correct one of them",
             path=path,
         )

@@ -92,7 +92,8 @@ def _version_that_works(settings: Settings) -> str | None:
     """Another version of the API, of the same vendor or on the same host, that takes the key."""
     for other in VERSIONS:
         url = sibling_url(settings.url, settings.api_version, other)
-        if other == settings.api_version or url is None:
+        needs_uid = not (settings.project_uid or VERSIONS[other].names_workspace)
+        if other == settings.api_version or url is None or needs_uid:
             continue
         api = connect(
             replace(settings, api_version=other, base_url=url),

@@ -87,7 +87,7 @@ class WorkspaceSync:
             name=settings.name,
             workspace_uid=settings.project_uid,
             is_full_refresh=settings.full_refresh,
-            api_version=settings.api_version,
+            api_version=settings.stored_version,
             lacks=settings.missing_tables,
         )
 

@@ -25,6 +25,7 @@ from captaindata_source.http import (
     TransientError,
 )
 from captaindata_source.issues import Action, IssueLog
+from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.loaded_rows import LoadedRows
@@ -78,7 +79,16 @@ def connect(
         route_of=version.route_of,
         explain=version.explain,
     )
-    return version.open(client, issues, workspace_uid=settings.project_uid)
+    learned = settings if isinstance(settings, LearnedSettings) else None
+    if learned is not None:
+        client.calls = learned.calls
+    return version.open(
+        client,
+        issues,
+        workspace_uid=settings.project_uid or None,
+        workspace=learned.record if learned else None,
+        told_by="project_uid" if learned is None else f"the dataset, for {settings.name!r},",
+    )
 
 
 def redactor_of(settings: Settings) -> Redactor | None:

@@ -107,7 +107,7 @@ class PlainRun:
             name=settings.name,
             workspace_uid=settings.project_uid,
             is_full_refresh=settings.full_refresh,
-            api_version=settings.api_version,
+            api_version=settings.stored_version,
             load_packages=1,
         )
         api = connect(settings, issues=issues)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ import pytest
 from captaindata_source.api import Coverage, Record
 from captaindata_source.api.v4 import V4Api, explain, route_of
 from captaindata_source.errors import (
+    CallRefusedError,
     ContractError,
     ForeignHostError,
     PaginationError,
@@ -165,20 +167,20 @@ def test_runs_are_listed_by_last_change_and_those_without_a_uid_are_set_aside() 
 @pytest.mark.parametrize(
     ("link", "asked"),
     [
-        (f"{BASE_URL}/runs/7/outputs?cursor=c&limit=100", "runs/7/outputs?cursor=c&limit=100"),
+        (f"{BASE_URL}/runs/7/outputs?cursor=c&limit=500", "runs/7/outputs?cursor=c&limit=500"),
         ("http://api.example/v3/runs/7/outputs?cursor=c", "runs/7/outputs?cursor=c"),
-        ("/v3/runs/7/outputs?limit=100&cursor=c", "runs/7/outputs?limit=100&cursor=c"),
+        ("/v3/runs/7/outputs?limit=500&cursor=c", "runs/7/outputs?limit=500&cursor=c"),
         ("?cursor=c", "runs/7/outputs?cursor=c"),
-        ("eyJhIjoxfQ==", "runs/7/outputs?cursor=eyJhIjoxfQ%3D%3D&limit=100"),
+        ("eyJhIjoxfQ==", "runs/7/outputs?cursor=eyJhIjoxfQ%3D%3D&limit=500"),
     ],
 )
 @pytest.mark.parametrize("end", [{}, {NEXT: "null"}, {NEXT: ""}, {NEXT: " None "}])
 def test_outputs_in_each_style_of_paging(link: str, asked: str, end: dict[str, str]) -> None:
     first = httpx.Response(200, content=b'[ {"a" : 1.0}, 2 ]', headers={NEXT: link})
     last = httpx.Response(200, content=b"[null]", headers=end)
-    api, server = serve({"runs/7/outputs?limit=100": first, asked: last})
+    api, server = serve({"runs/7/outputs?limit=500": first, asked: last})
     assert list(api.result_pages("7")) == [[b'{"a" : 1.0}', b"2"], [b"null"]]
-    assert server.asked == ["runs/7/outputs?limit=100", asked]
+    assert server.asked == ["runs/7/outputs?limit=500", asked]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +220,53 @@ def test_what_is_json_only_nearly_is_mended() -> None:
     assert job is not None
     assert (job["error_message"], job["row_count"]) == ("\ufffd", "NaN")
     assert {issue.action for issue in api.issues.take()} == {"mended"}
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_an_older_server_refuses_large_pages_once(is_old: bool) -> None:
+    def outputs(request: httpx.Request) -> httpx.Response:
+        limit = int(parse_qs(urlsplit(str(request.url)).query)["limit"][0])
+        return httpx.Response(400 if is_old and limit > 100 else 200, content=b"[1]")
+
+    api, server = serve({f"runs/{uid}/outputs": outputs for uid in "abc"})
+    for uid in "abc":
+        assert list(api.result_pages(uid)) == [[b"1"]]
+    limits = ["500", "100", "100", "100"] if is_old else ["500", "500", "500"]
+    assert [link.split("limit=")[1] for link in server.asked] == limits
+
+
+def test_a_refusal_of_a_run_is_not_taken_for_one_of_large_pages() -> None:
+    refused = httpx.Response(400)
+    api, server = serve(
+        {"runs/a/outputs": refused, "runs/b/outputs": [2], "runs/c/outputs": refused}
+    )
+    with pytest.raises(CallRefusedError):
+        list(api.result_pages("a"))
+    assert list(api.result_pages("b")) == [[b"2"]]
+    with pytest.raises(CallRefusedError):
+        list(api.result_pages("c"))
+    limits = [link.split("limit=")[1] for link in server.asked]
+    assert limits == ["500", "100", "500", "500"], "the limit is proven by then"
+
+
+def test_a_refusal_of_the_input_is_not_one_of_large_pages() -> None:
+    body = b'{"error_label": "LIVE", "error_scope": "input"}'
+    api, server = serve({"runs/a/outputs": httpx.Response(400, content=body)})
+    with pytest.raises(CallRefusedError):
+        list(api.result_pages("a"))
+    assert len(server.asked) == 1
+
+
+def test_threads_that_ask_at_once_are_refused_once() -> None:
+    def outputs(request: httpx.Request) -> httpx.Response:
+        is_large = "limit=500" in str(request.url)
+        return httpx.Response(400 if is_large else 200, content=b"[1]")
+
+    api, server = serve({f"runs/{uid}/outputs": outputs for uid in range(8)})
+    with ThreadPoolExecutor(8) as pool:
+        pages = list(pool.map(lambda uid: list(api.result_pages(str(uid))), range(8)))
+    assert pages == [[[b"1"]]] * 8
+    assert sum("limit=500" in link for link in server.asked) == 1
 
 
 # -- the workspace and its people -----------------------------------------------------------------
