@@ -178,6 +178,10 @@ _JOB_COLUMNS: dict[str, ColumnType] = {
     "last_error": "json",
     "user_uid": "text",
     "scheduled_run_uid": "text",
+    "scheduled_run_name": "text",
+    "flow_run_id": "text",
+    "last_info": "json",
+    "sync_mode": "text",
     "postponed_until": "timestamp",
     "created_at": "timestamp",
     "updated_at": "timestamp",
@@ -189,6 +193,7 @@ JOBS = Table(
     {
         **_JOB_COLUMNS,
         "is_deleted": "bool",
+        "is_archived": "bool",
         "has_results": "bool",
         "results_version": "text",
         "row_hash": "text",

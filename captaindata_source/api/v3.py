@@ -92,6 +92,7 @@ class V3Api(ApiBase):
     final_statuses = FINAL
     lists_workflows = True
     forgets_jobs = True
+    archives_days: int | None = None
     rereads_days = 60
     version_fields: Sequence[str] = ()
     quota_unit = "tasks"

@@ -117,6 +117,7 @@ class V4Api(ApiBase):
     final_statuses = FINAL
     lists_workflows = False
     forgets_jobs = False
+    archives_days: int | None = 90
     rereads_days = 90
     version_fields: Sequence[str] = ("updated_at", "retry_count")
     quota_unit = "credits"

@@ -40,6 +40,10 @@ class _LastError(msgspec.Struct):
     label: str | None = None
 
 
+class _Parameters(msgspec.Struct):
+    sync_mode: str | None = None
+
+
 class _Integration(msgspec.Struct, omit_defaults=True):
     uid: str | int | None = None
     name: str | None = None
@@ -49,6 +53,7 @@ class _Integration(msgspec.Struct, omit_defaults=True):
 
 
 _decode_last_error = msgspec.json.Decoder(_LastError).decode
+_decode_parameters = msgspec.json.Decoder(_Parameters).decode
 _decode_integrations = msgspec.json.Decoder(list[_Integration | str]).decode
 _decode_roles = msgspec.json.Decoder(list[str]).decode
 
@@ -61,6 +66,10 @@ def job(run: Record) -> Record:
         if not name.startswith(NOT_LOADED)
     }
     error = run.get("last_error")
+    if isinstance(info := run.get("last_info"), str):
+        found["last_info"] = msgspec.Raw(msgspec.json.encode(info))
+    if mode := _sync_mode(run):  # a run without one stays as an earlier version hashed it
+        found["sync_mode"] = mode
     return {
         **found,
         "workflow_name": run.get("action_name"),
@@ -70,6 +79,16 @@ def job(run: Record) -> Record:
         "is_partial": run.get("status") in PARTIAL,
         "has_results": run.get("execution_mode") not in LIVE,
     }
+
+
+def _sync_mode(run: Record) -> object:
+    parameters = run.get("parameters")
+    if run.get("sync_mode") is not None or not isinstance(parameters, msgspec.Raw):
+        return run.get("sync_mode")
+    try:
+        return _decode_parameters(parameters).sync_mode
+    except msgspec.DecodeError:
+        return None
 
 
 def member(user: Record) -> Record:

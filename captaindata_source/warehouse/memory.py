@@ -65,6 +65,8 @@ class KnownJob(NamedTuple):
     updated_at: datetime | None = None
     retry_count: int | None = None
     scheduled_time: datetime | None = None
+    is_archived: bool = False
+    sync_mode: str | None = None
 
 
 class KnownRow(NamedTuple):

@@ -43,6 +43,7 @@ class Context:
         issues: What went wrong without ending the sync; the API and the results add to it too.
         guard: Decides what a failed call costs.
         now: Goes into `loaded_at`.
+        to_come: Times that are still to come by the clock of the API.
         rows: Rows that go to each table, but for results; marks that only remove are not counted.
     """
 
@@ -55,6 +56,7 @@ class Context:
     issues: IssueLog
     guard: Guard
     now: datetime
+    to_come: list[datetime] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -67,6 +69,11 @@ class Context:
             "workspace_uid": self.settings.project_uid,
             "loaded_at": self.now,
         }
+
+    @property
+    def api_now(self) -> datetime:
+        """Now; earlier where the clock of the API is behind ours."""
+        return min([self.now, *self.to_come])
 
     def keep(self, table: Table, rows: deque[Row], row: Row) -> None:
         """Adds a row to those of a table, where that is wanted."""

@@ -32,6 +32,8 @@ class WorkspacePlan:
             context.guard.set_aside(error, "The workspace's own row")
             return None, None
         context.guard.answered()
+        if (end := _month(record.get("current_month_end"))) is not None:
+            context.to_come.append(end)
         return self._row(record, strip_json(members)), self._reading(record)
 
     def _row(self, record: Record, members: bytes) -> Row | None:
@@ -73,8 +75,8 @@ class WorkspacePlan:
         return context.row(QUOTA_READINGS, reading, uid=uid, read_at=context.now, row_hash=content)
 
 
-def _month(start: object) -> datetime | None:
+def _month(time: object) -> datetime | None:
     try:
-        return parse_time(start)
+        return parse_time(time)
     except UnfitError:
         return None
