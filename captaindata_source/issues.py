@@ -81,6 +81,7 @@ class Kind(StrEnum):
     UNFIT_VALUE = "unfit_value"
     UNSORTED_LISTING = "unsorted_listing"
     UNTRUSTED_CERTIFICATE = "untrusted_certificate"
+    ZERO_COUNT_WRONG = "zero_count_wrong"
 
 
 DETAIL_LENGTH = 500

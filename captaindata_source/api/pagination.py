@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 from captaindata_source.errors import NotFoundError, PaginationError
 
-__all__ = ["follow_links", "link_target", "read_until_known"]
+__all__ = ["follow_links", "link_target", "pages_until_known", "read_until_known"]
 
 T = TypeVar("T")
 
@@ -21,20 +21,35 @@ URL = re.compile("https?://", re.IGNORECASE)
 def read_until_known(
     fetch: Callable[[int], list[T]], key: Callable[[T], str | None], *, path: str, what: str
 ) -> Iterator[T]:
+    """The items of `pages_until_known`."""
+    for items in pages_until_known(fetch, key, path=path, what=what):
+        yield from items
+
+
+def pages_until_known(
+    fetch: Callable[[int], list[T]],
+    key: Callable[[T], str | None],
+    *,
+    path: str,
+    what: str,
+    is_last: Callable[[], bool] = lambda: False,
+) -> Iterator[list[T]]:
     """Reads numbered pages of a list whose end is not documented.
 
     Page 0 is always read; then pages until one is empty, or brings no key that is new (an API that
-    repeats its last page, or ignores `page`), or answers 404.
+    repeats its last page, or ignores `page`), or answers 404, or is known to be the last.
 
     Args:
         fetch: Page number, from 0, to items.
         key: An item's identity; None for an item that has none.
         path: For the error.
         what: For the error: what is listed.
+        is_last: Whether the page that was fetched last is known to be the last; asked once it was
+            taken.
 
     Yields:
-        Each item whose key is new or whose content differs from that of the item before with its
-        key, and each item without a key on page 0 or on a page that has a new key.
+        Of each page the items whose key is new or whose content differs from that of the item
+        before with its key, and each item without a key on page 0 or on a page that has a new key.
 
     Raises:
         PaginationError: After `MAX_PAGES` there is still more.
@@ -49,14 +64,17 @@ def read_until_known(
             return
         keys = [key(item) for item in items]
         has_new = any(uid is not None and uid not in seen for uid in keys)
+        fresh: list[T] = []
         for item, uid in zip(items, keys, strict=True):
             if uid is None:
                 if has_new or page == 0:
-                    yield item
+                    fresh.append(item)
             elif uid not in seen or seen[uid] != item:
                 seen[uid] = item
-                yield item
-        if not has_new:
+                fresh.append(item)
+        if fresh:
+            yield fresh
+        if not has_new or is_last():
             return
     raise PaginationError(f"The list of {what} has no end", path=path)
 

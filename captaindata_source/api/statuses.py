@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-__all__ = ["FAILED", "FINAL", "STOPPED", "SUCCEEDED", "Statuses", "read_status"]
+__all__ = ["FAILED", "FINAL", "RESTING", "STOPPED", "SUCCEEDED", "Statuses", "read_status"]
 
 _GAPS = re.compile(r"[\s_-]+", re.ASCII)
 
@@ -46,5 +46,7 @@ SUCCEEDED = Statuses(["finished", "completed", "SUCCEEDED", "PARTIAL_SUCCEEDED"]
 """A job completed without errors, or for a part of its inputs; those of API v3, then of v4."""
 FAILED = Statuses(["shutdown", "warning", "FAILED", "INVALID"])
 STOPPED = Statuses(["stopped"])
+RESTING = Statuses(["BLOCKED"])
+"""Bad input, or an account that must log in again; it stays until someone resumes the run."""
 FINAL = Statuses([*SUCCEEDED, *FAILED, *STOPPED])
 """A job leaves these only when someone retries it."""

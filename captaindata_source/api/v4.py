@@ -26,7 +26,7 @@ from captaindata_source.api.documents import (
 from captaindata_source.api.output_pages import OutputPages
 from captaindata_source.api.pagination import read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
-from captaindata_source.api.statuses import FINAL, SUCCEEDED, Statuses
+from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_records import (
     integration_names,
     job,
@@ -115,11 +115,13 @@ class V4Api(ApiBase):
     version = "v4"
     success_statuses = SUCCEEDED
     final_statuses = FINAL
+    resting_statuses = RESTING
     lists_workflows = False
     forgets_jobs = False
     archives_days: int | None = 90
     rereads_days = 90
     version_fields: Sequence[str] = ("updated_at", "retry_count")
+    count_fields: Sequence[str] = ("row_count",)
     quota_unit = "credits"
 
     def __init__(
@@ -173,6 +175,8 @@ class V4Api(ApiBase):
         self,
         workflows: Sequence[Record],  # noqa: ARG002 - one list has the runs of all
         covered: Coverage,
+        *,
+        is_last: Callable[[str, int], bool],  # noqa: ARG002 - its pages overlap
     ) -> Sequence[JobListing]:
         def unsorted() -> None:
             self.issues.add(Kind.UNSORTED_LISTING, Action.KEPT, detail="All runs are read")

@@ -19,6 +19,7 @@ from dlt.common.runtime import signals
 from captaindata_source.api import Api
 from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
 from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.queue import Package, ResultJob
 from captaindata_source.extract.results.counts import judge, listed
 from captaindata_source.extract.results.files import OpenFile, ResultFiles, equal_answers
@@ -86,6 +87,7 @@ class ResultReader:
         issues: Told of what was not as promised.
         guard: Decides about a job that the API does not give as promised.
         redact: Takes from each page what must not be stored; None: nothing.
+        empty: Tells whether a job that says it has no results is asked for them; None: each is.
         trust: Of which workflows the counts can be trusted; None: of all.
         hold_back: Called between two jobs; may wait.
     """
@@ -101,6 +103,7 @@ class ResultReader:
         issues: IssueLog,
         guard: Guard,
         redact: Redact | None = None,
+        empty: EmptyJobs | None = None,
         trust: Trust | None = None,
         hold_back: Callable[[], None] = lambda: None,
     ) -> None:
@@ -112,6 +115,7 @@ class ResultReader:
         self._issues = issues
         self._guard = guard
         self._redact = redact
+        self._empty = empty
         self._trust = trust or Trust()
         self._hold_back = hold_back
 
@@ -132,6 +136,9 @@ class ResultReader:
         """Fetches a job's results."""
         if job.is_reread and not self._trust.is_trusted(job.workflow_uid):
             self._package.passed_over()  # its counts were trusted when the sync began
+            return
+        if job.says_none and self._empty is not None and not self._empty.must_ask(job):
+            self._package.passed_over()
             return
         with self._issues.about(workflow_uid=job.workflow_uid, job_uid=job.uid):
             try:
@@ -158,6 +165,8 @@ class ResultReader:
                 trust=self._trust,
                 issues=self._issues,
             )
+            if job.says_none and fetched.rows and self._empty is not None:
+                self._empty.contradict()
         if job.is_stored and job.answer is not None and job.answer.content == content:
             self._drop_files(fetched)
             self._files.add_equal(job, rows=fetched.rows, content=content)
