@@ -23,18 +23,19 @@ from captaindata_source.api.documents import (
     record,
     segment,
 )
+from captaindata_source.api.identity_list import IdentityList
 from captaindata_source.api.output_pages import OutputPages
 from captaindata_source.api.pagination import read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_records import (
-    integration_names,
+    integrations_of,
     job,
     member,
     message,
     plain_identity,
 )
-from captaindata_source.errors import NotFoundError, Problem, WrongWorkspaceError
+from captaindata_source.errors import AuthError, NotFoundError, Problem, WrongWorkspaceError
 from captaindata_source.http import HttpClient
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
@@ -225,7 +226,7 @@ class V4Api(ApiBase):
         for run in [*with_outputs][:1]:
             path = self.results_path(run["uid"])
             yield Probe("run outputs", partial(self._documents.get, path, RAW_LISTS, limit=1))
-        yield Probe("identities", partial(self._documents.get, "identities", LISTS, limit=1))
+        yield Probe("identities", IdentityList(self._documents).first)
 
     def _job_of(self, run: Record) -> Record:
         self._refuse_others(run.get("workspace_uid"), "runs")
@@ -241,38 +242,31 @@ class V4Api(ApiBase):
         return [member(user) for user in {user["uid"]: user for user in users}.values()]
 
     def _identities(self) -> list[Record]:
-        def fetch(page: int) -> list[Record]:
-            found = self._documents.get(
-                "identities", LISTS, limit=PAGE_SIZE, offset=page * PAGE_SIZE
-            )
-            return self._documents.with_uid(found, "identity")
-
-        identities = read_until_known(
-            fetch, lambda identity: identity["uid"], path="identities", what="identities"
-        )
-        by_uid = {identity["uid"]: identity for identity in identities}
-        return [plain_identity(identity) for identity in by_uid.values()]
+        return [plain_identity(each) for each in IdentityList(self._documents).all()]
 
     def _integrations(self) -> Parts:
         return [
-            partial(self._integration, identity["uid"], name)
+            partial(self._integration, identity["uid"], name, account)
             for identity in self._all_identities()
-            for name in integration_names(identity.get("integrations"))
+            for name, account in integrations_of(identity).items()
         ]
 
-    def _integration(self, identity_uid: str, name: str) -> list[Record]:
+    def _integration(self, identity_uid: str, name: str, account: Record | None) -> list[Record]:
         path = f"identities/{segment(identity_uid)}/integrations/{segment(name)}"
         try:
-            found = record(self._documents.get(path, OBJECTS))
-        except NotFoundError:
+            found: Record | None = record(self._documents.get(path, OBJECTS))
+        except (NotFoundError, AuthError) as error:
+            if error.is_fatal or (account is None and isinstance(error, AuthError)):
+                raise
+            found = account
+        if found is None:
             return []
-        error = found.get("error")
         return [
             {
                 **found,
                 "identity_uid": identity_uid,
                 "integration_permalink": found.get("integration_permalink") or name,
-                "error": message(error),
+                "error": message(found.get("error")),
             }
         ]
 

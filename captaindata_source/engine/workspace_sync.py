@@ -30,6 +30,7 @@ from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.issues import IssueLog
+from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import source_of
 from captaindata_source.waiting import Waits
@@ -71,7 +72,7 @@ class WorkspaceSync:
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
         self._limits = limits
-        self._issues = IssueLog()
+        self._issues = settings.issues if isinstance(settings, LearnedSettings) else IssueLog()
         self._loader: dlt.Pipeline | None = None
         self._package: Package | None = None
         self._packages = 0

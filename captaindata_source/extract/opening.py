@@ -10,7 +10,7 @@ import httpx
 from dlt.common.runtime import signals
 
 from captaindata_source.api import VERSIONS, Api
-from captaindata_source.errors import ConfigError
+from captaindata_source.errors import ConfigError, WrongWorkspaceError
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan import Context, SyncPlan
 from captaindata_source.extract.results.redaction import Redactor, redactor
@@ -124,6 +124,8 @@ def remember_and_plan(
     """
     loaded = LoadedRows(pipeline, workspace_uid=settings.project_uid)
     memory = remember(loaded, wanted=wanted, fresh=fresh)
+    if isinstance(settings, LearnedSettings):
+        _refuse_other_name(settings, loaded.uids_named(settings.name))
     if not settings.keep_secrets:
         stored = StoredSecrets(pipeline, workspace_uid=settings.project_uid)
         memory.unclean = stored.find(loaded.rows, fresh=fresh)
@@ -146,6 +148,17 @@ def remember_and_plan(
             now=datetime.now(UTC),
         )
     )
+
+
+def _refuse_other_name(settings: LearnedSettings, loaded: Collection[str]) -> None:
+    """Refuses a key of another workspace than the one that the name was loaded for."""
+    if loaded and settings.project_uid not in loaded:
+        raise WrongWorkspaceError(
+            f"The key belongs to workspace {settings.project_uid}, but the dataset has "
+            f"{', '.join(sorted(loaded))} under the name {settings.name!r}: use its key, or "
+            "another name or dataset, or set project_uid",
+            path="workspaces",
+        )
 
 
 def plan_without_memory(

@@ -76,7 +76,14 @@ def outputs(world: World, owner: Workspace, request: Request) -> Response:
 
 def identities(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /identities`."""
-    return _window(world, world.v4.identities(owner), request)
+    query = request.query_params
+    found = world.v4.identities(owner)
+    if query.get("retrieve_accounts", "false").lower() != "true":
+        for identity in found:
+            identity["accounts"] = []
+    if "page" in query:
+        return json_response(world, members_page(world.dialect, found, query["page"]))
+    return _window(world, found, request)
 
 
 def integration(world: World, owner: Workspace, request: Request) -> Response:

@@ -22,7 +22,7 @@ from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import DestinationError
-from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, LOADS, Row, Table
+from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, LOADS, WORKSPACES, Row, Table
 from captaindata_source.times import parse_time
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import use_utc
@@ -112,6 +112,15 @@ class LoadedRows:
             found = self.query(JOB_RESULTS, selected, condition, named, "group by t.job_uid")
             return dict(found)
 
+    def uids_named(self, name: str) -> Collection[str]:
+        """UIDs of the workspaces that were loaded under a configured name."""
+        with self._lock, self.connection(waits=OPEN_WAITS):
+            selected, condition = ["distinct t.workspace_uid"], "t.configured_name = %s"
+            if "configured_name" not in self.columns_of(WORKSPACES):
+                return ()
+            found = self.query(WORKSPACES, selected, condition, (name,), of_all=True)
+            return {uid for (uid,) in found}
+
     def columns_of(self, table: Table) -> Collection[str]:
         """The columns that are there now: a table of an older version lacks some."""
         client = self._client
@@ -132,6 +141,8 @@ class LoadedRows:
         condition: str,
         parameters: Sequence[object],
         ending: str = "",
+        *,
+        of_all: bool = False,
     ) -> list[tuple[Any, ...]]:
         """Rows, all at once: a cursor that is left half read keeps a transaction open."""
         client = self._client
@@ -142,10 +153,11 @@ class LoadedRows:
             condition = f"{condition} and {IS_COMMITTED}"
         sql = (
             f"select {', '.join(selected)} from {name(table.name)} as t "
-            f"where t.workspace_uid = %s and {condition} {ending}"
+            f"where {'1 = 1' if of_all else 't.workspace_uid = %s'} and {condition} {ending}"
         ).replace(f"{{{LOADS}}}", name(LOADS))
         try:
-            with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
+            owner = () if of_all else (self._workspace_uid,)
+            with client.execute_query(sql, *owner, *parameters) as cursor:
                 return cursor.fetchall()
         except DestinationUndefinedEntity:
             use_utc(self._pipeline, client)

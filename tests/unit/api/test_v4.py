@@ -87,7 +87,11 @@ def serve(answers: Json, *, workspace_uid: str | None = None) -> tuple[V4Api, Se
 
 
 def offset_of(request: httpx.Request) -> int:
-    return int(parse_qs(urlsplit(str(request.url)).query)["offset"][0])
+    return int(parse_qs(urlsplit(str(request.url)).query).get("offset", ["0"])[0])
+
+
+def page_of(request: httpx.Request) -> int:
+    return int(parse_qs(urlsplit(str(request.url)).query).get("page", ["1"])[0])
 
 
 # -- runs -----------------------------------------------------------------------------------------
@@ -348,7 +352,9 @@ def test_identities_and_their_integrations(is_ignored: bool) -> None:
     ]
 
     def identities(request: httpx.Request) -> list[Json]:
-        return listed if is_ignored else listed[offset_of(request) : offset_of(request) + 100]
+        return (
+            listed if is_ignored else listed[100 * page_of(request) - 100 : 100 * page_of(request)]
+        )
 
     def integration(request: httpx.Request) -> Json:
         return {"uid": "i", "name": "n", "error": {"message": "expired"}, "cookies": "secret"}
@@ -366,13 +372,69 @@ def test_identities_and_their_integrations(is_ignored: bool) -> None:
         "d": None,
         "e": None,
     }
+    first = "identities?retrieve_accounts=true&page=1"
+    assert [link for link in server.asked if "page=1" in link] == [first]
     assert len(server.asked) == (2 if is_ignored else 3)
+    assert all("identity_login_links" not in (record or {}) for record in found.values())
     parts = api.extras["integrations"]()
     records: list[Record] = [record for part in parts for record in part()]
     assert server.asked[-3:] == [f"identities/{path}" for path in paths]
     assert [(r["identity_uid"], r["integration_permalink"], r["error"]) for r in records] == [
         ("a", "linkedin", "expired"),
         ("b", "gmail", "expired"),
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("refused", ["page", "retrieve_accounts", "page limit offset"])
+def test_identities_of_servers_that_refuse_a_parameter(refused: str, status: int) -> None:
+    listed = [{"uid": f"i{number}"} for number in range(7)]
+
+    def identities(request: httpx.Request) -> Any:
+        asked = parse_qs(urlsplit(str(request.url)).query)
+        if set(asked) & set(refused.split()):
+            return httpx.Response(status)
+        first = 100 * (page_of(request) - 1) + offset_of(request)
+        return listed[first : first + 100]
+
+    api, server = serve({"identities": identities})
+    (read,) = api.extras["identities"]()
+    assert [record["uid"] for record in read()] == [each["uid"] for each in listed]
+    assert len(server.asked) <= 6
+
+
+def test_identities_of_a_server_that_ignores_page_and_gives_ten() -> None:
+    listed = [{"uid": f"i{number}"} for number in range(34)]
+
+    def identities(request: httpx.Request) -> Any:
+        limit = int(parse_qs(urlsplit(str(request.url)).query).get("limit", ["10"])[0])
+        return listed[offset_of(request) : offset_of(request) + limit]
+
+    (read,) = serve({"identities": identities})[0].extras["identities"]()
+    assert len(read()) == 34
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_accounts_count_where_the_call_per_integration_is_missing(status: int) -> None:
+    accounts = [{"type": "LinkedIn", "status": "INVALID", "cookie": "secret"}, {"type": "gmail"}]
+    listed = [
+        {"uid": "a", "integrations": ["linkedin"], "accounts": accounts},
+        {"uid": "b", "integrations": [], "accounts": "odd"},
+    ]
+    missing = lambda _: httpx.Response(status)  # noqa: E731
+    paths = ("linkedin", "gmail")
+    answers = {f"identities/a/integrations/{name}": missing for name in paths}
+    api, _ = serve({"identities": lambda r: listed if page_of(r) == 1 else [], **answers})
+    records = [record for part in api.extras["integrations"]() for record in part()]
+    assert records == [
+        {
+            **{"identity_uid": "a", "integration_permalink": "linkedin", "name": "linkedin"},
+            **{"status": "INVALID", "error": None},
+        },
+        {
+            **{"identity_uid": "a", "integration_permalink": "gmail", "name": "gmail"},
+            **{"status": None, "error": None},
+        },
     ]
 
 
