@@ -68,6 +68,7 @@ class Kind(StrEnum):
     PAGE_REPEATED = "page_repeated"
     PAGES_SHIFTED = "pages_shifted"
     PAYMENT_REQUIRED = "payment_required"
+    QUOTA_USED_UP = "quota_used_up"
     RATE_LIMITED = "rate_limited"
     REFUSED = "refused"
     RESULTS_CAME_LATE = "results_came_late"

@@ -219,6 +219,7 @@ JOB_RESULTS = Table(
         "position": "bigint",
         "data": "json",
         "created_at": "timestamp",
+        "is_carried": "bool",
         "loaded_at": "timestamp",
         "_dlt_load_id": "text",
     },

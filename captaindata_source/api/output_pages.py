@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from captaindata_source.api.documents import RAW_LISTS, Documents
-from captaindata_source.api.pagination import follow_links, link_target
+from captaindata_source.api.pagination import follow_links
 from captaindata_source.errors import CallRefusedError
 
 __all__ = ["OutputPages"]
@@ -46,9 +46,8 @@ class OutputPages:
             ApiError: A page can't be read.
         """
 
-        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
-            target, parameters = link_target(link, path)
-            if link and not parameters:
+        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
+            if target != path:
                 return self._page(target, parameters)
             with self._finding_out():
                 return self._sized(target, parameters)

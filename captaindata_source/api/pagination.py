@@ -79,19 +79,17 @@ def pages_until_known(
     raise PaginationError(f"The list of {what} has no end", path=path)
 
 
-def link_target(link: str | None, path: str) -> tuple[str, dict[str, str]]:
+def link_target(link: str, path: str) -> tuple[str, dict[str, str]]:
     """Where a `next` link leads, in whatever way it is written: a URL, a path from the host, the
     base URL or the page, a query, or a bare cursor.
 
     Args:
-        link: As the API gave it; None: the first page.
+        link: As the API gave it.
         path: Path of the first page.
 
     Returns:
         A URL or a path below the base URL, and parameters.
     """
-    if link is None:
-        return path, {}
     link = link.strip()
     if link.startswith(("?", "cursor=")):
         return f"{path}?{link.removeprefix('?')}", {}
@@ -113,23 +111,23 @@ def _below_base(link: str, path: str) -> str:
 
 
 def follow_links(
-    fetch: Callable[[str | None], tuple[Sequence[T], str | None]], *, path: str, what: str
+    fetch: Callable[[str, dict[str, str]], tuple[Sequence[T], str | None]], *, path: str, what: str
 ) -> Iterator[Sequence[T]]:
     """Follows `next` links or cursors until there is none.
 
     Args:
-        fetch: Link (None for the first page) to the page and the next link.
-        path: For the error.
+        fetch: A URL or path, and parameters, to the page and the next link.
+        path: Path of the first page.
         what: For the error: what is being read, such as "results of job X".
 
     Raises:
         PaginationError: A link came back that was followed before, or empty pages go on.
     """
     seen: set[str] = set()
-    link: str | None = None
+    target: tuple[str, dict[str, str]] = path, {}
     empty = 0
     while True:
-        page, link = fetch(link)
+        page, link = fetch(*target)
         yield page
         if link is None:
             return
@@ -144,3 +142,4 @@ def follow_links(
                 path=path,
             )
         seen.add(link)
+        target = link_target(link, path)

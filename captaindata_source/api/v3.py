@@ -26,7 +26,6 @@ from captaindata_source.api.documents import (
 )
 from captaindata_source.api.pagination import (
     follow_links,
-    link_target,
     pages_until_known,
     read_until_known,
 )
@@ -186,8 +185,7 @@ class V3Api(ApiBase):
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
 
-        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
-            target, parameters = link_target(link, path)
+        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
             page = self._documents.get(target, _results_pages, **parameters)
             return [bytes(result) for result in page.results], _next_link(page.paging, path)
 

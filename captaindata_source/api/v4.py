@@ -110,6 +110,7 @@ class V4Api(ApiBase):
         issues: Told of what is not as promised.
         workspace_uid: The workspace that the key is meant to belong to; None: any.
         workspace: What `workspace` gave already; the first call gives it without a request.
+        calls: Requests that this took.
         told_by: What names `workspace_uid`, for the error.
     """
 
@@ -132,15 +133,21 @@ class V4Api(ApiBase):
         *,
         workspace_uid: str | None = None,
         workspace: Record | None = None,
+        calls: int = 0,
         told_by: str = "project_uid",
     ) -> None:
         super().__init__(client, issues)
         self._workspace_uid = workspace_uid or None
         self._workspace = workspace
+        self._earlier_calls = calls
         self._told_by = told_by
         self._outputs = OutputPages(self._documents)
         self._all_members = once(self._members)
         self._all_identities = once(self._identities)
+
+    @property
+    def calls(self) -> int:
+        return self._earlier_calls + super().calls
 
     @property
     def extras(self) -> Mapping[str, Callable[[], Parts]]:

@@ -38,6 +38,7 @@ class _Open(Protocol):
         *,
         workspace_uid: str | None,
         workspace: Record | None = None,
+        calls: int = 0,
         told_by: str = UID_OPTION,
     ) -> Api: ...
 
@@ -52,7 +53,7 @@ class Version:
         key_value: The header's value, from the key.
         headers: What else every call carries, from the workspace's UID.
         open: Makes the API of a workspace; sends nothing. `workspace` is what `Api.workspace` gave
-            already; `told_by` is what names `workspace_uid`, for errors.
+            already, with so many `calls`; `told_by` is what names `workspace_uid`, for errors.
         route_of: Path of a call to the class of routes that a rate limit counts together.
         explain: What the body of an error says.
         extra_tables: Those of `EXTRA_TABLES` that it has anything for.
@@ -78,6 +79,7 @@ def _open_v3(
     *,
     workspace_uid: str | None,  # noqa: ARG001
     workspace: Record | None = None,  # noqa: ARG001
+    calls: int = 0,  # noqa: ARG001
     told_by: str = UID_OPTION,  # noqa: ARG001
 ) -> Api:
     return v3.V3Api(client, issues)
@@ -89,10 +91,16 @@ def _open_v4(
     *,
     workspace_uid: str | None,
     workspace: Record | None = None,
+    calls: int = 0,
     told_by: str = UID_OPTION,
 ) -> Api:
     return v4.V4Api(
-        client, issues, workspace_uid=workspace_uid, workspace=workspace, told_by=told_by
+        client,
+        issues,
+        workspace_uid=workspace_uid,
+        workspace=workspace,
+        calls=calls,
+        told_by=told_by,
     )
 
 

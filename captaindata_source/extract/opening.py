@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 import dlt
@@ -27,8 +27,9 @@ from captaindata_source.http import (
 from captaindata_source.issues import Action, IssueLog
 from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
+from captaindata_source.tables import JOB_RESULTS
 from captaindata_source.waiting import Waits
-from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.loaded_rows import LoadedRows, StoredResult
 from captaindata_source.warehouse.memory import Memory, remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
@@ -80,13 +81,12 @@ def connect(
         explain=version.explain,
     )
     learned = settings if isinstance(settings, LearnedSettings) else None
-    if learned is not None:
-        client.calls = learned.calls
     return version.open(
         client,
         issues,
         workspace_uid=settings.project_uid or None,
         workspace=learned.record if learned else None,
+        calls=learned.calls if learned else 0,
         told_by="project_uid" if learned is None else f"the dataset, for {settings.name!r},",
     )
 
@@ -142,12 +142,17 @@ def remember_and_plan(
             memory=memory,
             read_rows=loaded.rows,
             count_results=loaded.count_results,
+            read_results=_no_results if JOB_RESULTS.name in fresh else loaded.results_of,
             wanted=wanted,
             issues=issues,
             guard=Guard(issues, is_strict=is_strict),
             now=datetime.now(UTC),
         )
     )
+
+
+def _no_results(_uid: str) -> Iterator[Sequence[StoredResult]]:
+    return iter(())
 
 
 def _refuse_other_name(settings: LearnedSettings, loaded: Collection[str]) -> None:

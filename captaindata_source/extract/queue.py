@@ -39,6 +39,7 @@ class ResultJob:
         is_stored: Whether the destination holds those results.
         is_reread: Whether they are read again only because they differ from their count.
         is_old: Whether it is too old for that.
+        carries: Whether results that are loaded stay where the newest answer lacks them.
         says_none: Whether all that the API counts of it is 0.
     """
 
@@ -53,6 +54,7 @@ class ResultJob:
     is_stored: bool = False
     is_reread: bool = False
     is_old: bool = False
+    carries: bool = False
     says_none: bool = False
 
 
@@ -94,6 +96,11 @@ class Limits:
         """
         sent = sum(calls() for calls in self._counters)
         return sent < self._max_requests / 2 or sent + jobs < self._max_requests
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds to the end, at least 0."""
+        return max(0.0, self._ends - self._monotonic())
 
     @property
     def are_reached(self) -> bool:
@@ -152,6 +159,9 @@ class ResultQueue:
 
         self._jobs = deque(map(confirmed, self._jobs))
 
+    def put_back(self, job: ResultJob) -> None:
+        self._jobs.appendleft(job)
+
     def pop(self) -> ResultJob | None:
         try:
             return self._jobs.popleft()
@@ -195,7 +205,7 @@ class Package:
         self._ends = monotonic() + max_seconds
         self._on_job = on_job
         self._handed_out = 0
-        self._is_cancelled = False
+        self._is_cancelled = self._is_out = False
         self._parallel = parallel
         self._at_hand = 0
         self._lock = threading.Condition()
@@ -213,7 +223,7 @@ class Package:
                 signals.raise_if_signalled()
             full = self.rows >= self._max_rows or self._size >= MAX_BYTES or self.is_over
             full = full and self._handed_out > 0
-            if self._is_cancelled or full or self._handed_out >= self._max_jobs:
+            if self._is_cancelled or self._is_out or full or self._handed_out >= self._max_jobs:
                 return None
             job = self._queue.pop()
             self._handed_out += job is not None
@@ -223,7 +233,8 @@ class Package:
     @property
     def is_over(self) -> bool:
         """Whether its time has passed, or something asks for an end."""
-        return self._is_cancelled or self._monotonic() >= self._ends or self._limits.are_reached
+        is_asked = self._is_cancelled or self._is_out
+        return is_asked or self._monotonic() >= self._ends or self._limits.are_reached
 
     @property
     def is_at_limit(self) -> bool:
@@ -260,6 +271,11 @@ class Package:
             self._handed_out -= 1
             self._queue.set_aside += 1
             self._report()
+
+    def put_back(self, job: ResultJob) -> None:
+        """Leaves a job to the next sync, and hands out no more."""
+        self._queue.put_back(job)
+        self._is_out = True
 
     def passed_over(self) -> None:
         """Counts a job that needs no call any more; another one is handed out in its place."""

@@ -71,8 +71,8 @@ class JobsServer:
     now: datetime = START
     calls: list[str] = field(default_factory=list)
     served: dict[str, ServedJob] = field(default_factory=dict)
-    errors: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
-    """By the end of a path: what is answered instead."""
+    quota: int | None = None
+    """Calls after which each is refused until tomorrow; None: no limit."""
     _random: random.Random = field(default_factory=lambda: random.Random(1))
     _lists: dict[str, list[ServedJob]] = field(default_factory=dict)
     _next: list[datetime] = field(default_factory=list)
@@ -174,9 +174,8 @@ class JobsServer:
         path = url.path.removeprefix(f"/{self.version}/")
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         self.calls.append(path)
-        for ending, (status, headers) in self.errors.items():
-            if path.endswith(ending):
-                return status, headers, {"message": "as it was told"}
+        if self.quota is not None and len(self.calls) > self.quota:
+            return 429, {"Retry-After": "36000"}, {"message": "quota"}
         found = (self._v3 if self.version == "v3" else self._v4)(path.split("/"), query)
         if found is None:
             return 404, {}, {"message": "not found"}

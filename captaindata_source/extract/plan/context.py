@@ -16,6 +16,7 @@ from captaindata_source.extract.rows import shape
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import DELETE_MARK, Row, Table
+from captaindata_source.warehouse.loaded_rows import StoredResult
 from captaindata_source.warehouse.memory import Memory
 
 __all__ = ["Context", "ResultCounter", "RowReader"]
@@ -25,6 +26,8 @@ _PEOPLE = ("accounts", "last_error")
 
 RowReader = Callable[[Table, Sequence[str] | None], Iterator[Row]]
 """Table and uids, None for all, to whole rows of the destination."""
+StoredReader = Callable[[str], Iterator[Sequence[StoredResult]]]
+"""Uid of a job to its results in the destination, in batches."""
 ResultCounter = Callable[[Sequence[str]], Mapping[str, int]]
 """Uids of jobs to the numbers of their results in the destination."""
 
@@ -39,6 +42,7 @@ class Context:
         memory: What the destination holds.
         read_rows: Reads whole rows back from the destination.
         count_results: Counts results there.
+        read_results: Reads results of a job there.
         wanted: Tables that are loaded; rows of others are not kept.
         issues: What went wrong without ending the sync; the API and the results add to it too.
         guard: Decides what a failed call costs.
@@ -57,6 +61,7 @@ class Context:
     guard: Guard
     now: datetime
     to_come: list[datetime] = field(default_factory=list)
+    read_results: StoredReader = lambda _uid: iter(())
     rows: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
 

@@ -238,6 +238,7 @@ class JobPlan:
                 answer=answer,
                 is_reread=is_reread,
                 is_old=self.rereads.is_old(known),
+                carries=known.can_continue,
                 says_none=self._may_be_empty(known, answer),
             )
         )

@@ -77,7 +77,8 @@ class ListingPlan:
     @property
     def is_left(self) -> bool:
         """Whether a list is to be gone on with in the next round."""
-        return bool(self._left) or self._jobs.is_cut
+        is_out = self._context.guard.quota is not None and bool(self._unread)
+        return bool(self._left) or self._jobs.is_cut or is_out
 
     def begin_round(
         self,

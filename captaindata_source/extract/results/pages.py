@@ -6,7 +6,7 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain, repeat
 from typing import TypeVar
@@ -21,7 +21,6 @@ from captaindata_source.times import UnfitError, parse_time
 __all__ = [
     "SCHEMA",
     "ResultPage",
-    "ResultPages",
     "empty_mark",
     "extracted_at",
     "result_uids",
@@ -32,7 +31,10 @@ __all__ = [
 T = TypeVar("T")
 
 _TIME = pa.timestamp("us", tz="UTC")
-_ARROW_TYPES = {"text": pa.string(), "json": pa.string(), "bigint": pa.int64(), "timestamp": _TIME}
+_ARROW_TYPES = {
+    **{"text": pa.string(), "json": pa.string(), "bigint": pa.int64()},
+    **{"timestamp": _TIME, "bool": pa.bool_()},
+}
 SCHEMA = pa.schema(
     [
         pa.field(name, _ARROW_TYPES[kind], nullable=name not in JOB_RESULTS.required)
@@ -59,22 +61,8 @@ class ResultPage:
     created_at: Sequence[datetime | None]
     first: int
     size: int
-
-
-@dataclass(slots=True)
-class ResultPages:
-    """Pages that wait for a file."""
-
-    pages: list[ResultPage] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, pages: Sequence[ResultPage]) -> None:
-        self.pages.extend(pages)
-        self.size += sum(page.size for page in pages)
-
-    def take(self) -> list[ResultPage]:
-        pages, self.pages, self.size = self.pages, [], 0
-        return pages
+    is_carried: bool = False
+    """Whether they are loaded already, and the newest answer lacks them."""
 
 
 def rows_of(
@@ -103,6 +91,9 @@ def rows_of(
         ),
         "data": pa.chunked_array([page.data for page in pages], pa.string()),
         "created_at": pa.array(chain.from_iterable(page.created_at for page in pages), _TIME),
+        "is_carried": pa.array(
+            _repeated((page.is_carried or None, n) for page, n in counts), pa.bool_()
+        ),
         "loaded_at": pa.repeat(pa.scalar(loaded_at, _TIME), size),
         "_dlt_load_id": pa.repeat(load_id, size),
         DELETE_MARK: pa.array(
@@ -146,23 +137,19 @@ def result_uids(workspace_uid: str, job_uid: str) -> Callable[[Sequence[bytes]],
     seen: set[str] = set()
     repeats: Counter[str] = Counter()
 
-    def name(data: bytes) -> str:
-        result = job.copy()
-        result.update(data)
-        return result.hexdigest()
-
     def uids(page: Sequence[bytes]) -> list[str]:
-        names = [name(data) for data in page]
-        distinct = set(names)
-        if len(distinct) == len(names) and seen.isdisjoint(distinct):
-            seen.update(distinct)
-            return names
-        for index, uid in enumerate(names):
+        names = []
+        for data in page:
+            result = job.copy()
+            result.update(data)
+            uid = result.hexdigest()
             if uid in seen:
                 repeats[uid] += 1
-                names[index] = name(page[index] + b"\n%d" % repeats[uid])
+                result.update(b"\n%d" % repeats[uid])
+                uid = result.hexdigest()
             else:
                 seen.add(uid)
+            names.append(uid)
         return names
 
     return uids

@@ -10,22 +10,28 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
-from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
+from captaindata_source.errors import (
+    ApiError,
+    ContractError,
+    NotFoundError,
+    PaginationError,
+    QuotaError,
+)
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.queue import Package, ResultJob
+from captaindata_source.extract.results.carried import carried_pages
 from captaindata_source.extract.results.counts import judge, listed
 from captaindata_source.extract.results.files import OpenFile, ResultFiles, equal_answers
 from captaindata_source.extract.results.pages import (
     ResultPage,
-    ResultPages,
     empty_mark,
     extracted_at,
     result_uids,
@@ -35,6 +41,7 @@ from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.times import since_epoch
 from captaindata_source.warehouse.answers import SET_LENGTH, Trust
+from captaindata_source.warehouse.loaded_rows import StoredResult
 
 __all__ = ["ResultReader"]
 
@@ -54,7 +61,9 @@ MAX_EQUAL_RESULTS = 10_000
 class _Fetched:
     """The results of one job."""
 
-    waiting: ResultPages = field(default_factory=ResultPages)
+    waiting: list[ResultPage] = field(default_factory=list)
+    size: int = 0
+    """Bytes that wait for a file."""
     files: list[OpenFile] = field(default_factory=list)
     rows: int = 0
     content: int = 0
@@ -63,6 +72,8 @@ class _Fetched:
     """The same for the same results in the same order."""
     has_job_time: bool = False
     """Whether the job's own time goes into a row."""
+    uids: set[str] = field(default_factory=set)
+    """Of the results of a run that may be continued."""
     is_repeated: bool = False
     """Whether a page of several results came twice in a row."""
 
@@ -90,6 +101,7 @@ class ResultReader:
         empty: Tells whether a job that says it has no results is asked for them; None: each is.
         trust: Of which workflows the counts can be trusted; None: of all.
         hold_back: Called between two jobs; may wait.
+        read_stored: Reads the results of a job that are loaded.
     """
 
     def __init__(
@@ -106,6 +118,7 @@ class ResultReader:
         empty: EmptyJobs | None = None,
         trust: Trust | None = None,
         hold_back: Callable[[], None] = lambda: None,
+        read_stored: Callable[[str], Iterator[Sequence[StoredResult]]] = lambda _uid: iter(()),
     ) -> None:
         self._api = api
         self._package = package
@@ -118,6 +131,7 @@ class ResultReader:
         self._empty = empty
         self._trust = trust or Trust()
         self._hold_back = hold_back
+        self._read_stored = read_stored
 
     def run(self) -> None:
         """Fetches jobs until the package is full."""
@@ -152,11 +166,16 @@ class ResultReader:
                     self._files.add_gone(job)
                     return
                 self._guard.set_aside(error, f"Results of job {job.uid}")
-                self._package.failed()
+                if isinstance(error, QuotaError):
+                    self._package.put_back(job)
+                else:
+                    self._package.failed()
                 return
             if fetched is None:
                 return
             self._guard.answered()
+            if job.carries:
+                self._carry(job, fetched)
             content = fetched.content_hash(job)
             judge(
                 job,
@@ -165,7 +184,8 @@ class ResultReader:
                 trust=self._trust,
                 issues=self._issues,
             )
-            if job.says_none and fetched.rows and self._empty is not None:
+            has_some = fetched.rows and not job.carries
+            if job.says_none and has_some and self._empty is not None:
                 self._empty.contradict()
         if job.is_stored and job.answer is not None and job.answer.content == content:
             self._drop_files(fetched)
@@ -173,10 +193,8 @@ class ResultReader:
             self._package.done(0)
             return
         if not fetched.rows and self._marks_empty(job):
-            fetched.waiting.add([empty_mark(job)])
-        self._files.add_job(
-            job, fetched.files, fetched.waiting.take(), rows=fetched.rows, content=content
-        )
+            fetched.waiting.append(empty_mark(job))
+        self._files.add_job(job, fetched.files, fetched.waiting, rows=fetched.rows, content=content)
         self._package.done(fetched.rows)
 
     def _is_gone(self, job: ResultJob) -> bool:
@@ -196,7 +214,7 @@ class ResultReader:
             return first
         counted = f"{first.rows} rows, row_count says {listed(job.row_counts)}"
         self._drop_files(first)
-        first.waiting.take()
+        first.waiting.clear()
         second = self._fetch(job)
         if second is None:
             return None
@@ -252,7 +270,8 @@ class ResultReader:
                 fetched.content += sum(int(uid, 16) for uid in named.uids if uid)
                 fetched.in_order.update("".join(uid for uid in named.uids if uid).encode())
                 fetched.has_job_time |= any(time is job.finish_time for time in named.created_at)
-                fetched.waiting.add([named])
+                fetched.waiting.append(named)
+                fetched.size += named.size
                 fetched.rows += len(page)
                 if job.row_counts and fetched.rows > MAX_SURPLUS + 10 * max(job.row_counts):
                     raise PaginationError(
@@ -260,14 +279,33 @@ class ResultReader:
                         path=self._api.results_path(job.uid),
                     )
                 self._package.count(len(page), named.size)
-                if fetched.waiting.size >= JOB_IN_MEMORY_BYTES:
-                    if not fetched.files or fetched.files[-1].is_large:
-                        fetched.files.append(self._files.new())
-                    self._files.write(fetched.files[-1], fetched.waiting.take())
+                if job.carries:
+                    fetched.uids.update(uid for uid in named.uids if uid)
+                self._spill(fetched)
         except ApiError:
             self._drop_files(fetched)
             raise
         return fetched
+
+    def _carry(self, job: ResultJob, fetched: _Fetched) -> None:
+        """Adds the results of a continued run that are loaded and that its newest answer lacks."""
+        stored = self._read_stored(job.uid)
+        for page in carried_pages(job, stored, fetched.uids, first=fetched.rows):
+            fetched.content += sum(int(uid, 16) for uid in page.uids if uid)
+            fetched.in_order.update("".join(uid for uid in page.uids if uid).encode())
+            fetched.waiting.append(page)
+            fetched.size += page.size
+            fetched.rows += len(page.uids)
+            self._package.count(len(page.uids), page.size)
+            self._spill(fetched)
+
+    def _spill(self, fetched: _Fetched) -> None:
+        """Writes what would not fit into memory."""
+        if fetched.size >= JOB_IN_MEMORY_BYTES:
+            if not fetched.files or fetched.files[-1].is_large:
+                fetched.files.append(self._files.new())
+            self._files.write(fetched.files[-1], fetched.waiting)
+            fetched.waiting, fetched.size = [], 0
 
     def _named(
         self,

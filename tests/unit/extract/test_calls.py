@@ -229,3 +229,33 @@ def test_zero_hours_reads_each_list_whole_each_time(make: MakeCallSyncs) -> None
     syncs.server.now += timedelta(minutes=5)
     syncs.measured()
     assert syncs.kinds()["jobs"] == 4 * (3 + 1)
+
+
+@pytest.mark.parametrize("version", ["v3", "v4"])
+def test_a_quota_that_is_used_up_ends_the_sync_and_keeps_what_was_fetched(
+    make: MakeCallSyncs, version: str
+) -> None:
+    syncs = make({"max_parallel_requests": 1}, version=version, empty=1)
+    ending = "results" if version == "v3" else "outputs"
+    syncs.server.quota = 40
+    done = syncs.sync_of_now()
+    assert len(syncs.server.calls) == 41, "nothing is sent after the refusal"
+    assert done.kinds["quota_used_up"] == 1
+    assert not done.set_aside
+    fetched = syncs.kinds()[ending] - 1
+    assert len(syncs.rows("job_results_ledger")) == fetched > 0
+    syncs.server.quota = None
+    syncs.server.now += HOUR
+    syncs.measured()
+    assert syncs.kinds()[ending] == len(syncs.server.served) - fetched
+    assert not syncs.missing()
+
+
+def test_a_quota_that_ends_within_the_lists_loses_no_list(make: MakeCallSyncs) -> None:
+    syncs = make({"max_parallel_requests": 1}, workflows=6)
+    syncs.server.quota = 20
+    syncs.sync_of_now()
+    syncs.server.quota = None
+    syncs.server.now += HOUR
+    syncs.measured()
+    assert not syncs.missing()
