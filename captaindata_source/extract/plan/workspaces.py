@@ -29,7 +29,7 @@ class WorkspacePlan:
         could not be read."""
         context = self._context
         try:
-            record = context.api.workspace()
+            record = self._record()
             members = self._known_members()
             if members is None:
                 members = b"[" + b",".join(map(bytes, context.api.members())) + b"]"
@@ -38,9 +38,17 @@ class WorkspacePlan:
             context.guard.set_aside(error, "The workspace's own row")
             return None, None
         context.guard.answered()
-        if (end := _month(record.get("current_month_end"))) is not None:
-            context.to_come.append(end)
         return self._row(record, strip_json(members)), self._reading(record)
+
+    def _record(self) -> Record:
+        context = self._context
+        try:
+            record = context.api.workspace()
+            if (end := _month(record.get("current_month_end"))) is not None:
+                context.to_come.append(end)
+        finally:
+            context.is_clock_read.set()
+        return record
 
     def checkpoint(self) -> Row | None:
         """The row that says when members were read; None where they were not."""
