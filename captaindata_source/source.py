@@ -54,6 +54,7 @@ def captaindata(
     details_max_age_days: float = Settings.details_max_age_days,
     lookback_days: float = Settings.lookback_days,
     extra_tables: Sequence[str] = Settings.extra_tables,
+    job_inputs_of: str = Settings.job_inputs_of,
     exclude_fields: Sequence[str] = Settings.exclude_fields,
     hash_fields: Sequence[str] = Settings.hash_fields,
     hash_salt: TSecretStrValue | None = None,
@@ -101,9 +102,12 @@ def captaindata(
         lookback_days: How far before the last change that is loaded the list of runs is read again
             (v4).
         extra_tables: Resources to select beside the five: identities, integrations,
-            workspace_members (v4), accounts (v3).
-        exclude_fields: Keys of results that are dropped before anything is written.
-        hash_fields: Keys of results whose values are hashed before anything is written.
+            workspace_members, schedules, callbacks, credit_consumption (v4), accounts (v3),
+            job_inputs.
+        job_inputs_of: Jobs whose inputs are loaded where `job_inputs` is selected: those that
+            failed or are partial ("failed"), or "all".
+        exclude_fields: Keys of results and inputs that are dropped before anything is written.
+        hash_fields: Keys of results and inputs whose values are hashed before anything is written.
         hash_salt: Secret key of those hashes; None: plain SHA-256.
         keep_secrets: Load jobs and workflows with the session cookies, tokens and passwords that
             they were given.
@@ -130,6 +134,7 @@ def captaindata(
         "details_max_age_days": details_max_age_days,
         "lookback_days": lookback_days,
         "extra_tables": extra_tables,
+        "job_inputs_of": job_inputs_of,
         "exclude_fields": exclude_fields,
         "hash_fields": hash_fields,
         "hash_salt": None if hash_salt is None else Secret(hash_salt),

@@ -23,9 +23,11 @@ from captaindata_source.api.documents import (
     record,
     segment,
 )
+from captaindata_source.api.inputs import InputLists
 from captaindata_source.api.pagination import follow_links, link_target, read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, SUCCEEDED, Statuses
+from captaindata_source.api.v4_extras import V4Extras
 from captaindata_source.api.v4_records import (
     integration_names,
     job,
@@ -36,7 +38,8 @@ from captaindata_source.api.v4_records import (
 from captaindata_source.errors import NotFoundError, Problem, WrongWorkspaceError
 from captaindata_source.http import HttpClient
 from captaindata_source.issues import Action, IssueLog, Kind
-from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
+from captaindata_source.tables import ACCOUNTS, IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
+from captaindata_source.tables import EXTRA_TABLES as ALL_EXTRA_TABLES
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -49,7 +52,7 @@ __all__ = [
 
 DEFAULT_BASE_URL = "https://api.captaindata.com/v4"
 KEY_HEADER = "x-api-key"
-EXTRA_TABLES = frozenset({IDENTITIES.name, INTEGRATIONS.name, WORKSPACE_MEMBERS.name})
+EXTRA_TABLES = frozenset(table.name for table in ALL_EXTRA_TABLES) - {ACCOUNTS.name}
 NEXT_HEADER = "x-pagination-next"
 ROUTES = ("runs", "workspaces")
 """First words of paths that rate limits count apart (documented: `/runs…`, the quota, the rest)."""
@@ -125,6 +128,8 @@ class V4Api(ApiBase):
     ) -> None:
         super().__init__(client, issues)
         self._workspace_uid = workspace_uid
+        self._inputs = InputLists(self._documents, has_limit=True)
+        self._more = V4Extras(self._documents)
         self._all_members = once(self._members)
         self._all_identities = once(self._identities)
 
@@ -134,6 +139,7 @@ class V4Api(ApiBase):
             IDENTITIES.name: lambda: [self._all_identities],
             INTEGRATIONS.name: self._integrations,
             WORKSPACE_MEMBERS.name: lambda: [self._all_members],
+            **self._more.tables,
         }
 
     def workspace(self) -> Record:
@@ -204,6 +210,9 @@ class V4Api(ApiBase):
             )
 
         return follow_links(fetch, path=path, what=f"results of job {job_uid}")
+
+    def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
+        return self._inputs.pages(f"runs/{segment(job_uid)}/inputs", job_uid=job_uid)
 
     def probes(self) -> Iterator[Probe]:
         runs: list[Record] = []

@@ -135,15 +135,17 @@ def users_body(users: list[Json], *, page: int, url: str, query: str) -> Json:
     }
 
 
-def limit_of(query: Mapping[str, str], default: int = DEFAULT_LIMIT) -> int:
+def limit_of(
+    query: Mapping[str, str], default: int = DEFAULT_LIMIT, *, most: int = MAX_LIMIT
+) -> int:
     """Read the parameter `limit`.
 
     Raises:
-        BadRequestError: If it is not from 1 to 100.
+        BadRequestError: If it is not from 1 to `most`.
     """
     text = query.get("limit", str(default))
-    if not (_is_number(text) and 1 <= int(text) <= MAX_LIMIT):
-        raise BadRequestError(f"limit must be a number from 1 to {MAX_LIMIT}")
+    if not (_is_number(text) and 1 <= int(text) <= most):
+        raise BadRequestError(f"limit must be a number from 1 to {most}")
     return int(text)
 
 
