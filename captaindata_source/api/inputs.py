@@ -14,7 +14,7 @@ import msgspec
 from captaindata_source.api.base import Record
 from captaindata_source.api.documents import OBJECTS, Documents, Fields, record
 from captaindata_source.api.pagination import follow_links, link_target
-from captaindata_source.errors import CallRefusedError, PaginationError
+from captaindata_source.errors import CallRefusedError, ContractError, PaginationError
 from captaindata_source.http import Reply
 from captaindata_source.tables import JOB_INPUTS
 
@@ -92,7 +92,11 @@ class InputLists:
         if isinstance(reply.data, list):
             page = reply.data
         else:
-            page = reply.data.inputs or reply.data.results or reply.data.data or []
+            lists = (reply.data.inputs, reply.data.results, reply.data.data)
+            named = [each for each in lists if each is not None]
+            if not named:
+                raise ContractError("The answer holds no list of inputs", path=path)
+            page = named[0]
             paging = reply.data.paging
         following = (reply.headers.get(NEXT_HEADER) or "").strip()
         if paging is not None and paging.have_next_page is not False and not following:

@@ -13,7 +13,7 @@ import msgspec
 
 from captaindata_source.api.base import Part, Parts, Record
 from captaindata_source.api.credentials import REMOVED, strip_text
-from captaindata_source.api.documents import LISTS, OBJECTS, Documents, Fields, record
+from captaindata_source.api.documents import LISTS, Documents, Fields, record
 from captaindata_source.api.offset_lists import read_by_offset
 from captaindata_source.api.v4_records import message
 from captaindata_source.tables import CALLBACKS, CREDIT_CONSUMPTION, SCHEDULES
@@ -25,7 +25,15 @@ MIN_LENGTH = 4
 """Of a part of an address that is looked for in a text."""
 MONTH = ("current_month_start", "current_month_end")
 FLOW_NAMES = {"flow_uid": "flow_preset_uid", "flow_name": "flow_preset_name"}
-_lists = msgspec.json.Decoder(list[Fields]).decode
+
+
+class _Consumption(msgspec.Struct):
+    consumptions: list[Fields] | None
+    current_month_start: str | None = None
+    current_month_end: str | None = None
+
+
+_consumption = msgspec.json.Decoder(_Consumption)
 
 
 class V4Extras:
@@ -68,11 +76,9 @@ class V4Extras:
         return read_by_offset(fetch, lambda item: str(item["uid"]), path=path, what=f"{what}s")
 
     def _consumption(self) -> Sequence[Record]:
-        found = record(self._documents.get("workspaces/consumption", OBJECTS))
-        used = found.get("consumptions")
-        listed = _lists(used) if isinstance(used, msgspec.Raw) else []
-        month = {name: found.get(name) for name in MONTH}
-        return [{**record(each), **month} for each in listed]
+        found = self._documents.get("workspaces/consumption", _consumption)
+        month = {name: getattr(found, name) for name in MONTH}
+        return [{**record(each), **month} for each in found.consumptions or ()]
 
 
 def _callback(found: Record) -> Record:
