@@ -111,7 +111,8 @@ def test_a_wrong_answer_is_retried_or_set_aside_and_loses_nothing(
     assert expected
     assert len(ABOUT_ANSWERS) > 20
     for row in ABOUT_ANSWERS:
-        if call.version not in row.versions:
+        is_taken = call.table is JOB_INPUTS and "wrapped in an object" in row.name
+        if is_taken or call.version not in row.versions:
             continue
         syncs = syncs_of(sandbox, call, tmp_path)
         spoil(syncs, call, row)
