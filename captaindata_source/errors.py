@@ -10,7 +10,8 @@
         ├── NotFoundError      404: for one object
         ├── CallRefusedError   any other 4xx, or an error that the API blames on the call
         ├── UnavailableError   still failing after all retries
-        │   └── UnreachableError   the host never answered: ends the workspace's sync
+        │   ├── UnreachableError   the host never answered: ends the workspace's sync
+        │   └── QuotaError         the quota is used up: the workspace's sync ends early
         └── ContractError      an answer that the API's contract does not allow
             ├── PaginationError    a list of pages that does not end, or can't be followed
             └── ForeignHostError   a link or redirect that leaves the configured host
@@ -27,6 +28,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from captaindata_source.issues import Kind
 
@@ -43,6 +45,7 @@ __all__ = [
     "NotFoundError",
     "PaginationError",
     "Problem",
+    "QuotaError",
     "UnavailableError",
     "UnreachableError",
     "WrongDatasetError",
@@ -216,6 +219,24 @@ class UnreachableError(UnavailableError):
     @property
     def is_fatal(self) -> bool:
         return True
+
+
+class QuotaError(UnavailableError):
+    """A 429 whose wait is longer than a sync may take: a daily quota is used up.
+
+    Args:
+        renews_at: When the API says that calls are allowed again.
+    """
+
+    kind = Kind.QUOTA_USED_UP
+
+    def __init__(self, *, path: str, renews_at: datetime) -> None:
+        super().__init__(
+            f"The API's quota is used up; it renews at {renews_at:%Y-%m-%d %H:%M} UTC",
+            path=path,
+            status=429,
+        )
+        self.renews_at = renews_at
 
 
 class ContractError(ApiError):

@@ -66,6 +66,7 @@ class Kind(StrEnum):
     NULL_CHARACTER = "null_character"
     PAGE_REPEATED = "page_repeated"
     PAGES_SHIFTED = "pages_shifted"
+    QUOTA_USED_UP = "quota_used_up"
     RATE_LIMITED = "rate_limited"
     REFUSED = "refused"
     RESULTS_CAME_LATE = "results_came_late"
@@ -78,6 +79,7 @@ class Kind(StrEnum):
     UNFIT_VALUE = "unfit_value"
     UNSORTED_LISTING = "unsorted_listing"
     UNTRUSTED_CERTIFICATE = "untrusted_certificate"
+    ZERO_COUNT_WRONG = "zero_count_wrong"
 
 
 DETAIL_LENGTH = 500

@@ -181,6 +181,7 @@ LEDGER = Table(
         "answered_at": "timestamp",
         "next_check_at": "timestamp",
         "results_load_id": "text",
+        "is_skipped": "bool",
         "loaded_at": "timestamp",
     },
     key=("workspace_uid", "job_uid"),
@@ -188,7 +189,7 @@ LEDGER = Table(
 """Jobs whose results are loaded completely, with the state of the job at that time. A row counts
 only if its `_dlt_load_id` is in `_dlt_loads`, so that its load was committed. If results are
 fetched again and did not change, a row is written here and none to `job_results`; `results_load_id`
-is the load that wrote the results."""
+is the load that wrote the results. `is_skipped`: its counts are 0, and it was not asked."""
 
 SYNC_RUNS = Table(
     "sync_runs",
@@ -261,13 +262,22 @@ CHECKPOINTS = Table(
         "workspace_uid": "text",
         "uid": "text",
         "covered": "json",
+        "is_newest_first": "bool",
+        "page_size": "bigint",
+        "read_at": "timestamp",
+        "listed_at": "timestamp",
         "jobs": "bigint",
         "loaded_at": "timestamp",
     },
 )
-"""How far API v4's list of runs is loaded: spans of `updated_at` whose jobs are all in `jobs`, and
-the number of these jobs. Rows are written alternately under two uids, so that a load that breaks
-off leaves the previous row valid."""
+"""How far the lists of jobs are read, with the number of the workspace's jobs that are in `jobs`
+then. A row whose load broke off does not count: its list is read again.
+
+API v4: spans of `updated_at` whose jobs are all in `jobs`; written alternately under two uids, so
+that a load that breaks off leaves the previous row valid. v3: `jobs of <workflow_uid>` says whether
+the list is newest first, when it was last read whole (`read_at`), and when at all, where a limit
+kept a sync from reading each list (`listed_at`). `pages` has the number of jobs on a full page, 0
+where pages differ. `members`: when members were last read."""
 
 LOADS = "_dlt_loads"
 """dlt's table of committed loads."""

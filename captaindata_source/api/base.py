@@ -60,11 +60,14 @@ class JobPage:
 
     Args:
         jobs: In the API's order.
+        size: Jobs on the page, those left out that came before; None: pages of this list tell
+            nothing.
         span: Of all jobs whose last change is within, each was in this page or one before.
         is_unsorted: The list is not in order: no span that it gave, ever, is worth anything.
     """
 
     jobs: Sequence[Record]
+    size: int | None = None
     span: Span | None = None
     is_unsorted: bool = False
 
@@ -101,6 +104,8 @@ class Api(Protocol):
     """How long after its end a job's results are read again where they differ from its count."""
     version_fields: Sequence[str]
     """Fields of a job that has ended which change when it gets other results."""
+    count_fields: Sequence[str]
+    """Fields of a job that say how many results it has."""
     quota_unit: str
     """What a quota counts: fields of the workspace begin with it."""
 
@@ -111,6 +116,10 @@ class Api(Protocol):
     @property
     def final_statuses(self) -> Collection[str]:
         """Statuses that a job leaves only when someone retries it."""
+
+    @property
+    def resting_statuses(self) -> Collection[str]:
+        """Statuses that are not final, and that a job leaves only when someone sees to it."""
 
     @property
     def calls(self) -> int:
@@ -136,12 +145,20 @@ class Api(Protocol):
     def workflow_details(self, uid: str) -> msgspec.Raw | None:
         """What the listing does not say of a workflow; None where it is gone."""
 
-    def job_listings(self, workflows: Sequence[Record], covered: Coverage) -> Sequence[JobListing]:
+    def job_listings(
+        self,
+        workflows: Sequence[Record],
+        covered: Coverage,
+        *,
+        is_last: Callable[[str, int], bool],
+    ) -> Sequence[JobListing]:
         """Lists that together hold every job that is new or may have changed.
 
         Args:
             workflows: Those that exist now.
             covered: Spans of time whose jobs are known as far as they changed within.
+            is_last: Whether a page of so many jobs is known to be the last of a workflow's list;
+                asked once the page was taken.
         """
 
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:

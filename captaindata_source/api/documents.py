@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -44,6 +45,8 @@ OBJECTS = msgspec.json.Decoder(Fields)
 LISTS = msgspec.json.Decoder(list[Fields])
 RAWS = msgspec.json.Decoder(msgspec.Raw)
 RAW_LISTS = msgspec.json.Decoder(list[msgspec.Raw])
+segment = partial(quote, safe="")
+"""A uid as a part of a path."""
 NULL_CHARACTER = rb"\u0000"
 _REPLACEMENT = rb"\ufffd"
 _HIGH = rb"u[dD][89abAB][0-9a-fA-F]{2}"
@@ -82,36 +85,34 @@ class Documents:
         Raises:
             ApiError: As `HttpClient.get`.
         """
-        return self.reply(link, decoder, **params).data
+        decode = partial(self._decode, decoder)
+        return self.client.get(link, decode=decode, params=params).data
 
     def reply(self, link: str, decoder: msgspec.json.Decoder[T], **params: str | int) -> Reply[T]:
         """One document and the headers that it came with."""
-        return self.client.get(link, decode=self._decoding(decoder), params=params)
+        return self.client.get(link, decode=partial(self._decode, decoder), params=params)
 
-    def _decoding(self, decoder: msgspec.json.Decoder[T]) -> Callable[[bytes], T]:
-        def decode(body: bytes) -> T:
-            if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
-                return mended(body)
-            if not body.isascii():
-                try:
-                    body.decode()
-                except UnicodeDecodeError:
-                    return mended(body)
+    def _decode(self, decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+        if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
+            return self._mended(decoder, body)
+        if not body.isascii():
             try:
-                return decoder.decode(body)
-            except msgspec.ValidationError:
-                raise
-            except msgspec.DecodeError:
-                return mended(body)
+                body.decode()
+            except UnicodeDecodeError:
+                return self._mended(decoder, body)
+        try:
+            return decoder.decode(body)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            return self._mended(decoder, body)
 
-        def mended(body: bytes) -> T:
-            body, kinds = mend(body)
-            data = decoder.decode(body)
-            for kind in kinds:
-                self._issues.add(kind, Action.MENDED)
-            return data
-
-        return decode
+    def _mended(self, decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+        body, kinds = mend(body)
+        data = decoder.decode(body)
+        for kind in kinds:
+            self._issues.add(kind, Action.MENDED)
+        return data
 
     def with_uid(self, items: list[Fields], what: str) -> list[Record]:
         """Records of objects; those without a uid are set aside."""
@@ -185,11 +186,6 @@ def uid_of(item: msgspec.Raw) -> str | None:
     except msgspec.DecodeError:
         return None
     return None if uid is None else str(uid)
-
-
-def segment(uid: str) -> str:
-    """A uid as a part of a path."""
-    return quote(uid, safe="")
 
 
 def _scalar(raw: msgspec.Raw) -> Any:

@@ -13,7 +13,7 @@ import msgspec
 
 from captaindata_source.api.base import Record
 from captaindata_source.api.documents import OBJECTS, Documents, Fields, record
-from captaindata_source.api.pagination import follow_links, link_target
+from captaindata_source.api.pagination import follow_links
 from captaindata_source.errors import CallRefusedError, ContractError, PaginationError
 from captaindata_source.http import Reply
 from captaindata_source.tables import JOB_INPUTS
@@ -77,7 +77,11 @@ class InputLists:
         """
         what = f"inputs of job {job_uid}"
         seen: set[object] = set()
-        for page in follow_links(lambda link: self._fetch(link, path), path=path, what=what):
+
+        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[msgspec.Raw], str | None]:
+            return self._fetch(target, parameters, path)
+
+        for page in follow_links(fetch, path=path, what=what):
             records = [input_record(item) for item in page]
             uids = {found["uid"] for found in records if found.get("uid")}
             if uids and uids <= seen:
@@ -85,9 +89,10 @@ class InputLists:
             yield [found for found in records if found.get("uid") not in seen]
             seen |= uids
 
-    def _fetch(self, link: str | None, path: str) -> tuple[list[msgspec.Raw], str | None]:
-        target, parameters = link_target(link, path)
-        reply = self._reply(target, parameters, is_whole=link is not None and not parameters)
+    def _fetch(
+        self, target: str, parameters: Mapping[str, str], path: str
+    ) -> tuple[list[msgspec.Raw], str | None]:
+        reply = self._reply(target, parameters, is_link=target != path)
         paging: _Paging | None = None
         if isinstance(reply.data, list):
             page = reply.data
@@ -103,11 +108,9 @@ class InputLists:
             following = "" if paging.next is None else str(paging.next).strip()
         return [item.copy() for item in page], (None if following.lower() in NO_LINK else following)
 
-    def _reply(
-        self, target: str, parameters: Mapping[str, str], *, is_whole: bool
-    ) -> Reply[_Pages]:
+    def _reply(self, target: str, parameters: Mapping[str, str], *, is_link: bool) -> Reply[_Pages]:
         while True:
-            limit = self._limits[0] if self._limits and not is_whole else None
+            limit = self._limits[0] if self._limits and not is_link else None
             size = {} if limit is None else {"limit": limit}
             try:
                 return self._documents.reply(target, _pages, **parameters, **size)

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 from captaindata_source.errors import NotFoundError, PaginationError
 
-__all__ = ["follow_links", "link_target", "read_until_known"]
+__all__ = ["follow_links", "link_target", "pages_until_known", "read_until_known"]
 
 T = TypeVar("T")
 
@@ -21,20 +21,35 @@ URL = re.compile("https?://", re.IGNORECASE)
 def read_until_known(
     fetch: Callable[[int], list[T]], key: Callable[[T], str | None], *, path: str, what: str
 ) -> Iterator[T]:
+    """The items of `pages_until_known`."""
+    for items in pages_until_known(fetch, key, path=path, what=what):
+        yield from items
+
+
+def pages_until_known(
+    fetch: Callable[[int], list[T]],
+    key: Callable[[T], str | None],
+    *,
+    path: str,
+    what: str,
+    is_last: Callable[[], bool] = lambda: False,
+) -> Iterator[list[T]]:
     """Reads numbered pages of a list whose end is not documented.
 
     Page 0 is always read; then pages until one is empty, or brings no key that is new (an API that
-    repeats its last page, or ignores `page`), or answers 404.
+    repeats its last page, or ignores `page`), or answers 404, or is known to be the last.
 
     Args:
         fetch: Page number, from 0, to items.
         key: An item's identity; None for an item that has none.
         path: For the error.
         what: For the error: what is listed.
+        is_last: Whether the page that was fetched last is known to be the last; asked once it was
+            taken.
 
     Yields:
-        Each item whose key is new or whose content differs from that of the item before with its
-        key, and each item without a key on page 0 or on a page that has a new key.
+        Of each page the items whose key is new or whose content differs from that of the item
+        before with its key, and each item without a key on page 0 or on a page that has a new key.
 
     Raises:
         PaginationError: After `MAX_PAGES` there is still more.
@@ -49,31 +64,32 @@ def read_until_known(
             return
         keys = [key(item) for item in items]
         has_new = any(uid is not None and uid not in seen for uid in keys)
+        fresh: list[T] = []
         for item, uid in zip(items, keys, strict=True):
             if uid is None:
                 if has_new or page == 0:
-                    yield item
+                    fresh.append(item)
             elif uid not in seen or seen[uid] != item:
                 seen[uid] = item
-                yield item
-        if not has_new:
+                fresh.append(item)
+        if fresh:
+            yield fresh
+        if not has_new or is_last():
             return
     raise PaginationError(f"The list of {what} has no end", path=path)
 
 
-def link_target(link: str | None, path: str) -> tuple[str, dict[str, str]]:
+def link_target(link: str, path: str) -> tuple[str, dict[str, str]]:
     """Where a `next` link leads, in whatever way it is written: a URL, a path from the host, the
     base URL or the page, a query, or a bare cursor.
 
     Args:
-        link: As the API gave it; None: the first page.
+        link: As the API gave it.
         path: Path of the first page.
 
     Returns:
         A URL or a path below the base URL, and parameters.
     """
-    if link is None:
-        return path, {}
     link = link.strip()
     if link.startswith(("?", "cursor=")):
         return f"{path}?{link.removeprefix('?')}", {}
@@ -95,23 +111,23 @@ def _below_base(link: str, path: str) -> str:
 
 
 def follow_links(
-    fetch: Callable[[str | None], tuple[Sequence[T], str | None]], *, path: str, what: str
+    fetch: Callable[[str, dict[str, str]], tuple[Sequence[T], str | None]], *, path: str, what: str
 ) -> Iterator[Sequence[T]]:
     """Follows `next` links or cursors until there is none.
 
     Args:
-        fetch: Link (None for the first page) to the page and the next link.
-        path: For the error.
+        fetch: A URL or path, and parameters, to the page and the next link.
+        path: Path of the first page.
         what: For the error: what is being read, such as "results of job X".
 
     Raises:
         PaginationError: A link came back that was followed before, or empty pages go on.
     """
     seen: set[str] = set()
-    link: str | None = None
+    target: tuple[str, dict[str, str]] = path, {}
     empty = 0
     while True:
-        page, link = fetch(link)
+        page, link = fetch(*target)
         yield page
         if link is None:
             return
@@ -126,3 +142,4 @@ def follow_links(
                 path=path,
             )
         seen.add(link)
+        target = link_target(link, path)

@@ -93,7 +93,7 @@ class RunList:
                 yield JobPage(page, is_unsorted=is_unsorted)
                 continue
             top = top or times[0] or last
-            yield JobPage(page, Span(last, top))
+            yield JobPage(page, span=Span(last, top))
             known = self._known_at(last)
             if known is None or known == skipped:
                 continue
@@ -103,7 +103,7 @@ class RunList:
             walk = self._walk(self._seek(known.begin), after=known.begin)
         else:
             if top is not None and self._is_sorted:
-                yield JobPage((), Span(None, top))
+                yield JobPage((), span=Span(None, top))
         if pages > 1 and top is not None and self._is_sorted:
             yield from self._newcomers(top)
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-__all__ = ["FAILED", "FINAL", "PARTIAL", "STOPPED", "SUCCEEDED", "Statuses", "read_status"]
+__all__ = [
+    "FAILED",
+    "FINAL",
+    "PARTIAL",
+    "RESTING",
+    "STOPPED",
+    "SUCCEEDED",
+    "Statuses",
+    "read_status",
+]
 
 _GAPS = re.compile(r"[\s_-]+", re.ASCII)
 
@@ -47,5 +56,7 @@ SUCCEEDED = Statuses(["finished", "completed", "SUCCEEDED", "PARTIAL_SUCCEEDED"]
 PARTIAL = Statuses(["PARTIAL_SUCCEEDED"])
 FAILED = Statuses(["shutdown", "warning", "FAILED", "INVALID"])
 STOPPED = Statuses(["stopped"])
+RESTING = Statuses(["BLOCKED"])
+"""Bad input, or an account that must log in again; it stays until someone resumes the run."""
 FINAL = Statuses([*SUCCEEDED, *FAILED, *STOPPED])
 """A job leaves these only when someone retries it."""

@@ -7,7 +7,7 @@ code works whichever way it turns out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -25,7 +25,7 @@ from captaindata_source.api.documents import (
     uid_of,
 )
 from captaindata_source.api.inputs import InputLists
-from captaindata_source.api.pagination import follow_links, link_target, read_until_known
+from captaindata_source.api.pagination import follow_links, pages_until_known, read_until_known
 from captaindata_source.api.statuses import FINAL, SUCCEEDED
 from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.issues import Action, Kind
@@ -91,10 +91,12 @@ class V3Api(ApiBase):
     version = "v3"
     success_statuses = SUCCEEDED
     final_statuses = FINAL
+    resting_statuses: Collection[str] = ()
     lists_workflows = True
     forgets_jobs = True
     rereads_days = 60
     version_fields: Sequence[str] = ()
+    count_fields: Sequence[str] = ("row_count", "total_row_count")
     quota_unit = "tasks"
 
     @property
@@ -125,33 +127,43 @@ class V3Api(ApiBase):
     def job_listings(
         self,
         workflows: Sequence[Record],
-        covered: Coverage,  # noqa: ARG002 - a list has no order to rely on, and ends by itself
+        covered: Coverage,  # noqa: ARG002 - of all workflows together
+        *,
+        is_last: Callable[[str, int], bool],
     ) -> Sequence[JobListing]:
-        def pages(workflow_uid: str) -> Iterator[JobPage]:
-            yield JobPage(self.jobs(workflow_uid))
-
         return [
-            JobListing(f"Jobs of workflow {uid}", pages(uid), uid)
+            JobListing(f"Jobs of workflow {uid}", self._job_pages(uid, is_last), uid, can_wait=True)
             for uid in (workflow["uid"] for workflow in workflows)
         ]
 
-    def jobs(self, workflow_uid: str) -> list[Record]:
+    def _job_pages(
+        self, workflow_uid: str, is_last: Callable[[str, int], bool]
+    ) -> Iterator[JobPage]:
         """The jobs of a workflow that the API still lists, in the API's order."""
         path = f"workflows/{segment(workflow_uid)}/jobs"
 
+        size = 0
+
         def fetch(page: int) -> list[Record]:
-            return self._documents.with_uid(self._documents.get(path, LISTS, page=page), "job")
+            nonlocal size
+            listed = self._documents.get(path, LISTS, page=page)
+            size = len(listed)
+            return self._documents.with_uid(listed, "job")
 
         try:
-            return list(
-                read_until_known(fetch, lambda job: str(job["uid"]), path=path, what="jobs")
-            )
+            for jobs in pages_until_known(
+                fetch,
+                lambda job: str(job["uid"]),
+                path=path,
+                what="jobs",
+                is_last=lambda: is_last(workflow_uid, size),
+            ):
+                yield JobPage(jobs, size)
         except NotFoundError:
             logger.warning("Workflow %s is gone since it was listed", workflow_uid)
             self.issues.add(
                 Kind.NOT_FOUND, Action.KEPT, detail="The workflow is gone since it was listed"
             )
-            return []
 
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:  # noqa: ARG002 - no such call
         return None
@@ -169,8 +181,7 @@ class V3Api(ApiBase):
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
 
-        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
-            target, parameters = link_target(link, path)
+        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
             page = self._documents.get(target, _results_pages, **parameters)
             return [bytes(result) for result in page.results], _next_link(page.paging, path)
 

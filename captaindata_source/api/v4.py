@@ -24,9 +24,9 @@ from captaindata_source.api.documents import (
     segment,
 )
 from captaindata_source.api.inputs import InputLists
-from captaindata_source.api.pagination import follow_links, link_target, read_until_known
+from captaindata_source.api.pagination import follow_links, read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
-from captaindata_source.api.statuses import FINAL, SUCCEEDED, Statuses
+from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_extras import V4Extras
 from captaindata_source.api.v4_records import (
     integration_names,
@@ -113,10 +113,12 @@ class V4Api(ApiBase):
     version = "v4"
     success_statuses = SUCCEEDED
     final_statuses = FINAL
+    resting_statuses = RESTING
     lists_workflows = False
     forgets_jobs = False
     rereads_days = 90
     version_fields: Sequence[str] = ("updated_at", "retry_count")
+    count_fields: Sequence[str] = ("row_count",)
     quota_unit = "credits"
 
     def __init__(
@@ -164,6 +166,8 @@ class V4Api(ApiBase):
         self,
         workflows: Sequence[Record],  # noqa: ARG002 - one list has the runs of all
         covered: Coverage,
+        *,
+        is_last: Callable[[str, int], bool],  # noqa: ARG002 - its pages overlap
     ) -> Sequence[JobListing]:
         def unsorted() -> None:
             self.issues.add(Kind.UNSORTED_LISTING, Action.KEPT, detail="All runs are read")
@@ -200,9 +204,8 @@ class V4Api(ApiBase):
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
 
-        def fetch(link: str | None) -> tuple[list[bytes], str | None]:
-            target, parameters = link_target(link, path)
-            size = {} if link and not parameters else {"limit": PAGE_SIZE}
+        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
+            size = {"limit": PAGE_SIZE} if target == path else {}
             reply = self._documents.reply(target, RAW_LISTS, **parameters, **size)
             following = (reply.headers.get(NEXT_HEADER) or "").strip()
             return [bytes(output) for output in reply.data], (

@@ -115,6 +115,14 @@ def _notes(report: WorkspaceReport) -> Iterator[str]:
             f"exclude_fields or hash_fields names {name!r}, but no result that was fetched has "
             f"such a key{f'; {similar!r} is the most similar one' if similar else ''}"
         )
+    if report.quota_renews_at is not None:
+        yield (
+            f"the quota of the API is used up: {report.results_left:,} jobs left, quota renews at "
+            f"{report.quota_renews_at:%Y-%m-%d %H:%M} UTC"
+        )
+        if report.error is None and not report.is_ok:
+            yield "nothing could be loaded"
+        return
     if report.results_left:
         yield (
             f"stopped at the limit; the results of {report.results_left:,} jobs are left for the "

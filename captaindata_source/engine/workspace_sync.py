@@ -23,12 +23,14 @@ from captaindata_source.engine.beginning import begin_sync
 from captaindata_source.engine.failures import record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
 from captaindata_source.engine.status import Status, Wait
+from captaindata_source.errors import QuotaError, root_error
 from captaindata_source.extract.extraction import Extraction, Log
 from captaindata_source.extract.opening import connect, redactor_of
 from captaindata_source.extract.package_work import CurrentWork, NewPackage, PackageWork
 from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.extract.report import WorkspaceReport
+from captaindata_source.http import RetryPolicy
 from captaindata_source.issues import IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import source_of
@@ -42,6 +44,8 @@ __all__ = ["INTERRUPTED", "WorkspaceSync"]
 
 logger = logging.getLogger(__name__)
 
+LEAST_DEADLINE, DEADLINE = 60.0, 900.0
+"""Seconds of retries of a call, with hardly any time left and without a limit."""
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
 LISTED_PER_PACKAGE = 20_000
 """Jobs of one long list that a load package takes at most: some 200 calls."""
@@ -95,7 +99,14 @@ class WorkspaceSync:
         """Never raises: what goes wrong is in the report."""
         try:
             self._pipeline.activate()
-            api = self._api = connect(self._settings, issues=self._issues, waits=self._waits)
+            api = self._api = connect(
+                self._settings,
+                issues=self._issues,
+                retry=RetryPolicy(
+                    deadline=min(DEADLINE, max(LEAST_DEADLINE, self._limits.seconds_left))
+                ),
+                waits=self._waits,
+            )
             self._limits.count(partial(getattr, api, "calls"))
             self._report.api_version = api.version
             with alone(self._pipeline, workspace_uid=self._settings.project_uid) as turn:
@@ -236,7 +247,8 @@ class WorkspaceSync:
     def _report_with(self, plan: SyncPlan, api: Api) -> WorkspaceReport:
         """The report as it will be once the package at hand is committed."""
         is_cut_short = self._package is not None and self._package.is_cancelled
-        is_last = not is_cut_short and (plan.is_done or self._limits.are_reached)
+        is_over = self._limits.are_reached or plan.guard.quota is not None
+        is_last = not is_cut_short and (plan.is_done or is_over)
         report = self._report.after(plan, calls=api.calls, tables=self._wanted, redact=self._redact)
         report.finished_at = datetime.now(UTC) if is_last else None
         report.load_packages = self._packages
@@ -254,6 +266,8 @@ class WorkspaceSync:
         if signals.was_signal_received():
             report.error = INTERRUPTED
             return
+        if isinstance(root := root_error(error), QuotaError):
+            report.quota_renews_at = root.renews_at
         record_failure(
             error,
             report=report,

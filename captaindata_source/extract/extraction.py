@@ -219,6 +219,7 @@ class Extraction:
 
     def _end_results(self) -> Sequence[Task]:
         self._files.finish()
+        self._files.add_ledger(self.plan.jobs.empty.take_ledger())
         self.streams[JOB_RESULTS.name].finish()
         return ()
 
@@ -232,6 +233,7 @@ class Extraction:
             issues=self.plan.issues,
             guard=self.plan.guard,
             redact=self._redact,
+            empty=self.plan.jobs.empty,
             trust=self.plan.trust,
             hold_back=self._workers.hold_back,
         )

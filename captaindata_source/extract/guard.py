@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from captaindata_source.errors import ApiError, UnavailableError
+from captaindata_source.errors import ApiError, QuotaError, UnavailableError
 from captaindata_source.issues import Action, IssueLog
 
 __all__ = ["Guard"]
@@ -27,6 +27,7 @@ class Guard:
     blames the key, or how the      ends, whatever the status is: the same
     workspace is set up
     blames the call                 goes on without the object, whatever the status is
+    asks for a long wait (429)      ends early: what was fetched is loaded
     gives no answer at all          goes on without the object; ends after `MAX_UNANSWERED` in a
                                     row
     answers anything else           goes on without the object
@@ -43,6 +44,8 @@ class Guard:
         self._issues = issues
         self._is_strict = is_strict
         self._unanswered = 0
+        self.quota: QuotaError | None = None
+        """Why the sync is to end early, where the quota is used up."""
         self._lock = threading.Lock()
 
     def answered(self) -> None:
@@ -60,10 +63,20 @@ class Guard:
         Raises:
             ApiError: The error itself, where it is that of the whole workspace.
         """
+        if isinstance(error, QuotaError) and not self._is_strict:
+            self._end_early(error)
+            return
         if self._is_strict or self._is_fatal(error):
             raise error
         logger.warning("%s set aside: %s", what, error)
         self._issues.add(error.kind, Action.SET_ASIDE, detail=f"{what}: {error}")
+
+    def _end_early(self, error: QuotaError) -> None:
+        with self._lock:
+            is_first, self.quota = self.quota is None, self.quota or error
+        if is_first:
+            logger.warning("%s", error)
+            self._issues.add(error.kind, Action.KEPT, detail=f"{error}: the sync ends early")
 
     def _is_fatal(self, error: ApiError) -> bool:
         with self._lock:

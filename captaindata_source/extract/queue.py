@@ -39,6 +39,7 @@ class ResultJob:
         is_stored: Whether the destination holds those results.
         is_reread: Whether they are read again only because they differ from their count.
         is_old: Whether it is too old for that.
+        says_none: Whether all that the API counts of it is 0.
     """
 
     uid: str
@@ -52,6 +53,7 @@ class ResultJob:
     is_stored: bool = False
     is_reread: bool = False
     is_old: bool = False
+    says_none: bool = False
 
 
 class Limits:
@@ -82,6 +84,21 @@ class Limits:
             calls: Gives its requests so far.
         """
         self._counters.append(calls)
+
+    def leave_room(self, jobs: int) -> bool:
+        """Whether lists may be read on: half of the requests are theirs, and what jobs with
+        results to fetch do not need.
+
+        Args:
+            jobs: Jobs whose results are to be fetched.
+        """
+        sent = sum(calls() for calls in self._counters)
+        return sent < self._max_requests / 2 or sent + jobs < self._max_requests
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds to the end, at least 0."""
+        return max(0.0, self._ends - self._monotonic())
 
     @property
     def are_reached(self) -> bool:
@@ -129,12 +146,19 @@ class ResultQueue:
         Args:
             count: Uids of jobs to the numbers of their results there.
         """
-        asked = [job.uid for job in self._jobs if job.answer and job.answer.rows]
+        asked = [job.uid for job in self._jobs if job.says_none or (job.answer and job.answer.rows)]
         there = count(asked) if asked else {}
-        self._jobs = deque(
-            replace(job, is_stored=job.answer.rows == there.get(job.uid, 0)) if job.answer else job
-            for job in self._jobs
-        )
+
+        def confirmed(job: ResultJob) -> ResultJob:
+            rows = there.get(job.uid, 0)
+            if job.answer:
+                job = replace(job, is_stored=job.answer.rows == rows)
+            return replace(job, says_none=False) if job.says_none and rows else job
+
+        self._jobs = deque(map(confirmed, self._jobs))
+
+    def put_back(self, job: ResultJob) -> None:
+        self._jobs.appendleft(job)
 
     def pop(self) -> ResultJob | None:
         try:
@@ -179,12 +203,14 @@ class Package:
         self._ends = monotonic() + max_seconds
         self._on_job = on_job
         self._handed_out = 0
-        self._is_cancelled = False
+        self._is_cancelled = self._is_out = False
         self._parallel = parallel
         self._at_hand = 0
         self._lock = threading.Condition()
         self._size = 0
         self.rows = 0
+        self.to_come = 0
+        """Jobs with results to fetch that are not in the queue yet."""
 
     def take(self) -> ResultJob | None:
         """The next job; None where the package is full or nothing is left. The first take always
@@ -195,7 +221,7 @@ class Package:
                 signals.raise_if_signalled()
             full = self.rows >= self._max_rows or self._size >= MAX_BYTES or self.is_over
             full = full and self._handed_out > 0
-            if self._is_cancelled or full or self._handed_out >= self._max_jobs:
+            if self._is_cancelled or self._is_out or full or self._handed_out >= self._max_jobs:
                 return None
             job = self._queue.pop()
             self._handed_out += job is not None
@@ -205,7 +231,18 @@ class Package:
     @property
     def is_over(self) -> bool:
         """Whether its time has passed, or something asks for an end."""
-        return self._is_cancelled or self._monotonic() >= self._ends or self._limits.are_reached
+        is_asked = self._is_cancelled or self._is_out
+        return is_asked or self._monotonic() >= self._ends or self._limits.are_reached
+
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether no more calls are to be sent, or something asks for an end of the sync."""
+        return self._is_cancelled or not self._limits.leave_room(0)
+
+    @property
+    def has_time_to_list(self) -> bool:
+        """Whether another list may be begun: the time that a sync has does not count."""
+        return not self._is_cancelled and self._limits.leave_room(len(self._queue) + self.to_come)
 
     def put_down(self) -> None:
         """Says that a job is no longer at hand, whatever became of it. Wakes nobody: the thread
@@ -232,6 +269,11 @@ class Package:
             self._handed_out -= 1
             self._queue.set_aside += 1
             self._report()
+
+    def put_back(self, job: ResultJob) -> None:
+        """Leaves a job to the next sync, and hands out no more."""
+        self._queue.put_back(job)
+        self._is_out = True
 
     def passed_over(self) -> None:
         """Counts a job that needs no call any more; another one is handed out in its place."""

@@ -23,6 +23,7 @@ LOADED = "loaded"
 PARTLY_LOADED = "partly_loaded"
 STOPPED_EARLY = "stopped_early"
 FAILED = "failed"
+QUOTA = "quota"
 VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
 """Columns of `sync_runs`."""
 
@@ -45,6 +46,7 @@ class WorkspaceReport:
         results_skipped: Listed jobs whose results were loaded before.
         results_left: Jobs whose results the next sync fetches, because a limit was reached.
         is_listing_left: Whether a list of jobs was left before its end, for the same reason.
+        quota_renews_at: When calls are allowed again, where the quota was used up.
         set_aside: What could not be fetched, and why; tried again next time.
         issues: Issues met, those that are in `set_aside` included.
         load_packages: Packages committed.
@@ -68,6 +70,7 @@ class WorkspaceReport:
     results_skipped: int = 0
     results_left: int = 0
     is_listing_left: bool = False
+    quota_renews_at: datetime | None = None
     set_aside: list[Issue] = field(default_factory=list)
     issues: int = 0
     load_packages: int = 0
@@ -78,7 +81,9 @@ class WorkspaceReport:
 
     @property
     def outcome(self) -> str:
-        """How it ended: loaded, partly_loaded, stopped_early or failed."""
+        """How it ended: loaded, partly_loaded, stopped_early, quota or failed."""
+        if self.quota_renews_at is not None:
+            return QUOTA
         if self.error is not None:
             return FAILED
         if self.set_aside:
@@ -87,7 +92,9 @@ class WorkspaceReport:
 
     @property
     def is_ok(self) -> bool:
-        """Whether all that was begun is loaded."""
+        """Whether all that was begun is loaded; where the quota is used up, whether anything is."""
+        if self.outcome == QUOTA:
+            return any(self.rows.values()) and self.error is None
         return self.outcome in (LOADED, STOPPED_EARLY)
 
     @property
@@ -123,6 +130,7 @@ class WorkspaceReport:
             results_skipped=queue.skipped,
             results_left=len(queue) + len(plan.inputs),
             is_listing_left=plan.listing.is_left,
+            quota_renews_at=plan.guard.quota.renews_at if plan.guard.quota else None,
             set_aside=issues.set_aside,
             issues=issues.count,
             unmatched_fields=redact.unmatched() if redact else {},
@@ -175,6 +183,7 @@ class WorkspaceReport:
             "results_skipped": self.results_skipped,
             "results_left": self.results_left,
             "is_listing_left": self.is_listing_left,
+            "quota_renews_at": self.quota_renews_at and self.quota_renews_at.isoformat(),
             "set_aside": [
                 {
                     "workflow_uid": issue.workflow_uid,

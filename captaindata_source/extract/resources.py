@@ -63,6 +63,7 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
     }
     for resource, table in (
         (WORKSPACES, QUOTA_READINGS),
+        (WORKSPACES, CHECKPOINTS),
         (JOBS, CHECKPOINTS),
         (JOB_RESULTS, LEDGER),
         (JOB_INPUTS, INPUTS_LEDGER),
@@ -116,6 +117,8 @@ def _workspaces(extraction: Extraction) -> Iterator[Any]:
                 yield _with_columns(WORKSPACES, [row])
             if reading and extraction.is_loaded:
                 yield dlt.mark.with_table_name([reading], QUOTA_READINGS.name)
+    if extraction.is_loaded and (checkpoint := extraction.plan.workspace.checkpoint()):
+        yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
     yield from _cleaned(extraction, WORKSPACES)
 
 
@@ -137,9 +140,9 @@ def _jobs(extraction: Extraction) -> Iterator[Any]:
     for rows in extraction.streams[JOBS.name].batches():
         yield _with_columns(JOBS, rows)
     yield from _cleaned(extraction, JOBS)
-    checkpoint = extraction.plan.listing.checkpoint() if extraction.is_loaded else None
-    if checkpoint is not None:
-        yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
+    checkpoints = extraction.plan.listing.checkpoints() if extraction.is_loaded else []
+    if checkpoints:
+        yield dlt.mark.with_table_name(checkpoints, CHECKPOINTS.name)
 
 
 def _successful_jobs(extraction: Extraction) -> Iterator[Any]:

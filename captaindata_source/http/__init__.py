@@ -1,10 +1,10 @@
 """HTTP: transport, retry, throttle and redaction. Knows nothing of entities, pages or dlt."""
 
-from captaindata_source.http.adaptive import AdaptiveThrottle
 from captaindata_source.http.client import HttpClient, Reply
+from captaindata_source.http.connections import Secret
 from captaindata_source.http.network import check_proxy
+from captaindata_source.http.ratelimit import AdaptiveThrottle
 from captaindata_source.http.retry import RetryPolicy, TransientError
-from captaindata_source.http.secret import Secret
 from captaindata_source.http.throttle import Clock, RequestBudget, Throttle
 
 __all__ = [

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
-import weakref
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import httpx
 
-from captaindata_source.errors import ContractError, Problem, UnavailableError
-from captaindata_source.http.decoding import as_utf8, decode_body
-from captaindata_source.http.failures import RATE_LIMITED, exhausted, failure, read_problem
-from captaindata_source.http.links import check_base_url, redirect, resolve
-from captaindata_source.http.network import distrust, forget_frames, proxy_for, tls_context
+from captaindata_source.errors import (
+    ConfigError,
+    ContractError,
+    ForeignHostError,
+    Problem,
+    QuotaError,
+)
+from captaindata_source.http.connections import Answer, Connections, Secret
+from captaindata_source.http.failures import (
+    RATE_LIMITED,
+    UNREADABLE,
+    exhausted,
+    failure,
+    read_problem,
+    unreadable,
+)
 from captaindata_source.http.retry import RetryPolicy, TransientError
-from captaindata_source.http.secret import Secret
 from captaindata_source.http.throttle import Clock, Throttle
 from captaindata_source.issues import Kind
 
@@ -29,13 +39,14 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
+URL = re.compile("https?://", re.IGNORECASE)
+DEFAULT_PORTS = {"https": 443, "http": 80}
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_REDIRECTS = 5
-MAX_BODY_BYTES = 256 * 1024 * 1024
-RESPONSE_DEADLINE_SECONDS = 300.0
-"""For one whole answer; httpx's own timeout is per read, so a slow drip would never end."""
 FIRST_CONTACT_SECONDS = 60.0
 """Retries until the host answered for the first time: longer would only hide a wrong address."""
-TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +55,6 @@ class Reply(Generic[T]):
 
     data: T
     headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)  # in UTF-8; tracebacks may show locals
 
 
 class HttpClient:
@@ -93,25 +97,28 @@ class HttpClient:
         route_of: Callable[[str], str] = lambda _path: "",
     ) -> None:
         self._base = check_base_url(base_url)
-        self._key_header = key_header
         self._key = key
         self.throttle = throttle
-        self._retry = retry or RetryPolicy()
         self._clock = clock or Clock()
-        self._on_retry = on_retry
+        self._connections = Connections(
+            base=self._base,
+            headers=headers,
+            key_header=key_header,
+            key=key,
+            throttle=throttle,
+            clock=self._clock,
+            transport=transport,
+        )
+        self._quota: QuotaError | None = None
+        self._retry = retry or RetryPolicy()
+        self._retrying = self._retry.retrying(clock=self._clock, on_retry=on_retry)
         self._explain = explain
         self._route_of = route_of
-        self._is_reached = False
-        self.calls = 0
+
+    @property
+    def calls(self) -> int:
         """Requests sent so far, retries and redirects included."""
-        self._headers = {"accept": "application/json", **headers}
-        self._transport = transport
-        self._tls = tls_context(is_used=self._base.scheme == "https")
-        self._proxy = proxy_for(self._base, tls=self._tls)
-        self._local = threading.local()
-        self._clients: list[httpx.Client] = []
-        # a dlt resource is not told when the last one of its source has ended
-        weakref.finalize(self, _close_all, self._clients)
+        return self._connections.sent
 
     def get(
         self,
@@ -131,22 +138,37 @@ class HttpClient:
             ApiError: See the subclasses in `captaindata_source.errors`.
         """
         url = resolve(link, base=self._base, current=self._base)
+        if self._quota is not None and self._clock.wall() < self._quota.renews_at.timestamp():
+            raise QuotaError(path=url.path, renews_at=self._quota.renews_at)
         if params:
             url = url.copy_merge_params({name: str(value) for name, value in params.items()})
+        started = self._clock.monotonic()
+        tries = self._retrying.copy(
+            stop=lambda state: self._retry.is_over(
+                self._clock.monotonic() - started + state.upcoming_sleep,
+                cap=math.inf if self._connections.is_reached else FIRST_CONTACT_SECONDS,
+            )
+        )
         try:
-            for attempt in self._retry.attempts(
-                clock=self._clock, cap=self._contact_seconds, on_retry=self._on_retry
-            ):
+            for attempt in tries:
                 with attempt:
                     return self._get_once(url, decode)
         except TransientError as error:
-            failed = exhausted(error, path=url.path, is_reached=self._is_reached)
+            if error.status == RATE_LIMITED and (error.retry_after or 0) > self._retry.deadline:
+                raise self._use_up(url.path, error.retry_after or 0) from None
+            failed = exhausted(error, path=url.path, is_reached=self._connections.is_reached)
             raise failed from error.__cause__
         raise AssertionError("tenacity yields until it returns or raises")
 
+    def _use_up(self, path: str, seconds: float) -> QuotaError:
+        """Sends nothing more until the quota renews."""
+        moment = min(self._clock.wall() + seconds, LAST_MOMENT)
+        self._quota = QuotaError(path=path, renews_at=datetime.fromtimestamp(moment, UTC))
+        return self._quota
+
     def close(self) -> None:
         """Closes the kept-alive connections."""
-        _close_all(self._clients)
+        self._connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -161,48 +183,21 @@ class HttpClient:
 
     def _get_once(self, url: httpx.URL, decode: Callable[[bytes], T]) -> Reply[T]:
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._send(url)
+            answer = self._connections.send(url, self._route_of(url.path))
             if 300 <= answer.status < 400 and "location" in answer.headers:
                 url = redirect(answer.headers["location"], base=self._base, current=url)
                 continue
             if answer.status != 200:
                 raise self._failure(answer, url.path)
-            return Reply(decode_body(answer.body, decode, answer.headers, url.path), answer.headers)
+            try:
+                return Reply(decode(answer.body), answer.headers)
+            except UNREADABLE as error:
+                raise unreadable(error, answer.body, answer.headers, path=url.path) from None
         raise ContractError(
             f"More than {MAX_REDIRECTS} redirects", path=url.path, kind=Kind.ENDLESS_REDIRECTS
         )
 
-    def _send(self, url: httpx.URL) -> _Answer:
-        route = self._route_of(url.path)
-        self.throttle.acquire(route)
-        headers: Mapping[str, str] | None = None
-        try:
-            self.calls += 1
-            with self._own_client().stream(
-                "GET", url, headers={self._key_header: self._key.reveal()}
-            ) as response:
-                headers = response.headers
-                self._is_reached = True
-                body = as_utf8(self._read(response), response.charset_encoding)
-                return _Answer(response.status_code, headers, body)
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            forget_frames(error)
-            if not self._is_reached and (reason := distrust(error)):
-                raise UnavailableError(
-                    f"The certificate of {url.host} is not trusted ({reason}), so nothing was sent "
-                    "there. Check base_url; if your network inspects TLS, set SSL_CERT_FILE to a "
-                    "file with the certificate of its authority",
-                    path=url.path,
-                    kind=Kind.UNTRUSTED_CERTIFICATE,
-                ) from error
-            raise TransientError(
-                f"The connection to {url.host} failed ({type(error).__name__})",
-                kind=Kind.CONNECTION_FAILED,
-            ) from error
-        finally:
-            self.throttle.release(headers, route)
-
-    def _failure(self, answer: _Answer, path: str) -> Exception:
+    def _failure(self, answer: Answer, path: str) -> Exception:
         error = failure(
             answer.status,
             answer.headers,
@@ -219,48 +214,82 @@ class HttpClient:
             logger.info("HTTP %d for %s, will be retried", answer.status, path)
         return error
 
-    def _contact_seconds(self) -> float:
-        return math.inf if self._is_reached else FIRST_CONTACT_SECONDS
 
-    def _own_client(self) -> httpx.Client:
-        """The calling thread's client: threads that share one mostly wait for its pool's lock."""
-        client: httpx.Client | None = getattr(self._local, "client", None)
-        if client is None or client.is_closed:
-            client = httpx.Client(
-                headers=self._headers,
-                timeout=TIMEOUT,
-                transport=self._transport,
-                follow_redirects=False,
-                verify=self._tls,
-                proxy=None if self._transport else self._proxy,
-                trust_env=False,  # of it, certificates and proxies are read here
+def check_base_url(base_url: str) -> httpx.URL:
+    """Parses a base URL and refuses one over which a key would travel in clear.
+
+    Raises:
+        ConfigError: Not a URL, or plain http to a host that is not this machine.
+    """
+    try:
+        url = httpx.URL(base_url)
+    except (httpx.InvalidURL, TypeError) as error:
+        raise ConfigError(f"base_url {base_url!r} is not a URL") from error
+    if url.userinfo or url.query or url.fragment:
+        raise ConfigError("base_url takes scheme, host and path only")
+    if not url.host or (
+        url.scheme != "https" and not (url.scheme == "http" and url.host in LOCAL_HOSTS)
+    ):
+        raise ConfigError(
+            f"base_url {base_url!r} must start with https:// "
+            "(plain http is taken for localhost only), so that the key never travels in clear"
+        )
+    return url
+
+
+def resolve(link: str, *, base: httpx.URL, current: httpx.URL) -> httpx.URL:
+    """A link as an absolute URL on the configured host, or an error before anything is sent.
+
+    A link that names our host with plain http is sent with the base URL's scheme; one that names
+    it with a dot at its end, or with the port that the scheme stands for, to the base URL's host.
+
+    Args:
+        link: A path below the base URL, or a link as the API gave it.
+        base: The base URL.
+        current: Where the link was met.
+
+    Raises:
+        ForeignHostError: It leads to another host or port.
+        ContractError: It is not a URL.
+    """
+    try:
+        if URL.match(link) or link.startswith("//"):
+            url = httpx.URL(link if URL.match(link) else f"{base.scheme}:{link}")
+            is_ours = url.host.removesuffix(".") == base.host.removesuffix(".")
+            if not is_ours or url.port not in (None, base.port, _port(base)):
+                raise ForeignHostError(
+                    f"A link leads to another host ({url.host}); it was not followed",
+                    path=current.path,
+                )
+            return url.copy_with(scheme=base.scheme, host=base.host, port=base.port, userinfo=b"")
+        if "://" in link.split("?", 1)[0]:
+            raise ForeignHostError(
+                "A link leads to another host; it was not followed", path=current.path
             )
-            self._local.client = client
-            self._clients.append(client)
-        return client
-
-    def _read(self, response: httpx.Response) -> bytes:
-        ends = self._clock.monotonic() + RESPONSE_DEADLINE_SECONDS
-        chunks = []
-        size = 0
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_BODY_BYTES:
-                raise ContractError(
-                    f"The answer is larger than {MAX_BODY_BYTES} bytes",
-                    path=response.url.path,
-                    kind=Kind.ANSWER_TOO_LARGE,
-                )
-            self._clock.check()
-            if self._clock.monotonic() > ends:
-                raise TransientError(
-                    f"The answer took over {RESPONSE_DEADLINE_SECONDS:.0f} s",
-                    kind=Kind.ANSWER_TOO_SLOW,
-                )
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if link.startswith("?"):
+            return current.join(link)
+        root = base.path.rstrip("/")
+        return base.join(link if link.startswith(f"{root}/") else f"{root}/{link.lstrip('/')}")
+    except httpx.InvalidURL:
+        raise _no_url(current) from None
 
 
-def _close_all(clients: list[httpx.Client]) -> None:
-    while clients:
-        clients.pop().close()
+def redirect(location: str, *, base: httpx.URL, current: httpx.URL) -> httpx.URL:
+    """A redirect's target, relative to the page that sent it (RFC 9110, section 10.2.2).
+
+    Raises:
+        ForeignHostError, ContractError: As for `resolve`.
+    """
+    try:
+        target = current.join(location)
+    except httpx.InvalidURL:
+        raise _no_url(current) from None
+    return resolve(str(target), base=base, current=current)
+
+
+def _no_url(current: httpx.URL) -> ContractError:
+    return ContractError("A link is not a URL; it was not followed", path=current.path)
+
+
+def _port(base: httpx.URL) -> int:
+    return base.port or DEFAULT_PORTS[base.scheme]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -17,13 +18,15 @@ from captaindata_source.errors import (
     UnavailableError,
     UnreachableError,
 )
-from captaindata_source.http.headers import parse_retry_after, server_time
+from captaindata_source.http.connections import Secret
+from captaindata_source.http.ratelimit import http_date, parse_retry_after
 from captaindata_source.http.retry import RETRIED_STATUSES, TransientError
-from captaindata_source.http.secret import Secret
 from captaindata_source.issues import Kind
 
-__all__ = ["exhausted", "failure", "read_problem"]
+__all__ = ["UNREADABLE", "exhausted", "failure", "read_problem", "unreadable"]
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise; `msgspec.ValidationError` is a `DecodeError`."""
 MAX_EXPLAINED_BYTES = 64 * 1024
 RATE_LIMITED = 429
 TRY_LATER = "Check base_url and the network, or try later"
@@ -90,7 +93,7 @@ def failure(
     """
     scope = (problem.known_scope or "") if problem and status != RATE_LIMITED else ""
     if scope == SERVER_SCOPE or (not scope and status in RETRIED_STATUSES):
-        now = server_time(headers, default=now)
+        now = http_date(headers.get("date"), default=now)
         return TransientError(
             f"The API answered {status}",
             status=status,
@@ -131,3 +134,37 @@ def exhausted(error: TransientError, *, path: str, is_reached: bool) -> Unavaila
         kind=error.kind,
         problem=error.problem,
     )
+
+
+def unreadable(
+    error: Exception, body: bytes, headers: Mapping[str, str], *, path: str
+) -> ContractError | TransientError:
+    """The error that a body means which can't be decoded; one that breaks off may come whole.
+
+    Args:
+        error: One of `UNREADABLE`.
+        body: In UTF-8.
+        headers: Of the answer.
+        path: Path of the request.
+    """
+    if isinstance(error, msgspec.ValidationError):
+        return ContractError(f"The answer has another shape than expected: {error}", path=path)
+    if not isinstance(error, msgspec.DecodeError):
+        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deep"
+        return ContractError(f"The answer is {what}", path=path)
+    if _breaks_off(body, error):
+        return TransientError("The answer breaks off", kind=Kind.ANSWER_CUT_OFF)
+    kind = headers.get("content-type", "no content type").split(";")[0]
+    return ContractError(
+        f"The answer is not JSON ({kind}, {len(body)} bytes): is base_url right?",
+        path=path,
+        kind=Kind.NOT_JSON if body.strip() else Kind.NO_DATA,
+    )
+
+
+def _breaks_off(body: bytes, error: msgspec.DecodeError) -> bool:
+    """Whether a JSON document ends too early; a number cut short is called malformed at its end."""
+    if body[:64].lstrip()[:1] not in (b"{", b"["):
+        return False
+    place = re.search(r"\(byte (\d+)\)$", str(error))
+    return "truncated" in str(error) or (place is not None and int(place[1]) >= len(body))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import tenacity
@@ -79,29 +79,29 @@ class RetryPolicy:
         backoff = min(self.max_wait, self.first_wait * 2.0 ** min(attempt - 1, 30))
         return backoff * (0.5 + self.jitter() / 2)
 
-    def attempts(
-        self,
-        *,
-        clock: Clock,
-        cap: Callable[[], float] = lambda: math.inf,
-        on_retry: Callable[[TransientError], None] | None = None,
-    ) -> Iterator[tenacity.AttemptManager]:
-        """Yields tries until one does not raise `TransientError`, or the deadline ends them.
+    def is_over(self, seconds: float, *, cap: float = math.inf) -> bool:
+        """Whether the next try would come too late.
+
+        Args:
+            seconds: From the first try to the next.
+            cap: What may bring the deadline forward.
+        """
+        return seconds > min(self.deadline, cap)
+
+    def retrying(
+        self, *, clock: Clock, on_retry: Callable[[TransientError], None] | None = None
+    ) -> tenacity.Retrying:
+        """Tries again after each `TransientError`. A call adds when to stop: `copy(stop=…)`.
 
         Args:
             clock: Time.
-            cap: Seconds that may bring the deadline forward; asked after each try.
             on_retry: Told before each wait.
         """
-        started = clock.monotonic()
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             retry_after = error.retry_after if isinstance(error, TransientError) else None
             return self.wait_seconds(attempt=state.attempt_number, retry_after=retry_after)
-
-        def stop(state: tenacity.RetryCallState) -> bool:
-            return clock.monotonic() - started + state.upcoming_sleep > min(self.deadline, cap())
 
         def say(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
@@ -110,13 +110,10 @@ class RetryPolicy:
             if on_retry and isinstance(error, TransientError):
                 on_retry(error)
 
-        return iter(
-            tenacity.Retrying(
-                retry=tenacity.retry_if_exception_type(TransientError),
-                wait=wait,
-                stop=stop,
-                sleep=clock.sleep,
-                before_sleep=say,
-                reraise=True,
-            )
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TransientError),
+            wait=wait,
+            sleep=clock.sleep,
+            before_sleep=say,
+            reraise=True,
         )

@@ -52,6 +52,8 @@ class Settings:
         details_max_age_days: Age at which a workflow's details are fetched again.
         lookback_days: How far before the last change that is loaded a list of jobs is read again,
             where it is sorted by change.
+        deep_listing_hours: After how many hours each list of jobs is read as a whole again, in
+            turn over the syncs; 0: each time.
         extra_tables: What else to load where no tables are named.
         job_inputs_of: Jobs whose inputs are loaded where `job_inputs` is: those that failed or are
             partial ("failed"), or "all".
@@ -139,6 +141,15 @@ class Settings:
     lookback_days: float = field(
         default=3.0,
         metadata=option(NUMBER, "3", must=DAYS, allows=is_number_of_days),
+    )
+    deep_listing_hours: float = field(
+        default=24.0,
+        metadata=option(
+            NUMBER,
+            "24",
+            must="must be a number of hours from 0, such as 24",
+            allows=is_number_of_days,
+        ),
     )
     extra_tables: Sequence[str] = field(
         default=(),

@@ -41,6 +41,7 @@ class Answer(NamedTuple):
         next_check_at: When they are to be read again, should they differ from the count; None:
             never, while the job is the same.
         load_id: The load that wrote them.
+        is_skipped: Whether the job was never asked, since its counts are 0.
     """
 
     version: str
@@ -50,6 +51,7 @@ class Answer(NamedTuple):
     answered_at: datetime | None = None
     next_check_at: datetime | None = None
     load_id: str | None = None
+    is_skipped: bool = False
 
     def is_equal(self, content: str) -> bool:
         """Whether other results are the same, in whatever order."""
@@ -116,6 +118,13 @@ class Trust:
         with self._lock:
             self._prepare()
             return self._is_trusted(workflow_uid)
+
+    @property
+    def agreed(self) -> int:
+        """Jobs of the workspace whose results were as many as counted."""
+        with self._lock:
+            self._prepare()
+            return self._fitting.total()
 
     def learn(self, job_uid: str, workflow_uid: str | None, *, fits: bool | None) -> bool:
         """Takes in what a new answer says.

@@ -28,14 +28,18 @@ from captaindata_source.tables import (
     WORKSPACES,
     Table,
 )
+from captaindata_source.times import parse_time
 from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.input_memory import KnownInputs, known_inputs
 from captaindata_source.warehouse.loaded_rows import LoadedRows
 from captaindata_source.warehouse.past_loads import loaded_version
 
-__all__ = ["KnownJob", "KnownRow", "KnownWorkflow", "Memory", "remember"]
+__all__ = ["RUNS", "KnownJob", "KnownList", "KnownRow", "KnownWorkflow", "Memory", "remember"]
 
 logger = logging.getLogger(__name__)
+
+RUNS = "runs"
+"""The list of v4's runs, in `Memory.lists`."""
 
 
 class KnownWorkflow(NamedTuple):
@@ -69,6 +73,15 @@ class KnownJob(NamedTuple):
     scheduled_time: datetime | None = None
 
 
+class KnownList(NamedTuple):
+    """A list of jobs, or of members, as far as earlier syncs learned it."""
+
+    is_newest_first: bool | None = None
+    page_size: int | None = None
+    read_at: datetime | None = None
+    listed_at: datetime | None = None
+
+
 class KnownRow(NamedTuple):
     """A row of another table; `row_hash` as in `workflows`."""
 
@@ -95,6 +108,8 @@ class Memory:
         quota_readings: uid to `row_hash`, None as above.
         covered: Spans of time within which every job that changed is in `jobs`.
         checkpoint: Under which uid that was found; None where it was not.
+        lists: By uid of the checkpoint of a list: what was learned of it.
+        synced_at: When the last sync that did not fail began; None: nothing tells.
         extras: By name of an extra table: key, but for the workspace, to row.
         inputs: By uid of a job whose inputs are loaded.
         unclean: By name of a table: uids of the rows that may hold a secret and are not written
@@ -111,6 +126,8 @@ class Memory:
     quota_readings: dict[str, str | None] = field(default_factory=dict)
     covered: Coverage = field(default_factory=Coverage)
     checkpoint: str | None = None
+    lists: dict[str, KnownList] = field(default_factory=dict)
+    synced_at: datetime | None = None
     extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
     inputs: dict[str, KnownInputs] = field(default_factory=dict)
     unclean: dict[str, set[str]] = field(default_factory=dict)
@@ -141,7 +158,8 @@ def remember(
 
 
 def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str]) -> None:
-    memory.api_version = _last_version(rows) or _version_of_rows(rows, fresh)
+    memory.api_version, memory.synced_at = _last_sync(rows)
+    memory.api_version = memory.api_version or _version_of_rows(rows, fresh)
     for is_valid, row_hash in rows.known(WORKSPACES, ["row_hash"], fresh):
         memory.workspace_hash = row_hash if is_valid else None
     columns = ["uid", *KnownWorkflow._fields]
@@ -159,7 +177,7 @@ def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str]) -> None:
         _remember_results(rows, memory)
     for is_valid, uid, row_hash in rows.known(QUOTA_READINGS, columns, fresh):
         memory.quota_readings[uid] = row_hash if is_valid else None
-    if memory.jobs:
+    if memory.jobs or memory.workspace_hash:
         _remember_covered(rows, memory)
 
 
@@ -177,12 +195,15 @@ def _unread_times(rows: LoadedRows) -> dict[str, dict[str, str]]:
     }
 
 
-def _last_version(rows: LoadedRows) -> str | None:
+def _last_sync(rows: LoadedRows) -> tuple[str | None, datetime | None]:
     if "api_version" not in rows.columns_of(SYNC_RUNS):
-        return None
+        return None, None
     ending = "order by t.started_at desc limit 1"
-    found = rows.query(SYNC_RUNS, ["t.api_version"], "t.outcome <> 'failed'", (), ending)
-    return next((version for (version,) in found), None)
+    columns = ["t.api_version", "t.started_at"]
+    found = rows.query(SYNC_RUNS, columns, "t.outcome <> 'failed'", (), ending)
+    for version, started_at in found:
+        return version, _aware(parse_time(started_at))
+    return None, None
 
 
 def _version_of_rows(rows: LoadedRows, fresh: Collection[str]) -> str | None:
@@ -195,17 +216,22 @@ def _version_of_rows(rows: LoadedRows, fresh: Collection[str]) -> str | None:
 
 
 def _remember_covered(rows: LoadedRows, memory: Memory) -> None:
-    columns = ["uid", "covered", "jobs"]
-    for is_valid, uid, covered, jobs in rows.known(CHECKPOINTS, columns, ()):
-        if not is_valid:
-            continue
-        memory.checkpoint = uid
-        if len(memory.jobs) < jobs:
-            logger.warning("%s lacks rows that it had: the list is read again", JOBS.name)
-            memory.covered = Coverage()
-        else:
+    columns = ["uid", "covered", "jobs", *KnownList._fields]
+    is_lost = False
+    for is_valid, uid, covered, jobs, *learned in rows.known(CHECKPOINTS, columns, ()):
+        if is_valid and covered is None:
+            flag, size, *times = learned
+            memory.lists[uid] = KnownList(flag, size, *map(_aware, times))
+        elif is_valid:
+            memory.checkpoint = uid
             spans = json.loads(covered) if isinstance(covered, str) else covered
             memory.covered = Coverage.from_json(spans)
+            memory.lists[RUNS] = KnownList(read_at=_aware(learned[2]))
+        is_lost = is_lost or (is_valid and len(memory.jobs) < jobs)
+    if is_lost:
+        logger.warning("%s lacks rows that it had: the lists are read again", JOBS.name)
+        memory.covered = Coverage()
+        memory.lists.clear()
 
 
 def _known_rows(
@@ -225,13 +251,13 @@ def _known_rows(
 def _remember_results(rows: LoadedRows, memory: Memory) -> None:
     columns = [
         *("job_uid", "fingerprint", "result_rows", "content_hash", "equal_answers"),
-        *("answered_at", "next_check_at", "results_load_id", "_dlt_load_id"),
+        *("answered_at", "next_check_at", "is_skipped", "results_load_id", "_dlt_load_id"),
     ]
     has_rows = False
     loads: dict[str, str] = {}
     for is_valid, uid, *values, load_id, row_load_id in rows.known(LEDGER, columns, ()):
         if is_valid:
-            version, count, content, equal, answered_at, next_check_at = values
+            version, count, content, equal, answered_at, next_check_at, is_skipped = values
             # one text for all jobs of a load
             load = load_id or row_load_id
             load = loads.setdefault(load, load)
@@ -243,6 +269,7 @@ def _remember_results(rows: LoadedRows, memory: Memory) -> None:
                 answered_at=_aware(answered_at),
                 next_check_at=_aware(next_check_at),
                 load_id=load,
+                is_skipped=bool(is_skipped),
             )
             has_rows = has_rows or bool(count)
     if has_rows and not _has_results(rows):

@@ -44,7 +44,7 @@ days_seen as (
         workspace_uid as workspace_id,
         cast((finished_at at time zone 'UTC') as date) as day
     from captaindata.sync_runs
-    where outcome <> 'failed'
+    where outcome not in ('failed', 'quota')
 ),
 
 last_days as (

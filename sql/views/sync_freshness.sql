@@ -11,7 +11,7 @@
 --   last_change_at: end of the last sync that wrote rows to the table, in UTC
 --   rows_last_change: number of rows that this sync wrote to the table
 --   last_outcome: outcome of the last sync of the workspace, whichever tables it read: loaded,
---     stopped_early, partly_loaded or failed
+--     stopped_early, partly_loaded, quota or failed
 --   syncs: number of syncs that read the table
 
 with source as (
@@ -64,7 +64,7 @@ counted as (
     select
         workspace_uid,
         table_name,
-        max(finished_at) filter (where outcome <> 'failed') as last_sync_at,
+        max(finished_at) filter (where outcome not in ('failed', 'quota')) as last_sync_at,
         max(finished_at) filter (where rows_written > 0) as last_change_at,
         max(rows_written) filter (
             where rows_written > 0 and newest_change_first = 1

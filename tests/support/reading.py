@@ -55,9 +55,10 @@ def answer_of(row: Row) -> Answer:
     return Answer(
         row["fingerprint"],
         row["result_rows"],
-        content=row["content_hash"],
-        equal=row["equal_answers"],
-        answered_at=row["answered_at"],
-        next_check_at=row["next_check_at"],
-        load_id=row["results_load_id"],
+        content=row.get("content_hash"),
+        equal=row.get("equal_answers") or 0,
+        answered_at=row.get("answered_at"),
+        next_check_at=row.get("next_check_at"),
+        load_id=row.get("results_load_id"),
+        is_skipped=bool(row.get("is_skipped")),
     )

@@ -33,6 +33,8 @@ class SmallApi:
 
     success_statuses = frozenset({"finished", "SUCCEEDED"})
     final_statuses = frozenset({"finished", "SUCCEEDED", "FAILED"})
+    count_fields: Sequence[str] = ("row_count", "total_row_count")
+    resting_statuses: Sequence[str] = ()
     quota_unit = "tasks"
     calls = 0
     parallel = 1.0
@@ -64,7 +66,9 @@ class SmallApi:
     def workflow_details(self, uid: str) -> msgspec.Raw | None:
         raise NotImplementedError(uid)
 
-    def job_listings(self, workflows: Sequence[Record], covered: Coverage) -> list[JobListing]:
+    def job_listings(
+        self, workflows: Sequence[Record], covered: Coverage, *, is_last: object
+    ) -> list[JobListing]:
         del workflows, covered
         return [
             JobListing(uid, iter([JobPage(jobs)]), uid if self.lists_workflows else None)

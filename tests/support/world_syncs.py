@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow.parquet as pq
@@ -45,7 +45,14 @@ from captaindata_source.tables import (
     Table,
 )
 from captaindata_source.warehouse.input_memory import KnownInputs
-from captaindata_source.warehouse.memory import KnownJob, KnownRow, KnownWorkflow, Memory
+from captaindata_source.warehouse.memory import (
+    RUNS,
+    KnownJob,
+    KnownList,
+    KnownRow,
+    KnownWorkflow,
+    Memory,
+)
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.reading import answer_of
 
@@ -63,6 +70,8 @@ class WorldSynced:
     total: Counter[str]
     set_aside: list[Issue]
     skipped: int
+    kinds: Counter[str] = field(default_factory=Counter)
+    """Issues, by kind."""
     issues: list[Issue] = field(default_factory=list)
 
     def paths(self, ending: str) -> list[str]:
@@ -86,6 +95,9 @@ class WorldSyncs:
     tables: dict[str, dict[tuple[Any, ...], list[Row]]] = field(default_factory=dict)
     """By name and key; `job_results` has several rows of a key."""
     loads: int = 0
+    now: datetime | None = None
+    """The time of the connector; None: that of the clock."""
+    _synced_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.world = self.sandbox.world
@@ -119,15 +131,9 @@ class WorldSyncs:
         self.loads += 1
         wanted = {table.name for table in tables or TABLES}
         version = {"api_version": "v3", **self.options, **options}
-        settings = Settings(
-            **{
-                "api_key": Secret(self.workspace.api_key),
-                "project_uid": self.workspace.uid,
-                "base_url": self.sandbox.base_url_of(version["api_version"]),
-                **version,
-            }
-        )
+        settings = Settings(**{**self._place(version["api_version"]), **version})
         issues = IssueLog()
+        now = self.now or datetime.now(UTC)
         api = connect(settings, issues=issues)
         plan = SyncPlan(
             Context(
@@ -139,7 +145,7 @@ class WorldSyncs:
                 wanted=wanted,
                 issues=issues,
                 guard=Guard(issues),
-                now=datetime.now(UTC),
+                now=now,
             )
         )
         extraction = Extraction(
@@ -162,12 +168,20 @@ class WorldSyncs:
         finally:
             extraction.close()
         self._store(LEDGER.name, ledger)
-        if (checkpoint := plan.listing.checkpoint()) is not None:
-            self._store(CHECKPOINTS.name, [checkpoint])
+        members = plan.workspace.checkpoint()
+        self._store(CHECKPOINTS.name, [*plan.listing.checkpoints(), *filter(None, [members])])
+        self._synced_at = now
         requests = list(self.sandbox.log.entries)
-        return WorldSynced(
-            requests, +total, issues.set_aside, plan.queue.skipped, list(issues.take())
-        )
+        found = list(issues.take())
+        kinds = Counter(str(issue.kind) for issue in found)
+        return WorldSynced(requests, +total, issues.set_aside, plan.queue.skipped, kinds, found)
+
+    def _place(self, version: str) -> dict[str, Any]:
+        return {
+            "api_key": Secret(self.workspace.api_key),
+            "project_uid": self.workspace.uid,
+            "base_url": self.sandbox.base_url_of(cast("Any", version)),
+        }
 
     def _found(self, extraction: Extraction, name: str) -> Iterator[Row]:
         for batch in extraction.streams[name].batches():
@@ -226,9 +240,21 @@ class WorldSyncs:
             memory.successful_jobs[row["uid"]] = row["row_hash"]
         for row in self.rows(LEDGER.name):
             memory.results[row["job_uid"]] = answer_of(row)
+        lost = False
         for row in sorted(self.rows(CHECKPOINTS.name), key=lambda row: str(row["loaded_at"])):
-            memory.checkpoint = row["uid"]
-            memory.covered = Coverage.from_json(row["covered"])
+            learned = KnownList(**_fields(row, KnownList))
+            if row["covered"] is None:
+                memory.lists[row["uid"]] = learned
+            else:
+                memory.checkpoint = row["uid"]
+                memory.covered = Coverage.from_json(row["covered"])
+                memory.lists[RUNS] = learned
+            if len(memory.jobs) < row["jobs"]:
+                lost = True
+        if lost:
+            memory.covered = Coverage()
+            memory.lists.clear()
+        memory.synced_at = self._synced_at
         for row in self.rows(INPUTS_LEDGER.name):
             memory.inputs[row["job_uid"]] = KnownInputs(
                 row["fingerprint"], row["input_rows"], row["content_hash"]
@@ -253,7 +279,7 @@ class WorldSyncs:
         }
 
 
-def _fields(row: Row, known: type[KnownWorkflow] | type[KnownJob]) -> dict[str, Any]:
+def _fields(row: Row, known: Any) -> dict[str, Any]:
     return {name: row.get(name) for name in known._fields}
 
 

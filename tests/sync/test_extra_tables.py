@@ -121,9 +121,9 @@ def test_a_job_is_asked_for_its_inputs_once_a_state(syncs: WorldSyncs, version: 
     assert refreshed.total[JOB_INPUTS.name] == 0, "equal inputs are not written again"
 
 
-def test_inputs_of_all_jobs_that_have_ended(v4_syncs: WorldSyncs) -> None:
+def test_inputs_of_all_jobs_that_are_at_rest(v4_syncs: WorldSyncs) -> None:
     synced = v4_syncs.sync(JOBS, JOB_INPUTS, job_inputs_of="all")
-    ended = {"SUCCEEDED", "PARTIAL_SUCCEEDED", "FAILED", "INVALID", "STOPPED"}
+    ended = {"SUCCEEDED", "PARTIAL_SUCCEEDED", "FAILED", "INVALID", "STOPPED", "BLOCKED"}
     expected = [
         row["uid"] for row in v4_syncs.rows("jobs") if row["status"] in ended and row["has_results"]
     ]

@@ -15,7 +15,7 @@ import pytest
 
 from captaindata_source.api.v4 import KEY_HEADER, V4Api
 from captaindata_source.extract import opening
-from captaindata_source.http import Clock, HttpClient, Secret, client
+from captaindata_source.http import Clock, HttpClient, Secret, connections
 from captaindata_source.issues import IssueLog, Kind
 from captaindata_source.sandbox import World
 from captaindata_source.sandbox.dialect import Dialect
@@ -284,7 +284,7 @@ def test_a_drip_ends_at_the_deadline_of_an_answer(
 ) -> None:
     """The deadline passes with the first piece, however slow the machine."""
     passed = [0.0]
-    passing = [client.RESPONSE_DEADLINE_SECONDS + 1]
+    passing = [connections.RESPONSE_DEADLINE_SECONDS + 1]
 
     def check() -> None:
         passed[0] += passing.pop() if passing else 0.0

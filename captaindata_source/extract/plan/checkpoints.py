@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from captaindata_source.api import Coverage, Span
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.tables import JOBS, Row
+from captaindata_source.tables import Row
+from captaindata_source.warehouse.memory import RUNS, KnownList
 
 __all__ = ["Checkpoints"]
 
+OVERLAP = timedelta(minutes=15)
+"""What is read again each time: the API may show a change a moment after it was made."""
 UIDS = ("even", "odd")
 """Written in turn: where a load breaks off, the row of the one before still counts."""
 
 
 class Checkpoints:
-    """What is read, of what is known to be loaded and what the current sync adds."""
+    """What is read, of what is known to be loaded and what the current sync adds.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        context: The sync.
+        is_deep: Whether `lookback_days` are read again.
+    """
+
+    def __init__(self, context: Context, *, is_deep: bool) -> None:
         self._context = context
+        self._is_deep = is_deep
         memory = context.memory
         lookback = timedelta(days=context.settings.lookback_days)
-        self.known = memory.covered.until(context.now).without_last(lookback)
+        again = lookback if is_deep else min(lookback, OVERLAP)
+        self.known = memory.covered.until(context.now).without_last(again)
         if context.settings.full_refresh:
             self.known = Coverage()
         """What earlier loads brought and is not to be read again."""
         self._uid = memory.checkpoint or UIDS[0]
         self._written = memory.covered.to_json()
+        self._read_at = memory.lists.get(RUNS, KnownList()).read_at
         self._covered: Coverage | None = None
 
     def add(self, span: Span) -> None:
@@ -48,25 +59,23 @@ class Checkpoints:
         with self._context.lock:
             self._covered = Coverage()
 
-    def row(self, *, jobs: int) -> Row | None:
+    def row(self, *, is_left: bool) -> Row | None:
         """The row to load with all jobs that were seen so far; None where it would say what the
-        last one says, or the jobs are not loaded.
+        last one says.
 
         Args:
-            jobs: How many jobs of the workspace are loaded then.
+            is_left: Whether the list was left before its end.
         """
         with self._context.lock:
-            if self._covered is None or JOBS.name not in self._context.wanted:
+            if self._covered is None:
                 return None
             covered = self._covered.to_json()
-        if covered == self._written:
+        is_read = self._is_deep and not is_left
+        if covered == self._written and not is_read:
             return None
         self._written = covered
+        self._is_deep = self._is_deep and not is_read
         self._uid = UIDS[1 - UIDS.index(self._uid)] if self._uid in UIDS else UIDS[0]
-        return {
-            "workspace_uid": self._context.settings.project_uid,
-            "uid": self._uid,
-            "covered": json.dumps(covered),
-            "jobs": jobs,
-            "loaded_at": datetime.now(UTC),  # the last one of a sync counts
-        }
+        if is_read:
+            self._read_at = self._context.now
+        return {"uid": self._uid, "covered": json.dumps(covered), "read_at": self._read_at}

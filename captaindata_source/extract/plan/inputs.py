@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from captaindata_source.api import Record
-from captaindata_source.api.statuses import FAILED, FINAL, PARTIAL, Statuses
+from captaindata_source.api.statuses import FAILED, FINAL, PARTIAL, RESTING, Statuses
 from captaindata_source.errors import ApiError, NotFoundError
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.queue import Package
@@ -28,6 +28,7 @@ MAX_ROWS = 50_000
 """Inputs after which a load package gets no more."""
 MAX_NOT_FOUND = 3
 """Jobs whose inputs are not found, before any are: the host has no such call."""
+AT_REST = Statuses([*FINAL, *RESTING])
 REDACTED = ("input_data", "custom_data", "data")
 UNDECIDED = "404"
 """Content in the ledger of a job whose inputs were not found."""
@@ -52,8 +53,8 @@ class InputPlan:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._known = context.memory.inputs
-        self._wants_all = context.settings.job_inputs_of == "all"
-        self._statuses = FINAL if self._wants_all else Statuses([*FAILED, *PARTIAL])
+        is_all = context.settings.job_inputs_of == "all"
+        self._statuses = Statuses([*AT_REST] if is_all else [*FAILED, *PARTIAL])
         self._jobs: dict[str, _Job] = {}
         self._not_found: list[_Job] = []
         self._has_found = False
@@ -83,7 +84,7 @@ class InputPlan:
         is_refresh = is_listed and self._context.settings.full_refresh
         if loaded is not None and loaded.version == known.results_version and not is_refresh:
             return
-        wanted = self._statuses if loaded is None else FINAL
+        wanted = self._statuses if loaded is None else AT_REST
         if known.status in wanted:
             self._jobs[uid] = _Job(uid, known, is_listed)
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
 from captaindata_source.api import Record
 from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.plan.inputs import InputPlan
 from captaindata_source.extract.plan.rereads import Rereads, counts_of
 from captaindata_source.extract.plan.result_versions import reads_more, results_version
@@ -50,12 +52,16 @@ class JobPlan:
         """Rows of `jobs`."""
         self.successful_rows: deque[Row] = deque()
         self.seen: set[str] = set()
+        self._changed: set[str] = set()
         self.most_rows = math.inf
         """Rows of `jobs` beyond which jobs that would get one are left to the next sync."""
         self.is_cut = False
         """Whether any were."""
         self.rereads = Rereads(context)
         self.inputs = InputPlan(context)
+        self.empty = EmptyJobs(
+            context, trust=self.rereads.trust, on_contradiction=self._fetch_skipped
+        )
         self._queued: set[str] = set()
         self._taken: dict[str, _Taken] = {}
         """By job, what it was taken for."""
@@ -86,6 +92,21 @@ class JobPlan:
         elif uid not in self.seen:
             self._see(record)
 
+    def compare_again(self, record: Record) -> None:
+        """Sees a job in another state than a page before had it, in this sync.
+
+        Args:
+            record: The job, as it is by itself.
+        """
+        if (taken := self._taken.get(record["uid"])) is not None:
+            self._see_again(record, taken)
+
+    def is_settled(self, uid: str) -> bool:
+        """Whether a job that was seen is known, unchanged and final."""
+        known = self._memory.jobs.get(uid)
+        is_final = known is not None and known.status in self._api.final_statuses
+        return is_final and uid not in self._changed
+
     def settle_workflows(self, unread: Collection[str | None]) -> None:
         """Decides of which workflow jobs are that others list too, or others alone.
 
@@ -98,13 +119,18 @@ class JobPlan:
                 if self._memory.jobs[uid].workflow_uid not in unread:
                     self._see(record)
             elif str(record["workflow_uid"]) < taken.workflow_uid:
-                self.queue.remove(uid)
-                self._queued.discard(uid)
-                self.rereads.drop(uid)
-                for table in taken.tables:  # of two rows of a job the later one counts
-                    self._context.count(table, -1)
-                self._see(record, later=LATER)
+                self._see_again(record, taken)
         self._elsewhere.clear()
+
+    def _see_again(self, record: Record, taken: _Taken) -> None:
+        uid = record["uid"]
+        self.queue.remove(uid)
+        self._queued.discard(uid)
+        self.rereads.drop(uid)
+        for table in taken.tables:  # of two rows of a job the later one counts
+            self._context.count(table, -1)
+        tables = self._see(record, later=LATER)
+        self._taken[uid] = _Taken(str(record["workflow_uid"]), tables)
 
     def _see(self, record: Record, *, later: timedelta = timedelta()) -> tuple[Table, ...]:
         """Returns the tables that get a row of the job."""
@@ -117,12 +143,14 @@ class JobPlan:
             known is not None
             and known.row_hash == content
             and not known.is_deleted
-            and not self._context.settings.full_refresh
+            and not (self._context.settings.full_refresh or later)
             and not reads_more(record, known, unread)
         )
-        if not is_same and self._context.rows[JOBS.name] >= self.most_rows:
-            self.is_cut = True
-            return ()
+        if not is_same:
+            self._changed.add(uid)
+            if self._context.rows[JOBS.name] >= self.most_rows:
+                self.is_cut = True
+                return ()
         self.seen.add(uid)
         if known is None or not is_same:
             row = self._job_row(record, content)
@@ -182,6 +210,8 @@ class JobPlan:
         is_refresh = is_listed and self._context.settings.full_refresh
         if is_refresh or answer is None or answer.version != known.results_version:
             self._fetch(uid, known, None if is_refresh else answer, is_listed=is_listed)
+        elif answer.is_skipped and not self.empty.is_on:
+            self._fetch(uid, known, answer, is_listed=is_listed)
         elif answer.differs(counts_of(known)):
             self.rereads.add(uid, known, answer, is_listed=is_listed)
         else:
@@ -211,12 +241,59 @@ class JobPlan:
                 answer=answer,
                 is_reread=is_reread,
                 is_old=self.rereads.is_old(known),
+                says_none=self._may_be_empty(known, answer),
             )
         )
 
-    def settle_queue(self) -> None:
-        """Makes the jobs ready to be fetched, once the lists are read."""
+    def _may_be_empty(self, known: KnownJob, answer: Answer | None) -> bool:
+        """Whether a job may be skipped for its counts: the warehouse has no results of it."""
+        if self._context.settings.full_refresh or (answer is not None and answer.rows):
+            return False
+        return self.empty.says_none(known)
+
+    def _sample_skipped(self, looked_at: Collection[str | None]) -> None:
+        """Queues some of the jobs that earlier syncs skipped for their counts."""
+        if not looked_at:
+            return
+        skipped = {
+            uid: known
+            for uid, answer in self._memory.results.items()
+            if answer.is_skipped and (known := self._memory.jobs.get(uid)) is not None
+            if (None in looked_at or known.workflow_uid in looked_at)
+            and known.results_version == answer.version
+        }
+        for uid in self.empty.sample(skipped):
+            self._fetch(uid, skipped[uid], self._memory.results[uid], is_listed=uid in self.seen)
+
+    def _fetch_skipped(self, skipped: Sequence[ResultJob]) -> None:
+        """Queues jobs that this sync skipped for their counts, and all that earlier ones did."""
         with self._context.lock:
+            self.queue.skipped -= len(skipped)
+            for job in skipped:
+                self.queue.add(replace(job, says_none=False))
+            for uid, answer in self._memory.results.items():
+                known = self._memory.jobs.get(uid)
+                if answer.is_skipped and known is not None:
+                    self._fetch(uid, known, answer, is_listed=True)
+
+    def left_by_earlier(self) -> int:
+        """How many known jobs have results that are not loaded."""
+        loaded = self._memory.results
+        return sum(
+            known.results_version is not None
+            and known.status in self._wanted_statuses
+            and (uid not in loaded or loaded[uid].version != known.results_version)
+            for uid, known in self._memory.jobs.items()
+        )
+
+    def settle_queue(self, looked_at: Collection[str | None]) -> None:
+        """Makes the jobs ready to be fetched, once the lists are read.
+
+        Args:
+            looked_at: Workflows whose lists were read whole for their age; None: those of all.
+        """
+        with self._context.lock:
+            self._sample_skipped(looked_at)
             for uid, known, answer, is_listed, is_due in self.rereads.take_due():
                 if is_due:
                     self._fetch(uid, known, answer, is_listed=is_listed, is_reread=True)

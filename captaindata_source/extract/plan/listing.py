@@ -10,6 +10,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from captaindata_source.api import JobListing, JobPage, Record
@@ -17,10 +18,12 @@ from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.checkpoints import Checkpoints
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
+from captaindata_source.extract.plan.lists import JobLists
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.queue import Package
 from captaindata_source.extract.workers import Step, Task
 from captaindata_source.issues import Action, Kind
+from captaindata_source.tables import JOBS, Row
 from captaindata_source.warehouse.memory import KnownJob
 
 __all__ = ["ListingPlan"]
@@ -55,8 +58,11 @@ class ListingPlan:
         self._jobs = jobs
         self._workflows = workflows
         self._named = named
-        self._checkpoints = Checkpoints(context)
-        self._is_begun = False
+        self._lists = JobLists(context)
+        self._checkpoints = Checkpoints(context, is_deep=self._lists.is_run_list_deep)
+        self._is_begun = self._is_first = False
+        self._listed: dict[str, set[str]] = {}
+        """By workflow: the jobs that its list has had so far."""
         self._left: list[JobListing] = []
         self._unread: set[str | None] = set()
         """Workflows whose jobs could not be listed: what is known of those stays as it is. None:
@@ -71,7 +77,8 @@ class ListingPlan:
     @property
     def is_left(self) -> bool:
         """Whether a list is to be gone on with in the next round."""
-        return bool(self._left) or self._jobs.is_cut
+        is_out = self._context.guard.quota is not None and bool(self._unread)
+        return bool(self._left) or self._jobs.is_cut or is_out
 
     def begin_round(
         self,
@@ -99,16 +106,38 @@ class ListingPlan:
         else:
             self.stages = ()
 
-    def checkpoint(self) -> dict[str, object] | None:
-        """The row that says how far the lists are read, once the round's jobs are loaded; None
+    def checkpoints(self) -> list[Row]:
+        """The rows that say how far the lists are read, once the round's jobs are loaded; none
         where that is nothing new."""
-        if self._jobs.is_cut:
-            return None
-        return self._checkpoints.row(jobs=len(self._jobs.seen | self._context.memory.jobs.keys()))
+        context = self._context
+        if self._jobs.is_cut or JOBS.name not in context.wanted:
+            return []
+        is_left = bool(self._left or self._unread)
+        found = [self._checkpoints.row(is_left=is_left), *self._lists.rows(is_cut=is_left)]
+        jobs = len(self._jobs.seen | context.memory.jobs.keys())
+        return [
+            {
+                **row,
+                "workspace_uid": context.settings.project_uid,
+                "jobs": jobs,
+                "loaded_at": datetime.now(UTC),  # the last one of a sync counts
+            }
+            for row in found
+            if row is not None
+        ]
 
     def _first_tasks(self) -> list[Task]:
         self._is_begun = True
-        listings = self._context.api.job_listings(self._workflows.all(), self._checkpoints.known)
+        workflows = {workflow["uid"]: workflow for workflow in self._workflows.all()}
+        order = self._lists.begin([*workflows])
+        listings = self._context.api.job_listings(
+            [workflows[uid] for uid in order],
+            self._checkpoints.known,
+            is_last=self._lists.is_last,
+        )
+        self._is_first = True
+        if self._package is not None:
+            self._package.to_come = self._jobs.left_by_earlier()
         return [partial(self._list, listing) for listing in listings]
 
     def _next_tasks(self) -> list[Task]:
@@ -116,14 +145,34 @@ class ListingPlan:
         return [partial(self._list, listing) for listing in left]
 
     def _list(self, listing: JobListing) -> None:
+        workflow_uid = listing.workflow_uid
+        if self._must_wait(listing):
+            self._left.append(listing)
+            return
         while (page := self._next_page(listing)) is not None:
-            self._compare(page, listing.workflow_uid)
+            self._compare(page, workflow_uid)
+            if workflow_uid is not None:
+                with self._context.lock:
+                    if self._lists.is_enough(workflow_uid):
+                        return
             self._hold_back()
             self._to_list -= len(page.jobs)
             is_over = self._to_list <= 0 or self._is_over
-            if listing.can_wait and is_over and not self._checkpoints.knew(page.span):
+            is_pause = listing.can_wait and workflow_uid is None
+            if is_pause and is_over and not self._checkpoints.knew(page.span):
                 self._left.append(listing)
                 return
+        if workflow_uid is not None and workflow_uid not in self._unread:
+            self._lists.end(workflow_uid)
+
+    def _must_wait(self, listing: JobListing) -> bool:
+        """Whether a list of a workflow is left to the next round, or sync, before it is begun; the
+        first never is."""
+        with self._context.lock:
+            is_first, self._is_first = self._is_first, False
+            if is_first or listing.workflow_uid is None or self._package is None:
+                return False
+            return not self._package.has_time_to_list
 
     def _next_page(self, listing: JobListing) -> JobPage | None:
         """None after the last one, and where it could not be read."""
@@ -139,24 +188,35 @@ class ListingPlan:
 
     def _compare(self, page: JobPage, workflow_uid: str | None = None) -> None:
         times = Counter(record["uid"] for record in page.jobs)
+        before = set() if workflow_uid is None else self._listed.setdefault(workflow_uid, set())
         for record in page.jobs:
             job = of_workflow(record, workflow_uid)
+            is_again = record["uid"] in before
             with self._context.issues.about(
                 workflow_uid=job.get("workflow_uid"), job_uid=record["uid"]
             ):
-                latest = self._reread(job) if times[record["uid"]] > 1 else job
+                if times[record["uid"]] > 1 or is_again:
+                    job = self._reread(job, is_again=is_again)
                 with self._context.lock:
-                    self._jobs.compare(latest, listed_by=workflow_uid)
+                    if is_again:
+                        self._jobs.compare_again(job)
+                    else:
+                        self._jobs.compare(job, listed_by=workflow_uid)
                     if self._named is not None:
-                        self._named.see(latest)
+                        self._named.see(job)
         if page.is_unsorted:
             self._checkpoints.forget()
         elif page.span is not None:
             self._checkpoints.add(page.span)
+        if workflow_uid is not None:
+            before.update(times)
+            with self._context.lock:
+                settled = [self._jobs.is_settled(record["uid"]) for record in page.jobs]
+                self._lists.see(workflow_uid, page, settled)
 
-    def _reread(self, record: Record) -> Record:
+    def _reread(self, record: Record, *, is_again: bool) -> Record:
         """A job that the listing has in two versions, as it is by itself."""
-        if record["uid"] in self._jobs.seen:
+        if record["uid"] in self._jobs.seen and not is_again:
             return record
         self._context.issues.add(Kind.LISTED_TWICE, Action.REREAD)
         try:
@@ -171,13 +231,14 @@ class ListingPlan:
 
     def _workflow_tasks(self) -> list[Task]:
         with self._context.lock:
-            self._jobs.settle_workflows(self._unread)
+            self._jobs.settle_workflows(self._unread | self._lists.unseen)
         return []
 
     def _missing_tasks(self) -> list[Task]:
         """Jobs that no list has, or not yet, as they are known: what is missing of them."""
         memory, api = self._context.memory, self._context.api
         unsettled: list[str] = []
+        unseen = self._lists.unseen
         for uid, known in self._unlisted():
             if self._is_open(known) or known.row_hash is None:
                 continue
@@ -188,7 +249,7 @@ class ListingPlan:
                 is_settled = uid not in memory.successful_jobs
             if not is_settled:
                 unsettled.append(uid)
-            self._jobs.want_results(uid, known, is_listed=False)
+            self._jobs.want_results(uid, known, is_listed=known.workflow_uid in unseen)
         self._jobs.settle_successes(unsettled)
         return []
 
@@ -213,7 +274,7 @@ class ListingPlan:
 
     def _open_tasks(self) -> list[Task]:
         """Jobs that no list has: those not final, or not loaded as a whole, are read one by one."""
-        if self._left:
+        if self._left and not self._context.api.forgets_jobs:
             return []
         return [
             partial(self._read_unlisted, uid)
@@ -233,14 +294,20 @@ class ListingPlan:
         ]
 
     def _is_open(self, known: KnownJob) -> bool:
-        """Whether a job may change by itself."""
-        return known.status not in self._context.api.final_statuses
+        """Whether a job may change by itself, and soon enough to be read in this sync."""
+        api = self._context.api
+        if known.status in api.resting_statuses:
+            return self._lists.is_run_list_deep
+        return known.status not in api.final_statuses
 
     @property
     def _is_over(self) -> bool:
         """Whether the time of the load package is, where what is left can wait."""
-        can_wait = not self._context.api.forgets_jobs
-        return can_wait and self._package is not None and self._package.is_over
+        if self._package is None:
+            return False
+        if self._context.api.forgets_jobs:
+            return self._package.is_at_limit
+        return self._package.is_over
 
     def _read_unlisted(self, uid: str) -> None:
         if self._is_over:
@@ -267,7 +334,9 @@ class ListingPlan:
             self._jobs.mark_gone(uid)
 
     def _settle(self) -> list[Task]:
-        self._jobs.settle_queue()
+        if self._package is not None:
+            self._package.to_come = 0
+        self._jobs.settle_queue(self._lists.looked_at())
         if self._named is not None:
             self._named.settle()
         return []

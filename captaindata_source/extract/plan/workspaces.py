@@ -8,6 +8,7 @@ from captaindata_source.api import Record
 from captaindata_source.api.credentials import strip_json
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.lists import MEMBERS, is_due
 from captaindata_source.extract.rows import digest, row_hash
 from captaindata_source.tables import QUOTA_READINGS, WORKSPACES, Row
 from captaindata_source.times import UnfitError, parse_time
@@ -20,6 +21,8 @@ class WorkspacePlan:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.are_members_read = False
+        """Whether the members were fetched."""
 
     def rows(self) -> tuple[Row | None, Row | None]:
         """The workspace's row and the reading of its quota; None where there is nothing new, or it
@@ -27,12 +30,34 @@ class WorkspacePlan:
         context = self._context
         try:
             record = context.api.workspace()
-            members = b"[" + b",".join(map(bytes, context.api.members())) + b"]"
+            members = self._known_members()
+            if members is None:
+                members = b"[" + b",".join(map(bytes, context.api.members())) + b"]"
+                self.are_members_read = True
         except ApiError as error:
             context.guard.set_aside(error, "The workspace's own row")
             return None, None
         context.guard.answered()
         return self._row(record, strip_json(members)), self._reading(record)
+
+    def checkpoint(self) -> Row | None:
+        """The row that says when members were read; None where they were not."""
+        if not self.are_members_read:
+            return None
+        now = self._context.now
+        uid = self._context.settings.project_uid
+        return {"workspace_uid": uid, "uid": MEMBERS, "read_at": now, "jobs": 0, "loaded_at": now}
+
+    def _known_members(self) -> bytes | None:
+        """The members that are loaded, as JSON, where they were read recently."""
+        context = self._context
+        known = context.memory.lists.get(MEMBERS)
+        if known is None or context.settings.full_refresh or is_due(known.read_at, context):
+            return None
+        for row in context.stored(WORKSPACES, [context.settings.project_uid]):
+            if isinstance(members := row.get("members"), str):
+                return members.encode()
+        return None
 
     def _row(self, record: Record, members: bytes) -> Row | None:
         context = self._context

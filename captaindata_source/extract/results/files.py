@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from captaindata_source.extract.queue import ResultJob
-from captaindata_source.extract.results.pages import SCHEMA, ResultPage, ResultPages, rows_of
+from captaindata_source.extract.results.pages import SCHEMA, ResultPage, rows_of
 from captaindata_source.tables import JOB_RESULTS, Row
 from captaindata_source.warehouse.answers import MAX_EQUAL, next_check
 from captaindata_source.warehouse.appending import LoadedJobs
@@ -108,7 +108,8 @@ class ResultFiles:
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._open: list[OpenFile] = []
-        self._waiting = ResultPages()
+        self._waiting: list[ResultPage] = []
+        self._waiting_bytes = 0
         self._shared: deque[OpenFile] = deque()
         self._ledger: list[Row] = []
         self._jobs: list[str] = []
@@ -158,17 +159,18 @@ class ResultFiles:
             self._finish(file)
         row = self._ledger_row(job, rows, content=content, load_id=self._load_id)
         with self._lock:
-            self._waiting.add(pages)
+            self._waiting += pages
+            self._waiting_bytes += sum(page.size for page in pages)
             self._ledger.append(row)
             self._jobs.append(job.uid)
             if not rows and pages:
                 self._has_marks = True
             elif not rows:
                 self._empty.append(job.uid)
-            is_full = self._waiting.size >= ROW_GROUP_BYTES
-            batch = self._waiting.take() if is_full else []
-        if batch:
-            self._write_shared(batch)
+            if self._waiting_bytes < ROW_GROUP_BYTES:
+                return
+            batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._write_shared(batch)
 
     def add_equal(self, job: ResultJob, *, rows: int, content: str) -> None:
         """Adds a job whose results are in the destination already: a row of the ledger alone.
@@ -207,7 +209,7 @@ class ResultFiles:
     def finish(self) -> None:
         """Finishes the files, once all threads are done."""
         with self._lock:
-            batch = self._waiting.take()
+            batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if batch:
             self._write_shared(batch)
         with self._file_lock:

@@ -6,7 +6,7 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate, chain, repeat
 from typing import TypeVar
@@ -21,12 +21,10 @@ from captaindata_source.times import UnfitError, parse_time
 __all__ = [
     "SCHEMA",
     "ResultPage",
-    "ResultPages",
     "empty_mark",
-    "extracted_at",
+    "named_page",
     "result_uids",
     "rows_of",
-    "texts",
 ]
 
 T = TypeVar("T")
@@ -61,20 +59,21 @@ class ResultPage:
     size: int
 
 
-@dataclass(slots=True)
-class ResultPages:
-    """Pages that wait for a file."""
+def named_page(
+    job: ResultJob, page: Sequence[bytes], uids: Sequence[str], *, first: int
+) -> ResultPage:
+    """A page of results, ready for a file.
 
-    pages: list[ResultPage] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, pages: Sequence[ResultPage]) -> None:
-        self.pages.extend(pages)
-        self.size += sum(page.size for page in pages)
-
-    def take(self) -> list[ResultPage]:
-        pages, self.pages, self.size = self.pages, [], 0
-        return pages
+    Args:
+        job: Whose results they are.
+        page: Each result as JSON text.
+        uids: Theirs.
+        first: Position of the first among the results of the job.
+    """
+    created_at: list[datetime | None] = [job.finish_time] * len(page)
+    if any(b'"extracted_at"' in result for result in page):
+        created_at = [_extracted_at(result) or job.finish_time for result in page]
+    return ResultPage(job, _texts(page), uids, created_at, first, sum(map(len, page)))
 
 
 def rows_of(
@@ -112,7 +111,7 @@ def rows_of(
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def texts(page: Sequence[bytes]) -> pa.Array:
+def _texts(page: Sequence[bytes]) -> pa.Array:
     """JSON texts, which are UTF-8, as an Arrow array; copied once.
 
     Without a call that lets go of Python's lock: to get it back takes longer than the work.
@@ -146,29 +145,25 @@ def result_uids(workspace_uid: str, job_uid: str) -> Callable[[Sequence[bytes]],
     seen: set[str] = set()
     repeats: Counter[str] = Counter()
 
-    def name(data: bytes) -> str:
-        result = job.copy()
-        result.update(data)
-        return result.hexdigest()
-
     def uids(page: Sequence[bytes]) -> list[str]:
-        names = [name(data) for data in page]
-        distinct = set(names)
-        if len(distinct) == len(names) and seen.isdisjoint(distinct):
-            seen.update(distinct)
-            return names
-        for index, uid in enumerate(names):
+        names = []
+        for data in page:
+            result = job.copy()
+            result.update(data)
+            uid = result.hexdigest()
             if uid in seen:
                 repeats[uid] += 1
-                names[index] = name(page[index] + b"\n%d" % repeats[uid])
+                result.update(b"\n%d" % repeats[uid])
+                uid = result.hexdigest()
             else:
                 seen.add(uid)
+            names.append(uid)
         return names
 
     return uids
 
 
-def extracted_at(data: bytes) -> datetime | None:
+def _extracted_at(data: bytes) -> datetime | None:
     """The time at which a result says that it was extracted; None where it says none."""
     try:
         value = _decode_extracted(data).extracted_at

@@ -12,23 +12,27 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
-from captaindata_source.errors import ApiError, ContractError, NotFoundError, PaginationError
+from captaindata_source.errors import (
+    ApiError,
+    ContractError,
+    NotFoundError,
+    PaginationError,
+    QuotaError,
+)
 from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.queue import Package, ResultJob
 from captaindata_source.extract.results.counts import judge, listed
 from captaindata_source.extract.results.files import OpenFile, ResultFiles, equal_answers
 from captaindata_source.extract.results.pages import (
     ResultPage,
-    ResultPages,
     empty_mark,
-    extracted_at,
+    named_page,
     result_uids,
-    texts,
 )
 from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.issues import Action, IssueLog, Kind
@@ -53,7 +57,9 @@ MAX_EQUAL_RESULTS = 10_000
 class _Fetched:
     """The results of one job."""
 
-    waiting: ResultPages = field(default_factory=ResultPages)
+    waiting: list[ResultPage] = field(default_factory=list)
+    size: int = 0
+    """Bytes that wait for a file."""
     files: list[OpenFile] = field(default_factory=list)
     rows: int = 0
     content: int = 0
@@ -86,6 +92,7 @@ class ResultReader:
         issues: Told of what was not as promised.
         guard: Decides about a job that the API does not give as promised.
         redact: Takes from each page what must not be stored; None: nothing.
+        empty: Tells whether a job that says it has no results is asked for them; None: each is.
         trust: Of which workflows the counts can be trusted; None: of all.
         hold_back: Called between two jobs; may wait.
     """
@@ -101,6 +108,7 @@ class ResultReader:
         issues: IssueLog,
         guard: Guard,
         redact: Redact | None = None,
+        empty: EmptyJobs | None = None,
         trust: Trust | None = None,
         hold_back: Callable[[], None] = lambda: None,
     ) -> None:
@@ -112,6 +120,7 @@ class ResultReader:
         self._issues = issues
         self._guard = guard
         self._redact = redact
+        self._empty = empty
         self._trust = trust or Trust()
         self._hold_back = hold_back
 
@@ -133,6 +142,9 @@ class ResultReader:
         if job.is_reread and not self._trust.is_trusted(job.workflow_uid):
             self._package.passed_over()  # its counts were trusted when the sync began
             return
+        if job.says_none and self._empty is not None and not self._empty.must_ask(job):
+            self._package.passed_over()
+            return
         with self._issues.about(workflow_uid=job.workflow_uid, job_uid=job.uid):
             try:
                 fetched = self._fetch_surely(job)
@@ -145,7 +157,10 @@ class ResultReader:
                     self._files.add_gone(job)
                     return
                 self._guard.set_aside(error, f"Results of job {job.uid}")
-                self._package.failed()
+                if isinstance(error, QuotaError):
+                    self._package.put_back(job)
+                else:
+                    self._package.failed()
                 return
             if fetched is None:
                 return
@@ -158,16 +173,16 @@ class ResultReader:
                 trust=self._trust,
                 issues=self._issues,
             )
+            if job.says_none and fetched.rows and self._empty is not None:
+                self._empty.contradict()
         if job.is_stored and job.answer is not None and job.answer.content == content:
             self._drop_files(fetched)
             self._files.add_equal(job, rows=fetched.rows, content=content)
             self._package.done(0)
             return
         if not fetched.rows and self._marks_empty(job):
-            fetched.waiting.add([empty_mark(job)])
-        self._files.add_job(
-            job, fetched.files, fetched.waiting.take(), rows=fetched.rows, content=content
-        )
+            fetched.waiting.append(empty_mark(job))
+        self._files.add_job(job, fetched.files, fetched.waiting, rows=fetched.rows, content=content)
         self._package.done(fetched.rows)
 
     def _is_gone(self, job: ResultJob) -> bool:
@@ -187,7 +202,7 @@ class ResultReader:
             return first
         counted = f"{first.rows} rows, row_count says {listed(job.row_counts)}"
         self._drop_files(first)
-        first.waiting.take()
+        first.waiting.clear()
         second = self._fetch(job)
         if second is None:
             return None
@@ -239,11 +254,16 @@ class ResultReader:
                 before = page
                 if self._redact is not None:
                     page = self._redact(page)  # noqa: PLW2901 - before anything is made of it
-                named = self._named(job, page, uids, first=fetched.rows)
+                if not all(result[:1] == b"{" for result in page):
+                    self._issues.add(
+                        Kind.NOT_AN_OBJECT, Action.KEPT, detail="A result that is no JSON object"
+                    )
+                named = named_page(job, page, uids(page), first=fetched.rows)
                 fetched.content += sum(int(uid, 16) for uid in named.uids if uid)
                 fetched.in_order.update("".join(uid for uid in named.uids if uid).encode())
                 fetched.has_job_time |= any(time is job.finish_time for time in named.created_at)
-                fetched.waiting.add([named])
+                fetched.waiting.append(named)
+                fetched.size += named.size
                 fetched.rows += len(page)
                 if job.row_counts and fetched.rows > MAX_SURPLUS + 10 * max(job.row_counts):
                     raise PaginationError(
@@ -251,31 +271,15 @@ class ResultReader:
                         path=self._api.results_path(job.uid),
                     )
                 self._package.count(len(page), named.size)
-                if fetched.waiting.size >= JOB_IN_MEMORY_BYTES:
+                if fetched.size >= JOB_IN_MEMORY_BYTES:
                     if not fetched.files or fetched.files[-1].is_large:
                         fetched.files.append(self._files.new())
-                    self._files.write(fetched.files[-1], fetched.waiting.take())
+                    self._files.write(fetched.files[-1], fetched.waiting)
+                    fetched.waiting, fetched.size = [], 0
         except ApiError:
             self._drop_files(fetched)
             raise
         return fetched
-
-    def _named(
-        self,
-        job: ResultJob,
-        page: Sequence[bytes],
-        uids: Callable[[Sequence[bytes]], list[str]],
-        *,
-        first: int,
-    ) -> ResultPage:
-        if not all(result[:1] == b"{" for result in page):
-            self._issues.add(
-                Kind.NOT_AN_OBJECT, Action.KEPT, detail="A result that is no JSON object"
-            )
-        created_at: list[datetime | None] = [job.finish_time] * len(page)
-        if any(b'"extracted_at"' in result for result in page):
-            created_at = [extracted_at(result) or job.finish_time for result in page]
-        return ResultPage(job, texts(page), uids(page), created_at, first, sum(map(len, page)))
 
     def _is_doubtful(self, fetched: _Fetched, job: ResultJob) -> bool:
         """Whether the results may not be all, or some of them twice. The same answer as in an

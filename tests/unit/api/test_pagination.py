@@ -108,7 +108,8 @@ def test_every_item_is_read_once_however_the_list_ends(
 def follow(chain: dict[str | None, str | None]) -> tuple[list[str], list[str | None]]:
     asked: list[str | None] = []
 
-    def fetch(link: str | None) -> tuple[list[str], str | None]:
+    def fetch(_: str, parameters: dict[str, str]) -> tuple[list[str], str | None]:
+        link = parameters.get("cursor")
         asked.append(link)
         return [link or "first"], chain[link]
 
@@ -124,8 +125,8 @@ def test_links_are_followed_until_there_is_none() -> None:
 def test_empty_pages_that_go_on_end_with_an_error() -> None:
     asked: list[str | None] = []
 
-    def fetch(link: str | None) -> tuple[list[str], str | None]:
-        asked.append(link)
+    def fetch(_: str, parameters: dict[str, str]) -> tuple[list[str], str | None]:
+        asked.append(parameters.get("cursor"))
         return [], f"cursor-{len(asked)}"
 
     with pytest.raises(PaginationError, match="results of job 7 do not end: 10 empty ones"):
@@ -141,7 +142,8 @@ def test_a_loop_of_links_is_an_error_that_names_the_job(length: int, before: int
     chain = dict(itertools.pairwise([*way, *loop, loop[0]]))
     asked: list[str | None] = []
 
-    def fetch(link: str | None) -> tuple[list[str], str | None]:
+    def fetch(_: str, parameters: dict[str, str]) -> tuple[list[str], str | None]:
+        link = parameters.get("cursor")
         asked.append(link)
         return [link or "first"], chain[link]
 

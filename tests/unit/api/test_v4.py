@@ -152,7 +152,7 @@ def test_a_run_that_lacks_a_field_is_a_job_still(missing: str) -> None:
 
 def test_runs_are_listed_by_last_change_and_those_without_a_uid_are_set_aside() -> None:
     api, server = serve({"runs": [RUN, {"status": "RUNNING"}, {**RUN, "uid": 5}]})
-    (listing,) = api.job_listings([], Coverage())
+    (listing,) = api.job_listings([], Coverage(), is_last=lambda *_: False)
     page = next(listing.pages)
     assert [job["uid"] for job in page.jobs] == ["r", "5"]
     assert server.asked == ["runs?limit=100&offset=0&sort=-updated_at"]
@@ -228,7 +228,9 @@ def test_a_key_of_another_workspace_is_refused(path: str) -> None:
     answers = {"workspaces": {"uid": "w"}, "runs": [RUN], "runs/r": RUN}
     calls: dict[str, Callable[[V4Api], object]] = {
         "workspaces": lambda api: api.workspace(),
-        "runs": lambda api: next(api.job_listings([], Coverage())[0].pages),
+        "runs": lambda api: next(
+            api.job_listings([], Coverage(), is_last=lambda *_: False)[0].pages
+        ),
         "runs/r": lambda api: api.job("r"),
     }
     for uid in ("w", None):

@@ -77,7 +77,10 @@ def test_results_are_fetched_for_the_jobs_that_changed_and_no_others(
         now = successes(oracle)
         expected = {uid for uid, state in now.items() if known.get(uid) != state}
         synced = syncs.sync()
-        assert results_of(synced) == expected
+        skipped = {row["job_uid"] for row in syncs.rows("job_results_ledger") if row["is_skipped"]}
+        asked = results_of(synced)
+        assert asked <= expected
+        assert expected - asked <= skipped, "jobs that say they have no results"
         assert_equal(syncs, oracle)
         after = {uid: len(rows) for (_, uid), rows in oracle.results.items()}
         for uid in expected & set(sizes):

@@ -30,11 +30,13 @@ class FakeApi:
 
     version = "v4"
     success_statuses = frozenset({"SUCCEEDED"})
+    resting_statuses: frozenset[str] = frozenset()
     final_statuses = frozenset({"SUCCEEDED", "FAILED"})
     lists_workflows = False
     forgets_jobs = False
     rereads_days = 90
     version_fields: Sequence[str] = ("updated_at", "retry_count")
+    count_fields: Sequence[str] = ("row_count",)
     quota_unit = "credits"
     calls = 0
     parallel = 1.0
@@ -57,7 +59,9 @@ class FakeApi:
     def workflow_details(self, uid: str) -> msgspec.Raw | None:
         raise NotFoundError("no details", path=uid)
 
-    def job_listings(self, workflows: Sequence[Record], covered: Coverage) -> list[JobListing]:
+    def job_listings(
+        self, workflows: Sequence[Record], covered: Coverage, *, is_last: object
+    ) -> list[JobListing]:
         assert not workflows
         self.covered = covered
         return [JobListing("The list", iter(self._pages), can_wait=True)]
@@ -205,16 +209,15 @@ def test_workflows_that_jobs_name_only_grow() -> None:
 
 def test_a_checkpoint_claims_nothing_of_a_time_to_come() -> None:
     future = NOW + timedelta(days=400)
-    page = JobPage([run("a")], Span(NOW - timedelta(days=1), future))
-    api = FakeApi([page, JobPage((), Span(None, future))])
+    page = JobPage([run("a")], span=Span(NOW - timedelta(days=1), future))
+    api = FakeApi([page, JobPage((), span=Span(None, future))])
     plan = plan_of(api, Memory(covered=Coverage([Span(None, future)])))
     list_round(plan)
-    assert list(api.covered) == [Span(None, NOW - timedelta(days=3))]
-    checkpoint = plan.listing.checkpoint()
-    assert checkpoint is not None
+    assert list(api.covered) == [Span(None, NOW - timedelta(days=3))], "of a first, deep look"
+    [checkpoint] = plan.listing.checkpoints()
     assert checkpoint["covered"] == f'[[null, "{NOW.isoformat()}"]]'
     assert checkpoint["jobs"] == 1
-    assert plan.listing.checkpoint() is None, "it is written once"
+    assert plan.listing.checkpoints() == [], "it is written once"
 
 
 def test_secrets_of_people_are_cut_out() -> None:

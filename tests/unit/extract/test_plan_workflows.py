@@ -116,6 +116,6 @@ def test_a_list_that_can_not_be_read_moves_nothing(
         JobListing("a", fails(), "a"),  # type: ignore[arg-type]
         JobListing("b", iter([JobPage([job("x")])]), "b"),
     ]
-    monkeypatch.setattr(syncs.api, "job_listings", lambda *_: listings)
+    monkeypatch.setattr(syncs.api, "job_listings", lambda *_, **__: listings)
     synced = syncs.sync()
     assert (synced.jobs, synced.asked) == ({}, [])

@@ -25,7 +25,13 @@ from captaindata_source.errors import (
     UnavailableError,
 )
 from captaindata_source.extract.opening import connect
-from captaindata_source.http import AdaptiveThrottle, RequestBudget, RetryPolicy, Secret, client
+from captaindata_source.http import (
+    AdaptiveThrottle,
+    RequestBudget,
+    RetryPolicy,
+    Secret,
+    connections,
+)
 from captaindata_source.settings.workspace import Settings
 from tests.support.http_script import (
     BASE_URL,
@@ -442,7 +448,7 @@ def test_an_endless_drip_ends_as_unavailable() -> None:
 
 
 def test_a_body_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr(connections, "MAX_BODY_BYTES", 1000)
     taken = []
     chunks = Chunks(*[b" " * 100] * 50, between=lambda: taken.append(1))
     script = Script(lambda _: httpx.Response(200, stream=chunks))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captaindata_source.http.headers import parse_retry_after
+from captaindata_source.http.ratelimit import parse_retry_after
 from captaindata_source.http.retry import RetryPolicy, TransientError
 from captaindata_source.issues import Kind
 from tests.support.http_script import START, FakeTime, calm
@@ -50,7 +50,9 @@ def test_all_waits_together_stay_within_the_deadline(seed: int, deadline: float)
     policy = RetryPolicy(deadline=deadline, jitter=random.Random(seed).random)
     tries = 0
     with pytest.raises(TransientError, match=r"^again$"):
-        for attempt in policy.attempts(clock=fake.clock):
+        for attempt in policy.retrying(clock=fake.clock).copy(
+            stop=lambda state: policy.is_over(fake.elapsed + state.upcoming_sleep)
+        ):
             with attempt:
                 tries += 1
                 raise TransientError("again", kind=Kind.SERVER_ERROR)
@@ -64,7 +66,7 @@ def test_only_transient_errors_are_tried_again() -> None:
     fake = FakeTime()
     tries = 0
     with pytest.raises(KeyError):
-        for attempt in RetryPolicy().attempts(clock=fake.clock):
+        for attempt in RetryPolicy().retrying(clock=fake.clock):
             with attempt:
                 tries += 1
                 raise KeyError("bug")

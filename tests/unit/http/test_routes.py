@@ -324,7 +324,7 @@ def test_types_are_bounded_and_more_of_them_fall_back_to_the_class(caller: Calle
         caller.call(OTHER, {"x-ratelimit-type": f"other {number}"})
     limits = caller.throttle._limits
     assert len(limits._by_type) == MAX_TYPES
-    assert len(limits.budgets(RUNS)) + len(limits.budgets(OTHER)) == MAX_TYPES + 2
+    assert len(limits.by_route[RUNS]) + len(limits.by_route[OTHER]) == MAX_TYPES + 2
     caller.call(RUNS, told("yet another"))
     assert caller.waits(RUNS, OTHER) == [45, 0]
     caller.time.elapsed += 45

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captaindata_source.http import AdaptiveThrottle, RequestBudget, Throttle
-from captaindata_source.http.headers import MAX_RESET_SECONDS, parse_reset
+from captaindata_source.http.ratelimit import MAX_RESET_SECONDS, read_limit
 from captaindata_source.http.throttle import Clock
 from tests.support.http_script import START, FakeTime, calm
 
@@ -313,6 +313,11 @@ def test_headers_that_teach_nothing_do_not_slow_down(headers: dict[str, str]) ->
     assert time.sleeps == []
 
 
+def limited(reset: str | None) -> dict[str, str]:
+    headers = {"x-ratelimit-remaining": "7"}
+    return headers if reset is None else headers | {"x-ratelimit-reset": reset}
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -322,29 +327,36 @@ def test_headers_that_teach_nothing_do_not_slow_down(headers: dict[str, str]) ->
         ("nan", None),
         ("inf", None),
         ("2023-11-14T22:14:20Z", None),
-        ("0", 0.0),
+        ("0", None),
         ("30", 30.0),
         (" 30 ", 30.0),
         ("1.5", 1.5),
-        ("-30", 0.0),
+        ("-30", None),
         ("100000", MAX_RESET_SECONDS),
         (f"{START + 30:.0f}", 30.0),
         (f"{START + 30:.3f}", 30.0),
         (f"{(START + 30) * 1000:.0f}", 30.0),
-        (f"{START - 30:.0f}", 0.0),
+        (f"{START - 30:.0f}", None),
         (f"{START + 86400:.0f}", MAX_RESET_SECONDS),
         ("1e300", MAX_RESET_SECONDS),
     ],
 )
 def test_resets_in_seconds_and_as_points_in_time(value: str | None, seconds: float | None) -> None:
-    assert parse_reset(value, now=START) == seconds
+    limit = read_limit(limited(value), now=START)
+    assert limit == (None if seconds is None else (7, seconds))
 
 
 @calm
 @given(st.text() | st.floats().map(str) | st.integers().map(str))
 def test_any_reset_is_survived_and_capped(value: str) -> None:
-    seconds = parse_reset(value, now=START)
-    assert seconds is None or 0 <= seconds <= MAX_RESET_SECONDS
+    limit = read_limit(limited(value), now=START)
+    assert limit is None or 0 < limit[1] <= MAX_RESET_SECONDS
+
+
+@pytest.mark.parametrize(("date", "seconds"), [("22:13:20", 60.0), ("22:13:50", 30.0), ("x", 60.0)])
+def test_a_reset_refers_to_the_clock_of_the_server(date: str, seconds: float) -> None:
+    headers = limited(f"{START + 60:.0f}") | {"date": f"Tue, 14 Nov 2023 {date} GMT"}
+    assert read_limit(headers, now=START) == (7, seconds)
 
 
 @pytest.mark.usefixtures("no_waiting")

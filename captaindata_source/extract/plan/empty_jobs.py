@@ -1,0 +1,135 @@
+"""Jobs that say they have no results: which of them are asked for them all the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+
+from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.queue import ResultJob
+from captaindata_source.issues import Action, Kind
+from captaindata_source.tables import Row
+from captaindata_source.warehouse.answers import Trust
+from captaindata_source.warehouse.memory import KnownJob
+
+__all__ = ["EmptyJobs"]
+
+MIN_PROVEN = 20
+"""Jobs of the workspace whose results must have agreed with their counts."""
+ASKED_PER_WORKFLOW = 2
+"""Empty jobs of each workflow that are asked all the same."""
+SAMPLE = 100
+"""One in so many jobs that were skipped is asked with each deep look."""
+PROVEN_WRONG = (
+    "The job says that it has no results, and has some: jobs that say so are no longer skipped"
+)
+
+
+class EmptyJobs:
+    """Tells whether a job whose counts are all 0 is worth a call; safe to share between threads.
+
+    Such jobs are skipped once counts have proven true in the workspace, but for a sample. One that
+    has results after all ends that for the whole workspace, as long as its count is 0 and its
+    results are loaded.
+
+    Args:
+        context: The sync.
+        trust: What is known of the counts.
+        on_contradiction: Called at the first contradiction, with the jobs that this sync skipped.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        trust: Trust,
+        on_contradiction: Callable[[Sequence[ResultJob]], None],
+    ) -> None:
+        self._context = context
+        self._trust = trust
+        self._on_contradiction = on_contradiction
+        self._skipped: list[ResultJob] = []
+        self._recorded = 0
+        self._is_refuted = False
+
+    def says_none(self, known: KnownJob) -> bool:
+        """Whether a job has all of its counts, and each is 0."""
+        counts = [getattr(known, name) for name in self._context.api.count_fields]
+        return bool(counts) and all(count == 0 for count in counts)
+
+    def must_ask(self, job: ResultJob) -> bool:
+        """Whether the results of an empty job are to be fetched; else it is taken for skipped."""
+        with self._context.lock:
+            asked = self._asked
+            if (
+                not self.is_on
+                or not self._trust.is_trusted(job.workflow_uid)
+                or asked[job.workflow_uid] < ASKED_PER_WORKFLOW
+                or (job.answer is not None and job.answer.version == job.version)
+            ):
+                asked[job.workflow_uid] += 1
+                return True
+            self._skipped.append(job)
+            return False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether empty jobs may be skipped."""
+        is_refuted = self._is_refuted or self._was_refuted
+        return not is_refuted and self._trust.agreed >= MIN_PROVEN
+
+    def contradict(self) -> None:
+        """Tells that an empty job has results; `IssueLog.about` names it."""
+        with self._context.lock:
+            if self._is_refuted:
+                return
+            self._is_refuted = True
+            skipped, self._skipped = self._skipped, []
+            self._recorded = 0
+        self._context.issues.add(Kind.ZERO_COUNT_WRONG, Action.REREAD, detail=PROVEN_WRONG)
+        self._on_contradiction(skipped)
+
+    def take_ledger(self) -> list[Row]:
+        """The rows of the ledger of the jobs that were skipped since the last call."""
+        with self._context.lock:
+            fresh = self._skipped[self._recorded :]
+            self._recorded = len(self._skipped)
+        return [
+            {
+                "workspace_uid": self._context.settings.project_uid,
+                "job_uid": job.uid,
+                "fingerprint": job.version,
+                "result_rows": 0,
+                "is_skipped": True,
+                "loaded_at": self._context.now,
+            }
+            for job in fresh
+        ]
+
+    def sample(self, uids: Iterable[str]) -> list[str]:
+        """Those of jobs that were skipped once that a deep look asks: each in its turn."""
+        day = self._context.now.toordinal()
+        return [uid for place, uid in enumerate(sorted(uids)) if (place + day) % SAMPLE == 0]
+
+    @cached_property
+    def _asked(self) -> Counter[str | None]:
+        """Empty jobs that were asked for their results, by workflow."""
+        asked: Counter[str | None] = Counter()
+        memory = self._context.memory
+        for uid, answer in memory.results.items():
+            known = memory.jobs.get(uid)
+            if known is not None and not answer.is_skipped and answer.rows == 0:
+                asked[known.workflow_uid] += self.says_none(known)
+        return asked
+
+    @cached_property
+    def _was_refuted(self) -> bool:
+        """Whether the warehouse holds results of an empty job."""
+        memory = self._context.memory
+        for uid, answer in memory.results.items():
+            known = memory.jobs.get(uid) if answer.rows else None
+            is_same = known is not None and known.results_version == answer.version
+            if known is not None and is_same and self.says_none(known):
+                return True
+        return False

@@ -1,0 +1,286 @@
+"""How far the lists of jobs are read: what was learned of their order and pages, and which of them
+are read as a whole now.
+
+Each list is read whole at least every `deep_listing_hours`, a few of them in each sync. Between
+those deep looks a list that is newest first is read until its pages have brought only jobs that are
+known, unchanged and final for `lookback_days`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from captaindata_source.api import JobPage, Record
+from captaindata_source.extract.plan.context import Context
+from captaindata_source.tables import JOB_RESULTS, JOBS, Row
+from captaindata_source.times import UnfitError, parse_time
+from captaindata_source.warehouse.memory import RUNS, KnownJob, KnownList
+
+__all__ = ["MEMBERS", "JobLists", "is_due"]
+
+LIST = "jobs of {}"
+PAGES = "pages"
+MEMBERS = "members"
+"""Uids of checkpoints."""
+NOT_EQUAL = 0
+"""`page_size` of lists whose pages differ in length: a short one tells nothing."""
+TOLERANCE = 25 / 24
+"""Of the hours between two deep looks: a schedule is not exact."""
+LISTED_FOR = timedelta(days=45)
+"""So long a job is in its list at least: v3 lists those of about two months (documented)."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One list, as far as it is read."""
+
+    quiet_since: datetime
+    """Since when there are only jobs that are known, unchanged and final."""
+    is_deep: bool
+    is_sorted: bool = True
+    is_begun: bool = False
+    is_whole: bool = False
+    is_settled: bool = False
+    """Whether the last job is known, unchanged and final."""
+    last: datetime | None = None
+    """The time of the last job that has one."""
+    size: int = 0
+    """Jobs on the last page."""
+    recent: int = 0
+    """Recent jobs that were known before."""
+    open: int = 0
+    """Those of them that may still have changed by themselves."""
+
+
+class JobLists:
+    """What is known of each list; its methods expect the context's lock to be held, but for those
+    that precede or follow the reading.
+
+    Args:
+        context: The sync.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known = {} if self._is_blank else context.memory.lists
+        self._lookback = timedelta(days=context.settings.lookback_days)
+        self._page_size = self._known.get(PAGES, KnownList()).page_size
+        self._readings: dict[str, _Reading] = {}
+
+    @property
+    def _is_blank(self) -> bool:
+        """Whether each list is read whole, whatever is known."""
+        context = self._context
+        if context.settings.full_refresh or JOBS.name not in context.wanted:
+            return True
+        # the ledger is lost
+        results = JOB_RESULTS.name in context.wanted and not context.memory.results
+        wanted = context.settings.wanted_statuses
+        return results and any(
+            known.results_version is not None and known.status in wanted
+            for known in context.memory.jobs.values()
+        )
+
+    @cached_property
+    def is_run_list_deep(self) -> bool:
+        """Whether v4's list of runs is read `lookback_days` deep."""
+        known = self._known.get(RUNS)
+        return known is None or is_due(known.read_at, self._context)
+
+    def begin(self, workflow_uids: Sequence[str]) -> list[str]:
+        """Decides which lists are read whole.
+
+        Returns:
+            The workflows, those first whose lists were not read for the longest time.
+        """
+        deep = set(self._deep(workflow_uids))
+        now = self._context.now
+        self._readings = {uid: _Reading(now, is_deep=uid in deep) for uid in workflow_uids}
+        never = datetime.min.replace(tzinfo=UTC)
+
+        def last(uid: str) -> datetime:
+            known = self._of(uid) or KnownList()
+            return max(known.read_at or never, known.listed_at or never)
+
+        return sorted(workflow_uids, key=last)
+
+    def looked_at(self) -> list[str | None]:
+        """The workflows whose lists were read whole again for their age; None: those of all."""
+        if not self._context.api.lists_workflows:
+            return [None] if self.is_run_list_deep and RUNS in self._known else []
+        return [
+            uid
+            for uid, reading in self._readings.items()
+            if reading.is_deep and self._of(uid) is not None
+        ]
+
+    def is_last(self, workflow_uid: str, size: int) -> bool:
+        """Whether a page of so many jobs, which was taken, is known to be the last of its list."""
+        with self._context.lock:
+            reading = self._readings[workflow_uid]
+            if reading.is_deep or not self._page_size or size >= self._page_size:
+                return False
+            # the list would have to hold these too
+            return reading.recent >= self._recent[workflow_uid]
+
+    def see(self, workflow_uid: str, page: JobPage, settled: Sequence[bool]) -> None:
+        """Sees a page of a list.
+
+        Args:
+            workflow_uid: Whose list it is.
+            page: The page.
+            settled: Of each job whether it is known, unchanged and final.
+        """
+        reading = self._readings[workflow_uid]
+        if reading.is_begun and page.size:
+            self._learn(reading.size)
+        reading.is_begun, reading.size = True, page.size or 0
+        for job, is_settled in zip(page.jobs, settled, strict=True):
+            known = self._context.memory.jobs.get(job["uid"])
+            if known is not None and self._is_recent(known):
+                reading.recent += 1
+                reading.open += self._is_open(known)
+            time = _time(job)
+            if time is not None:
+                reading.is_sorted &= reading.last is None or time <= reading.last
+                reading.last = time
+            if not is_settled:
+                reading.quiet_since = min(reading.quiet_since, time or reading.quiet_since)
+            reading.is_settled = is_settled
+
+    def is_enough(self, workflow_uid: str) -> bool:
+        """Whether the rest of a list can hold nothing new, as far as is known."""
+        reading, known = self._readings[workflow_uid], self._of(workflow_uid)
+        is_ordered = known is not None and known.is_newest_first and reading.is_sorted
+        if reading.is_deep or not is_ordered or not reading.is_settled or reading.last is None:
+            return False
+        left = self._recent[workflow_uid] - reading.recent
+        if left <= 0 and self._lookback <= LISTED_FOR:
+            return True
+        # what may have changed further down is read page by page where that is fewer calls
+        is_near = self._open[workflow_uid] - reading.open > left / (self._page_size or 50)
+        return not is_near and reading.quiet_since - reading.last >= self._lookback
+
+    def end(self, workflow_uid: str) -> None:
+        """Tells that a list was read to its end."""
+        self._readings[workflow_uid].is_whole = True
+
+    @property
+    def unseen(self) -> set[str]:
+        """Workflows whose lists were not read to their end: what they did not show is not gone."""
+        return {uid for uid, reading in self._readings.items() if not reading.is_whole}
+
+    def rows(self, *, is_cut: bool) -> Iterator[Row]:
+        """What was learned, as checkpoints.
+
+        Args:
+            is_cut: Whether some lists could not be read.
+        """
+        now = self._context.now
+        before = self._known.get(PAGES, KnownList()).page_size
+        if self._page_size is not None and self._page_size != before:
+            yield {"uid": PAGES, "page_size": self._page_size}
+        for uid, reading in self._readings.items():
+            known = self._of(uid)
+            if not (reading.is_begun or reading.is_whole):
+                continue
+            is_deep = reading.is_deep and reading.is_whole
+            is_sorted = reading.is_sorted and (known is None or known.is_newest_first is not False)
+            if is_deep or is_cut or (known is not None and known.is_newest_first != is_sorted):
+                yield {
+                    "uid": LIST.format(uid),
+                    "is_newest_first": is_sorted,
+                    "read_at": now if is_deep else known and known.read_at,
+                    "listed_at": now if is_cut else None,
+                }
+
+    def _learn(self, size: int) -> None:
+        """Learns that a page of so many jobs was followed by another."""
+        if self._page_size != NOT_EQUAL:
+            is_short = self._page_size is not None and size < self._page_size
+            self._page_size = NOT_EQUAL if is_short else size
+
+    def _deep(self, workflow_uids: Sequence[str]) -> Iterator[str]:
+        ages: list[tuple[timedelta, str]] = []
+        for uid in workflow_uids:
+            known = self._of(uid)
+            if known is None or is_due(known.read_at, self._context):
+                yield uid
+            elif known.read_at is not None:
+                ages.append((self._context.now - known.read_at, uid))
+        # a list of each age there should be, so that as many are due in each sync
+        most = timedelta(hours=self._context.settings.deep_listing_hours)
+        ages.sort()
+        total = sum(self._weight(uid) for _, uid in ages)
+        younger, due = 0, 0.0
+        for age, uid in ages:
+            younger += self._weight(uid)
+            due = max(due, age / most * total - younger)
+        for _, uid in reversed(ages):
+            if due <= 0:
+                return
+            due -= self._weight(uid)
+            yield uid
+
+    def _weight(self, workflow_uid: str) -> int:
+        """About how many pages a list has."""
+        return 1 + self._recent[workflow_uid] // (self._page_size or 50)
+
+    def _of(self, workflow_uid: str) -> KnownList | None:
+        return self._known.get(LIST.format(workflow_uid))
+
+    @cached_property
+    def _open(self) -> Counter[str | None]:
+        """By workflow: those of them that may change by themselves."""
+        return Counter(
+            known.workflow_uid
+            for known in self._context.memory.jobs.values()
+            if self._is_recent(known) and self._is_open(known)
+        )
+
+    def _is_open(self, known: KnownJob) -> bool:
+        return known.status not in self._context.api.final_statuses
+
+    @cached_property
+    def _recent(self) -> Counter[str | None]:
+        """By workflow: known jobs that its list should hold still."""
+        return Counter(
+            known.workflow_uid
+            for known in self._context.memory.jobs.values()
+            if self._is_recent(known)
+        )
+
+    def _is_recent(self, known: KnownJob) -> bool:
+        time = known.finish_time or known.scheduled_time
+        return not known.is_deleted and time is not None and time >= self._recent_since
+
+    @cached_property
+    def _recent_since(self) -> datetime:
+        return self._context.now - LISTED_FOR
+
+
+def is_due(read_at: datetime | None, context: Context) -> bool:
+    """Whether what was last read as a whole at a time is to be read so again in this sync, as it
+    would be too late in the next."""
+    most = timedelta(hours=context.settings.deep_listing_hours)
+    if read_at is None or not most:
+        return True
+    age, since = context.now - read_at, timedelta()
+    if context.memory.synced_at is not None:
+        since = max(since, context.now - context.memory.synced_at)
+    # a time to come was written by a clock that went wrong
+    return age < timedelta() or age >= most or age + since > most * TOLERANCE
+
+
+def _time(job: Record) -> datetime | None:
+    """The time by which a list is in order, if it is."""
+    for name in ("start_time", "scheduled_time"):
+        try:
+            return parse_time(job.get(name))
+        except UnfitError:
+            continue
+    return None
