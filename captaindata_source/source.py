@@ -101,7 +101,9 @@ def captaindata(
         requests_per_minute: Budget; None: learn from the API's rate limit headers.
         details_max_age_days: Age at which a workflow's details are fetched again.
         lookback_days: How far before the last change that is loaded the list of runs is read again
-            (v4).
+            (v4), and for how many days a list of jobs must have brought nothing new (v3).
+        deep_listing_hours: After how many hours each list of jobs is read as a whole again, in turn
+            over the runs; 0: each time.
         extra_tables: Resources to select beside the five: identities, integrations,
             workspace_members, schedules, callbacks, credit_consumption (v4), accounts (v3),
             job_inputs.

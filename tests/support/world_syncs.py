@@ -130,7 +130,7 @@ class WorldSyncs:
         self.sandbox.log.clear()
         self.loads += 1
         wanted = {table.name for table in tables or TABLES}
-        version = {"api_version": "v3", **self.options, **options}
+        version = {"api_version": "v3", "deep_listing_hours": 0, **self.options, **options}
         settings = Settings(**{**self._place(version["api_version"]), **version})
         issues = IssueLog()
         now = self.now or datetime.now(UTC)
