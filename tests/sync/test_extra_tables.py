@@ -131,8 +131,9 @@ def test_inputs_of_all_jobs_that_are_at_rest(v4_syncs: WorldSyncs) -> None:
     assert len(expected) > 10
 
 
-def test_inputs_alone(syncs: WorldSyncs) -> None:
-    synced = syncs.sync(JOB_INPUTS)
+def test_inputs_alone_and_never_with_their_secrets(syncs: WorldSyncs) -> None:
+    synced = syncs.sync(JOB_INPUTS, keep_secrets=True)
+    assert SECRET_MARKER not in str(syncs.rows("job_inputs"))
     assert asked(synced)
     assert syncs.rows("job_inputs")
     assert not syncs.rows("jobs")
@@ -150,6 +151,53 @@ def test_excluded_and_hashed_fields_are_in_no_input(syncs: WorldSyncs, version: 
     assert "@example.com" not in text
     data = [row["input_data"] if version == "v4" else row["data"]["input"] for row in rows]
     assert all(len(each["email"]) == 64 for each in data)
+
+
+@pytest.mark.parametrize("field", ["input_data", "custom_data", "anything"])
+def test_a_message_does_not_quote_what_is_redacted(v4_syncs: WorldSyncs, field: str) -> None:
+    person = {"deep": [{"email": "ada@example.com"}], "phone": 5551234, "name": "Ada"}
+    message = "Ada has no profile: ada@example.com, 5551234"
+    error = {"message": message, "params": person, "validation_errors": [person]}
+    body = json.dumps([{"uid": "i", "status": "FAILED", field: person, "last_error": error}])
+    v4_syncs.sandbox.faults.add(Fault(match="/inputs$", kind="replace", body=body))
+    v4_syncs.sync(JOBS, JOB_INPUTS, exclude_fields=["email"], hash_fields=["phone"])
+    rows = v4_syncs.rows("job_inputs")
+    assert {row["error_message"] for row in rows} == {"Ada has no profile: [removed], [removed]"}
+    assert "ada@example.com" not in str(rows)
+    assert "5551234" not in str(rows)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ('{"a": 12345678901234567890123, "a": 1.0}', {"a": 1.0}),
+        ('"{\\"url\\": \\"x\\", \\"li_at\\": \\"s\\"}"', {"url": "x"}),
+        ('"https://x"', "https://x"),
+        ("[1, 2]", [1, 2]),
+        ("null", None),
+    ],
+)
+def test_inputs_of_any_form_are_json(v4_syncs: WorldSyncs, given: str, stored: object) -> None:
+    body = f'[{{"uid": "i", "status": "FAILED", "input_data": {given}}}]'
+    v4_syncs.sandbox.faults.add(Fault(match="/inputs$", kind="replace", body=body))
+    v4_syncs.sync(JOBS, JOB_INPUTS)
+    assert {str(row["input_data"]) for row in v4_syncs.rows("job_inputs")} == {str(stored)}
+
+
+def test_a_used_up_quota_leaves_the_other_inputs_to_the_next_sync(v4_syncs: WorldSyncs) -> None:
+    v4_syncs.sync(JOBS)
+    v4_syncs.sandbox.faults.add(
+        Fault(match="/inputs$", kind="status", status=429, headers={"Retry-After": "90000"}, skip=2)
+    )
+    synced = v4_syncs.sync(JOBS, JOB_INPUTS, max_parallel_requests=1)
+    assert len(asked(synced)) == 3
+    assert not synced.set_aside
+    done = {row["job_uid"] for row in v4_syncs.rows("job_inputs_ledger")}
+    assert len(done) == 2
+    v4_syncs.sandbox.faults.clear()
+    again = asked(v4_syncs.sync(JOBS, JOB_INPUTS))
+    assert again
+    assert not done & {*again}
 
 
 def test_pages_of_inputs_are_followed(v4_syncs: WorldSyncs) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from captaindata_source.api import Record
+from captaindata_source.api.credentials import REMOVED, strip_record
 from captaindata_source.api.statuses import FAILED, FINAL, PARTIAL, RESTING, Statuses
 from captaindata_source.errors import ApiError, NotFoundError
 from captaindata_source.extract.plan.context import Context
@@ -30,6 +31,8 @@ MAX_NOT_FOUND = 3
 """Jobs whose inputs are not found, before any are: the host has no such call."""
 AT_REST = Statuses([*FINAL, *RESTING])
 REDACTED = ("input_data", "custom_data", "data")
+MIN_QUOTED = 3
+"""Length of a redacted value that is looked for in the message of the error."""
 UNDECIDED = "404"
 """Content in the ledger of a job whose inputs were not found."""
 
@@ -42,6 +45,9 @@ class _Job(NamedTuple):
 
 class InputPlan:
     """Finds the jobs whose inputs are to be read, and reads them.
+
+    Secrets among them are never loaded, whatever `keep_secrets` says: nothing would clean them
+    later.
 
     A job is asked once for each state that its results have (`results_version`). Jobs that are too
     old are not asked: the API keeps nothing of them.
@@ -132,6 +138,8 @@ class InputPlan:
         with self._lock:
             if not self._has_found and len(self._not_found) >= MAX_NOT_FOUND:
                 self._jobs.clear()
+            if self._context.guard.quota is not None:
+                return None
             is_full = package.is_over or self._read_rows >= MAX_ROWS
             if not self._jobs or (is_full and self._begun):
                 return None
@@ -154,12 +162,15 @@ class InputPlan:
                 return
             except ApiError as error:
                 context.guard.set_aside(error, f"Inputs of job {job.uid}")
+                if context.guard.quota is not None:
+                    with self._lock:
+                        self._jobs[job.uid] = job
                 return
             context.guard.answered()
             rows = [
                 context.row(
                     JOB_INPUTS,
-                    record,
+                    strip_record(record),
                     job_uid=job.uid,
                     workflow_uid=known.workflow_uid,
                     position=position,
@@ -202,8 +213,30 @@ def _redacted(record: Record, redact: Redact | None) -> Record:
     if redact is None:
         return record
     names = [name for name in REDACTED if isinstance(record.get(name), msgspec.Raw)]
-    texts = redact([bytes(record[name]) for name in names])
-    return {**record, **{n: msgspec.Raw(t) for n, t in zip(names, texts, strict=True)}}
+    before = [bytes(record[name]) for name in names]
+    after = redact(before)
+    found = {**record, **{n: msgspec.Raw(text) for n, text in zip(names, after, strict=True)}}
+    message = record.get("error_message")
+    if isinstance(message, str) and list(after) != before:
+        gone = {*_texts(before)} - {*_texts(after)}
+        for text in sorted(gone, key=len, reverse=True):
+            if len(text) >= MIN_QUOTED:
+                message = message.replace(text, REMOVED)
+        found["error_message"] = message
+    return found
+
+
+def _texts(values: Sequence[bytes]) -> Iterator[str]:
+    """Texts and numbers at any depth."""
+    left: list[object] = [msgspec.json.decode(value) for value in values]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+        elif value is not None and not isinstance(value, bool):
+            yield str(value)
 
 
 def _content(rows: Sequence[Row]) -> str:
