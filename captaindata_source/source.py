@@ -56,6 +56,7 @@ def captaindata(
     lookback_days: float = Settings.lookback_days,
     deep_listing_hours: float = Settings.deep_listing_hours,
     extra_tables: Sequence[str] = Settings.extra_tables,
+    job_inputs_of: str = Settings.job_inputs_of,
     exclude_fields: Sequence[str] = Settings.exclude_fields,
     hash_fields: Sequence[str] = Settings.hash_fields,
     hash_salt: TSecretStrValue | None = None,
@@ -106,9 +107,12 @@ def captaindata(
         deep_listing_hours: After how many hours each list of jobs is read as a whole again, in turn
             over the runs; 0: each time.
         extra_tables: Resources to select beside the five: identities, integrations,
-            workspace_members (v4), accounts (v3).
-        exclude_fields: Keys of results that are dropped before anything is written.
-        hash_fields: Keys of results whose values are hashed before anything is written.
+            workspace_members, schedules, callbacks, credit_consumption (v4), accounts (v3),
+            job_inputs.
+        job_inputs_of: Jobs whose inputs are loaded where `job_inputs` is selected: those that
+            failed or are partial ("failed"), or "all".
+        exclude_fields: Keys of results and inputs that are dropped before anything is written.
+        hash_fields: Keys of results and inputs whose values are hashed before anything is written.
         hash_salt: Secret key of those hashes; None: plain SHA-256.
         keep_secrets: Load jobs and workflows with the session cookies, tokens and passwords that
             they were given.
@@ -136,6 +140,7 @@ def captaindata(
         "lookback_days": lookback_days,
         "deep_listing_hours": deep_listing_hours,
         "extra_tables": extra_tables,
+        "job_inputs_of": job_inputs_of,
         "exclude_fields": exclude_fields,
         "hash_fields": hash_fields,
         "hash_salt": None if hash_salt is None else Secret(hash_salt),

@@ -6,25 +6,38 @@ Columns have the API's names. The connector adds `workspace_uid`, `is_…` flags
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:  # the command line reads the names without dlt
-    from dlt.common.schema.typing import TColumnSchema, TWriteDispositionConfig
+from captaindata_source.extra_tables import (
+    ACCOUNTS,
+    CALLBACKS,
+    CREDIT_CONSUMPTION,
+    EXTRA_TABLES,
+    IDENTITIES,
+    INPUTS_LEDGER,
+    INTEGRATIONS,
+    JOB_INPUTS,
+    SCHEDULES,
+    WORKSPACE_MEMBERS,
+)
+from captaindata_source.table import DELETE_MARK, ColumnType, Row, Table
 
 __all__ = [
     "ACCOUNTS",
     "ALL_TABLES",
+    "CALLBACKS",
     "CHECKPOINTS",
+    "CREDIT_CONSUMPTION",
+    "DELETE_MARK",
     "EXTRA_TABLES",
     "IDENTITIES",
+    "INPUTS_LEDGER",
     "INTEGRATIONS",
     "JOBS",
+    "JOB_INPUTS",
     "JOB_RESULTS",
     "LEDGER",
     "LOADS",
     "QUOTA_READINGS",
+    "SCHEDULES",
     "SELECTABLE",
     "SUCCESSFUL_JOBS",
     "SYNC_ISSUES",
@@ -38,72 +51,6 @@ __all__ = [
     "Table",
     "views_schema",
 ]
-
-Row = dict[str, Any]
-"""A row of a table: column to value."""
-ColumnType = Literal["text", "bigint", "double", "bool", "timestamp", "json"]
-
-MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
-DELETE_MARK = "_deleted"
-"""True in a row that deletes other rows. Destinations that cannot merge store such rows; on DuckDB
-and Postgres the column is always null."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of the warehouse.
-
-    Args:
-        name: Its name, also that of the resource.
-        columns: Column to dlt data type.
-        key: Columns that identify a row, or a group of rows with `replaces_by_key`.
-        replaces_by_key: A new row replaces all rows with its key.
-        has_delete_mark: A row with `DELETE_MARK` deletes the rows with its key.
-        not_null: Columns that are never null, in addition to the key.
-        is_latest_kept: If a load package has several rows with one key, the one with the latest
-            `loaded_at` is kept.
-        file_format: Format of the load files; None for the destination's default.
-    """
-
-    name: str
-    columns: Mapping[str, ColumnType]
-    key: tuple[str, ...] = ("workspace_uid", "uid")
-    replaces_by_key: bool = False
-    has_delete_mark: bool = False
-    not_null: frozenset[str] = field(default=frozenset())
-    is_latest_kept: bool = False
-    file_format: str | None = "parquet"
-
-    def hints(self) -> dict[str, Any]:
-        """The table as arguments of `dlt.resource` and `dlt.mark.make_hints`."""
-        return {
-            "table_name": self.name,
-            "write_disposition": MERGE,
-            "merge_key" if self.replaces_by_key else "primary_key": self.key,
-            "columns": self.dlt_columns(),
-            "file_format": self.file_format,
-        }
-
-    def dlt_columns(self) -> dict[str, TColumnSchema]:
-        columns: dict[str, TColumnSchema] = {
-            name: {"name": name, "data_type": kind, "nullable": name not in self.required}
-            for name, kind in self.columns.items()
-        }
-        if self.is_latest_kept:
-            columns["loaded_at"]["dedup_sort"] = "desc"
-        if self.has_delete_mark:
-            columns[DELETE_MARK] = {
-                "name": DELETE_MARK,
-                "data_type": "bool",
-                "nullable": True,
-                "hard_delete": True,
-            }
-        return columns
-
-    @property
-    def required(self) -> frozenset[str]:
-        return self.not_null | frozenset(self.key)
-
 
 WORKSPACES = Table(
     "workspaces",
@@ -338,94 +285,15 @@ the list is newest first, when it was last read whole (`read_at`), and when at a
 kept a sync from reading each list (`listed_at`). `pages` has the number of jobs on a full page, 0
 where pages differ. `members`: when members were last read."""
 
-IDENTITIES = Table(
-    "identities",
-    {
-        "workspace_uid": "text",
-        "uid": "text",
-        "name": "text",
-        "type": "text",
-        "timezone": "text",
-        "integrations": "json",
-        "created_at": "timestamp",
-        "is_deleted": "bool",
-        "row_hash": "text",
-        "loaded_at": "timestamp",
-    },
-)
-
-INTEGRATIONS = Table(
-    "integrations",
-    {
-        "workspace_uid": "text",
-        "identity_uid": "text",
-        "integration_permalink": "text",
-        "uid": "text",
-        "name": "text",
-        "status": "text",
-        "auth_type": "text",
-        "setup_source": "text",
-        "is_shared": "bool",
-        "level": "text",
-        "error": "text",
-        "created_at": "timestamp",
-        "updated_at": "timestamp",
-        "is_deleted": "bool",
-        "row_hash": "text",
-        "loaded_at": "timestamp",
-    },
-    key=("workspace_uid", "identity_uid", "integration_permalink"),
-)
-"""One row per identity and integration; a shared integration has one row per identity."""
-
-WORKSPACE_MEMBERS = Table(
-    "workspace_members",
-    {
-        "workspace_uid": "text",
-        "uid": "text",
-        "email": "text",
-        "first_name": "text",
-        "last_name": "text",
-        "full_name": "text",
-        "timezone": "text",
-        "role": "text",
-        "created_at": "timestamp",
-        "is_deleted": "bool",
-        "row_hash": "text",
-        "loaded_at": "timestamp",
-    },
-)
-
-ACCOUNTS = Table(
-    "accounts",
-    {
-        "workspace_uid": "text",
-        "integration": "text",
-        "uid": "text",
-        "name": "text",
-        "full_name": "text",
-        "email": "text",
-        "status": "text",
-        "is_valid": "bool",
-        "user_uid": "text",
-        "created_at": "timestamp",
-        "updated_at": "timestamp",
-        "is_deleted": "bool",
-        "row_hash": "text",
-        "loaded_at": "timestamp",
-    },
-    key=("workspace_uid", "integration", "uid"),
-)
-
 LOADS = "_dlt_loads"
 """dlt's table of committed loads."""
 TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, JOB_RESULTS)
 """Tables that are loaded by default; each is a resource of the source."""
-EXTRA_TABLES = (IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS, ACCOUNTS)
-"""Resources that are off by default. Only fields with a column are loaded, because the API may send
-cookies and tokens along."""
 SELECTABLE = (*TABLES, *EXTRA_TABLES)
-ALL_TABLES = (*SELECTABLE, LEDGER, CHECKPOINTS, QUOTA_READINGS, SYNC_RUNS, SYNC_ISSUES)
+ALL_TABLES = (
+    *(*SELECTABLE, LEDGER, INPUTS_LEDGER, CHECKPOINTS),
+    *(QUOTA_READINGS, SYNC_RUNS, SYNC_ISSUES),
+)
 
 
 def views_schema(dataset: str) -> str:

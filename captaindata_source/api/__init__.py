@@ -1,6 +1,6 @@
 """The versions of the API. Paths, paging and field names of a version are its module's secret."""
 
-from captaindata_source.api.base import Api, JobListing, JobPage, Parts, Probe, Record
+from captaindata_source.api.base import Api, JobListing, JobPage, Part, Parts, Probe, Record
 from captaindata_source.api.coverage import Coverage, Span
 from captaindata_source.api.versions import (
     DEFAULT_VERSION,
@@ -17,6 +17,7 @@ __all__ = [
     "Coverage",
     "JobListing",
     "JobPage",
+    "Part",
     "Parts",
     "Probe",
     "Record",

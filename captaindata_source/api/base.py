@@ -6,8 +6,8 @@ A version is a module with a class that has the methods of `Api`, and an entry i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -15,9 +15,29 @@ import msgspec
 from captaindata_source.api.coverage import Coverage, Span
 from captaindata_source.api.records import Record
 
-__all__ = ["Api", "JobListing", "JobPage", "Parts", "Probe", "Record"]
+__all__ = ["Api", "JobListing", "JobPage", "Part", "Parts", "Probe", "Record"]
 
-Parts = Sequence[Callable[[], list[Record]]]
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the records of a table.
+
+    Args:
+        read: Gives the records; may fetch them as they are taken.
+        scope: What all of its records have in their key, and no record of another part.
+        may_lack: Whether a server may not have the call: where it answers 404, what is loaded
+            stays.
+    """
+
+    read: Callable[[], Iterable[Record]]
+    scope: Mapping[str, str] = field(default_factory=dict)
+    may_lack: bool = False
+
+    def __call__(self) -> Iterable[Record]:
+        return self.read()
+
+
+Parts = Sequence[Callable[[], Iterable[Record]]]
 """Calls that together bring all records of a table."""
 
 
@@ -154,6 +174,9 @@ class Api(Protocol):
 
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         """Pages of results of a job, each result as JSON text, none parsed."""
+
+    def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
+        """Pages of inputs of a job."""
 
     def probes(self) -> Iterator[Probe]:
         """One call for each endpoint, for `captaindata check`."""

@@ -11,9 +11,13 @@ import msgspec
 
 from captaindata_source.tables import (
     ACCOUNTS,
+    CALLBACKS,
+    CREDIT_CONSUMPTION,
     IDENTITIES,
     INTEGRATIONS,
+    JOB_INPUTS,
     JOBS,
+    SCHEDULES,
     WORKFLOWS,
     WORKSPACE_MEMBERS,
     WORKSPACES,
@@ -188,6 +192,77 @@ class AccountRecord(TypedDict, total=False):
     updated_at: Time
 
 
+class ScheduleRecord(TypedDict, total=False):
+    """A schedule. v4: `GET /schedules`; Edges: `GET /flows/schedules` (vendor's documentation).
+    `kind` is ours: `action` or `flow`.
+    """
+
+    kind: Required[Key]
+    uid: Required[Key]
+    name: Text
+    action_id: Text
+    action_name: Text
+    flow_preset_uid: Text
+    flow_preset_name: Text
+    user_uid: Text
+    status: Text
+    cron: Text
+    timezone: Text
+    next_execution_at: Time
+    last_executed_at: Time
+    postponed_until: Time
+    created_at: Time
+    updated_at: Time
+
+
+class CallbackRecord(TypedDict, total=False):
+    """A delivery to whoever started a run. v4: `GET /runs/callbacks` (vendor's documentation)."""
+
+    uid: Required[Key]
+    parent_uid: Text
+    run_uid: Text
+    batch_uid: Text
+    status: Text
+    http_status: Integer
+    error: Text
+    retry_count: Integer
+    created_at: Time
+
+
+class ConsumptionRecord(TypedDict, total=False):
+    """What an action used so far. v4: `GET /workspaces/consumption` (vendor's documentation)."""
+
+    action_slug: Text
+    credits_used: Number
+    runs_count: Integer
+    current_month_start: Time
+    current_month_end: Time
+
+
+class InputRecord(TypedDict, total=False):
+    """An input of a job, of `Api.input_pages`.
+
+    v4: `GET /runs/{uid}/inputs` (vendor's documentation). v3: `GET /jobs/{uid}/inputs`, whose
+    fields nobody documents. `data` is ours: the fields that have no column.
+    """
+
+    uid: Text
+    status: Text
+    input_data: Json
+    custom_data: Json
+    error_label: Text
+    error_scope: Text
+    error_reference: Text
+    error_message: Text
+    output_count: Integer
+    retry_count: Integer
+    started_at: Time
+    finished_at: Time
+    created_at: Time
+    updated_at: Time
+    data: Json
+
+
 RECORDS = {
     WORKSPACES.name: WorkspaceRecord,
     WORKFLOWS.name: WorkflowRecord,
@@ -196,6 +271,10 @@ RECORDS = {
     INTEGRATIONS.name: IntegrationRecord,
     WORKSPACE_MEMBERS.name: MemberRecord,
     ACCOUNTS.name: AccountRecord,
+    SCHEDULES.name: ScheduleRecord,
+    CALLBACKS.name: CallbackRecord,
+    CREDIT_CONSUMPTION.name: ConsumptionRecord,
+    JOB_INPUTS.name: InputRecord,
 }
 """By table, the keys of its records. Required ones are in each record. Others may be left out, and
 any other key may come: it becomes a column of its own, but for extra tables."""

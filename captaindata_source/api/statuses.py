@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-__all__ = ["FAILED", "FINAL", "RESTING", "STOPPED", "SUCCEEDED", "Statuses", "read_status"]
+__all__ = [
+    "FAILED",
+    "FINAL",
+    "PARTIAL",
+    "RESTING",
+    "STOPPED",
+    "SUCCEEDED",
+    "Statuses",
+    "read_status",
+]
 
 _GAPS = re.compile(r"[\s_-]+", re.ASCII)
 
@@ -44,6 +53,7 @@ class Statuses(Collection[str]):
 
 SUCCEEDED = Statuses(["finished", "completed", "SUCCEEDED", "PARTIAL_SUCCEEDED"])
 """A job completed without errors, or for a part of its inputs; those of API v3, then of v4."""
+PARTIAL = Statuses(["PARTIAL_SUCCEEDED"])
 FAILED = Statuses(["shutdown", "warning", "FAILED", "INVALID"])
 STOPPED = Statuses(["stopped"])
 RESTING = Statuses(["BLOCKED"])

@@ -24,11 +24,12 @@ from captaindata_source.api.documents import (
     segment,
     uid_of,
 )
+from captaindata_source.api.inputs import InputLists
 from captaindata_source.api.pagination import follow_links, pages_until_known, read_until_known
 from captaindata_source.api.statuses import FINAL, SUCCEEDED
 from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.issues import Action, Kind
-from captaindata_source.tables import ACCOUNTS
+from captaindata_source.tables import ACCOUNTS, JOB_INPUTS
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_BASE_URL = "https://api.captaindata.co/v3"
 KEY_HEADER = "authorization"
-EXTRA_TABLES = frozenset({ACCOUNTS.name})
+EXTRA_TABLES = frozenset({ACCOUNTS.name, JOB_INPUTS.name})
 
 
 def key_value(key: str) -> str:
@@ -186,6 +187,10 @@ class V3Api(ApiBase):
             return [bytes(result) for result in page.results], _next_link(page.paging, path)
 
         return follow_links(fetch, path=path, what=f"results of job {job_uid}")
+
+    def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
+        lists = InputLists(self._documents, has_limit=False)
+        return lists.pages(f"jobs/{segment(job_uid)}/inputs", job_uid=job_uid)
 
     def probes(self) -> Iterator[Probe]:
         workflows: list[Record] = []

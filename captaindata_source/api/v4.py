@@ -24,10 +24,12 @@ from captaindata_source.api.documents import (
     segment,
 )
 from captaindata_source.api.identity_list import IdentityList
+from captaindata_source.api.inputs import InputLists
 from captaindata_source.api.output_pages import OutputPages
 from captaindata_source.api.pagination import read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
+from captaindata_source.api.v4_extras import V4Extras
 from captaindata_source.api.v4_records import (
     integrations_of,
     job,
@@ -38,7 +40,8 @@ from captaindata_source.api.v4_records import (
 from captaindata_source.errors import AuthError, NotFoundError, Problem, WrongWorkspaceError
 from captaindata_source.http import HttpClient
 from captaindata_source.issues import Action, IssueLog, Kind
-from captaindata_source.tables import IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
+from captaindata_source.tables import ACCOUNTS, IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
+from captaindata_source.tables import EXTRA_TABLES as ALL_EXTRA_TABLES
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -54,7 +57,7 @@ DEFAULT_BASE_URL = "https://api.captaindata.com/v4"
 EDGES_BASE_URL = "https://api.edges.run/v1"
 """The same API under the vendor's new name."""
 KEY_HEADER = "x-api-key"
-EXTRA_TABLES = frozenset({IDENTITIES.name, INTEGRATIONS.name, WORKSPACE_MEMBERS.name})
+EXTRA_TABLES = frozenset(table.name for table in ALL_EXTRA_TABLES) - {ACCOUNTS.name}
 ROUTES = ("runs", "workspaces")
 """First words of paths that rate limits count apart (documented: `/runs…`, the quota, the rest)."""
 OTHER_ROUTE = "other"
@@ -142,6 +145,8 @@ class V4Api(ApiBase):
         self._earlier_calls = calls
         self._told_by = told_by
         self._outputs = OutputPages(self._documents)
+        self._inputs = InputLists(self._documents, has_limit=True)
+        self._more = V4Extras(self._documents)
         self._all_members = once(self._members)
         self._all_identities = once(self._identities)
 
@@ -155,6 +160,7 @@ class V4Api(ApiBase):
             IDENTITIES.name: lambda: [self._all_identities],
             INTEGRATIONS.name: self._integrations,
             WORKSPACE_MEMBERS.name: lambda: [self._all_members],
+            **self._more.tables,
         }
 
     def workspace(self) -> Record:
@@ -221,6 +227,9 @@ class V4Api(ApiBase):
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
         return self._outputs.read(path, what=f"results of job {job_uid}")
+
+    def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
+        return self._inputs.pages(f"runs/{segment(job_uid)}/inputs", job_uid=job_uid)
 
     def probes(self) -> Iterator[Probe]:
         runs: list[Record] = []

@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from captaindata_source.api.base import Record
-from captaindata_source.api.statuses import Statuses
+from captaindata_source.api.statuses import PARTIAL, Statuses
 
 __all__ = ["integrations_of", "job", "member", "message", "plain_identity"]
 
-PARTIAL = Statuses(["PARTIAL_SUCCEEDED"])
 LIVE = Statuses(["LIVE"])
 """Execution mode of runs that answer their caller and keep no outputs."""
 COLUMN_OF = {

@@ -20,6 +20,7 @@ from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.extract.workers import Step, Steps, Stream, Task, Workers
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import (
+    JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
     SUCCESSFUL_JOBS,
@@ -125,6 +126,7 @@ class Extraction:
             WORKFLOWS.name: self._workflows,
             JOBS.name: plan.jobs.rows,
             SUCCESSFUL_JOBS.name: plan.jobs.successful_rows,
+            JOB_INPUTS.name: plan.inputs.rows,
             **{name: extra.rows for name, extra in plan.extras.items()},
         }
         self.streams: Mapping[str, Stream[Any]] = {
@@ -149,9 +151,9 @@ class Extraction:
             Steps(workers, self._read_workflows, self._end(WORKFLOWS.name)).begin()
         if WORKSPACES.name in tables:
             Steps(workers, self._read_workspace, self._end(WORKSPACES.name)).begin()
-        if tables & {*listed, JOB_RESULTS.name}:
+        if tables & {*listed, JOB_RESULTS.name, JOB_INPUTS.name}:
             end = self._end(*listed)
-            last = (self._read_results, self._end_results)
+            last = (self._read_results_and_inputs, self._end_results, self._end(JOB_INPUTS.name))
             Steps(workers, *plan.listing.stages, end, *last).begin()
         for name in tables & plan.extras.keys():
             Steps(workers, *plan.extras[name].stages, self._end(name)).begin()
@@ -203,6 +205,18 @@ class Extraction:
                 self._workflows.append(row)
 
         return [partial(read, fetch) for fetch in self.plan.workflows.changed()]
+
+    def _read_results_and_inputs(self) -> list[Task]:
+        if JOB_INPUTS.name not in self.tables:
+            return self._read_results()
+        inputs = self.plan.inputs.tasks(
+            self._package,
+            threads=self.settings.max_parallel_requests,
+            is_old=self.plan.jobs.rereads.is_old,
+            redact=self._redact,
+            hold_back=self._workers.hold_back,
+        )
+        return [*self._read_results(), *inputs]
 
     def _read_results(self) -> list[Task]:
         if JOB_RESULTS.name not in self.tables:

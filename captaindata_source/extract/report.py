@@ -128,7 +128,7 @@ class WorkspaceReport:
             rows={name: count for name, count in rows.items() if name in tables},
             results_fetched=queue.fetched,
             results_skipped=queue.skipped,
-            results_left=len(queue),
+            results_left=len(queue) + len(plan.inputs),
             is_listing_left=plan.listing.is_left,
             quota_renews_at=plan.guard.quota.renews_at if plan.guard.quota else None,
             set_aside=issues.set_aside,

@@ -18,6 +18,8 @@ from captaindata_source.tables import (
     CHECKPOINTS,
     DELETE_MARK,
     EXTRA_TABLES,
+    INPUTS_LEDGER,
+    JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
     LEDGER,
@@ -62,6 +64,7 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
     for resource, table in (
         (WORKSPACES, QUOTA_READINGS),
         (JOB_RESULTS, LEDGER),
+        (JOB_INPUTS, INPUTS_LEDGER),
     ):
         _add_table(resources[resource.name], table)
     for each in resources.values():
@@ -157,6 +160,13 @@ def _job_results(extraction: Extraction) -> Iterator[Any]:
         yield dlt.mark.with_table_name(ledger, LEDGER.name)
 
 
+def _job_inputs(extraction: Extraction) -> Iterator[Any]:
+    for rows in extraction.streams[JOB_INPUTS.name].batches():
+        yield _with_columns(JOB_INPUTS, rows)
+    if (ledger := extraction.plan.inputs.take_ledger()) and extraction.is_loaded:
+        yield dlt.mark.with_table_name(ledger, INPUTS_LEDGER.name)
+
+
 def _tables_of(file: ResultFile) -> Iterator[pa.Table]:
     """The results of a file, a few megabytes at a time."""
     with pq.ParquetFile(file.path) as opened:
@@ -185,6 +195,7 @@ _ROWS: Mapping[str, Rows] = {
     JOBS.name: _jobs,
     SUCCESSFUL_JOBS.name: _successful_jobs,
     JOB_RESULTS.name: _job_results,
+    JOB_INPUTS.name: _job_inputs,
 }
 
 

@@ -13,6 +13,7 @@ from captaindata_source.sandbox.people import PERMALINKS, workspace_object
 from captaindata_source.sandbox.planted import secrets_in
 from captaindata_source.sandbox.workflows import Workflow
 from captaindata_source.sandbox.world_base import NotFoundError, WorldBase
+from captaindata_source.sandbox.world_extras import WorldExtras
 from captaindata_source.sandbox.world_v4 import WorldV4
 
 Json = dict[str, Any]
@@ -40,11 +41,16 @@ class World(WorldBase):
 
     Attributes:
         v4: The same as v4 of the API shows it; the other methods are about v3.
+        extras: What else both show: inputs, schedules, deliveries, consumption.
     """
 
     @cached_property
     def v4(self) -> WorldV4:
         return WorldV4(self)
+
+    @cached_property
+    def extras(self) -> WorldExtras:
+        return WorldExtras(self, self.v4)
 
     def workspace_object(self, workspace: Workspace) -> Json:
         """Return what `GET /workspace` gives."""
@@ -173,7 +179,7 @@ class World(WorldBase):
             for name in PERMALINKS
             for account in self.accounts(workspace, name)
         ]
-        return [*self.v4.secrets(), *secrets_in(accounts)]
+        return [*self.v4.secrets(), *self.extras.secrets(), *secrets_in(accounts)]
 
     def _render(self, job: Job, day: float) -> Json:
         return job.render(day, self.start, self.dialect)

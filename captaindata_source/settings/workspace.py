@@ -36,6 +36,7 @@ __all__ = ["Settings"]
 MAX_PARALLEL_REQUESTS = 64
 HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 EXTRA = [table.name for table in EXTRA_TABLES]
+INPUTS_OF = ("failed", "all")
 DAYS = "must be a number of days from 0, such as 7"
 KEYS = 'must be a list of keys of results, such as ["email"]'
 NO_UID = "is missing or empty; it is the workspace UID in the address of your workspace"
@@ -60,8 +61,10 @@ class Settings:
         deep_listing_hours: After how many hours each list of jobs is read as a whole again, in
             turn over the syncs; 0: each time.
         extra_tables: What else to load where no tables are named.
-        exclude_fields: Keys of results that are dropped before anything is written.
-        hash_fields: Keys of results whose values are hashed before anything is written.
+        job_inputs_of: Jobs whose inputs are loaded where `job_inputs` is: those that failed or are
+            partial ("failed"), or "all".
+        exclude_fields: Keys of results and inputs that are dropped before anything is written.
+        hash_fields: Keys of results and inputs whose values are hashed before anything is written.
         hash_salt: Secret key of those hashes; None: plain SHA-256.
         keep_secrets: Load jobs and workflows as the API sends them, with the session cookies,
             tokens and passwords that they were given.
@@ -161,6 +164,15 @@ class Settings:
             '["identities"]',
             must=f'must be a list of {", ".join(EXTRA)}, such as ["{EXTRA[0]}"]',
             allows=lambda value: are_names(value) and {*value} <= {*EXTRA},
+        ),
+    )
+    job_inputs_of: str = field(
+        default="failed",
+        metadata=option(
+            TEXT,
+            '"failed"',
+            must="must be failed or all",
+            allows=lambda jobs: jobs in INPUTS_OF,
         ),
     )
     exclude_fields: Sequence[str] = field(

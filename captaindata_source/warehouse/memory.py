@@ -17,6 +17,7 @@ from captaindata_source.api import Coverage
 from captaindata_source.tables import (
     CHECKPOINTS,
     EXTRA_TABLES,
+    JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
     LEDGER,
@@ -29,6 +30,7 @@ from captaindata_source.tables import (
 )
 from captaindata_source.times import parse_time
 from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.input_memory import KnownInputs, known_inputs
 from captaindata_source.warehouse.loaded_rows import LoadedRows
 from captaindata_source.warehouse.past_loads import loaded_version
 
@@ -96,6 +98,8 @@ class KnownRow(NamedTuple):
 
     row_hash: str | None
     is_deleted: bool
+    status: str | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,6 +122,7 @@ class Memory:
         lists: By uid of the checkpoint of a list: what was learned of it.
         synced_at: When the last sync that did not fail began; None: nothing tells.
         extras: By name of an extra table: key, but for the workspace, to row.
+        inputs: By uid of a job whose inputs are loaded.
         unclean: By name of a table: uids of the rows that may hold a secret and are not written
             again yet.
     """
@@ -135,6 +140,7 @@ class Memory:
     lists: dict[str, KnownList] = field(default_factory=dict)
     synced_at: datetime | None = None
     extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
+    inputs: dict[str, KnownInputs] = field(default_factory=dict)
     unclean: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -155,7 +161,9 @@ def remember(
     with rows.connection():
         _remember(rows, memory, fresh)
         for table in EXTRA_TABLES:
-            if table.name in wanted:
+            if table is JOB_INPUTS and table.name in wanted:
+                memory.inputs = known_inputs(rows, fresh=fresh)
+            elif table.name in wanted:
                 memory.extras[table.name] = _known_rows(rows, table, fresh)
     return memory
 
@@ -242,9 +250,11 @@ def _known_rows(
 ) -> dict[tuple[str, ...], KnownRow]:
     key = [name for name in table.key if name != "workspace_uid"]
     return {
-        tuple(values): KnownRow(row_hash if is_valid else None, bool(is_deleted))
-        for is_valid, row_hash, is_deleted, *values in rows.known(
-            table, ["row_hash", "is_deleted", *key], fresh
+        tuple(values): KnownRow(
+            row_hash if is_valid else None, bool(is_deleted), status, _aware(created_at)
+        )
+        for is_valid, row_hash, is_deleted, status, created_at, *values in rows.known(
+            table, ["row_hash", "is_deleted", "status", "created_at", *key], fresh
         )
     }
 

@@ -26,10 +26,12 @@ ROOMS = (
 GROUND = {
     "dlt_internals",
     "errors",
+    "extra_tables",
     "files",
     "issues",
     "json_text",
     "sqltext",
+    "table",
     "tables",
     "tabular",
     "times",

@@ -83,7 +83,11 @@ _JOB_STATUS = (
 )
 _SUCCESS = ("finished", "completed", "SUCCEEDED", "PARTIAL_SUCCEEDED")
 OPTIONAL = frozenset(
-    table.name for table in (*tables.EXTRA_TABLES, tables.QUOTA_READINGS, tables.CHECKPOINTS)
+    table.name
+    for table in (
+        *tables.EXTRA_TABLES,
+        *(tables.INPUTS_LEDGER, tables.QUOTA_READINGS, tables.CHECKPOINTS),
+    )
 )
 """Tables that are not in each warehouse: those that are off until they are selected, those of one
 version of the API, and those that an older connector does not fill."""

@@ -18,6 +18,7 @@ from tests.support.faults import Fault
 
 __all__ = [
     "DRIP",
+    "EXTRA_ROWS",
     "LISTING_ROWS",
     "RESULT_ROWS",
     "ROWS",
@@ -899,7 +900,37 @@ DRIP = MatrixRow(
     kind="drip",
 )
 
+EXTRA_ROWS: tuple[MatrixRow, ...] = (
+    MatrixRow(
+        name="404 for the call of a table that is off by default",
+        outcome="what is loaded stays, nothing is marked as deleted; the rest is loaded",
+        calls=1,
+        issues=(("not_found", "kept", 1),),
+        faults=lambda target: [target.fault("status", status=404, body="<h1>None</h1>")],
+        kind="extra",
+        versions=V4,
+    ),
+    MatrixRow(
+        name="404 for the inputs of three jobs, and none were found before",
+        outcome="no further job is asked; the next sync tries again",
+        calls=3,
+        issues=(("not_found", "kept", 1),) * 3,
+        faults=lambda target: [target.fault("status", status=404)],
+        kind="inputs",
+    ),
+    MatrixRow(
+        name="400 for `limit` of inputs or deliveries",
+        outcome="asked again with the smaller limit of older servers; loaded",
+        calls=2,
+        faults=lambda target: [target.fault("status", status=400, body=error("param"), times=1)],
+        kind="limit",
+        versions=V4,
+    ),
+)
+"""Of tables that are off by default, in tests/sync/test_extra_faults.py."""
+
 OTHER_ROWS: tuple[MatrixRow, ...] = (
+    *EXTRA_ROWS,
     # by itself, for the deadline's clock is a test's
     DRIP,
     # of v3 in tests/unit/http/test_tls.py, for it takes a server with a certificate

@@ -90,6 +90,9 @@ class SmallApi:
         self.asked.append(job_uid)
         return iter([self.results.get(job_uid, [])])
 
+    def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
+        raise NotImplementedError(job_uid)
+
     def probes(self) -> Iterator[Probe]:
         return iter(())
 

@@ -24,6 +24,7 @@ from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 from tests.support.raw_tables import insert, renew
 from tests.support.results import opened
+from tests.support.view_samples import SAMPLES
 
 SQL = Path(__file__).parents[2] / "sql"
 PATH = SQL / "views" / "README.md"
@@ -91,6 +92,9 @@ def add_samples(database: Database, workspace: str) -> None:
         for (name, permalink), (status, error) in BROKEN.items()
     ]
     insert(database, INTEGRATIONS, integrations)
+    for table, rows in SAMPLES:
+        renew(database, table)
+        insert(database, table, [{**key, **row} for row in rows])
     with opened(database) as connected:
         refresh.refresh(connected, database.dataset)
 

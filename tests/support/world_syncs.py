@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from captaindata_source.api import Coverage
 from captaindata_source.extract.extraction import Extraction
 from captaindata_source.extract.guard import Guard
-from captaindata_source.extract.opening import connect
+from captaindata_source.extract.opening import connect, redactor_of
 from captaindata_source.extract.plan import Context, SyncPlan
 from captaindata_source.extract.queue import Package
 from captaindata_source.http import Secret
@@ -30,6 +30,9 @@ from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import (
     CHECKPOINTS,
     DELETE_MARK,
+    EXTRA_TABLES,
+    INPUTS_LEDGER,
+    JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
     LEDGER,
@@ -41,19 +44,28 @@ from captaindata_source.tables import (
     Row,
     Table,
 )
+from captaindata_source.warehouse.input_memory import KnownInputs
 from captaindata_source.warehouse.loaded_rows import StoredResult
-from captaindata_source.warehouse.memory import RUNS, KnownJob, KnownList, KnownWorkflow, Memory
+from captaindata_source.warehouse.memory import (
+    RUNS,
+    KnownJob,
+    KnownList,
+    KnownRow,
+    KnownWorkflow,
+    Memory,
+)
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.reading import answer_of
 
 __all__ = ["MakeSyncs", "WorldSynced", "WorldSyncs"]
 
-BY_NAME = {table.name: table for table in (*SELECTABLE, LEDGER, CHECKPOINTS)}
+BY_NAME = {table.name: table for table in (*SELECTABLE, LEDGER, INPUTS_LEDGER, CHECKPOINTS)}
 
 
 @dataclass(frozen=True, slots=True)
 class WorldSynced:
-    """What one sync did: the requests that the sandbox saw, rows by table, jobs set aside."""
+    """What one sync did: the requests that the sandbox saw, rows by table, jobs set aside, and all
+    issues."""
 
     requests: list[LoggedRequest]
     total: Counter[str]
@@ -61,6 +73,7 @@ class WorldSynced:
     skipped: int
     kinds: Counter[str] = field(default_factory=Counter)
     """Issues, by kind."""
+    issues: list[Issue] = field(default_factory=list)
 
     def paths(self, ending: str) -> list[str]:
         """Paths of the requests that end so, in their order."""
@@ -145,6 +158,7 @@ class WorldSyncs:
             tables=wanted,
             folder=self.folder,
             load_id=f"load-{self.loads:03d}",
+            redact=redactor_of(settings),
         )
         extraction.begin()
         try:
@@ -152,14 +166,16 @@ class WorldSyncs:
                 {name: self._store(name, self._found(extraction, name)) for name in sorted(wanted)}
             )
             ledger = extraction.take_ledger()
+            self._store(INPUTS_LEDGER.name, plan.inputs.take_ledger())
         finally:
             extraction.close()
         self._store(LEDGER.name, ledger)
         self._store(CHECKPOINTS.name, extraction.checkpoints())
         self._synced_at = now
         requests = list(self.sandbox.log.entries)
-        kinds = Counter(str(issue.kind) for issue in issues.take())
-        return WorldSynced(requests, +total, issues.set_aside, plan.queue.skipped, kinds)
+        found = list(issues.take())
+        kinds = Counter(str(issue.kind) for issue in found)
+        return WorldSynced(requests, +total, issues.set_aside, plan.queue.skipped, kinds, found)
 
     def _place(self, version: str) -> dict[str, Any]:
         return {
@@ -179,6 +195,8 @@ class WorldSyncs:
                     yield found
         if name == WORKFLOWS.name and extraction.plan.named_workflows is None:
             yield from extraction.plan.workflows.vanished()
+        if name in extraction.plan.extras:
+            yield from extraction.plan.extras[name].vanished()
 
     def _store(self, name: str, rows: Iterator[Row] | Sequence[Row]) -> int:
         """Merges rows by their key, the later `loaded_at` first; gives the number that stay."""
@@ -244,8 +262,28 @@ class WorldSyncs:
             memory.covered = Coverage()
             memory.lists.clear()
         memory.synced_at = self._synced_at
-        memory.extras = {name: {} for name in wanted - {table.name for table in TABLES}}
+        for row in self.rows(INPUTS_LEDGER.name):
+            memory.inputs[row["job_uid"]] = KnownInputs(
+                row["fingerprint"], row["input_rows"], row["content_hash"]
+            )
+        memory.extras = {
+            table.name: self._known_rows(table)
+            for table in EXTRA_TABLES
+            if table.name in wanted and table is not JOB_INPUTS
+        }
         return memory
+
+    def _known_rows(self, table: Table) -> dict[tuple[str, ...], KnownRow]:
+        key = [name for name in table.key if name != "workspace_uid"]
+        return {
+            tuple(row[name] for name in key): KnownRow(
+                row["row_hash"],
+                bool(row.get("is_deleted")),
+                row.get("status"),
+                row.get("created_at"),
+            )
+            for row in self.rows(table.name)
+        }
 
 
 def _fields(row: Row, known: Any) -> dict[str, Any]:

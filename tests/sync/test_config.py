@@ -105,6 +105,7 @@ DEFAULTS = {
     "lookback_days": 3.0,
     "deep_listing_hours": 24.0,
     "extra_tables": (),
+    "job_inputs_of": "failed",
     "exclude_fields": (),
     "hash_fields": (),
     "keep_secrets": False,
@@ -139,6 +140,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
         deep_listing_hours=6,
         api_version="v4",
         extra_tables=["identities"],
+        job_inputs_of="all",
         exclude_fields=["phone"],
         hash_fields=["email"],
         hash_salt=OTHER_KEY,
@@ -165,6 +167,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
             "hash_salt": OTHER_KEY,
             "keep_secrets": True,
             "extra_tables": ["identities"],
+            "job_inputs_of": "all",
             "full_refresh": True,
         }
     ]
@@ -271,8 +274,8 @@ BOTH_FORMS = (
 KNOWN = (
     "known are api_key, api_version, base_url, deep_listing_hours, details_max_age_days, "
     "exclude_fields, extra_tables, hash_fields, "
-    "hash_salt, keep_secrets, lookback_days, max_parallel_requests, name, project_uid, "
-    "requests_per_minute, result_statuses"
+    "hash_salt, job_inputs_of, keep_secrets, lookback_days, max_parallel_requests, name, "
+    "project_uid, requests_per_minute, result_statuses"
 )
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from captaindata_source.api import Record
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.empty_jobs import EmptyJobs
+from captaindata_source.extract.plan.inputs import InputPlan
 from captaindata_source.extract.plan.rereads import Rereads, counts_of
 from captaindata_source.extract.plan.result_versions import reads_more, results_version
 from captaindata_source.extract.queue import ResultJob, ResultQueue
@@ -57,6 +58,7 @@ class JobPlan:
         self.is_cut = False
         """Whether any were."""
         self.rereads = Rereads(context)
+        self.inputs = InputPlan(context)
         self.empty = EmptyJobs(
             context, trust=self.rereads.trust, on_contradiction=self._fetch_skipped
         )
@@ -199,6 +201,7 @@ class JobPlan:
             known: What is known of it.
             is_listed: Whether the API lists it still.
         """
+        self.inputs.see(uid, known, is_listed=is_listed)
         if JOB_RESULTS.name not in self._context.wanted:
             return
         if known.results_version is None or known.status not in self._wanted_statuses:

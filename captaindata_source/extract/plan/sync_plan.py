@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from captaindata_source.extract.plan.cleaning import CleaningPlan
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.extract.plan.extras import ExtraPlan
+from captaindata_source.extract.plan.extras import extra_plans
 from captaindata_source.extract.plan.jobs import JobPlan
 from captaindata_source.extract.plan.listing import ListingPlan
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.plan.workspaces import WorkspacePlan
 from captaindata_source.tables import (
-    EXTRA_TABLES,
+    JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
     SUCCESSFUL_JOBS,
@@ -42,16 +42,13 @@ class SyncPlan:
             context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
         )
         self.cleaning = CleaningPlan(context)
-        self.extras = {
-            table.name: ExtraPlan(context, table)
-            for table in EXTRA_TABLES
-            if table.name in context.wanted
-        }
+        self.inputs = self.jobs.inputs
+        self.extras = extra_plans(context)
 
     @property
     def tables_left(self) -> frozenset[str]:
         """The tables that the next load package has rows for."""
-        names = {JOB_RESULTS.name}
+        names = {JOB_RESULTS.name, JOB_INPUTS.name}
         if self.listing.is_left:
             names |= {JOBS.name, SUCCESSFUL_JOBS.name}
             if self.named_workflows is not None:
@@ -66,4 +63,4 @@ class SyncPlan:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left for another load package."""
-        return not self.queue and not self.listing.is_left
+        return not (self.queue or self.inputs or self.listing.is_left)

@@ -14,7 +14,7 @@ from captaindata_source.extract.rows import digest, row_hash
 from captaindata_source.tables import QUOTA_READINGS, WORKSPACES, Row
 from captaindata_source.times import UnfitError, parse_time
 
-__all__ = ["WorkspacePlan"]
+__all__ = ["WorkspacePlan", "quota_month"]
 
 
 class WorkspacePlan:
@@ -45,7 +45,7 @@ class WorkspacePlan:
         context = self._context
         try:
             record = context.api.workspace()
-            if (end := _month(record.get("current_month_end"))) is not None:
+            if (end := quota_month(record.get("current_month_end"))) is not None:
                 context.to_come.append(end)
         finally:
             context.is_clock_read.set()
@@ -104,14 +104,15 @@ class WorkspacePlan:
             "unit": unit,
         }
         day = context.now.astimezone(UTC).date()
-        uid = digest(f"{day}\n{_month(record.get('current_month_start'))}")
+        uid = digest(f"{day}\n{quota_month(record.get('current_month_start'))}")
         content = row_hash(reading)
         if context.memory.quota_readings.get(uid) == content:
             return None
         return context.row(QUOTA_READINGS, reading, uid=uid, read_at=context.now, row_hash=content)
 
 
-def _month(time: object) -> datetime | None:
+def quota_month(time: object) -> datetime | None:
+    """The month of a quota that begins then; None where it can't be read."""
     try:
         return parse_time(time)
     except UnfitError:

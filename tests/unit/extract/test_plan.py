@@ -82,6 +82,9 @@ class FakeApi:
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         raise NotFoundError("no results", path=job_uid)
 
+    def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
+        raise NotFoundError("no inputs", path=job_uid)
+
     def probes(self) -> Iterator[Probe]:
         return iter(())
 

@@ -14,11 +14,15 @@ from typing import Any
 import pytest
 
 from captaindata_source.tables import (
+    CALLBACKS,
+    CREDIT_CONSUMPTION,
     IDENTITIES,
     INTEGRATIONS,
+    JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
     QUOTA_READINGS,
+    SCHEDULES,
     SYNC_RUNS,
     WORKFLOWS,
     WORKSPACES,
@@ -117,6 +121,76 @@ def integration(
         "status": status,
         **more,
     }
+
+
+def failed_input(
+    workspace: str, job_uid: str, position: int, label: str | None, **more: Any
+) -> Row:
+    """An input that failed."""
+    return {
+        "workspace_uid": workspace,
+        "job_uid": job_uid,
+        "workflow_uid": "w1",
+        "uid": f"{job_uid}-{position}",
+        "position": position,
+        "status": "FAILED",
+        "input_data": more.get("given", {"n": 1}),
+        "error_label": label,
+        "error_scope": more.get("scope"),
+        "error_message": more.get("message"),
+        "error_reference": more.get("reference"),
+        "finished_at": moment(more.get("ended", "")),
+    }
+
+
+def schedule(workspace: str, uid: str, status: str, *, kind: str = "action", **more: Any) -> Row:
+    """A schedule; `runs`, `last` and `postponed` are times."""
+    name = "action_name" if kind == "action" else "flow_preset_name"
+    return {
+        "workspace_uid": workspace,
+        "kind": kind,
+        "uid": uid,
+        "name": f"{kind} {uid}",
+        name: f"name of {uid}",
+        "status": status,
+        "cron": "0 7 * * *",
+        "timezone": "UTC",
+        "next_execution_at": moment(more.pop("runs", "")),
+        "last_executed_at": moment(more.pop("last", "")),
+        "postponed_until": moment(more.pop("postponed", "")),
+        "is_deleted": False,
+        **more,
+    }
+
+
+def delivery(workspace: str, uid: str, status: str, created: str, **more: Any) -> Row:
+    return {
+        "workspace_uid": workspace,
+        "uid": uid,
+        "status": status,
+        "created_at": moment(created),
+        **more,
+    }
+
+
+def used(
+    workspace: str, uid: str, read: str, action: str, credits_used: float, runs: int, month: str
+) -> Row:
+    """A reading of what an action used; `month` is its start."""
+    return {
+        "workspace_uid": workspace,
+        "uid": uid,
+        "read_at": moment(read),
+        "action_slug": action,
+        "credits_used": credits_used,
+        "runs_count": runs,
+        "current_month_start": at(f"{month} 12:00"),
+        "current_month_end": at("12-31 00:00"),
+    }
+
+
+def moment(text: str) -> datetime | None:
+    return at(text) if text else None
 
 
 def series(workspace: str, flow: str, text: str, *, minutes: str = "") -> list[Row]:
@@ -488,6 +562,62 @@ integrations: list[Row] = [
     integration("v4", "i1", "posts", "INVALID", is_deleted=True),
     integration("v4", "i2", "linkedin", "INVALID"),
 ]  # fmt: skip
+inputs: list[Row] = [
+    # one input in two jobs and twice in one of them; another error of it counts apart
+    failed_input("v4", "j1", 0, "NOT_FOUND", ended="03-01 10:00", message="Gone", reference="R1"),
+    failed_input("v4", "j1", 1, "NOT_FOUND", ended="03-01 10:00", message="Gone", reference="R2"),
+    failed_input("v4", "j2", 0, "NOT_FOUND", ended="03-02 10:00", message="Away", reference="R3"),
+    failed_input("v4", "j2", 1, "LOGIN", ended="03-02 10:00", scope="integ"),
+    failed_input("v4", "j2", 2, "NOT_FOUND", ended="03-03 10:00", given={"n": 2}),
+    # an error that did not fail it, and one of another workflow
+    {**failed_input("v4", "j2", 3, "SLOW", ended="03-03 10:00"), "status": "SUCCEEDED"},
+    {**failed_input("v4", "j3", 0, "NOT_FOUND"), "workflow_uid": "other"},
+    {**failed_input("v4", "j3", 1, None), "status": "RUNNING"},
+    # v3: fields of its own, no times
+    {
+        **failed_input("a", "nowhere", 0, None, message="404"),
+        "input_data": None,
+        "data": {"input": "x"},
+        "status": "error",
+    },
+    {**failed_input("lost", "nowhere", 0, "NOT_FOUND"), "workflow_uid": None},
+]
+schedules: list[Row] = [
+    schedule("v4", "s1", "ACTIVE", runs="03-05 07:00", last="03-04 07:00"),
+    schedule("v4", "s1", "active", kind="flow", runs="03-06 07:00", postponed="03-09 00:00"),
+    schedule("v4", "s2", "PAUSED", runs="03-05 07:00"),
+    schedule("v4", "s3", "ACTIVE", runs="03-05 07:00", is_deleted=True),
+    schedule("v4", "s4", "Active"),
+    schedule("lost", "s1", "ACTIVE", runs="03-05 07:00", is_deleted=None),
+]
+callbacks: list[Row] = [
+    delivery("v4", "d1", "FAILED", "03-01 10:00", http_status=500, error="No", run_uid="r1"),
+    delivery("v4", "d2", "Failed", "03-01 11:00", parent_uid="d1", retry_count=1),
+    delivery("v4", "d3", "SUCCESS", "03-01 12:00", parent_uid="d2", retry_count=2),
+    delivery("v4", "d4", "FAILED", "03-02 10:00"),
+    # two repetitions of the same delivery; an earlier one that arrived does not count
+    delivery("v4", "e1", "SUCCESS", "03-03 10:00", parent_uid="e0"),
+    delivery("v4", "e2", "FAILED", "03-03 11:00", parent_uid="e0"),
+    delivery("v4", "f1", "FAILED", "03-04 10:00", parent_uid="f0"),
+    delivery("v4", "f2", "SUCCESS", "03-04 11:00", parent_uid="f0"),
+    delivery("v4", "p1", "PENDING", "03-05 10:00"),
+    # each repeats the other
+    delivery("v4", "l1", "FAILED", "", parent_uid="l2"),
+    delivery("v4", "l2", "FAILED", "", parent_uid="l1"),
+    delivery("lost", "d1", "FAILED", "03-01 10:00"),
+    delivery("lost", "d9", "SUCCESS", "03-01 10:00", parent_uid="d4"),
+]
+consumption: list[Row] = [
+    used("v4", "c1", "03-01 08:00", "search", 10.5, 2, "02-15"),
+    used("v4", "c2", "03-02 08:00", "search", 12.0, 3, "02-15"),
+    # appears on the second day
+    used("v4", "c3", "03-02 09:00", "export", 4.0, 1, "02-15"),
+    # the month begins anew at noon
+    used("v4", "c4", "03-15 06:00", "search", 20.0, 5, "02-15"),
+    used("v4", "c5", "03-15 18:00", "search", 1.5, 1, "03-15"),
+    used("v4", "c6", "", "search", 9.0, 9, "03-15"),
+    used("lost", "c1", "03-02 08:00", "search", 3.0, 1, "02-15"),
+]
 for each in workspaces:
     each["uid"] = each["workspace_uid"]
 
@@ -507,6 +637,10 @@ def warehouse(
     insert(database, QUOTA_READINGS, quota_readings)
     insert(database, IDENTITIES, identities)
     insert(database, INTEGRATIONS, integrations)
+    insert(database, JOB_INPUTS, inputs)
+    insert(database, SCHEDULES, schedules)
+    insert(database, CALLBACKS, callbacks)
+    insert(database, CREDIT_CONSUMPTION, consumption)
     create_views(database)
     yield database
     _drop(database)
@@ -1273,6 +1407,72 @@ def test_integration_health(warehouse: Database) -> None:
     columns = "workspace_name, identity_id, identity_name, integration"
     assert rows(warehouse, "integration_health", "a", columns) == [("Acme", "i2", None, "linkedin")]
     assert rows(warehouse, "integration_health", "lost", columns) == [(None, "i1", None, "slack")]
+
+
+def test_failed_inputs(warehouse: Database) -> None:
+    columns = "workspace_name, workflow_id, cast(input as varchar) as input, error_label, "
+    columns += "error_scope, error_message, error_reference, failures, jobs, last_job_id, "
+    columns += "last_failed_at"
+    one, two = '{"n": 1}', '{"n": 2}'
+    assert rows(warehouse, "failed_inputs", "v4", columns) == ordered(
+        ("Four", "w1", one, "NOT_FOUND", None, "Away", "R3", 3, 2, "j2", at("03-02 10:00")),
+        ("Four", "w1", one, "LOGIN", "integ", None, None, 1, 1, "j2", at("03-02 10:00")),
+        ("Four", "w1", two, "NOT_FOUND", None, None, None, 1, 1, "j2", at("03-03 10:00")),
+        ("Four", "other", one, "NOT_FOUND", None, None, None, 1, 1, "j3", None),
+    )
+    assert rows(warehouse, "failed_inputs", "lost", columns) == [
+        (None, None, one, "NOT_FOUND", None, None, None, 1, 1, "nowhere", None)
+    ]
+    columns = "cast(input as varchar) as input, error_label, error_message, failures"
+    assert rows(warehouse, "failed_inputs", "a", columns) == [('{"input": "x"}', None, "404", 1)]
+    ids = {row[0] for row in rows(warehouse, "failed_inputs", "v4", "input_id")}
+    assert len(ids) == 2, "an input has one, whatever its error"
+
+
+def test_upcoming_schedules(warehouse: Database) -> None:
+    cron = ("0 7 * * *", "UTC")
+    assert rows(warehouse, "upcoming_schedules", "v4") == ordered(
+        (
+            "Four", "action", "s1", "action s1", "name of s1", *cron, at("03-05 07:00"),
+            at("03-04 07:00"), None,
+        ),
+        ("Four", "flow", "s1", "flow s1", "name of s1", *cron, at("03-09 00:00"), None, None),
+        ("Four", "action", "s4", "action s4", "name of s4", *cron, None, None, None),
+    )  # fmt: skip
+    columns = "workspace_name, schedule_id"
+    assert rows(warehouse, "upcoming_schedules", "lost", columns) == [(None, "s1")]
+
+
+def test_delivery_failures(warehouse: Database) -> None:
+    columns = "workspace_name, delivery_id, repeats_id, run_id, retries, http_status, error, "
+    columns += "is_delivered, failed_at"
+    nothing = (None,) * 4
+    assert rows(warehouse, "delivery_failures", "v4", columns) == ordered(
+        ("Four", "d1", None, "r1", None, 500, "No", True, at("03-01 10:00")),
+        ("Four", "d2", "d1", None, 1, None, None, True, at("03-01 11:00")),
+        ("Four", "d4", None, *nothing, False, at("03-02 10:00")),
+        ("Four", "e2", "e0", *nothing, False, at("03-03 11:00")),
+        ("Four", "f1", "f0", *nothing, True, at("03-04 10:00")),
+        ("Four", "l1", "l2", *nothing, False, None),
+        ("Four", "l2", "l1", *nothing, False, None),
+    )
+    assert rows(warehouse, "delivery_failures", "lost", "delivery_id, is_delivered") == [
+        ("d1", False)
+    ]
+
+
+def test_credits_by_action(warehouse: Database) -> None:
+    february = (at("02-15 12:00"), at("12-31 00:00"))
+    march = (at("03-15 12:00"), february[1])
+    for zone in ZONES:
+        assert rows(warehouse, "credits_by_action", "v4", zone=zone) == ordered(
+            (day("03-01"), "Four", "search", None, None, 10.5, 2, *february),
+            (day("03-02"), "Four", "search", 1.5, 1, 12.0, 3, *february),
+            (day("03-02"), "Four", "export", 4.0, 1, 4.0, 1, *february),
+            (day("03-15"), "Four", "search", 8.0 + 1.5, 2 + 1, 1.5, 1, *march),
+        )
+    columns = "workspace_name, credits_used, credits_used_in_month"
+    assert rows(warehouse, "credits_by_action", "lost", columns) == [(None, None, 3.0)]
 
 
 # -- all views

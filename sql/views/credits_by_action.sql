@@ -1,0 +1,114 @@
+-- credits_by_action: Credits that each action used, by day
+--
+-- Grain: One row per UTC day, workspace and action (day, workspace_id, action) on which a sync read
+--   the consumption. The last reading of the day counts. If a new billing month began on that day,
+--   the last reading of the old month counts too.
+-- Needs: captaindata.credit_consumption, captaindata.workspaces
+--
+-- Columns:
+--   day: UTC day of the reading
+--   workspace_id: UID of the workspace
+--   workspace_name: name of the workspace
+--   action: the action
+--   credits_used: credits used since the previous reading of the same billing month, or everything
+--     used in that month if there is none. Null on the first day of a workspace. Negative if the
+--     vendor gave credits back
+--   runs: runs since the previous reading, counted in the same way
+--   credits_used_in_month: credits used in the billing month, at the last reading of the day
+--   runs_in_month: runs in the billing month, at the last reading of the day
+--   month_started_at: start of the billing month, in UTC; null if before 2016 or after 2099
+--   month_ends_at: end of the billing month, in UTC; null if before 2016 or after 2099
+
+with source as (
+    select
+        *,
+        cast((read_at at time zone 'UTC') as date) as day
+    from captaindata.credit_consumption
+    where read_at is not null
+),
+
+compared as (
+    select
+        *,
+        min(day) over (partition by workspace_uid) as first_day,
+        row_number() over (
+            partition by workspace_uid, action_slug, current_month_start
+            order by read_at, uid collate "C"
+        ) as place_in_month,
+        lag(credits_used) over (
+            partition by workspace_uid, action_slug, current_month_start
+            order by read_at, uid collate "C"
+        ) as credits_before,
+        lag(runs_count) over (
+            partition by workspace_uid, action_slug, current_month_start
+            order by read_at, uid collate "C"
+        ) as runs_before,
+        row_number() over (
+            partition by workspace_uid, action_slug, day
+            order by read_at desc, current_month_start desc nulls last, uid collate "C" desc
+        ) as newest_of_day_first
+    from source
+),
+
+readings as (
+    select
+        *,
+        case
+            when place_in_month > 1 then credits_used - credits_before
+            when day > first_day then credits_used
+        end as credits,
+        case
+            when place_in_month > 1 then runs_count - runs_before
+            when day > first_day then runs_count
+        end as runs
+    from compared
+),
+
+days as (
+    select
+        day,
+        workspace_uid,
+        action_slug,
+        sum(credits) as credits_used,
+        cast(sum(runs) as bigint) as runs,
+        max(credits_used) filter (where newest_of_day_first = 1) as credits_used_in_month,
+        max(runs_count) filter (where newest_of_day_first = 1) as runs_in_month,
+        max(current_month_start) filter (
+            where
+                newest_of_day_first = 1
+                and current_month_start between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+        ) as month_started_at,
+        max(current_month_end) filter (
+            where
+                newest_of_day_first = 1
+                and current_month_end between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+        ) as month_ends_at
+    from readings
+    group by day, workspace_uid, action_slug
+),
+
+joined as (
+    select
+        days.*,
+        days.workspace_uid as workspace_id,
+        coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        days.action_slug as action
+    from days
+    left join captaindata.workspaces as workspaces
+        on days.workspace_uid = workspaces.workspace_uid
+)
+
+select
+    day,
+    workspace_id,
+    workspace_name,
+    action,
+    credits_used,
+    runs,
+    credits_used_in_month,
+    runs_in_month,
+    month_started_at,
+    month_ends_at
+from joined

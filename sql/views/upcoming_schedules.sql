@@ -1,0 +1,74 @@
+-- upcoming_schedules: Active schedules and when each runs next
+--
+-- Grain: One row per workspace and schedule (workspace_id, kind, schedule_id) that is active.
+--   Deleted schedules are left out.
+-- Needs: captaindata.schedules, captaindata.workspaces
+--
+-- Columns:
+--   workspace_id: UID of the workspace
+--   workspace_name: name of the workspace
+--   kind: action or flow
+--   schedule_id: UID of the schedule; unique among those of its kind
+--   name: name of the schedule
+--   runs: name of the action or the flow
+--   cron: when it runs, as a cron expression
+--   timezone: time zone of the cron expression
+--   next_run_at: time of the next run as known when the row was loaded, or the end of the wait if
+--     that is later, in UTC; null if before 2016 or after 2099
+--   last_run_at: time of the last run, in UTC; null if before 2016 or after 2099
+--   loaded_at: time the row was last written, in UTC
+
+with schedules as (
+    select
+        *,
+        greatest(next_execution_at, postponed_until) as next_at
+    from captaindata.schedules
+    where
+        not coalesce(is_deleted, false)
+        and trim(regexp_replace(lower(status), '[\s_-]+', '_', 'g'), '_') = 'active'
+),
+
+joined as (
+    select
+        schedules.workspace_uid as workspace_id,
+        coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        schedules.kind,
+        schedules.uid as schedule_id,
+        schedules.name,
+        case schedules.kind
+            when 'flow' then coalesce(schedules.flow_preset_name, schedules.flow_preset_uid)
+            else coalesce(schedules.action_name, schedules.action_id)
+        end as runs,
+        schedules.cron,
+        schedules.timezone,
+        case
+            when
+                schedules.next_at between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+                then schedules.next_at
+        end as next_run_at,
+        case
+            when
+                schedules.last_executed_at between timestamptz '2016-01-01 00:00:00+00'
+                and timestamptz '2099-12-31 23:59:59+00'
+                then schedules.last_executed_at
+        end as last_run_at,
+        schedules.loaded_at
+    from schedules
+    left join captaindata.workspaces as workspaces
+        on schedules.workspace_uid = workspaces.workspace_uid
+)
+
+select
+    workspace_id,
+    workspace_name,
+    kind,
+    schedule_id,
+    name,
+    runs,
+    cron,
+    timezone,
+    next_run_at,
+    last_run_at,
+    loaded_at
+from joined
