@@ -168,8 +168,7 @@ class WorldSyncs:
         finally:
             extraction.close()
         self._store(LEDGER.name, ledger)
-        members = plan.workspace.checkpoint()
-        self._store(CHECKPOINTS.name, [*plan.listing.checkpoints(), *filter(None, [members])])
+        self._store(CHECKPOINTS.name, extraction.checkpoints())
         self._synced_at = now
         requests = list(self.sandbox.log.entries)
         found = list(issues.take())

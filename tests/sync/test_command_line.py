@@ -156,6 +156,7 @@ def test_selected_tables_and_workspaces(harness: Harness) -> None:
     }
     assert {name for name in tables if not name.startswith("_dlt")} == {
         "jobs",
+        "listing_checkpoints",
         "workflows",
         "sync_issues",
         "sync_runs",

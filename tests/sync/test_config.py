@@ -103,6 +103,7 @@ DEFAULTS = {
     "max_parallel_requests": 8,
     "details_max_age_days": 7.0,
     "lookback_days": 3.0,
+    "deep_listing_hours": 24.0,
     "extra_tables": (),
     "job_inputs_of": "failed",
     "exclude_fields": (),
@@ -136,6 +137,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
         requests_per_minute=150,
         details_max_age_days=0.5,
         lookback_days=1,
+        deep_listing_hours=6,
         api_version="v4",
         extra_tables=["identities"],
         job_inputs_of="all",
@@ -158,6 +160,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
             "requests_per_minute": 150,
             "details_max_age_days": 0.5,
             "lookback_days": 1.0,
+            "deep_listing_hours": 6.0,
             "api_version": "v4",
             "exclude_fields": ["phone"],
             "hash_fields": ["email"],
@@ -269,8 +272,8 @@ BOTH_FORMS = (
     "in .dlt/secrets.toml or the environment; keep one of the two forms"
 )
 KNOWN = (
-    "known are api_key, api_version, base_url, details_max_age_days, exclude_fields, extra_tables, "
-    "hash_fields, "
+    "known are api_key, api_version, base_url, deep_listing_hours, details_max_age_days, "
+    "exclude_fields, extra_tables, hash_fields, "
     "hash_salt, job_inputs_of, keep_secrets, lookback_days, max_parallel_requests, name, "
     "project_uid, requests_per_minute, result_statuses"
 )
