@@ -9,6 +9,7 @@ import dlt
 from dlt.common.typing import TSecretStrValue, TSecretValue
 from dlt.extract import DltSource
 
+from captaindata_source.api import VERSIONS
 from captaindata_source.dlt_internals.files import read_arrow_tables
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.dlt_internals.normalize_step import drop_normalized_remains
@@ -88,13 +89,14 @@ def captaindata(
 
     Args:
         api_key: The workspace's API key.
-        project_uid: The workspace's UID.
+        project_uid: The workspace's UID. v4: may be left out, the key tells it.
         workspaces: Several workspaces instead: names of workspaces of the configuration, or
             mappings of `api_key`, `project_uid`, `name` and any option of a workspace. The other
             arguments hold for those that do not say otherwise, but for `api_key` and
             `project_uid`. None: those of the configuration, unless `api_key` is given.
         workspace_name: Goes into `workspaces.configured_name`.
-        api_version: Version of the API, "v3" or "v4".
+        api_version: Version of the API: "v3", "v4", or "edges", which is v4 at
+            https://api.edges.run/v1.
         base_url: Root of the API; https unless local. None: where the vendor serves the version.
         result_statuses: Job statuses whose results are loaded; None: those of success.
         max_parallel_requests: Requests of a workspace in flight at once.
@@ -151,7 +153,7 @@ def captaindata(
         chosen = _several(workspaces, own)
     else:
         key = dlt.secrets["sources.captaindata.api_key"] if api_key is None else api_key
-        uid = dlt.config["sources.captaindata.project_uid"] if project_uid is None else project_uid
+        uid = _uid(api_version) if project_uid is None else project_uid
         secret = Secret(key if isinstance(key, str) else "")
         chosen = [Settings(api_key=secret, project_uid=uid, name=workspace_name, **own)]
     run = PlainRun(chosen, strict=strict, max_minutes=max_minutes, max_results=max_results)
@@ -159,6 +161,15 @@ def captaindata(
     load_packages_as_a_whole()
     named = {name for settings in chosen for name in settings.extra_tables}
     return build_resources(CurrentWork(run.begin), extra_tables=named)
+
+
+def _uid(api_version: str) -> str:
+    """The UID that is configured; empty where it may be left out."""
+    option = "sources.captaindata.project_uid"
+    version = VERSIONS.get(api_version)
+    if version is not None and version.names_workspace:
+        return str(dlt.config.get(option) or "")
+    return str(dlt.config[option])
 
 
 def _is_given(name: str, value: object) -> bool:

@@ -2,7 +2,13 @@
 
 from captaindata_source.api.base import Api, JobListing, JobPage, Part, Parts, Probe, Record
 from captaindata_source.api.coverage import Coverage, Span
-from captaindata_source.api.versions import DEFAULT_VERSION, VERSIONS, sibling_url
+from captaindata_source.api.versions import (
+    DEFAULT_VERSION,
+    VERSIONS,
+    is_other_product,
+    is_same_root,
+    sibling_url,
+)
 
 __all__ = [
     "DEFAULT_VERSION",
@@ -16,5 +22,7 @@ __all__ = [
     "Probe",
     "Record",
     "Span",
+    "is_other_product",
+    "is_same_root",
     "sibling_url",
 ]

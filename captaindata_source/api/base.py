@@ -100,6 +100,8 @@ class Api(Protocol):
     """Whether workflows have a list; else they are what jobs name as theirs."""
     forgets_jobs: bool
     """Whether old jobs leave the lists, and are gone some day."""
+    archives_days: int | None
+    """Age at which jobs are archived, so that the API knows them no more; None: they are not."""
     rereads_days: int
     """How long after its end a job's results are read again where they differ from its count."""
     version_fields: Sequence[str]

@@ -117,6 +117,12 @@ class JobRecord(TypedDict, total=False):
     last_error: Json
     user_uid: Text
     scheduled_run_uid: Text
+    scheduled_run_name: Text
+    flow_run_id: Text
+    last_info: Json
+    """Why a run succeeded without results, for example."""
+    sync_mode: Text
+    """Of `parameters`: a run that is `incremental` may be continued, and then has more results."""
     postponed_until: Time
     created_at: Time
     updated_at: Time

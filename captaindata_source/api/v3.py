@@ -94,6 +94,7 @@ class V3Api(ApiBase):
     resting_statuses: Collection[str] = ()
     lists_workflows = True
     forgets_jobs = True
+    archives_days: int | None = None
     rereads_days = 60
     version_fields: Sequence[str] = ()
     count_fields: Sequence[str] = ("row_count", "total_row_count")

@@ -23,19 +23,21 @@ from captaindata_source.api.documents import (
     record,
     segment,
 )
+from captaindata_source.api.identity_list import IdentityList
 from captaindata_source.api.inputs import InputLists
-from captaindata_source.api.pagination import follow_links, read_until_known
+from captaindata_source.api.output_pages import OutputPages
+from captaindata_source.api.pagination import read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_extras import V4Extras
 from captaindata_source.api.v4_records import (
-    integration_names,
+    integrations_of,
     job,
     member,
     message,
     plain_identity,
 )
-from captaindata_source.errors import NotFoundError, Problem, WrongWorkspaceError
+from captaindata_source.errors import AuthError, NotFoundError, Problem, WrongWorkspaceError
 from captaindata_source.http import HttpClient
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.tables import ACCOUNTS, IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
@@ -43,6 +45,7 @@ from captaindata_source.tables import EXTRA_TABLES as ALL_EXTRA_TABLES
 
 __all__ = [
     "DEFAULT_BASE_URL",
+    "EDGES_BASE_URL",
     "EXTRA_TABLES",
     "KEY_HEADER",
     "V4Api",
@@ -51,9 +54,10 @@ __all__ = [
 ]
 
 DEFAULT_BASE_URL = "https://api.captaindata.com/v4"
+EDGES_BASE_URL = "https://api.edges.run/v1"
+"""The same API under the vendor's new name."""
 KEY_HEADER = "x-api-key"
 EXTRA_TABLES = frozenset(table.name for table in ALL_EXTRA_TABLES) - {ACCOUNTS.name}
-NEXT_HEADER = "x-pagination-next"
 ROUTES = ("runs", "workspaces")
 """First words of paths that rate limits count apart (documented: `/runs…`, the quota, the rest)."""
 OTHER_ROUTE = "other"
@@ -108,6 +112,9 @@ class V4Api(ApiBase):
         client: Sends the calls.
         issues: Told of what is not as promised.
         workspace_uid: The workspace that the key is meant to belong to; None: any.
+        workspace: What `workspace` gave already; the first call gives it without a request.
+        calls: Requests that this took.
+        told_by: What names `workspace_uid`, for the error.
     """
 
     version = "v4"
@@ -116,6 +123,7 @@ class V4Api(ApiBase):
     resting_statuses = RESTING
     lists_workflows = False
     forgets_jobs = False
+    archives_days: int | None = 90
     rereads_days = 90
     version_fields: Sequence[str] = ("updated_at", "retry_count")
     count_fields: Sequence[str] = ("row_count",)
@@ -127,13 +135,24 @@ class V4Api(ApiBase):
         issues: IssueLog | None = None,
         *,
         workspace_uid: str | None = None,
+        workspace: Record | None = None,
+        calls: int = 0,
+        told_by: str = "project_uid",
     ) -> None:
         super().__init__(client, issues)
-        self._workspace_uid = workspace_uid
+        self._workspace_uid = workspace_uid or None
+        self._workspace = workspace
+        self._earlier_calls = calls
+        self._told_by = told_by
+        self._outputs = OutputPages(self._documents)
         self._inputs = InputLists(self._documents, has_limit=True)
         self._more = V4Extras(self._documents)
         self._all_members = once(self._members)
         self._all_identities = once(self._identities)
+
+    @property
+    def calls(self) -> int:
+        return self._earlier_calls + super().calls
 
     @property
     def extras(self) -> Mapping[str, Callable[[], Parts]]:
@@ -145,6 +164,10 @@ class V4Api(ApiBase):
         }
 
     def workspace(self) -> Record:
+        known, self._workspace = self._workspace, None
+        return known if known is not None else self._read_workspace()
+
+    def _read_workspace(self) -> Record:
         listed = self._documents.get("workspaces", _workspace_lists)
         found = record(listed if isinstance(listed, dict) else next(iter(listed), {}))
         self._refuse_others(found.get("uid"), "workspaces")
@@ -203,16 +226,7 @@ class V4Api(ApiBase):
 
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
-
-        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
-            size = {"limit": PAGE_SIZE} if target == path else {}
-            reply = self._documents.reply(target, RAW_LISTS, **parameters, **size)
-            following = (reply.headers.get(NEXT_HEADER) or "").strip()
-            return [bytes(output) for output in reply.data], (
-                None if following.lower() in ("", "null", "none") else following
-            )
-
-        return follow_links(fetch, path=path, what=f"results of job {job_uid}")
+        return self._outputs.read(path, what=f"results of job {job_uid}")
 
     def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
         return self._inputs.pages(f"runs/{segment(job_uid)}/inputs", job_uid=job_uid)
@@ -228,7 +242,7 @@ class V4Api(ApiBase):
         for run in [*with_outputs][:1]:
             path = self.results_path(run["uid"])
             yield Probe("run outputs", partial(self._documents.get, path, RAW_LISTS, limit=1))
-        yield Probe("identities", partial(self._documents.get, "identities", LISTS, limit=1))
+        yield Probe("identities", IdentityList(self._documents).first)
 
     def _job_of(self, run: Record) -> Record:
         self._refuse_others(run.get("workspace_uid"), "runs")
@@ -244,38 +258,31 @@ class V4Api(ApiBase):
         return [member(user) for user in {user["uid"]: user for user in users}.values()]
 
     def _identities(self) -> list[Record]:
-        def fetch(page: int) -> list[Record]:
-            found = self._documents.get(
-                "identities", LISTS, limit=PAGE_SIZE, offset=page * PAGE_SIZE
-            )
-            return self._documents.with_uid(found, "identity")
-
-        identities = read_until_known(
-            fetch, lambda identity: identity["uid"], path="identities", what="identities"
-        )
-        by_uid = {identity["uid"]: identity for identity in identities}
-        return [plain_identity(identity) for identity in by_uid.values()]
+        return [plain_identity(each) for each in IdentityList(self._documents).all()]
 
     def _integrations(self) -> Parts:
         return [
-            partial(self._integration, identity["uid"], name)
+            partial(self._integration, identity["uid"], name, account)
             for identity in self._all_identities()
-            for name in integration_names(identity.get("integrations"))
+            for name, account in integrations_of(identity).items()
         ]
 
-    def _integration(self, identity_uid: str, name: str) -> list[Record]:
+    def _integration(self, identity_uid: str, name: str, account: Record | None) -> list[Record]:
         path = f"identities/{segment(identity_uid)}/integrations/{segment(name)}"
         try:
-            found = record(self._documents.get(path, OBJECTS))
-        except NotFoundError:
+            found: Record | None = record(self._documents.get(path, OBJECTS))
+        except (NotFoundError, AuthError) as error:
+            if error.is_fatal or (account is None and isinstance(error, AuthError)):
+                raise
+            found = account
+        if found is None:
             return []
-        error = found.get("error")
         return [
             {
                 **found,
                 "identity_uid": identity_uid,
                 "integration_permalink": found.get("integration_permalink") or name,
-                "error": message(error),
+                "error": message(found.get("error")),
             }
         ]
 
@@ -283,7 +290,7 @@ class V4Api(ApiBase):
         if self._workspace_uid is None or workspace_uid in (None, "", self._workspace_uid):
             return
         raise WrongWorkspaceError(
-            f"The key belongs to workspace {workspace_uid}, project_uid says "
+            f"The key belongs to workspace {workspace_uid}, {self._told_by} says "
             f"{self._workspace_uid}: correct one of them",
             path=path,
         )

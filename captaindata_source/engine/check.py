@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from captaindata_source.api import VERSIONS, sibling_url
 from captaindata_source.errors import ApiError, AuthError, ConfigError
 from captaindata_source.extract.opening import connect
 from captaindata_source.http import RetryPolicy
+from captaindata_source.settings.learned import with_uid
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse.database import (
@@ -19,7 +21,7 @@ from captaindata_source.warehouse.database import (
     require_writable,
 )
 from captaindata_source.warehouse.pipeline import warehouse_pipeline
-from captaindata_source.warehouse.preflight import require_right_warehouse_at
+from captaindata_source.warehouse.preflight import known_uid, require_right_warehouse_at
 from captaindata_source.warehouse.remedies import message_of
 
 __all__ = ["Verdict", "check"]
@@ -57,8 +59,19 @@ def check(workspaces: Sequence[Settings], options: SyncOptions) -> Iterator[Verd
         A verdict for each thing tried.
     """
     for number, settings in enumerate(workspaces):
-        yield from _check_api(settings)
+        yield from _check_api(_as_loaded(settings, options))
         yield _check_destination(settings, options, is_first=number == 0)
+
+
+def _as_loaded(settings: Settings, options: SyncOptions) -> Settings:
+    """The options with the UID under which the workspace was loaded, if it is not configured."""
+    if settings.project_uid:
+        return settings
+    with suppress(ConfigError):  # the check of the destination says so
+        pipeline = warehouse_pipeline(options, is_named=False)
+        if (uid := known_uid(pipeline, settings.name)) is not None:
+            return with_uid(settings, uid)
+    return settings
 
 
 def _check_api(settings: Settings) -> Iterator[Verdict]:
@@ -92,7 +105,8 @@ def _version_that_works(settings: Settings) -> str | None:
     """Another version of the API, of the same vendor or on the same host, that takes the key."""
     for other in VERSIONS:
         url = sibling_url(settings.url, settings.api_version, other)
-        if other == settings.api_version or url is None:
+        needs_uid = not (settings.project_uid or VERSIONS[other].names_workspace)
+        if other == settings.api_version or url is None or needs_uid:
             continue
         api = connect(
             replace(settings, api_version=other, base_url=url),

@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from dlt.common.pipeline import PipelineContext
 from dlt.common.runtime import signals
 
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
+from captaindata_source.engine.identify import sync_identified
 from captaindata_source.engine.loading import set_dlt_defaults
 from captaindata_source.engine.report import SyncReport
 from captaindata_source.engine.status import Status
@@ -144,7 +146,8 @@ def _sync_and_follow(
     copy_to = check_publish(warehouse, options)
     require_dlt_options()
     require_right_warehouse(warehouse, workspaces)
-    reports = sync_workspaces(workspaces, options, target=target, watch=watch, grace=grace)
+    sync_all = partial(sync_workspaces, options=options, target=target, watch=watch, grace=grace)
+    reports = sync_identified(workspaces, warehouse, sync_all, grace=grace)
     aftermath = Aftermath()
     is_interrupted = any(each.error == INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != FAILED for each in reports):

@@ -15,9 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, LOADS
+from captaindata_source.warehouse.memory import INCREMENTAL
 
 __all__ = ["remove_uncommitted"]
 
@@ -45,6 +47,7 @@ def remove_uncommitted(client: SqlClientBase[Any], *, workspace_uid: str, days: 
     found = _found(client, workspace_uid)
     if found:
         old = _old_jobs(client, workspace_uid, list(found), timedelta(days=days))
+        old |= _continuable(client, workspace_uid, list(found))
         found = {uid: loads for uid, loads in found.items() if uid not in old}
     removed = 0
     by_loads: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -109,6 +112,29 @@ def _old_jobs(
     except DestinationUndefinedEntity:  # only the results were loaded
         pass
     return ended
+
+
+def _continuable(client: SqlClientBase[Any], workspace_uid: str, uids: Sequence[str]) -> set[str]:
+    """Runs whose results stay: the API may no longer give all of them. They are fetched again, and
+    what is there already is not doubled."""
+    name = client.make_qualified_table_name
+    found: set[str] = set()
+    for table, column, condition in (
+        (JOBS, "uid", f"lower(sync_mode) = '{INCREMENTAL}'"),
+        (JOB_RESULTS, "job_uid", "is_carried"),
+    ):
+        for named in _parts(uids):
+            try:
+                rows = client.execute_sql(
+                    f"select distinct {column} from {name(table.name)} where workspace_uid = %s "  # noqa: S608
+                    f"and {condition} and {column} in ({_marks(named)})",
+                    workspace_uid,
+                    *named,
+                )
+            except (DestinationUndefinedEntity, DatabaseException):
+                break  # an earlier version made the table without the column
+            found.update(uid for (uid,) in rows or ())
+    return found
 
 
 def _remove(

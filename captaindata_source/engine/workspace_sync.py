@@ -32,6 +32,7 @@ from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.http import RetryPolicy
 from captaindata_source.issues import IssueLog
+from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import source_of
 from captaindata_source.waiting import Waits
@@ -75,7 +76,7 @@ class WorkspaceSync:
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
         self._limits = limits
-        self._issues = IssueLog()
+        self._issues = settings.issues if isinstance(settings, LearnedSettings) else IssueLog()
         self._loader: dlt.Pipeline | None = None
         self._package: Package | None = None
         self._packages = 0
@@ -91,7 +92,7 @@ class WorkspaceSync:
             name=settings.name,
             workspace_uid=settings.project_uid,
             is_full_refresh=settings.full_refresh,
-            api_version=settings.api_version,
+            api_version=settings.stored_version,
             lacks=settings.missing_tables,
         )
 

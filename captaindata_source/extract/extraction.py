@@ -244,4 +244,5 @@ class Extraction:
             empty=self.plan.jobs.empty,
             trust=self.plan.trust,
             hold_back=self._workers.hold_back,
+            read_stored=self.plan.context.read_results,
         )

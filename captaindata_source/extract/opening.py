@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 import dlt
@@ -10,7 +10,7 @@ import httpx
 from dlt.common.runtime import signals
 
 from captaindata_source.api import VERSIONS, Api
-from captaindata_source.errors import ConfigError
+from captaindata_source.errors import ConfigError, WrongWorkspaceError
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan import Context, SyncPlan
 from captaindata_source.extract.results.redaction import Redactor, redactor
@@ -25,9 +25,11 @@ from captaindata_source.http import (
     TransientError,
 )
 from captaindata_source.issues import Action, IssueLog
+from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
+from captaindata_source.tables import JOB_RESULTS
 from captaindata_source.waiting import Waits
-from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.loaded_rows import LoadedRows, StoredResult
 from captaindata_source.warehouse.memory import Memory, remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
@@ -78,7 +80,15 @@ def connect(
         route_of=version.route_of,
         explain=version.explain,
     )
-    return version.open(client, issues, workspace_uid=settings.project_uid)
+    learned = settings if isinstance(settings, LearnedSettings) else None
+    return version.open(
+        client,
+        issues,
+        workspace_uid=settings.project_uid or None,
+        workspace=learned.record if learned else None,
+        calls=learned.calls if learned else 0,
+        told_by="project_uid" if learned is None else f"the dataset, for {settings.name!r},",
+    )
 
 
 def redactor_of(settings: Settings) -> Redactor | None:
@@ -114,6 +124,8 @@ def remember_and_plan(
     """
     loaded = LoadedRows(pipeline, workspace_uid=settings.project_uid)
     memory = remember(loaded, wanted=wanted, fresh=fresh)
+    if isinstance(settings, LearnedSettings):
+        _refuse_other_name(settings, loaded.uids_named(settings.name))
     if not settings.keep_secrets:
         stored = StoredSecrets(pipeline, workspace_uid=settings.project_uid)
         memory.unclean = stored.find(loaded.rows, fresh=fresh)
@@ -130,12 +142,28 @@ def remember_and_plan(
             memory=memory,
             read_rows=loaded.rows,
             count_results=loaded.count_results,
+            read_results=_no_results if JOB_RESULTS.name in fresh else loaded.results_of,
             wanted=wanted,
             issues=issues,
             guard=Guard(issues, is_strict=is_strict),
             now=datetime.now(UTC),
         )
     )
+
+
+def _no_results(_uid: str) -> Iterator[Sequence[StoredResult]]:
+    return iter(())
+
+
+def _refuse_other_name(settings: LearnedSettings, loaded: Collection[str]) -> None:
+    """Refuses a key of another workspace than the one that the name was loaded for."""
+    if loaded and settings.project_uid not in loaded:
+        raise WrongWorkspaceError(
+            f"The key belongs to workspace {settings.project_uid}, but the dataset has "
+            f"{', '.join(sorted(loaded))} under the name {settings.name!r}: use its key, or "
+            "another name or dataset, or set project_uid",
+            path="workspaces",
+        )
 
 
 def plan_without_memory(

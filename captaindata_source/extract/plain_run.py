@@ -15,6 +15,7 @@ from dlt.extract.items_transform import LimitItem
 from captaindata_source.dlt_internals.extraction import is_mapped_or_filtered, limit_of
 from captaindata_source.errors import ConfigError
 from captaindata_source.extract.extraction import ROWS_PER_BATCH, Extraction, Log
+from captaindata_source.extract.identify import identified
 from captaindata_source.extract.opening import (
     connect,
     plan_without_memory,
@@ -26,7 +27,9 @@ from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.extract.results.redaction import UNSALTED
 from captaindata_source.issues import IssueLog
+from captaindata_source.settings.config import refuse_twins
 from captaindata_source.settings.kinds import is_positive, is_whole_from
+from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_RESULTS, JOBS, SELECTABLE
 
@@ -85,11 +88,13 @@ class PlainRun:
     def begin(self, package: NewPackage) -> PackageWork:
         """Connects, and plans what there is to do."""
         selected = _selected(package)
+        workspaces = [identified(settings) for settings in self._workspaces]
+        refuse_twins(workspaces)
         if any(settings.hash_fields and not settings.hash_salt for settings in self._workspaces):
             logger.warning(UNSALTED)
         limits = Limits(max_minutes=self._max_minutes)
         extractions = [
-            self._extraction(settings, package, selected, limits) for settings in self._workspaces
+            self._extraction(settings, package, selected, limits) for settings in workspaces
         ]
         return PackageWork(
             extractions,
@@ -102,12 +107,12 @@ class PlainRun:
         self, settings: Settings, package: NewPackage, selected: _Selected, limits: Limits
     ) -> Extraction:
         tables = self._tables_of(settings, selected)
-        issues = IssueLog()
+        issues = settings.issues if isinstance(settings, LearnedSettings) else IssueLog()
         report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
             is_full_refresh=settings.full_refresh,
-            api_version=settings.api_version,
+            api_version=settings.stored_version,
             load_packages=1,
         )
         api = connect(settings, issues=issues)

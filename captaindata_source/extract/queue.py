@@ -39,6 +39,7 @@ class ResultJob:
         is_stored: Whether the destination holds those results.
         is_reread: Whether they are read again only because they differ from their count.
         is_old: Whether it is too old for that.
+        carries: Whether results that are loaded stay where the newest answer lacks them.
         says_none: Whether all that the API counts of it is 0.
     """
 
@@ -53,6 +54,7 @@ class ResultJob:
     is_stored: bool = False
     is_reread: bool = False
     is_old: bool = False
+    carries: bool = False
     says_none: bool = False
 
 

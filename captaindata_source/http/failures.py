@@ -31,10 +31,18 @@ MAX_EXPLAINED_BYTES = 64 * 1024
 RATE_LIMITED = 429
 TRY_LATER = "Check base_url and the network, or try later"
 
+ABOUT_ONE_CALL = {
+    402: Kind.PAYMENT_REQUIRED,
+    422: Kind.RUN_ABORTED,
+    424: Kind.INTEGRATION_FAILED,
+}
+"""What statuses beside the usual ones mean (documented in API v4, "Errors")."""
 REMEDIES = {
     401: "The API key is not accepted: copy it again from My Account > General",
     403: "The key may not see this: check that project_uid is the workspace the key belongs to",
+    402: "The API asks for payment: check the plan and the credits of the workspace",
     404: "Captain Data does not know this object, or no longer",
+    424: "An integration of the run, such as LinkedIn, failed: look at its account",
     RATE_LIMITED: "The rate limit did not clear: set requests_per_minute to what your plan allows",
 }
 SCOPE_REMEDIES = {
@@ -102,12 +110,17 @@ def failure(
             problem=problem,
         )
     if scope:
-        message = SCOPE_REMEDIES.get(scope, REMEDIES[404] if status == 404 else _REFUSED)
+        known = REMEDIES.get(status, _REFUSED) if status in (402, 404, 424) else _REFUSED
+        message = SCOPE_REMEDIES.get(scope, known)
     else:
         message = REMEDIES.get(status, _VERDICTS[min(max(status // 100, 2), 5)])
     is_refusal = bool(scope) or 400 <= status < 500
     by_status = _CLASSES.get(status, CallRefusedError if is_refusal else ContractError)
-    kind = _KINDS.get(status) or (Kind.NO_DATA if 200 <= status < 400 else None)
+    kind = (
+        _KINDS.get(status)
+        or ABOUT_ONE_CALL.get(status)
+        or (Kind.NO_DATA if 200 <= status < 400 else None)
+    )
     return _SCOPE_CLASSES.get(scope, by_status)(
         message,
         path=path,

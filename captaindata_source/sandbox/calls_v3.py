@@ -15,6 +15,7 @@ from captaindata_source.sandbox.paging import (
     decode_cursor,
     jobs_window,
     page_number,
+    results_page_number,
     users_body,
 )
 from captaindata_source.sandbox.results import dumps
@@ -80,7 +81,9 @@ def results(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /jobs/{uid}/results`."""
     uid = request.path_params["uid"]
     dialect = world.dialect
+    page = results_page_number(request.query_params.get("page"))
     first = decode_cursor(uid, request.query_params.get("cursor"))
+    first = first or (page - 1) * dialect.results_page_size
     rows, total = world.results_page(owner, uid, first=first, count=dialect.results_page_size)
     url = request.url
     links = ResultsLinks(dialect, uid, f"{url.scheme}://{url.netloc}", url.path)

@@ -61,9 +61,10 @@ def outputs(world: World, owner: Workspace, request: Request) -> Response:
     if found["execution_mode"] == "LIVE":
         raise BadRequestError("Outputs of live runs are not kept", scope="input")
     uid, url, query = found["uid"], request.url, request.query_params
-    count = min(limit_of(query, DEFAULT_OUTPUTS_LIMIT), world.dialect.outputs_page_size)
+    limit = limit_of(query, DEFAULT_OUTPUTS_LIMIT, most=world.dialect.outputs_max_limit)
+    count = min(limit, world.dialect.outputs_page_size)
     first = decode_cursor(uid, query.get("cursor"))
-    rows, total = world.results_page(owner, uid, first=first, count=count)
+    rows, total = world.v4.outputs_page(owner, uid, first=first, count=count)
     links = OutputsLinks(
         world.dialect, uid, f"{url.scheme}://{url.netloc}", url.path, query.multi_items()
     )
@@ -76,7 +77,12 @@ def outputs(world: World, owner: Workspace, request: Request) -> Response:
 
 def identities(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /identities`."""
-    return _window(world, world.v4.identities(owner), request)
+    query = request.query_params
+    has_accounts = query.get("retrieve_accounts", "false").lower() == "true"
+    found = world.v4.identities(owner, with_accounts=has_accounts)
+    if "page" in query:
+        return json_response(world, members_page(world.dialect, found, query["page"]))
+    return _window(world, found, request)
 
 
 def integration(world: World, owner: Workspace, request: Request) -> Response:

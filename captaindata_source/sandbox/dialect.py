@@ -19,6 +19,7 @@ ResetStyle = Literal["epoch", "seconds"]
 RetryAfterStyle = Literal["seconds", "date"]
 AwareTimeStyle = Literal["offset", "zulu"]
 OutputsEnd = Literal["absent", "null"]
+ContinuedOutputs = Literal["all", "newest"]
 MembersEnd = Literal["empty", "repeat_last"]
 
 JOBS_ORDERS: tuple[JobsOrder, ...] = ("newest", "oldest", "uid")
@@ -30,7 +31,7 @@ TIME_STYLES: tuple[TimeStyle, ...] = ("naive", "naive", "offset", "naive", "zulu
 MAIN_JOB_STYLES: tuple[MainJobStyle, ...] = ("null", "own")
 ERROR_BODIES: tuple[ErrorBody, ...] = ("json", "text", "html")
 AWARE_TIME_STYLES: tuple[AwareTimeStyle, ...] = ("offset", "zulu")
-OUTPUTS_PAGE_SIZES = (100, 25, 50)
+OUTPUTS_PAGE_SIZES = (500, 25, 100)
 OUTPUTS_ENDS: tuple[OutputsEnd, ...] = ("absent", "null")
 MEMBERS_ENDS: tuple[MembersEnd, ...] = ("empty", "repeat_last")
 
@@ -57,6 +58,10 @@ class Dialect:
         accounts_wrapped: Whether v3 sends accounts as `{"accounts": [...]}` instead of an array.
         v4_time_style: How times of v4 are written.
         outputs_page_size: Most rows on a page of v4's outputs, also if `limit` is higher.
+        outputs_max_limit: The highest `limit` of v4's outputs; more is refused with 400. Older
+            servers take 100.
+        continued_outputs: What v4 answers for a run that was continued: all its outputs, or those
+            of the newest batch alone.
         outputs_next_style: How v4's `X-Pagination-Next` is written.
         outputs_end: The header of the last page of outputs: absent, or the word `null`.
         members_end: What v4 answers for a page of members past the end.
@@ -65,7 +70,7 @@ class Dialect:
     jobs_page_size: int = 30
     jobs_order: JobsOrder = "newest"
     jobs_end: JobsEnd = "empty"
-    results_page_size: int = 100
+    results_page_size: int = 1000
     next_style: NextStyle = "absolute"
     results_end: ResultsEnd = "null"
     success: SuccessWord = "finished"
@@ -77,7 +82,9 @@ class Dialect:
     ascii_json: bool = False
     accounts_wrapped: bool = False
     v4_time_style: AwareTimeStyle = "offset"
-    outputs_page_size: int = 100
+    outputs_page_size: int = 500
+    outputs_max_limit: int = 500
+    continued_outputs: ContinuedOutputs = "all"
     outputs_next_style: NextStyle = "absolute"
     outputs_end: OutputsEnd = "absent"
     members_end: MembersEnd = "empty"

@@ -61,6 +61,10 @@ class Integration:
             **self.secrets,
         }
 
+    def account(self, day: float) -> Json:
+        """Return the integration as one of the accounts of its identity."""
+        return {"type": self.permalink, "status": self._latest(day)[1], **self.secrets}
+
     def details(self, day: float, start: datetime, style: AwareTimeStyle, owner: str) -> Json:
         """Return the integration as `GET /identities/{uid}/integrations/{name}` gives it."""
         updated, status = self._latest(day)
@@ -97,6 +101,7 @@ class Identity:
             "created_at": iso(start + timedelta(days=self.created), style),
             **self.data,
             "integrations": [integration.entry(day) for integration in self.integrations],
+            "accounts": [integration.account(day) for integration in self.integrations],
             "identity_login_links": [dict(link) for link in self.login_links],
         }
 

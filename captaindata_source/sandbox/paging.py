@@ -42,6 +42,19 @@ def page_number(text: str | None) -> int:
     return int(text)
 
 
+def results_page_number(text: str | None) -> int:
+    """Read the parameter `page` of results, which counts from 1.
+
+    Raises:
+        BadRequestError: If it is no number from 1 on.
+    """
+    if text is None:
+        return 1
+    if not _is_number(text) or int(text) < 1:
+        raise BadRequestError("page must be a number from 1 on")
+    return int(text)
+
+
 def jobs_window(dialect: Dialect, page: int, total: int) -> tuple[int, int] | None:
     """Return where a page of a job list begins and how long it is; None asks for a 404."""
     size = dialect.jobs_page_size

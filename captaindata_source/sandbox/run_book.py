@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from captaindata_source.sandbox.jobs import Job
 from captaindata_source.sandbox.live_runs import live_runs
 from captaindata_source.sandbox.rng import stream, uid
-from captaindata_source.sandbox.runs import Action, JobRun, Run, number_of
+from captaindata_source.sandbox.runs import Action, Batch, JobRun, Run, number_of
 from captaindata_source.sandbox.schedule import Schedule
 from captaindata_source.sandbox.workflows import Workflow
 
@@ -18,7 +19,10 @@ DEFAULT_SORT = "-created_at"
 FILTERS = ("status", "action_name", "execution_mode", "uid", "user_uid")
 # So many orders are kept while the clock stands.
 CACHED_ORDERS = 16
+# Runs are archived so many days after they were created.
+ARCHIVED_DAYS = 90.0
 SCHEDULED_WORKFLOWS = 3
+UNDER_WAY = ("CREATED", "QUEUED", "SCHEDULED", "RUNNING")
 
 
 class RunBook:
@@ -76,6 +80,21 @@ class RunBook:
         self._removed.add(run_uid)
         self._orders.clear()
 
+    def continue_run(self, run_uid: str, batch: Batch | None) -> None:
+        """Make a run incremental, and continue it by a batch if there is one.
+
+        Raises:
+            ValueError: If the run keeps no outputs, or is at work then.
+        """
+        run = self._runs.get(run_uid)
+        if not isinstance(run, JobRun):
+            raise ValueError("there is no such run, or it keeps no outputs")  # noqa: TRY004
+        if batch is not None and run.status(batch.begins) in UNDER_WAY:
+            raise ValueError("a run is continued once it rests")
+        batches = run.batches if batch is None else (*run.batches, batch)
+        self._runs[run_uid] = dataclasses.replace(run, sync_mode="incremental", batches=batches)
+        self._orders.clear()
+
     def listed(
         self, day: float, *, sort: str = DEFAULT_SORT, filters: Mapping[str, str] | None = None
     ) -> list[Run]:
@@ -119,7 +138,8 @@ class RunBook:
         return runs
 
     def _is_there(self, run: Run, day: float) -> bool:
-        return run.appears <= day and run.uid not in self._removed
+        is_archived = day - run.created_day > ARCHIVED_DAYS
+        return run.appears <= day and not is_archived and run.uid not in self._removed
 
     def _make_until(self, day: float) -> None:
         for job in self._schedule.made(day, skip=self._jobs_seen):
@@ -159,6 +179,7 @@ class RunBook:
             scheduled_run_uid=action.schedule_uid if daily else None,
             callback_url=hook if dice % 3 == 0 else None,
             parameters=job.configuration,
+            name=job.name,
             job=job,
         )
 

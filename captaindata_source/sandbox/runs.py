@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from captaindata_source.sandbox.dialect import AwareTimeStyle
-from captaindata_source.sandbox.jobs import Job, Phase, iso
+from captaindata_source.sandbox.jobs import Job, Phase, Segment, iso, total
 
 Json = dict[str, Any]
 ExecutionMode = Literal["LIVE", "ASYNC"]
@@ -57,6 +57,15 @@ class Moment:
     finished: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a run brought after it was continued; times are days from the world's start."""
+
+    begins: float
+    ends: float
+    segments: tuple[Segment, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(ABC):
     """A run.
@@ -72,6 +81,8 @@ class Run(ABC):
         scheduled_run_uid: The schedule that it came from.
         callback_url: Where its outputs are delivered.
         parameters: How it was configured.
+        name: Its name.
+        sync_mode: Goes into its parameters; an `incremental` run can be continued.
     """
 
     uid: str
@@ -84,6 +95,8 @@ class Run(ABC):
     scheduled_run_uid: str | None = None
     callback_url: str | None = None
     parameters: Json
+    name: str | None = None
+    sync_mode: str | None = None
 
     @abstractmethod
     def status(self, day: float) -> str:
@@ -109,6 +122,7 @@ class Run(ABC):
         return {
             "id": number_of(self.uid),
             "uid": self.uid,
+            "name": self.name,
             "action_id": self.action.number,
             "action_name": self.action.name,
             "retry_count": moment.retry_count,
@@ -116,11 +130,15 @@ class Run(ABC):
             "workspace_uid": workspace_uid,
             "execution_mode": self.execution_mode,
             "last_error": last_error(moment.error, moment.status),
-            "parameters": dict(self.parameters),
+            "last_info": last_info(moment),
+            "parameters": self.parameters
+            | ({} if self.sync_mode is None else {"sync_mode": self.sync_mode}),
             "callback": {"url": self.callback_url},
             "status": moment.status,
             "output_count": moment.output_count,
             "scheduled_run_uid": self.scheduled_run_uid,
+            "scheduled_run_name": self.action.name if self.scheduled_run_uid else None,
+            "flow_run_id": None,
             "postponed_until": time(self.created_day) if moment.status == "SCHEDULED" else None,
             "started_at": time(moment.started),
             "finished_at": time(moment.finished),
@@ -131,12 +149,25 @@ class Run(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRun(Run):
-    """A job of v3 as a run."""
+    """A job of v3 as a run. `batches` came when it was continued, in their order."""
 
     job: Job
+    batches: tuple[Batch, ...] = ()
+
+    def outputs(self, day: float, *, all_answers: bool) -> tuple[Segment, ...]:
+        """Return the outputs on `day`: all there are, or the newest batch alone."""
+        batches = [batch for batch in self.batches if batch.ends <= day]
+        if batches and not all_answers:
+            return batches[-1].segments
+        return sum((batch.segments for batch in batches), self.job.state(day).segments)
+
+    def _batch(self, day: float) -> Batch | None:
+        return next((b for b in reversed(self.batches) if b.begins <= day), None)
 
     def status(self, day: float) -> str:
         """Return the status on `day`; some of its finer words depend on the uid alone."""
+        if (batch := self._batch(day)) is not None:
+            return "RUNNING" if day < batch.ends else "SUCCEEDED"
         return self._status(self.job.phase(day), day)
 
     def _status(self, phase: Phase, day: float) -> str:
@@ -153,6 +184,8 @@ class JobRun(Run):
 
     def updated(self, day: float) -> float:
         """Return when the job came into its phase, or into sight, or was due, whatever is last."""
+        if (batch := self._batch(day)) is not None:
+            return batch.begins if day < batch.ends else batch.ends
         at = max(self.job.phase(day).at, self.appears)
         return max(at, self.job.scheduled) if self.job.scheduled <= day else at
 
@@ -160,6 +193,15 @@ class JobRun(Run):
         """Return what the run is like on `day`."""
         state = self.job.state(day)
         phase = state.phase
+        if (batch := self._batch(day)) is not None:
+            return Moment(
+                status=self.status(day),
+                error=None,
+                output_count=total(self.outputs(day, all_answers=True)),
+                retry_count=_retries(self.job.phases, day),
+                started=batch.begins,
+                finished=None if day < batch.ends else batch.ends,
+            )
         return Moment(
             status=self._status(phase, day),
             error=phase.error,
@@ -209,6 +251,13 @@ def last_error(message: str | None, status: str) -> Json | None:
         return None
     label = ERROR_LABELS.get(status, "UNKNOWN")
     return {"label": label, "message": message, "params": {}}
+
+
+def last_info(moment: Moment) -> Json | None:
+    """Return what a run says that succeeded without any output."""
+    if moment.status != "SUCCEEDED" or moment.output_count:
+        return None
+    return {"label": "NO_RESULTS", "message": "The run found nothing", "params": {}}
 
 
 def _retries(phases: tuple[Phase, ...], day: float) -> int:

@@ -64,6 +64,11 @@ class WorldBase:
                 live_runs_per_day=live_runs_per_day,
             )
 
+    @property
+    def result_store(self) -> ResultStore:
+        """What makes the rows of results."""
+        return self._results
+
     def content(self, workspace: Workspace) -> Content:
         """Return what a workspace is made of."""
         return self._contents[workspace.uid]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.identities import Identity
+from captaindata_source.sandbox.jobs import Segment, total
 from captaindata_source.sandbox.people import (
     member_object_v4,
     workspace_object,
@@ -13,7 +14,7 @@ from captaindata_source.sandbox.people import (
 )
 from captaindata_source.sandbox.planted import secrets_in
 from captaindata_source.sandbox.run_book import DEFAULT_SORT, RunBook
-from captaindata_source.sandbox.runs import Run
+from captaindata_source.sandbox.runs import Batch, JobRun, Run
 from captaindata_source.sandbox.world_base import Json, NotFoundError, WorldBase
 
 
@@ -66,6 +67,55 @@ class WorldV4:
                 raise NotFoundError("Run not found")
             book.remove(uid)
 
+    def continue_run(
+        self, workspace: Workspace, uid: str, *, rows: int | None = None, hours: float = 1.0
+    ) -> None:
+        """Make a run incremental; with a number of rows it runs again and brings so many.
+
+        Args:
+            workspace: The workspace.
+            uid: A run that keeps its outputs.
+            rows: What it brings; None: it is only made incremental.
+            hours: How long it takes from now on.
+
+        Raises:
+            NotFoundError: If there is no such run.
+            ValueError: If it can't be continued now.
+        """
+        with self._world.lock:
+            book, day = self._book(workspace), self._world.day
+            run = book.find(uid, day)
+            if run is None:
+                raise NotFoundError("Run not found")
+            batch = None
+            if rows is not None:
+                ends = day + hours / 24
+                number = len(run.batches) if isinstance(run, JobRun) else 0
+                stream = f"{uid}/continued {number}"
+                segments = (Segment(stream, day, ends, rows, 0, rows),) if rows else ()
+                batch = Batch(day, ends, segments)
+            book.continue_run(uid, batch)
+
+    def outputs_page(
+        self, workspace: Workspace, uid: str, *, first: int, count: int
+    ) -> tuple[list[bytes], int]:
+        """Return a slice of a run's outputs as JSON, and how many there are now.
+
+        Raises:
+            NotFoundError: If there is no such run.
+        """
+        with self._world.lock:
+            day, dialect = self._world.day, self._world.dialect
+            run = self._book(workspace).find(uid, day)
+            if not isinstance(run, JobRun):
+                raise NotFoundError("Run not found")
+            segments = run.outputs(day, all_answers=dialect.continued_outputs == "all")
+            kind = self._world.content(workspace).workflows[run.job.workflow_index].kind
+            rows = self._world.result_store.encoded(
+                segments, kind, first=first, last=first + count, ascii_json=dialect.ascii_json
+            )
+            return rows, total(segments)
+
     def action_name(self, workspace: Workspace, workflow_uid: str) -> str:
         """Return the name of the action that a workflow of v3 is in v4.
 
@@ -77,12 +127,18 @@ class WorldV4:
             raise NotFoundError("Workflow not found")
         return action.name
 
-    def identities(self, workspace: Workspace) -> list[Json]:
-        """Return what `GET /identities` lists, with secrets among its fields."""
+    def identities(self, workspace: Workspace, *, with_accounts: bool = False) -> list[Json]:
+        """Return what `GET /identities` lists, with secrets among its fields.
+
+        Args:
+            workspace: The workspace.
+            with_accounts: As the parameter `retrieve_accounts`; without it nobody has any.
+        """
         day, style = self._world.day, self._world.dialect.v4_time_style
         return [
-            identity.render(day, self._world.start, style)
+            {k: v for k, v in shown.items() if with_accounts or k != "accounts"}
             for identity in self._identities(workspace, day)
+            for shown in [identity.render(day, self._world.start, style)]
         ]
 
     def identity_integrations(

@@ -21,7 +21,14 @@ from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS, WORKSPACE
 from captaindata_source.settings.unknown import SECTIONS, refuse_unknown, refuse_unknown_in
 from captaindata_source.settings.workspace import Settings
 
-__all__ = ["GivenWorkspace", "RunnerConfig", "load_config", "load_options", "select"]
+__all__ = [
+    "GivenWorkspace",
+    "RunnerConfig",
+    "load_config",
+    "load_options",
+    "refuse_twins",
+    "select",
+]
 
 GivenWorkspace = str | Mapping[str, Any] | Settings
 """A workspace of a call in Python: the name of one that is configured, or its options."""
@@ -77,14 +84,14 @@ def load_config(
 
     def configured() -> list[Settings]:
         found = [_settings({**common, **table}) for table in _workspace_tables(options)]
-        _refuse_twins(found)
+        refuse_twins(found)
         return found
 
     if workspaces is None:
         chosen = configured()
     else:
         chosen = _chosen(workspaces, configured, common)
-        _refuse_twins(chosen)
+        refuse_twins(chosen)
     if full_refresh:
         chosen = [dataclasses.replace(settings, full_refresh=True) for settings in chosen]
     for settings in chosen:
@@ -219,14 +226,19 @@ def _settings(options: Mapping[str, Any]) -> Settings:
     )
 
 
-def _refuse_twins(workspaces: Sequence[Settings]) -> None:
+def refuse_twins(workspaces: Sequence[Settings]) -> None:
+    """Refuses workspaces of one name, or of one UID as far as it is known.
+
+    Raises:
+        ConfigError: Names them.
+    """
     for what in ("name", "project_uid"):
-        values = [getattr(settings, what) for settings in workspaces]
+        values = [found for settings in workspaces if (found := getattr(settings, what))]
         twins = sorted({value for value in values if values.count(value) > 1})
         if not twins:
             continue
         message = f"{what} {', '.join(map(repr, twins))} is configured for more than one workspace"
-        versions = {each.api_version for each in workspaces if getattr(each, what) in twins}
+        versions = {each.stored_version for each in workspaces if getattr(each, what) in twins}
         if what == "project_uid" and len(versions) > 1:
             message += (
                 f": what {' and '.join(sorted(versions))} say of one workspace can't share a "

@@ -7,7 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from captaindata_source.api import DEFAULT_VERSION, VERSIONS
+from captaindata_source.api import (
+    DEFAULT_VERSION,
+    VERSIONS,
+    is_other_product,
+    is_same_root,
+)
 from captaindata_source.api.statuses import SUCCEEDED, Statuses
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
@@ -34,6 +39,7 @@ EXTRA = [table.name for table in EXTRA_TABLES]
 INPUTS_OF = ("failed", "all")
 DAYS = "must be a number of days from 0, such as 7"
 KEYS = 'must be a list of keys of results, such as ["email"]'
+NO_UID = "is missing or empty; it is the workspace UID in the address of your workspace"
 
 
 @dataclass(frozen=True, kw_only=True)  # defaults can be read from the class
@@ -42,7 +48,7 @@ class Settings:
 
     Args:
         api_key: The workspace's API key.
-        project_uid: The workspace's UID.
+        project_uid: The workspace's UID; empty: the API names it (v4).
         name: What the workspace is called in this configuration.
         api_version: Version of the API.
         base_url: Root of the API; None: where the vendor serves that version.
@@ -82,9 +88,9 @@ class Settings:
         metadata=option(
             TEXT,
             '"0b4f2f4e-…"',
-            must="is missing or empty; it is the workspace UID in the address of your workspace",
-            allows=lambda uid: isinstance(uid, str) and _is_header(uid),
-        )
+            must=NO_UID,
+            allows=lambda uid: isinstance(uid, str) and (not uid or _is_header(uid)),
+        ),
     )
     name: str = field(
         default="default",
@@ -196,10 +202,22 @@ class Settings:
             found = option_of(each)
             if found and (objection := found.objection(getattr(self, each.name))):
                 raise self._error(each.name, objection)
+        own = VERSIONS[self.api_version]
+        if not self.project_uid and not own.names_workspace:
+            raise self._error("project_uid", NO_UID)
+        if is_other_product(self.base_url):
+            raise self._error(
+                "base_url",
+                f"{self.base_url} is another product of Captain Data, without runs and results: "
+                f"what syncs can read is at {VERSIONS['edges'].base_url} "
+                '(set api_version to "edges" and leave base_url out)',
+            )
         if self.base_url is not None:
             check_base_url(self.base_url)
         for version, facts in VERSIONS.items():
-            if version != self.api_version and self.base_url == facts.base_url:
+            if self.api_version in (version, facts.stored_as):
+                continue
+            if is_same_root(self.base_url, facts.base_url):
                 raise self._error(
                     "base_url",
                     f"is that of {version}, api_version says {self.api_version}: leave base_url "
@@ -212,6 +230,11 @@ class Settings:
     def url(self) -> str:
         """Root of the API."""
         return self.base_url or VERSIONS[self.api_version].base_url
+
+    @property
+    def stored_version(self) -> str:
+        """Version of the API that the tables of a sync name."""
+        return VERSIONS[self.api_version].stored_as or self.api_version
 
     @property
     def missing_tables(self) -> frozenset[str]:

@@ -11,7 +11,8 @@ import logging
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
@@ -22,13 +23,13 @@ from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import DestinationError
-from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, LOADS, Row, Table
+from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, LOADS, WORKSPACES, Row, Table
 from captaindata_source.times import parse_time
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import use_utc
 from captaindata_source.warehouse.remedies import as_destination_error, is_passing, message_of
 
-__all__ = ["LoadedRows"]
+__all__ = ["LoadedRows", "StoredResult"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ IS_COMMITTED = (
     f"exists (select 1 from {{{LOADS}}} as l "
     f"where l.load_id = t._dlt_load_id and l.status = {LOADED})"
 )
+STORED_BATCH = 5_000
+"""Results of a job that are read at once."""
 OLDEST_FIRST = "order by t._dlt_load_id, t.loaded_at"
 """Of a row's versions, which files keep, the last one counts."""
 OPEN_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -46,6 +49,15 @@ OPEN_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 process may load into the same DuckDB file."""
 MAX_NAMED = 1_000
 """Rows that the destination is asked for by name; more are sorted out here."""
+
+
+class StoredResult(NamedTuple):
+    """A result of a job as it is loaded."""
+
+    uid: str
+    position: int
+    data: str | None
+    created_at: datetime | None
 
 
 class LoadedRows:
@@ -112,6 +124,36 @@ class LoadedRows:
             found = self.query(JOB_RESULTS, selected, condition, named, "group by t.job_uid")
             return dict(found)
 
+    def results_of(self, job_uid: str) -> Iterator[Sequence[StoredResult]]:
+        """The results of a job by position, some thousands at a time; some may come twice."""
+        selected = ["t.result_uid", "t.position", "cast(t.data as varchar)", "t.created_at"]
+        kinds = [None, None, None, "timestamp"]
+        condition = (
+            "t.job_uid = %s and t.result_uid is not null "
+            "and (t.position > %s or (t.position = %s and t.result_uid > %s))"
+        )
+        ending = f"order by t.position, t.result_uid limit {STORED_BATCH}"
+        place, uid = -1, ""
+        while True:
+            with self._lock, self.connection(waits=OPEN_WAITS):
+                found = self.query(
+                    JOB_RESULTS, selected, condition, (job_uid, place, place, uid), ending
+                )
+            batch = [StoredResult(*values) for values in _typed(found, kinds)]
+            yield batch
+            if len(batch) < STORED_BATCH:
+                return
+            uid, place = batch[-1].uid, batch[-1].position
+
+    def uids_named(self, name: str) -> Collection[str]:
+        """UIDs of the workspaces that were loaded under a configured name."""
+        with self._lock, self.connection(waits=OPEN_WAITS):
+            selected, condition = ["distinct t.workspace_uid"], "t.configured_name = %s"
+            if "configured_name" not in self.columns_of(WORKSPACES):
+                return ()
+            found = self.query(WORKSPACES, selected, condition, (name,), of_all=True)
+            return {uid for (uid,) in found}
+
     def columns_of(self, table: Table) -> Collection[str]:
         """The columns that are there now: a table of an older version lacks some."""
         client = self._client
@@ -132,6 +174,8 @@ class LoadedRows:
         condition: str,
         parameters: Sequence[object],
         ending: str = "",
+        *,
+        of_all: bool = False,
     ) -> list[tuple[Any, ...]]:
         """Rows, all at once: a cursor that is left half read keeps a transaction open."""
         client = self._client
@@ -142,10 +186,11 @@ class LoadedRows:
             condition = f"{condition} and {IS_COMMITTED}"
         sql = (
             f"select {', '.join(selected)} from {name(table.name)} as t "
-            f"where t.workspace_uid = %s and {condition} {ending}"
+            f"where {'1 = 1' if of_all else 't.workspace_uid = %s'} and {condition} {ending}"
         ).replace(f"{{{LOADS}}}", name(LOADS))
         try:
-            with client.execute_query(sql, self._workspace_uid, *parameters) as cursor:
+            owner = () if of_all else (self._workspace_uid,)
+            with client.execute_query(sql, *owner, *parameters) as cursor:
                 return cursor.fetchall()
         except DestinationUndefinedEntity:
             use_utc(self._pipeline, client)

@@ -42,6 +42,10 @@ RUNS = "runs"
 """The list of v4's runs, in `Memory.lists`."""
 
 
+INCREMENTAL = "incremental"
+"""`sync_mode` of runs that can be continued (documented in API v4)."""
+
+
 class KnownWorkflow(NamedTuple):
     """A row of `workflows`, as far as it decides what to do next.
 
@@ -71,6 +75,13 @@ class KnownJob(NamedTuple):
     updated_at: datetime | None = None
     retry_count: int | None = None
     scheduled_time: datetime | None = None
+    is_archived: bool = False
+    sync_mode: str | None = None
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether it may be continued under its uid: its newest answer may lack earlier results."""
+        return (self.sync_mode or "").strip().lower() == INCREMENTAL
 
 
 class KnownList(NamedTuple):

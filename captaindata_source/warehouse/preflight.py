@@ -23,11 +23,16 @@ from dlt.normalize.configuration import NormalizeConfiguration
 
 from captaindata_source.errors import ConfigError, WrongDatasetError
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import WORKSPACES
+from captaindata_source.tables import SYNC_RUNS, WORKSPACES
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, connected, file_of
 from captaindata_source.warehouse.spelling import require_spelling
 
-__all__ = ["require_dlt_options", "require_right_warehouse", "require_right_warehouse_at"]
+__all__ = [
+    "known_uid",
+    "require_dlt_options",
+    "require_right_warehouse",
+    "require_right_warehouse_at",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +40,8 @@ SANDBOX_ADDRESS = "@example.com"
 """All members of the sandbox's workspaces have their addresses there, and nobody else can: the
 domain is reserved."""
 
+LOADED_AS = "workspace_name = %s and outcome <> 'failed'"
+"""Of rows of `sync_runs`."""
 WRITER = BufferedDataWriter.BufferedDataWriterConfiguration
 DLT_OPTIONS = (
     ("load", LoaderConfiguration),
@@ -102,6 +109,38 @@ def require_right_warehouse_at(
     require_spelling(client, kind=kind, dataset=pipeline.dataset_name)
     if any(_is_real(settings.url) for settings in workspaces):
         _require_no_sandbox(client)
+
+
+def known_uid(pipeline: dlt.Pipeline, name: str) -> str | None:
+    """The UID of the one workspace that was loaded under a configured name.
+
+    Args:
+        pipeline: Gives destination and dataset.
+        name: Of the workspace in the configuration.
+
+    Returns:
+        None where there is none, or more than one, or the dataset can't be read now.
+    """
+    kind = pipeline.destination.destination_type
+    if kind not in (DUCKDB, POSTGRES):
+        return None
+    if kind == DUCKDB:
+        file = file_of(pipeline.sql_client())
+        if file is None or not file.exists():
+            return None
+    sources = ((WORKSPACES, "configured_name = %s"), (SYNC_RUNS, LOADED_AS))
+    for table, condition in sources:
+        found: set[str] = set()
+        try:
+            with connected(pipeline) as client:
+                place = client.make_qualified_table_name(table.name)
+                sql = f"select distinct workspace_uid from {place} where {condition}"
+                found = {row[0] for row in client.execute_sql(sql, name) or ()}
+        except Exception:  # whoever opens it next says what is wrong, or waits
+            logger.debug("Workspaces", exc_info=True)
+        if found:
+            return next(iter(found)) if len(found) == 1 else None
+    return None
 
 
 def _require_no_sandbox(client: SqlClientBase[Any]) -> None:

@@ -14,6 +14,8 @@
 --   main_job_id: UID of the job that this job retries; null for a main run
 --   is_sub_job: true if the job retries another job
 --   is_deleted: true if the API answered 404 for the job
+--   is_archived: true if the API answered 404 for the job because it archives runs after 90 days
+--     (v4)
 --   status: status as reported by the API
 --   status_group: succeeded (finished, completed, succeeded, partial_succeeded), failed (shutdown,
 --     warning, failed, invalid), stopped, in_progress (pending, running, paused, created, queued,
@@ -50,6 +52,7 @@ cleaned as (
         main_job_uid,
         is_sub_job,
         is_deleted,
+        is_archived,
         status,
         trim(regexp_replace(lower(status), '[\s_-]+', '_', 'g'), '_') as read_status,
         case
@@ -91,6 +94,7 @@ renamed as (
         case when source.is_sub_job then source.main_job_uid end as main_job_id,
         coalesce(source.is_sub_job, false) as is_sub_job,
         coalesce(source.is_deleted, false) as is_deleted,
+        coalesce(source.is_archived, false) as is_archived,
         source.status,
         case
             when
@@ -98,7 +102,7 @@ renamed as (
                 then 'succeeded'
             when source.read_status in ('shutdown', 'warning', 'failed', 'invalid') then 'failed'
             when source.read_status = 'stopped' then 'stopped'
-            when source.is_deleted then 'unknown'
+            when source.is_deleted or source.is_archived then 'unknown'
             when
                 source.read_status in (
                     'pending', 'running', 'paused', 'created', 'queued', 'scheduled', 'blocked'
@@ -152,6 +156,7 @@ select
     main_job_id,
     is_sub_job,
     is_deleted,
+    is_archived,
     status,
     status_group,
     scheduled_at,

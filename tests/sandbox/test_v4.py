@@ -34,7 +34,7 @@ RUN_FIELDS = {
     "id", "uid", "action_id", "action_name", "retry_count", "user_uid", "workspace_uid",
     "execution_mode", "last_error", "parameters", "callback", "status", "output_count",
     "scheduled_run_uid", "postponed_until", "started_at", "finished_at", "created_at",
-    "updated_at",
+    "updated_at", "name", "last_info", "scheduled_run_name", "flow_run_id",
 }  # fmt: skip
 INTEGRATION_FIELDS = {
     "uid", "identity_uid", "integration_permalink", "name", "status", "auth_type", "setup_source",
@@ -154,6 +154,76 @@ def test_runs_are_the_jobs_of_v3(client: Client, sandbox: FaultySandbox, days: f
     assert len(workflow_of) == len({job["workflow_uid"] for job in jobs.values()})
     assert len({run["action_id"] for run in runs}) == len({run["action_name"] for run in runs})
     assert len({run["id"] for run in runs}) == len(runs)
+
+
+@pytest.mark.parametrize(("answers", "left"), [("all", 3), ("newest", 0)])
+def test_a_run_is_continued_under_its_uid(answers: Any, left: int) -> None:
+    with FaultySandbox(World(7, dialect=PLAIN, **OPTIONS)) as own, Client(own) as client:
+        continue_a_run(client, own.world, answers, left)
+
+
+def continue_a_run(client: Client, world: World, answers: Any, left: int) -> None:
+    workspace = client.workspace
+    world.dialect = dataclasses.replace(PLAIN, continued_outputs=answers, outputs_page_size=500)
+    runs = [run for run in world.v4.runs(workspace) if run["status"] == "SUCCEEDED"]
+    run = next(r for r in runs if r["output_count"] > left and r["execution_mode"] == "ASYNC")
+    path = f"/runs/{run['uid']}"
+    before = client.json(f"{path}/outputs")
+    world.v4.continue_run(workspace, run["uid"], rows=4)
+    found = client.json(path)
+    assert (found["status"], found["finished_at"]) == ("RUNNING", None)
+    assert found["parameters"]["sync_mode"] == "incremental"
+    with pytest.raises(ValueError, match="once it rests"):
+        world.v4.continue_run(workspace, run["uid"], rows=1)
+    world.advance(hours=2)
+    found = client.json(path)
+    assert (found["status"], found["output_count"]) == ("SUCCEEDED", len(before) + 4)
+    assert client.json("/runs", sort="-updated_at")[0]["updated_at"] >= found["updated_at"]
+    after = client.json(f"{path}/outputs")
+    assert after[:-4] == (before if answers == "all" else [])
+    world.v4.continue_run(workspace, run["uid"], rows=0)
+    world.advance(hours=2)
+    assert client.json(f"{path}/outputs") == (after if answers == "all" else [])
+
+
+def test_runs_are_archived_after_90_days(client: Client, sandbox: FaultySandbox) -> None:
+    world, workspace = sandbox.world, client.workspace
+    runs = world.v4.runs(workspace)
+    oldest = runs[-1]["uid"]
+    created = moment(runs[-1]["created_at"])
+    assert created is not None
+    age = world.now - created
+    world.advance(days=89.9 - age.total_seconds() / 86_400)
+    assert client.get(f"/runs/{oldest}").status_code == 200
+    world.advance(days=0.2)
+    assert client.get(f"/runs/{oldest}").status_code == 404
+    assert oldest not in {run["uid"] for run in world.v4.runs(workspace)}
+    assert client.get(f"/runs/{oldest}/outputs").status_code == 404
+
+
+def test_limits_of_outputs(client: Client, sandbox: FaultySandbox) -> None:
+    path = f"/runs/{biggest(sandbox.world, client.workspace)['uid']}/outputs"
+    for most, refused in ((500, 501), (100, 101)):
+        sandbox.world.dialect = dataclasses.replace(PLAIN, outputs_max_limit=most)
+        assert client.get(path, params={"limit": most}).status_code == 200
+        assert client.get(path, params={"limit": refused}).status_code == 400
+
+
+def test_a_success_without_outputs_says_why(sandbox: FaultySandbox) -> None:
+    runs = [r for w in sandbox.world.workspaces for r in sandbox.world.v4.runs(w)]
+    assert {r["last_info"] is not None for r in runs} == {True, False}
+    for run in runs:
+        is_empty = run["status"] == "SUCCEEDED" and not run["output_count"]
+        assert (run["last_info"] is not None) == is_empty
+
+
+def test_accounts_are_there_where_they_are_asked_for(client: Client) -> None:
+    assert not any(each.get("accounts") for each in client.json("/identities", page=1))
+    found = client.json("/identities", page=1, retrieve_accounts="true")
+    assert any(each["accounts"] for each in found)
+    for each in found:
+        names = [(i["integration_permalink"], i["status"]) for i in each["integrations"]]
+        assert [(account["type"], account["status"]) for account in each["accounts"]] == names
 
 
 def test_all_statuses() -> None:
@@ -286,7 +356,7 @@ def test_errors_and_their_bodies(client: Client, sandbox: FaultySandbox) -> None
         "/runs?offset=-1", f"/runs?offset={'9' * 5000}", "/runs?sort=name", "/runs?sort=--status",
         "/runs?status=finished", "/runs?execution_mode=live", "/users?page=0", "/users?page=x",
         "/identities?limit=101", "/identities?offset=-1",
-        f"/runs/{uid}/outputs?limit=101", f"/runs/{uid}/outputs?cursor=x",
+        f"/runs/{uid}/outputs?limit=501", f"/runs/{uid}/outputs?cursor=x",
     ]  # fmt: skip
     missing = [
         "/runs/nobody", "/runs/nobody/outputs", f"/runs/{retry}/outputs",

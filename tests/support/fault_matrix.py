@@ -481,11 +481,25 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
     *(
         aside(
             f"{status} with scope `{scope}`",
-            "refused",
+            kind,
             blaming(scope, status),
             versions=V4,
         )
-        for scope, status in (("input", 400), ("param", 500), ("integ", 424))
+        for scope, status, kind in (
+            ("input", 400, "refused"),
+            ("param", 500, "refused"),
+            ("integ", 424, "integration_failed"),
+            ("input", 402, "payment_required"),
+            ("input", 422, "run_aborted"),
+        )
+    ),
+    *(
+        aside(f"{status} without a scope", kind, always("status", status=status))
+        for status, kind in (
+            (402, "payment_required"),
+            (422, "run_aborted"),
+            (424, "integration_failed"),
+        )
     ),
     aside(
         "403 without a scope",

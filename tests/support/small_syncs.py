@@ -43,6 +43,7 @@ class SmallApi:
     def __init__(self, version: str) -> None:
         self.version = version
         self.lists_workflows = self.forgets_jobs = version == "v3"
+        self.archives_days = None if version == "v3" else 90
         self.rereads_days = 60 if version == "v3" else 90
         self.version_fields: Sequence[str] = (
             () if version == "v3" else ("updated_at", "retry_count")

@@ -45,6 +45,7 @@ from captaindata_source.tables import (
     Table,
 )
 from captaindata_source.warehouse.input_memory import KnownInputs
+from captaindata_source.warehouse.loaded_rows import StoredResult
 from captaindata_source.warehouse.memory import (
     RUNS,
     KnownJob,
@@ -142,6 +143,7 @@ class WorldSyncs:
                 memory=self._memory(wanted),
                 read_rows=self._read_rows,
                 count_results=self._count_results,
+                read_results=self._read_results,
                 wanted=wanted,
                 issues=issues,
                 guard=Guard(issues),
@@ -226,6 +228,12 @@ class WorldSyncs:
     def _count_results(self, uids: Sequence[str]) -> Mapping[str, int]:
         counts = Counter(row["job_uid"] for row in self.rows(JOB_RESULTS.name))
         return {uid: counts[uid] for uid in uids}
+
+    def _read_results(self, job_uid: str) -> Iterator[list[StoredResult]]:
+        rows = [row for row in self.rows(JOB_RESULTS.name) if row["job_uid"] == job_uid]
+        for row in sorted(rows, key=lambda row: (row["position"], row["result_uid"])):
+            text = json.dumps(row["data"])
+            yield [StoredResult(row["result_uid"], row["position"], text, row["created_at"])]
 
     def _memory(self, wanted: set[str]) -> Memory:
         memory = Memory(unclean={})

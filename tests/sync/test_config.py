@@ -335,7 +335,7 @@ def test_key_and_project_of_one_workspace(
             '["finished", "completed"], or left out',
         ),
         ({"lookback_days": -0.5}, "lookback_days must be a number of days from 0, such as 7"),
-        ({"api_version": "v5"}, "api_version must be v3 or v4"),
+        ({"api_version": "v5"}, "api_version must be v3 or v4 or edges"),
         (
             {"api_version": "v4", "base_url": "https://api.captaindata.co/v3"},
             "base_url is that of v3, api_version says v4: leave base_url out",

@@ -275,7 +275,7 @@ def test_in_v4_a_next_link_to_plain_http_is_followed_over_https() -> None:
     ) as http:
         assert len(list(V4Api(http).result_pages("r"))) == 2
     path = "https://api.example/v4/runs/r/outputs"
-    assert asked == [f"{path}?limit=100", f"{path}?cursor=c"]
+    assert asked == [f"{path}?limit=500", f"{path}?cursor=c"]
 
 
 @pytest.mark.parametrize("version", DRIP.versions)

@@ -15,16 +15,20 @@ from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.rows import shape
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import DELETE_MARK, Row, Table
+from captaindata_source.tables import DELETE_MARK, WORKSPACES, Row, Table
+from captaindata_source.warehouse.loaded_rows import StoredResult
 from captaindata_source.warehouse.memory import Memory
 
 __all__ = ["Context", "ResultCounter", "RowReader"]
 
+CLOCK_SECONDS = 5.0
 _PEOPLE = ("accounts", "last_error")
 """Nested fields that may have secrets of someone in them, which never arrive."""
 
 RowReader = Callable[[Table, Sequence[str] | None], Iterator[Row]]
 """Table and uids, None for all, to whole rows of the destination."""
+StoredReader = Callable[[str], Iterator[Sequence[StoredResult]]]
+"""Uid of a job to its results in the destination, in batches."""
 ResultCounter = Callable[[Sequence[str]], Mapping[str, int]]
 """Uids of jobs to the numbers of their results in the destination."""
 
@@ -39,10 +43,13 @@ class Context:
         memory: What the destination holds.
         read_rows: Reads whole rows back from the destination.
         count_results: Counts results there.
+        read_results: Reads results of a job there.
         wanted: Tables that are loaded; rows of others are not kept.
         issues: What went wrong without ending the sync; the API and the results add to it too.
         guard: Decides what a failed call costs.
         now: Goes into `loaded_at`.
+        to_come: Times that are still to come by the clock of the API.
+        is_clock_read: Set once `to_come` is as full as it gets.
         rows: Rows that go to each table, but for results; marks that only remove are not counted.
     """
 
@@ -55,6 +62,9 @@ class Context:
     issues: IssueLog
     guard: Guard
     now: datetime
+    to_come: list[datetime] = field(default_factory=list)
+    is_clock_read: threading.Event = field(default_factory=threading.Event)
+    read_results: StoredReader = lambda _uid: iter(())
     rows: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -67,6 +77,13 @@ class Context:
             "workspace_uid": self.settings.project_uid,
             "loaded_at": self.now,
         }
+
+    @property
+    def api_now(self) -> datetime:
+        """Now; earlier where the clock of the API is behind ours."""
+        if WORKSPACES.name in self.wanted:  # it is read first, in another thread
+            self.is_clock_read.wait(CLOCK_SECONDS)
+        return min([self.now, *self.to_come])
 
     def keep(self, table: Table, rows: deque[Row], row: Row) -> None:
         """Adds a row to those of a table, where that is wanted."""

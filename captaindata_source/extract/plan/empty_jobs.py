@@ -134,6 +134,8 @@ class EmptyJobs:
         for uid, answer in memory.results.items():
             known = memory.jobs.get(uid) if answer.rows else None
             is_same = known is not None and known.results_version == answer.version
-            if known is not None and is_same and self.says_none(known):
+            if known is None or known.can_continue:
+                continue
+            if is_same and self.says_none(known):
                 return True
         return False

@@ -142,7 +142,7 @@ class JobPlan:
         is_same = (
             known is not None
             and known.row_hash == content
-            and not known.is_deleted
+            and not (known.is_deleted or known.is_archived)
             and not (self._context.settings.full_refresh or later)
             and not reads_more(record, known, unread)
         )
@@ -241,6 +241,7 @@ class JobPlan:
                 answer=answer,
                 is_reread=is_reread,
                 is_old=self.rereads.is_old(known),
+                carries=known.can_continue,
                 says_none=self._may_be_empty(known, answer),
             )
         )
@@ -309,6 +310,7 @@ class JobPlan:
             {"has_results": True, **record},
             is_sub_job=main not in (None, "") and str(main) != record["uid"],
             is_deleted=False,
+            is_archived=False,
             row_hash=content,
         )
         row["results_version"] = None
@@ -329,11 +331,26 @@ class JobPlan:
             success = self._success_row(row) if is_success else self._no_success(row["uid"])
             self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, success)
 
-    def mark_gone(self, uid: str) -> None:
-        """A job that the API no longer knows keeps what was seen last."""
+    def mark_gone(self, uid: str) -> bool:
+        """A job that the API no longer knows keeps what was seen last.
+
+        Returns:
+            Whether it is archived because of its age, and not deleted.
+        """
+        is_archived = False
         for row in self._context.stored(JOBS, [uid]):
-            gone = {**row, "is_deleted": True, "loaded_at": self._context.now}
+            is_archived = self._is_archived(row)
+            mark = "is_archived" if is_archived else "is_deleted"
+            gone = {**row, mark: True, "loaded_at": self._context.now}
             self._context.keep(JOBS, self.rows, gone)
+        return is_archived
+
+    def _is_archived(self, row: Row) -> bool:
+        days = self._api.archives_days
+        since = row.get("created_at") or row.get("scheduled_time") or row.get("start_time")
+        if days is None or since is None:
+            return False
+        return bool(since < self._context.api_now - timedelta(days=days))
 
 
 LATER = timedelta(microseconds=1)
@@ -359,4 +376,5 @@ def _as_known(row: Row) -> KnownJob:
         total_row_count=row.get("total_row_count"),
         is_deleted=False,
         scheduled_time=row.get("scheduled_time"),
+        sync_mode=row.get("sync_mode"),
     )

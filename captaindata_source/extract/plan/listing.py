@@ -289,7 +289,7 @@ class ListingPlan:
         return [
             (uid, known)
             for uid, known in self._context.memory.jobs.items()
-            if not (uid in self._jobs.seen or known.is_deleted)
+            if not (uid in self._jobs.seen or known.is_deleted or known.is_archived)
             and known.workflow_uid not in self._unread
         ]
 
@@ -327,11 +327,11 @@ class ListingPlan:
             if record is not None:
                 self._jobs.compare({**record, "uid": uid})
                 return
-            logger.warning("Job %s is gone: it keeps the last status that was seen", uid)
+            gone = "archived by Captain Data" if self._jobs.mark_gone(uid) else "gone"
+            logger.warning("Job %s is %s: it keeps the last status that was seen", uid, gone)
             self._context.issues.add(
-                Kind.NOT_FOUND, Action.KEPT, detail="The job is gone: its last status stays"
+                Kind.NOT_FOUND, Action.KEPT, detail=f"The job is {gone}: its last status stays"
             )
-            self._jobs.mark_gone(uid)
 
     def _settle(self) -> list[Task]:
         if self._package is not None:

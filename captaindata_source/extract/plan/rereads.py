@@ -115,6 +115,8 @@ class Rereads:
 def counts_of(known: KnownJob) -> frozenset[int]:
     """How many results a job has, as far as the API says, in whatever way it counts; below 0 is no
     count."""
+    if known.can_continue:  # whether its count is of all its answers is not known
+        return frozenset()
     counts = (known.row_count, known.total_row_count)
     return frozenset(count for count in counts if count is not None and count >= 0)
 

@@ -30,7 +30,7 @@ class WorkspacePlan:
         could not be read."""
         context = self._context
         try:
-            record = context.api.workspace()
+            record = self._record()
             members = self._known_members()
             if members is None:
                 members = b"[" + b",".join(map(bytes, context.api.members())) + b"]"
@@ -40,6 +40,16 @@ class WorkspacePlan:
             return None, None
         context.guard.answered()
         return self._row(record, strip_json(members)), self._reading(record)
+
+    def _record(self) -> Record:
+        context = self._context
+        try:
+            record = context.api.workspace()
+            if (end := quota_month(record.get("current_month_end"))) is not None:
+                context.to_come.append(end)
+        finally:
+            context.is_clock_read.set()
+        return record
 
     def checkpoint(self) -> Row | None:
         """The row that says when members were read; None where they were not."""
@@ -101,9 +111,9 @@ class WorkspacePlan:
         return context.row(QUOTA_READINGS, reading, uid=uid, read_at=context.now, row_hash=content)
 
 
-def quota_month(start: object) -> datetime | None:
+def quota_month(time: object) -> datetime | None:
     """The month of a quota that begins then; None where it can't be read."""
     try:
-        return parse_time(start)
+        return parse_time(time)
     except UnfitError:
         return None

@@ -30,7 +30,10 @@ __all__ = [
 T = TypeVar("T")
 
 _TIME = pa.timestamp("us", tz="UTC")
-_ARROW_TYPES = {"text": pa.string(), "json": pa.string(), "bigint": pa.int64(), "timestamp": _TIME}
+_ARROW_TYPES = {
+    **{"text": pa.string(), "json": pa.string(), "bigint": pa.int64()},
+    **{"timestamp": _TIME, "bool": pa.bool_()},
+}
 SCHEMA = pa.schema(
     [
         pa.field(name, _ARROW_TYPES[kind], nullable=name not in JOB_RESULTS.required)
@@ -57,6 +60,8 @@ class ResultPage:
     created_at: Sequence[datetime | None]
     first: int
     size: int
+    is_carried: bool = False
+    """Whether they are loaded already, and the newest answer lacks them."""
 
 
 def named_page(
@@ -102,6 +107,9 @@ def rows_of(
         ),
         "data": pa.chunked_array([page.data for page in pages], pa.string()),
         "created_at": pa.array(chain.from_iterable(page.created_at for page in pages), _TIME),
+        "is_carried": pa.array(
+            _repeated((page.is_carried or None, n) for page, n in counts), pa.bool_()
+        ),
         "loaded_at": pa.repeat(pa.scalar(loaded_at, _TIME), size),
         "_dlt_load_id": pa.repeat(load_id, size),
         DELETE_MARK: pa.array(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dlt.common.runtime import signals
@@ -26,6 +26,7 @@ from captaindata_source.errors import (
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.queue import Package, ResultJob
+from captaindata_source.extract.results.carried import carried_pages
 from captaindata_source.extract.results.counts import judge, listed
 from captaindata_source.extract.results.files import OpenFile, ResultFiles, equal_answers
 from captaindata_source.extract.results.pages import (
@@ -38,6 +39,7 @@ from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.times import since_epoch
 from captaindata_source.warehouse.answers import SET_LENGTH, Trust
+from captaindata_source.warehouse.loaded_rows import StoredResult
 
 __all__ = ["ResultReader"]
 
@@ -68,6 +70,8 @@ class _Fetched:
     """The same for the same results in the same order."""
     has_job_time: bool = False
     """Whether the job's own time goes into a row."""
+    uids: set[str] = field(default_factory=set)
+    """Of the results of a run that may be continued."""
     is_repeated: bool = False
     """Whether a page of several results came twice in a row."""
 
@@ -95,6 +99,7 @@ class ResultReader:
         empty: Tells whether a job that says it has no results is asked for them; None: each is.
         trust: Of which workflows the counts can be trusted; None: of all.
         hold_back: Called between two jobs; may wait.
+        read_stored: Reads the results of a job that are loaded.
     """
 
     def __init__(
@@ -111,6 +116,7 @@ class ResultReader:
         empty: EmptyJobs | None = None,
         trust: Trust | None = None,
         hold_back: Callable[[], None] = lambda: None,
+        read_stored: Callable[[str], Iterator[Sequence[StoredResult]]] = lambda _uid: iter(()),
     ) -> None:
         self._api = api
         self._package = package
@@ -123,6 +129,7 @@ class ResultReader:
         self._empty = empty
         self._trust = trust or Trust()
         self._hold_back = hold_back
+        self._read_stored = read_stored
 
     def run(self) -> None:
         """Fetches jobs until the package is full."""
@@ -165,6 +172,8 @@ class ResultReader:
             if fetched is None:
                 return
             self._guard.answered()
+            if job.carries:
+                self._carry(job, fetched)
             content = fetched.content_hash(job)
             judge(
                 job,
@@ -173,7 +182,8 @@ class ResultReader:
                 trust=self._trust,
                 issues=self._issues,
             )
-            if job.says_none and fetched.rows and self._empty is not None:
+            has_some = fetched.rows and not job.carries
+            if job.says_none and has_some and self._empty is not None:
                 self._empty.contradict()
         if job.is_stored and job.answer is not None and job.answer.content == content:
             self._drop_files(fetched)
@@ -271,15 +281,33 @@ class ResultReader:
                         path=self._api.results_path(job.uid),
                     )
                 self._package.count(len(page), named.size)
-                if fetched.size >= JOB_IN_MEMORY_BYTES:
-                    if not fetched.files or fetched.files[-1].is_large:
-                        fetched.files.append(self._files.new())
-                    self._files.write(fetched.files[-1], fetched.waiting)
-                    fetched.waiting, fetched.size = [], 0
+                if job.carries:
+                    fetched.uids.update(uid for uid in named.uids if uid)
+                self._spill(fetched)
         except ApiError:
             self._drop_files(fetched)
             raise
         return fetched
+
+    def _carry(self, job: ResultJob, fetched: _Fetched) -> None:
+        """Adds the results of a continued run that are loaded and that its newest answer lacks."""
+        stored = self._read_stored(job.uid)
+        for page in carried_pages(job, stored, fetched.uids, first=fetched.rows):
+            fetched.content += sum(int(uid, 16) for uid in page.uids if uid)
+            fetched.in_order.update("".join(uid for uid in page.uids if uid).encode())
+            fetched.waiting.append(page)
+            fetched.size += page.size
+            fetched.rows += len(page.uids)
+            self._package.count(len(page.uids), page.size)
+            self._spill(fetched)
+
+    def _spill(self, fetched: _Fetched) -> None:
+        """Writes what would not fit into memory."""
+        if fetched.size >= JOB_IN_MEMORY_BYTES:
+            if not fetched.files or fetched.files[-1].is_large:
+                fetched.files.append(self._files.new())
+            self._files.write(fetched.files[-1], fetched.waiting)
+            fetched.waiting, fetched.size = [], 0
 
     def _is_doubtful(self, fetched: _Fetched, job: ResultJob) -> bool:
         """Whether the results may not be all, or some of them twice. The same answer as in an

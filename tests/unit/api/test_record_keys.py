@@ -21,7 +21,7 @@ from tests.support.http_script import RecordingThrottle
 
 OURS = {
     *("workspace_uid", "configured_name", "members", "details", "details_fetched_at"),
-    *("is_deleted", "is_sub_job", "results_version", "row_hash", "loaded_at"),
+    *("is_deleted", "is_archived", "is_sub_job", "results_version", "row_hash", "loaded_at"),
 }
 """Columns that the connector adds."""
 OURS_IN = {

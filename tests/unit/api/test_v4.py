@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ import pytest
 from captaindata_source.api import Coverage, Record
 from captaindata_source.api.v4 import V4Api, explain, route_of
 from captaindata_source.errors import (
+    CallRefusedError,
     ContractError,
     ForeignHostError,
     PaginationError,
@@ -85,7 +87,11 @@ def serve(answers: Json, *, workspace_uid: str | None = None) -> tuple[V4Api, Se
 
 
 def offset_of(request: httpx.Request) -> int:
-    return int(parse_qs(urlsplit(str(request.url)).query)["offset"][0])
+    return int(parse_qs(urlsplit(str(request.url)).query).get("offset", ["0"])[0])
+
+
+def page_of(request: httpx.Request) -> int:
+    return int(parse_qs(urlsplit(str(request.url)).query).get("page", ["1"])[0])
 
 
 # -- runs -----------------------------------------------------------------------------------------
@@ -131,6 +137,14 @@ def test_a_run_as_a_job() -> None:
         ({"last_error": {"label": "L", "message": "m"}}, {"error_message": "m"}),
         ({"last_error": {"label": "L", "message": None}}, {"error_message": "L"}),
         ({"last_error": {"message": 7}}, {"error_message": None}),
+        ({"name": "Mine", "flow_run_id": 5}, {"name": "Mine", "flow_run_id": 5}),
+        ({"scheduled_run_name": "Daily"}, {"scheduled_run_name": "Daily"}),
+        ({"parameters": {"sync_mode": "incremental"}}, {"sync_mode": "incremental"}),
+        ({"parameters": {"sync_mode": 5}}, {}),
+        ({"parameters": ["sync_mode"]}, {}),
+        ({"last_info": "nothing found"}, {"last_info": b'"nothing found"'}),
+        ({"last_info": {"label": "L"}}, {"last_info": b'{"label": "L"}'}),
+        ({"last_info": None}, {"last_info": None}),
         ({"last_error": "text"}, {"error_message": "text", "last_error": None}),
         ({"new_field": [1]}, {"new_field": b"[1]"}),
         ({"callback": "https://hook.example/secret"}, {}),
@@ -165,20 +179,20 @@ def test_runs_are_listed_by_last_change_and_those_without_a_uid_are_set_aside() 
 @pytest.mark.parametrize(
     ("link", "asked"),
     [
-        (f"{BASE_URL}/runs/7/outputs?cursor=c&limit=100", "runs/7/outputs?cursor=c&limit=100"),
+        (f"{BASE_URL}/runs/7/outputs?cursor=c&limit=500", "runs/7/outputs?cursor=c&limit=500"),
         ("http://api.example/v3/runs/7/outputs?cursor=c", "runs/7/outputs?cursor=c"),
-        ("/v3/runs/7/outputs?limit=100&cursor=c", "runs/7/outputs?limit=100&cursor=c"),
+        ("/v3/runs/7/outputs?limit=500&cursor=c", "runs/7/outputs?limit=500&cursor=c"),
         ("?cursor=c", "runs/7/outputs?cursor=c"),
-        ("eyJhIjoxfQ==", "runs/7/outputs?cursor=eyJhIjoxfQ%3D%3D&limit=100"),
+        ("eyJhIjoxfQ==", "runs/7/outputs?cursor=eyJhIjoxfQ%3D%3D&limit=500"),
     ],
 )
 @pytest.mark.parametrize("end", [{}, {NEXT: "null"}, {NEXT: ""}, {NEXT: " None "}])
 def test_outputs_in_each_style_of_paging(link: str, asked: str, end: dict[str, str]) -> None:
     first = httpx.Response(200, content=b'[ {"a" : 1.0}, 2 ]', headers={NEXT: link})
     last = httpx.Response(200, content=b"[null]", headers=end)
-    api, server = serve({"runs/7/outputs?limit=100": first, asked: last})
+    api, server = serve({"runs/7/outputs?limit=500": first, asked: last})
     assert list(api.result_pages("7")) == [[b'{"a" : 1.0}', b"2"], [b"null"]]
-    assert server.asked == ["runs/7/outputs?limit=100", asked]
+    assert server.asked == ["runs/7/outputs?limit=500", asked]
 
 
 @pytest.mark.parametrize(
@@ -218,6 +232,53 @@ def test_what_is_json_only_nearly_is_mended() -> None:
     assert job is not None
     assert (job["error_message"], job["row_count"]) == ("\ufffd", "NaN")
     assert {issue.action for issue in api.issues.take()} == {"mended"}
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_an_older_server_refuses_large_pages_once(is_old: bool) -> None:
+    def outputs(request: httpx.Request) -> httpx.Response:
+        limit = int(parse_qs(urlsplit(str(request.url)).query)["limit"][0])
+        return httpx.Response(400 if is_old and limit > 100 else 200, content=b"[1]")
+
+    api, server = serve({f"runs/{uid}/outputs": outputs for uid in "abc"})
+    for uid in "abc":
+        assert list(api.result_pages(uid)) == [[b"1"]]
+    limits = ["500", "100", "100", "100"] if is_old else ["500", "500", "500"]
+    assert [link.split("limit=")[1] for link in server.asked] == limits
+
+
+def test_a_refusal_of_a_run_is_not_taken_for_one_of_large_pages() -> None:
+    refused = httpx.Response(400)
+    api, server = serve(
+        {"runs/a/outputs": refused, "runs/b/outputs": [2], "runs/c/outputs": refused}
+    )
+    with pytest.raises(CallRefusedError):
+        list(api.result_pages("a"))
+    assert list(api.result_pages("b")) == [[b"2"]]
+    with pytest.raises(CallRefusedError):
+        list(api.result_pages("c"))
+    limits = [link.split("limit=")[1] for link in server.asked]
+    assert limits == ["500", "100", "500", "500"], "the limit is proven by then"
+
+
+def test_a_refusal_of_the_input_is_not_one_of_large_pages() -> None:
+    body = b'{"error_label": "LIVE", "error_scope": "input"}'
+    api, server = serve({"runs/a/outputs": httpx.Response(400, content=body)})
+    with pytest.raises(CallRefusedError):
+        list(api.result_pages("a"))
+    assert len(server.asked) == 1
+
+
+def test_threads_that_ask_at_once_are_refused_once() -> None:
+    def outputs(request: httpx.Request) -> httpx.Response:
+        is_large = "limit=500" in str(request.url)
+        return httpx.Response(400 if is_large else 200, content=b"[1]")
+
+    api, server = serve({f"runs/{uid}/outputs": outputs for uid in range(8)})
+    with ThreadPoolExecutor(8) as pool:
+        pages = list(pool.map(lambda uid: list(api.result_pages(str(uid))), range(8)))
+    assert pages == [[[b"1"]]] * 8
+    assert sum("limit=500" in link for link in server.asked) == 1
 
 
 # -- the workspace and its people -----------------------------------------------------------------
@@ -291,7 +352,9 @@ def test_identities_and_their_integrations(is_ignored: bool) -> None:
     ]
 
     def identities(request: httpx.Request) -> list[Json]:
-        return listed if is_ignored else listed[offset_of(request) : offset_of(request) + 100]
+        return (
+            listed if is_ignored else listed[100 * page_of(request) - 100 : 100 * page_of(request)]
+        )
 
     def integration(request: httpx.Request) -> Json:
         return {"uid": "i", "name": "n", "error": {"message": "expired"}, "cookies": "secret"}
@@ -309,13 +372,69 @@ def test_identities_and_their_integrations(is_ignored: bool) -> None:
         "d": None,
         "e": None,
     }
+    first = "identities?retrieve_accounts=true&page=1"
+    assert [link for link in server.asked if "page=1" in link] == [first]
     assert len(server.asked) == (2 if is_ignored else 3)
+    assert all("identity_login_links" not in (record or {}) for record in found.values())
     parts = api.extras["integrations"]()
     records: list[Record] = [record for part in parts for record in part()]
     assert server.asked[-3:] == [f"identities/{path}" for path in paths]
     assert [(r["identity_uid"], r["integration_permalink"], r["error"]) for r in records] == [
         ("a", "linkedin", "expired"),
         ("b", "gmail", "expired"),
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize("refused", ["page", "retrieve_accounts", "page limit offset"])
+def test_identities_of_servers_that_refuse_a_parameter(refused: str, status: int) -> None:
+    listed = [{"uid": f"i{number}"} for number in range(7)]
+
+    def identities(request: httpx.Request) -> Any:
+        asked = parse_qs(urlsplit(str(request.url)).query)
+        if set(asked) & set(refused.split()):
+            return httpx.Response(status)
+        first = 100 * (page_of(request) - 1) + offset_of(request)
+        return listed[first : first + 100]
+
+    api, server = serve({"identities": identities})
+    (read,) = api.extras["identities"]()
+    assert [record["uid"] for record in read()] == [each["uid"] for each in listed]
+    assert len(server.asked) <= 6
+
+
+def test_identities_of_a_server_that_ignores_page_and_gives_ten() -> None:
+    listed = [{"uid": f"i{number}"} for number in range(34)]
+
+    def identities(request: httpx.Request) -> Any:
+        limit = int(parse_qs(urlsplit(str(request.url)).query).get("limit", ["10"])[0])
+        return listed[offset_of(request) : offset_of(request) + limit]
+
+    (read,) = serve({"identities": identities})[0].extras["identities"]()
+    assert len(list(read())) == 34
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_accounts_count_where_the_call_per_integration_is_missing(status: int) -> None:
+    accounts = [{"type": "LinkedIn", "status": "INVALID", "cookie": "secret"}, {"type": "gmail"}]
+    listed = [
+        {"uid": "a", "integrations": ["linkedin"], "accounts": accounts},
+        {"uid": "b", "integrations": [], "accounts": "odd"},
+    ]
+    missing = lambda _: httpx.Response(status)  # noqa: E731
+    paths = ("linkedin", "gmail")
+    answers = {f"identities/a/integrations/{name}": missing for name in paths}
+    api, _ = serve({"identities": lambda r: listed if page_of(r) == 1 else [], **answers})
+    records = [record for part in api.extras["integrations"]() for record in part()]
+    assert records == [
+        {
+            **{"identity_uid": "a", "integration_permalink": "linkedin", "name": "linkedin"},
+            **{"status": "INVALID", "error": None},
+        },
+        {
+            **{"identity_uid": "a", "integration_permalink": "gmail", "name": "gmail"},
+            **{"status": None, "error": None},
+        },
     ]
 
 

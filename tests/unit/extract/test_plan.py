@@ -34,6 +34,7 @@ class FakeApi:
     final_statuses = frozenset({"SUCCEEDED", "FAILED"})
     lists_workflows = False
     forgets_jobs = False
+    archives_days: int | None = None
     rereads_days = 90
     version_fields: Sequence[str] = ("updated_at", "retry_count")
     count_fields: Sequence[str] = ("row_count",)

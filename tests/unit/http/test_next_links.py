@@ -79,8 +79,8 @@ def test_links_are_followed_however_they_are_written(
     words = {"version": version, "page": page, "last": page.rsplit("/", 1)[-1]}
     first, second = asked_for(version, link.format_map(words))
     url = f"https://api.example/{version}/{page}"
-    assert first == (f"{url}?limit=100" if version == "v4" else url)
-    assert second.replace("&limit=100", "") == f"{url}?cursor={cursor.format_map(words)}"
+    assert first == (f"{url}?limit=500" if version == "v4" else url)
+    assert second.replace("&limit=500", "") == f"{url}?cursor={cursor.format_map(words)}"
 
 
 @pytest.mark.parametrize("version", ["v3", "v4"])

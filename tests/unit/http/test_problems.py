@@ -68,7 +68,9 @@ NO_KEY = (
 )
 NO_CONFIG = "The workspace is not set up as the API wants it: check its settings in Captain Data"
 GONE = "Captain Data does not know this object, or no longer"
-STATUSES = [400, 401, 403, 404, 405, 408, 422, 500, 501, 502, 503, 504]
+NO_CREDITS = "The API asks for payment: check the plan and the credits of the workspace"
+NO_ACCOUNT = "An integration of the run, such as LinkedIn, failed: look at its account"
+STATUSES = [400, 401, 402, 403, 404, 405, 408, 422, 424, 500, 501, 502, 503, 504]
 
 
 @pytest.mark.parametrize("scope", ["auth", "config", "input", "param", "integ"])
@@ -77,7 +79,10 @@ def test_a_scope_decides_what_a_failure_costs(status: int, scope: str) -> None:
     by_status = {
         401: (AuthError, REFUSED, "unauthorized"),
         403: (AuthError, REFUSED, "forbidden"),
+        402: (CallRefusedError, NO_CREDITS, "payment_required"),
         404: (NotFoundError, GONE, "not_found"),
+        422: (CallRefusedError, REFUSED, "run_aborted"),
+        424: (CallRefusedError, NO_ACCOUNT, "integration_failed"),
     }
     by_scope = {
         "auth": (AuthError, NO_KEY, "unauthorized"),
@@ -128,6 +133,9 @@ def test_a_429_is_a_rate_limit_whatever_is_blamed(scope: str) -> None:
     ("status", "kind", "name", "is_fatal"),
     [
         (400, CallRefusedError, "refused", False),
+        (402, CallRefusedError, "payment_required", False),
+        (422, CallRefusedError, "run_aborted", False),
+        (424, CallRefusedError, "integration_failed", False),
         (401, AuthError, "unauthorized", True),
         (403, AuthError, "forbidden", False),
         (404, NotFoundError, "not_found", False),

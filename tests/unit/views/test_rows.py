@@ -782,7 +782,7 @@ def test_jobs(warehouse: Database) -> None:
     def expected(
         flow: tuple[str, str], uid: str, main: str | None, status: tuple[str, str], *rest: Any
     ) -> tuple[Any, ...]:
-        first = ("Acme", *flow, uid, f"job {uid}", main, main is not None, False, *status)
+        first = ("Acme", *flow, uid, f"job {uid}", main, main is not None, False, False, *status)
         return (*first, *rest, None, None, True)
 
     profiles, resting, old = ("w1", "Profiles"), ("w4", "Resting"), ("w3", "Old")
