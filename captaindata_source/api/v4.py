@@ -24,8 +24,7 @@ from captaindata_source.api.documents import (
     segment,
 )
 from captaindata_source.api.identity_list import IdentityList
-from captaindata_source.api.output_pages import OutputPages
-from captaindata_source.api.pagination import read_until_known
+from captaindata_source.api.pagination import OutputPages, read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_records import (
