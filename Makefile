@@ -12,7 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: .venv/.demo-ready
 	$(BIN)/python pipelines/demo.py
 
-test: lint check-types unit
+# the type checker beside the tests
+test: lint
+	@$(MAKE) --no-print-directory --jobs=2 check-types unit
 
 lint: .venv/.dev-ready
 	$(BIN)/ruff check .

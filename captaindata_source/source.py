@@ -54,6 +54,7 @@ def captaindata(
     requests_per_minute: int | None = Settings.requests_per_minute,
     details_max_age_days: float = Settings.details_max_age_days,
     lookback_days: float = Settings.lookback_days,
+    deep_listing_hours: float = Settings.deep_listing_hours,
     extra_tables: Sequence[str] = Settings.extra_tables,
     exclude_fields: Sequence[str] = Settings.exclude_fields,
     hash_fields: Sequence[str] = Settings.hash_fields,
@@ -101,7 +102,9 @@ def captaindata(
         requests_per_minute: Budget; None: learn from the API's rate limit headers.
         details_max_age_days: Age at which a workflow's details are fetched again.
         lookback_days: How far before the last change that is loaded the list of runs is read again
-            (v4).
+            (v4), and for how many days a list of jobs must have brought nothing new (v3).
+        deep_listing_hours: After how many hours each list of jobs is read as a whole again, in turn
+            over the runs; 0: each time.
         extra_tables: Resources to select beside the five: identities, integrations,
             workspace_members (v4), accounts (v3).
         exclude_fields: Keys of results that are dropped before anything is written.
@@ -131,6 +134,7 @@ def captaindata(
         "requests_per_minute": requests_per_minute,
         "details_max_age_days": details_max_age_days,
         "lookback_days": lookback_days,
+        "deep_listing_hours": deep_listing_hours,
         "extra_tables": extra_tables,
         "exclude_fields": exclude_fields,
         "hash_fields": hash_fields,

@@ -85,13 +85,14 @@ def default_postgres(postgres_folder: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=DATABASES)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A fresh database of each kind; of one kind for tests of what no database can matter to:
     `@pytest.mark.parametrize("database", ["duckdb"], indirect=True)`."""
-    if request.param == "duckdb":
-        return DuckDb(tmp_path)
-    database: Database = request.getfixturevalue("postgres")
-    return database
+    database: Database = (
+        DuckDb(tmp_path) if request.param == "duckdb" else request.getfixturevalue("postgres")
+    )
+    yield database
+    database.release()
 
 
 @pytest.fixture

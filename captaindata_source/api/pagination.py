@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import urljoin
 
@@ -183,26 +182,26 @@ class OutputPages:
         def fetch(target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
             if target != path:
                 return self._page(target, parameters)
-            if self._is_proven:
-                return self._page(target, parameters, self._limit)
-            with self._finding_out():
-                return self._sized(target, parameters)
+            # one thread alone asks first, so that a server refuses one call and not several
+            is_first = not self._is_proven and self._asking.acquire(timeout=MAX_WAIT_SECONDS)
+            limit = self._limit
+            try:
+                page = self._page(target, parameters, limit)
+            except CallRefusedError as error:
+                scope = error.problem.known_scope if error.problem else None
+                is_limit = error.status == REFUSED and scope in (None, "param")
+                if not is_limit or self._is_proven or limit == EARLIER_LIMIT:
+                    raise
+                page = self._page(target, parameters, EARLIER_LIMIT)
+                self._limit, self._is_proven = EARLIER_LIMIT, True
+            else:
+                self._is_proven = True
+            finally:
+                if is_first:
+                    self._asking.release()
+            return page
 
         return follow_links(fetch, path=path, what=what)
-
-    def _sized(self, target: str, parameters: dict[str, str]) -> tuple[list[bytes], str | None]:
-        limit = self._limit
-        try:
-            page = self._page(target, parameters, limit)
-        except CallRefusedError as error:
-            scope = error.problem.known_scope if error.problem else None
-            is_limit = error.status == REFUSED and scope in (None, "param")
-            if not is_limit or self._is_proven or limit == EARLIER_LIMIT:
-                raise
-            page = self._page(target, parameters, EARLIER_LIMIT)
-            self._limit = EARLIER_LIMIT
-        self._is_proven = True
-        return page
 
     def _page(
         self, target: str, parameters: dict[str, str], limit: int | None = None
@@ -212,13 +211,3 @@ class OutputPages:
         following = (reply.headers.get(NEXT_HEADER) or "").strip()
         is_last = following.lower() in ("", "null", "none")
         return [bytes(output) for output in reply.data], None if is_last else following
-
-    @contextmanager
-    def _finding_out(self) -> Iterator[None]:
-        """Lets one thread alone ask first, so that a server refuses one call and not several."""
-        is_first = not self._is_proven and self._asking.acquire(timeout=MAX_WAIT_SECONDS)
-        try:
-            yield
-        finally:
-            if is_first:
-                self._asking.release()

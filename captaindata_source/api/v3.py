@@ -24,11 +24,7 @@ from captaindata_source.api.documents import (
     segment,
     uid_of,
 )
-from captaindata_source.api.pagination import (
-    follow_links,
-    pages_until_known,
-    read_until_known,
-)
+from captaindata_source.api.pagination import follow_links, pages_until_known, read_until_known
 from captaindata_source.api.statuses import FINAL, SUCCEEDED
 from captaindata_source.errors import NotFoundError, PaginationError
 from captaindata_source.issues import Action, Kind

@@ -160,6 +160,14 @@ class Extraction:
         """Rows of the ledger, once all files are taken."""
         return self._files.take_ledger()
 
+    def checkpoints(self) -> list[Row]:
+        """How far the lists are read, once all rows of the package are found; none where it is not
+        loaded."""
+        if not self.is_loaded:
+            return []
+        members = self.plan.workspace.checkpoint()
+        return [*self.plan.listing.checkpoints(), *([members] if members else [])]
+
     @property
     def loaded_jobs(self) -> LoadedJobs:
         """The jobs whose results are complete."""

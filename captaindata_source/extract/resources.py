@@ -61,12 +61,11 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
     }
     for resource, table in (
         (WORKSPACES, QUOTA_READINGS),
-        (WORKSPACES, CHECKPOINTS),
-        (JOBS, CHECKPOINTS),
         (JOB_RESULTS, LEDGER),
     ):
         _add_table(resources[resource.name], table)
     for each in resources.values():
+        _add_table(each, CHECKPOINTS)
         _add_table(each, SYNC_RUNS)
         _add_table(each, SYNC_ISSUES)
     return list(resources.values())
@@ -96,8 +95,11 @@ def _generator(begin: Begin, table: Table, rows: Rows) -> Callable[[], Iterator[
 
 
 def _log(work: PackageWork) -> Iterator[Any]:
-    """Rows of `sync_runs` and `sync_issues`; the latter is there also when there never was one."""
+    """Checkpoints, and rows of `sync_runs` and `sync_issues`; the latter is there also when there
+    never was one."""
     tables = dlt.current.source_schema().tables
+    if checkpoints := [row for each in work.extractions for row in each.checkpoints()]:
+        yield dlt.mark.with_table_name(checkpoints, CHECKPOINTS.name)
     for log in work.logs():
         if log.runs:
             yield dlt.mark.with_table_name(list(log.runs), SYNC_RUNS.name)
@@ -114,8 +116,6 @@ def _workspaces(extraction: Extraction) -> Iterator[Any]:
                 yield _with_columns(WORKSPACES, [row])
             if reading and extraction.is_loaded:
                 yield dlt.mark.with_table_name([reading], QUOTA_READINGS.name)
-    if extraction.is_loaded and (checkpoint := extraction.plan.workspace.checkpoint()):
-        yield dlt.mark.with_table_name([checkpoint], CHECKPOINTS.name)
     yield from _cleaned(extraction, WORKSPACES)
 
 
@@ -137,9 +137,6 @@ def _jobs(extraction: Extraction) -> Iterator[Any]:
     for rows in extraction.streams[JOBS.name].batches():
         yield _with_columns(JOBS, rows)
     yield from _cleaned(extraction, JOBS)
-    checkpoints = extraction.plan.listing.checkpoints() if extraction.is_loaded else []
-    if checkpoints:
-        yield dlt.mark.with_table_name(checkpoints, CHECKPOINTS.name)
 
 
 def _successful_jobs(extraction: Extraction) -> Iterator[Any]:

@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+QUOTA_SECONDS = 60.0
+"""A wait up to this is one for a rate limit, however little time there is."""
+
 LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 URL = re.compile("https?://", re.IGNORECASE)
@@ -154,8 +157,9 @@ class HttpClient:
                 with attempt:
                     return self._get_once(url, decode)
         except TransientError as error:
-            if error.status == RATE_LIMITED and (error.retry_after or 0) > self._retry.deadline:
-                raise self._use_up(url.path, error.retry_after or 0) from None
+            wait = error.retry_after or 0
+            if error.status == RATE_LIMITED and wait > max(self._retry.deadline, QUOTA_SECONDS):
+                raise self._use_up(url.path, wait) from None
             failed = exhausted(error, path=url.path, is_reached=self._connections.is_reached)
             raise failed from error.__cause__
         raise AssertionError("tenacity yields until it returns or raises")

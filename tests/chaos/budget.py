@@ -88,7 +88,7 @@ def budget(
     )
     limit = RateLimit(per_minute, window=WINDOW_SECONDS, clock=lambda: time.monotonic() * factor)
     with FaultySandbox(world, rate_limit=limit) as sandbox, place.harness(sandbox) as harness:
-        harness.options.clear()
+        harness.options.pop("max_parallel_requests")
         harness.options["requests_per_minute"] = per_minute
         harness.extra[TIME_FACTOR] = str(factor)
         names = {each.uid: f"workspace-{index}" for index, each in enumerate(world.workspaces)}

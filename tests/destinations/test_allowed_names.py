@@ -17,6 +17,7 @@ from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import Database, DuckDb
 from tests.support.harness import Harness
+from tests.support.marks import POSTGRES_LATER
 from tests.support.oracle import Oracle, assert_equal
 
 on_duckdb = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
@@ -138,6 +139,7 @@ def test_the_second_of_two_that_begin_at_once_loads_nothing(
     assert harness.rows("sync_runs") == before
 
 
+@POSTGRES_LATER
 def test_a_warehouse_of_before_takes_the_first_spelling_that_comes(
     harness_of_one: Harness,
 ) -> None:
@@ -255,7 +257,9 @@ def test_a_question_mark_in_the_path() -> None:
 
 
 @on_duckdb
-@pytest.mark.parametrize("name", ["temp.duckdb", "main.v1.db"])
+@pytest.mark.parametrize(
+    "name", ["temp.duckdb", pytest.param("main.v1.db", marks=pytest.mark.integration)]
+)
 def test_files_of_odd_names_that_work(harness_of_one: Harness, tmp_path: Path, name: str) -> None:
     environment = {ADDRESS: f"~/{name}", "HOME": str(tmp_path)}
     harness_of_one.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
@@ -311,6 +315,7 @@ def test_working_folders_of_any_name(harness_of_one: Harness, tmp_path: Path) ->
 # -- the sandbox's data ----------------------------------------------------------------------------
 
 
+@POSTGRES_LATER
 def test_a_real_account_is_not_loaded_beside_the_sandboxs(
     harness_of_one: Harness, database: Database
 ) -> None:

@@ -39,6 +39,7 @@ from captaindata_source.warehouse.remedies import (
 from tests.support import mishaps
 from tests.support.databases import Postgres
 from tests.support.harness import Harness, Synced
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.waiting import wait_for, wait_for_results
 
@@ -262,6 +263,7 @@ def test_credentials_that_can_not_be_read(harness: Harness, credentials: str) ->
     assert not list(folder.glob("*.duckdb"))
 
 
+@POSTGRES_LATER
 def test_rows_that_a_table_refuses_are_said_nowhere(harness: Harness) -> None:
     harness.sync()
     if harness.database.name == "postgres":
@@ -465,9 +467,9 @@ FULL_FOLDER = (
 @pytest.mark.parametrize(
     ("database", "size", "message"),
     [
-        ("duckdb", 2_000, FULL_FILE),
+        pytest.param("duckdb", 2_000, FULL_FILE, marks=INTEGRATION),
         ("duckdb", 200_000, FULL_FILE),
-        ("postgres", 20_000, FULL_FOLDER),
+        pytest.param("postgres", 20_000, FULL_FOLDER, marks=INTEGRATION),
     ],
     ids=["new file", "log", "results"],
     indirect=["database"],
@@ -525,6 +527,7 @@ def test_postgres_is_gone_for_the_rest_of_a_sync(
     assert not again.paths("/results"), "the package was there"
 
 
+@pytest.mark.integration
 @ON_POSTGRES
 def test_postgres_restarts_within_a_load(
     harness: Harness, oracle: Oracle, postgres: Postgres
@@ -636,7 +639,9 @@ def test_a_file_that_a_tool_holds_at_the_start(harness: Harness, oracle: Oracle)
 
 
 @ON_DUCKDB
-@pytest.mark.parametrize("lets_go", [True, False], ids=["for a while", "for long"])
+@pytest.mark.parametrize(
+    "lets_go", [True, pytest.param(False, marks=INTEGRATION)], ids=["for a while", "for long"]
+)
 def test_a_file_that_a_tool_takes_between_two_packages(
     harness: Harness, oracle: Oracle, lets_go: bool
 ) -> None:

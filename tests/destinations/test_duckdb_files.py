@@ -21,7 +21,7 @@ def make_file(harness: Harness, storage_version: str) -> None:
 @pytest.mark.parametrize(
     ("storage_version", "kept_as", "is_compressed"),
     [
-        ("v0.10.2", "v1.0.0+", False),
+        pytest.param("v0.10.2", "v1.0.0+", False, marks=pytest.mark.integration),
         ("v1.2.0", "v1.2.0+", True),
     ],
 )

@@ -56,7 +56,11 @@ def begun(harness: Harness, **environment: Any) -> tuple[ForkServerProcess, str]
 
 @pytest.mark.parametrize(
     ("database", "folders"),
-    [("duckdb", "one folder"), ("duckdb", "two folders"), ("postgres", "two folders")],
+    [
+        ("duckdb", "one folder"),
+        pytest.param("duckdb", "two folders", marks=pytest.mark.integration),
+        ("postgres", "two folders"),
+    ],
     indirect=["database"],
 )
 def test_two_syncs_of_one_workspace_the_second_says_so_and_ends(
@@ -136,6 +140,7 @@ def test_a_lost_lock_is_taken_again(harness: Harness, postgres: Postgres) -> Non
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 @ON_POSTGRES
 def test_a_lost_lock_that_another_sync_has_taken_ends_the_sync(
     harness: Harness, postgres: Postgres
@@ -167,6 +172,7 @@ def test_a_lost_lock_that_another_sync_has_taken_ends_the_sync(
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 @ON_POSTGRES
 def test_a_lost_lock_that_another_sync_had_meanwhile_ends_the_sync(
     harness: Harness, postgres: Postgres

@@ -19,7 +19,7 @@ VIEWS = {view.name: view for view in load_views()}
 HINT = "run python -m tests.support.sql_readme"
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.integration)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """The printed outputs' sandbox, in the dataset that the queries name."""
     found: Database = DuckDb(tmp_path)

@@ -56,7 +56,9 @@ class CallSyncs(WorldSyncs):
         self._url = url
         self._state: dict[str, tuple[datetime, int]] = {}
         super().__init__(
-            cast("Any", _Log(server)), folder, {"api_version": server.version, **options}
+            cast("Any", _Log(server)),
+            folder,
+            {"api_version": server.version, "deep_listing_hours": 24, **options},
         )
 
     def __post_init__(self) -> None: ...

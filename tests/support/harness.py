@@ -62,7 +62,10 @@ class Harness:
         self.world = sandbox.world
         self.database = database
         self.folder = folder
-        self.options: dict[str, Any] = {"max_parallel_requests": PARALLEL_REQUESTS}
+        self.options: dict[str, Any] = {
+            "max_parallel_requests": PARALLEL_REQUESTS,
+            "deep_listing_hours": 0,  # the clock of the world moves, that of the connector does not
+        }
         """Goes into the table of every workspace."""
         self.versions: dict[str, Generation] = {}
         """By uid of a workspace: the version of the API that it is read through, where not v3."""

@@ -66,7 +66,9 @@ class Warehouse:
         self._loads = 0
         if isinstance(where, DuckDb):
             where.path.write_bytes(_empty_file())
+            where.hold()
         else:
+            where.hold()
             _create_tables(where)
 
     def add_workflow(self, uid: str, name: str | None = None, *, workspace: str = "a") -> None:

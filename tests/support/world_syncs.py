@@ -118,7 +118,7 @@ class WorldSyncs:
         self.sandbox.log.clear()
         self.loads += 1
         wanted = {table.name for table in tables or TABLES}
-        version = {"api_version": "v3", **self.options, **options}
+        version = {"api_version": "v3", "deep_listing_hours": 0, **self.options, **options}
         settings = Settings(**{**self._place(version["api_version"]), **version})
         issues = IssueLog()
         now = self.now or datetime.now(UTC)
@@ -155,8 +155,7 @@ class WorldSyncs:
         finally:
             extraction.close()
         self._store(LEDGER.name, ledger)
-        members = plan.workspace.checkpoint()
-        self._store(CHECKPOINTS.name, [*plan.listing.checkpoints(), *filter(None, [members])])
+        self._store(CHECKPOINTS.name, extraction.checkpoints())
         self._synced_at = now
         requests = list(self.sandbox.log.entries)
         kinds = Counter(str(issue.kind) for issue in issues.take())

@@ -24,15 +24,15 @@ from tests.support.oracle import Oracle, assert_equal
 
 
 @pytest.fixture
-def harness(harness_of_two: Harness) -> Harness:
+def harness(make_harness: MakeHarness) -> Harness:
     """The command line is for several workspaces."""
-    return harness_of_two
+    return make_harness(workspaces=2, workflows=3)
 
 
 @pytest.fixture
 def harness_of_one(make_harness: MakeHarness) -> Harness:
     """For what the number of workspaces can't matter to."""
-    return make_harness()
+    return make_harness(workflows=3)
 
 
 @pytest.fixture
@@ -156,6 +156,7 @@ def test_selected_tables_and_workspaces(harness: Harness) -> None:
     }
     assert {name for name in tables if not name.startswith("_dlt")} == {
         "jobs",
+        "listing_checkpoints",
         "workflows",
         "sync_issues",
         "sync_runs",
@@ -166,6 +167,7 @@ def test_selected_tables_and_workspaces(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 def test_results_alone_then_the_rest(harness_of_one: Harness) -> None:
     harness = harness_of_one
     oracle = Oracle(harness.world)
@@ -389,6 +391,7 @@ def test_the_committed_configuration_works_as_it_is(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 def test_two_folders_never_share_a_warehouse(harness_of_one: Harness) -> None:
     harness = harness_of_one
     environment = harness.environment(data_dir=str(harness.folder / "shared"))

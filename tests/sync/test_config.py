@@ -103,6 +103,7 @@ DEFAULTS = {
     "max_parallel_requests": 8,
     "details_max_age_days": 7.0,
     "lookback_days": 3.0,
+    "deep_listing_hours": 24.0,
     "extra_tables": (),
     "exclude_fields": (),
     "hash_fields": (),
@@ -135,6 +136,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
         requests_per_minute=150,
         details_max_age_days=0.5,
         lookback_days=1,
+        deep_listing_hours=6,
         api_version="v4",
         extra_tables=["identities"],
         exclude_fields=["phone"],
@@ -156,6 +158,7 @@ def test_one_workspace_with_every_option(project: Project) -> None:
             "requests_per_minute": 150,
             "details_max_age_days": 0.5,
             "lookback_days": 1.0,
+            "deep_listing_hours": 6.0,
             "api_version": "v4",
             "exclude_fields": ["phone"],
             "hash_fields": ["email"],
@@ -266,8 +269,8 @@ BOTH_FORMS = (
     "in .dlt/secrets.toml or the environment; keep one of the two forms"
 )
 KNOWN = (
-    "known are api_key, api_version, base_url, details_max_age_days, exclude_fields, extra_tables, "
-    "hash_fields, "
+    "known are api_key, api_version, base_url, deep_listing_hours, details_max_age_days, "
+    "exclude_fields, extra_tables, hash_fields, "
     "hash_salt, keep_secrets, lookback_days, max_parallel_requests, name, project_uid, "
     "requests_per_minute, result_statuses"
 )

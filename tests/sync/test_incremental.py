@@ -20,6 +20,7 @@ from tests.conftest import MakeHarness
 from tests.support.asked import listed_now, read_one_by_one, results_of, successes
 from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.marks import POSTGRES_LATER
 from tests.support.oracle import SUCCESS, Oracle, assert_equal
 
 WAIT_SECONDS = 600.0
@@ -50,6 +51,7 @@ def test_second_sync_fetches_listings_alone_and_each_once(harness: Harness) -> N
     assert_equal(harness, oracle)
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_state_rows_do_not_pile_up(harness_of_two: Harness) -> None:
     harness = harness_of_two
@@ -181,8 +183,9 @@ def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
 # -- several workspaces -------------------------------------------------------------------------
 
 
-def test_a_revoked_key_does_not_stop_the_other_workspace(harness_of_two: Harness) -> None:
-    harness = harness_of_two
+@POSTGRES_LATER
+def test_a_revoked_key_does_not_stop_the_other_workspace(make_harness: MakeHarness) -> None:
+    harness = make_harness(workspaces=2, workflows=3)
     revoked, other = harness.world.workspaces
     oracle = Oracle(harness.world)
     oracle.look(other)
@@ -201,8 +204,9 @@ def test_a_revoked_key_does_not_stop_the_other_workspace(harness_of_two: Harness
     assert_equal(harness, oracle)
 
 
+@POSTGRES_LATER
 def test_workspaces_are_fetched_side_by_side(make_harness: MakeHarness) -> None:
-    harness = make_harness(workspaces=2)
+    harness = make_harness(workspaces=2, workflows=3)
     harness.sandbox.faults.add(Fault(match="/results$", kind="drip", size=200, seconds=0.005))
     requests = harness.sync().requests
     order = [request.workspace_uid for request in requests]
@@ -214,6 +218,7 @@ def test_workspaces_are_fetched_side_by_side(make_harness: MakeHarness) -> None:
 # -- workflows -------------------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_one_empty_listing_of_workflows_deletes_nothing_a_second_in_a_row_does(
     harness: Harness,
@@ -236,8 +241,9 @@ def test_one_empty_listing_of_workflows_deletes_nothing_a_second_in_a_row_does(
 # -- sync_runs -------------------------------------------------------------------------------------
 
 
-def test_every_sync_has_its_row_also_when_nothing_was_new(harness_of_two: Harness) -> None:
-    harness = harness_of_two
+@POSTGRES_LATER
+def test_every_sync_has_its_row_also_when_nothing_was_new(make_harness: MakeHarness) -> None:
+    harness = make_harness(workspaces=2, workflows=3)
     first = harness.sync()
     second = harness.sync()
     runs = sorted(harness.rows("sync_runs"), key=lambda row: row["started_at"])

@@ -11,22 +11,24 @@ from tests.conftest import MakeHarness
 from tests.support import leaks, processes
 from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.marks import POSTGRES_LATER
 
 MARK = "marked-key-7f3a91"
 SALT = "marked-salt-c4d210"
 
 
 @pytest.fixture
-def harness(harness_of_two: Harness) -> Harness:
+def harness(make_harness: MakeHarness) -> Harness:
     """A harness that says all there is to say."""
-    harness_of_two.extra |= {
+    harness = make_harness(workspaces=2, workflows=3)
+    harness.extra |= {
         "RUNTIME__LOG_LEVEL": "DEBUG",
         processes.LOG_LEVEL: "DEBUG",
         "SOURCES__CAPTAINDATA__CREATE_VIEWS": "true",
         "SOURCES__CAPTAINDATA__HASH_SALT": SALT,
         "SOURCES__CAPTAINDATA__HASH_FIELDS": '["headline"]',
     }
-    return harness_of_two
+    return harness
 
 
 def assert_no_trace(harness: Harness, *keys: str) -> None:
@@ -57,6 +59,7 @@ def test_no_key_in_logs_errors_traces_files_or_tables(harness: Harness) -> None:
     assert harness.rows("job_results"), "the accepted key was used"
 
 
+@POSTGRES_LATER
 def test_no_key_in_what_a_killed_sync_leaves_behind(harness: Harness) -> None:
     harness.sync("--workspace", "acme")
     harness.sandbox.log.clear()
@@ -72,6 +75,7 @@ def test_no_key_in_what_a_killed_sync_leaves_behind(harness: Harness) -> None:
     assert_no_trace(harness, SALT, *(each.api_key for each in harness.world.workspaces))
 
 
+@POSTGRES_LATER
 def test_nothing_that_was_loaded_stays_in_the_working_folder(make_harness: MakeHarness) -> None:
     harness = make_harness()
     kept = harness.folder / "kept"

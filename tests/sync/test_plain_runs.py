@@ -28,10 +28,12 @@ from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.plain_runs import make_pipeline, make_source, root_of
 
+MOST_TABLES = ("workspaces", "workflows", "successful_jobs")
+
 
 @pytest.fixture
 def sandbox() -> Iterator[FaultySandbox]:
-    world = World(6, workspaces=2, jobs_per_day=0.1, mean_results=6, workflows=6)
+    world = World(6, workspaces=2, jobs_per_day=0.1, mean_results=6, workflows=3)
     with FaultySandbox(world) as sandbox:
         yield sandbox
 
@@ -57,10 +59,11 @@ def own_configuration(harness: Harness) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_threads_left() -> Iterator[None]:
+    before = set(threading.enumerate())
     yield
     gc.collect()
-    left = [each.name for each in threading.enumerate() if "extract_" in each.name]
-    assert left == []
+    new = set(threading.enumerate()) - before
+    assert [each.name for each in new if "extract_" in each.name] == []
 
 
 def calls_for_results(harness: Harness) -> int:
@@ -249,8 +252,17 @@ def test_a_limit_in_time_is_refused(harness: Harness) -> None:
     assert "max_minutes" in str(root_of(failed.value))
 
 
-@pytest.mark.parametrize("mode", ["round_robin", "fifo"])
-@pytest.mark.parametrize("limited", [(), ("jobs",), ("workspaces", "workflows", "successful_jobs")])
+@pytest.mark.parametrize(
+    ("mode", "limited"),
+    [
+        pytest.param("round_robin", (), marks=pytest.mark.integration),
+        pytest.param("round_robin", ("jobs",), marks=pytest.mark.integration),
+        pytest.param("round_robin", MOST_TABLES, marks=pytest.mark.integration),
+        pytest.param("fifo", (), marks=pytest.mark.integration),
+        ("fifo", ("jobs",)),
+        pytest.param("fifo", MOST_TABLES, marks=pytest.mark.integration),
+    ],
+)
 def test_no_order_of_resources_waits_for_ever(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, mode: str, limited: tuple[str, ...]
 ) -> None:

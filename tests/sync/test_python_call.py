@@ -10,12 +10,24 @@ from typing import Any
 import pytest
 
 import captaindata_source
+from tests.conftest import MakeHarness
 from tests.support import processes, python_calls
 from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.marks import POSTGRES_LATER
 from tests.support.oracle import Oracle, assert_equal
 
 ON_DUCKDB = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+
+
+@pytest.fixture
+def harness(make_harness: MakeHarness) -> Harness:
+    return make_harness(workflows=3)
+
+
+@pytest.fixture
+def harness_of_two(make_harness: MakeHarness) -> Harness:
+    return make_harness(workspaces=2, workflows=3)
 
 
 def call(
@@ -42,6 +54,7 @@ def call(
     return json.loads(told), "".join(printed), done.stderr
 
 
+@POSTGRES_LATER
 def test_from_a_thread_and_twice_in_a_process_that_stays_as_it_was(harness: Harness) -> None:
     harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
     oracle = Oracle(harness.world)
@@ -65,6 +78,7 @@ def test_from_a_thread_and_twice_in_a_process_that_stays_as_it_was(harness: Harn
     assert_equal(harness, oracle)
 
 
+@POSTGRES_LATER
 def test_the_report_is_what_the_command_prints(harness: Harness) -> None:
     told, printed, _ = call(harness, "as_the_command")
     assert told["code"] == 0
@@ -75,6 +89,7 @@ def test_the_report_is_what_the_command_prints(harness: Harness) -> None:
     ]
 
 
+@POSTGRES_LATER
 def test_a_workspace_that_fails_is_in_the_report(harness_of_two: Harness) -> None:
     harness = harness_of_two
     acme, northwind = harness.world.workspaces
@@ -93,7 +108,7 @@ def test_a_workspace_that_fails_is_in_the_report(harness_of_two: Harness) -> Non
 
 @ON_DUCKDB
 def test_workspaces_of_the_call_take_other_options_from_the_configuration(harness: Harness) -> None:
-    harness.options.clear()
+    harness.options.pop("max_parallel_requests")
     harness.extra["SOURCES__CAPTAINDATA__RESULT_STATUSES"] = '["warning"]'
     given = harness.config(harness.world.workspaces[0])
     told, _, _ = call(harness, "plainly", configs=[], workspaces=[given], tables=["job_results"])
@@ -105,6 +120,7 @@ def test_workspaces_of_the_call_take_other_options_from_the_configuration(harnes
     assert {row["job_uid"] for row in harness.rows("job_results_ledger")} == warned != set()
 
 
+@POSTGRES_LATER
 def test_calls_side_by_side(harness_of_two: Harness) -> None:
     harness = harness_of_two
     oracle = Oracle(harness.world)

@@ -23,6 +23,7 @@ STATUSES = {
 SAME = ("scheduled_time", "start_time", "finish_time", "error_message", "configuration")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_the_five_tables_agree(harness: Harness) -> None:
     harness.options["lookback_days"] = 0

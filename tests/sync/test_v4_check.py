@@ -57,6 +57,7 @@ def test_check_says_which_version_a_key_works_with(harness_of_two: Harness) -> N
     }
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_what_one_version_said_is_not_taken_for_what_the_other_says(
     make_harness: MakeHarness,

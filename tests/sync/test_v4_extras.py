@@ -50,6 +50,7 @@ def keys(rows: list[Json], table: str) -> list[str]:
     return sorted(json.dumps({name: row[name] for name in names}, sort_keys=True) for row in rows)
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_extra_tables_follow_the_world_and_hold_none_of_its_secrets(
     harness_of_two: Harness,

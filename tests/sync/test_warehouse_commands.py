@@ -17,6 +17,7 @@ from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import DuckDb
 from tests.support.harness import Harness
+from tests.support.marks import POSTGRES_LATER
 from tests.support.oracle import Oracle
 
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
@@ -57,6 +58,7 @@ def has_arrays(harness: Harness, workflow_uid: str) -> bool:
     return any(isinstance(value, list) for result in results for value in result.values())
 
 
+@POSTGRES_LATER
 def test_a_sync_brings_views_and_results_can_be_listed_shown_and_exported(
     harness: Harness,
 ) -> None:
@@ -132,6 +134,7 @@ def assert_exports_hold(harness: Harness, uid: str, rows: list[dict[str, Any]]) 
     assert nested, "arrays are nested in jsonl"
 
 
+@POSTGRES_LATER
 def test_views_by_hand(make_harness: MakeHarness) -> None:
     harness = make_harness(workflows=3)
     assert harness.sync().summary["views"] == {}
@@ -150,6 +153,7 @@ def test_views_by_hand(make_harness: MakeHarness) -> None:
     assert "missing" in run(harness, "views", "list").stdout
 
 
+@POSTGRES_LATER
 def test_views_of_tables_that_are_not_loaded_are_skipped(make_harness: MakeHarness) -> None:
     harness = make_harness(workflows=2)
     harness.extra[VIEWS] = "true"
@@ -159,6 +163,7 @@ def test_views_of_tables_that_are_not_loaded_are_skipped(make_harness: MakeHarne
     assert synced.summary["views_error"] is None
 
 
+@POSTGRES_LATER
 def test_workspaces_of_odd_names_have_folders_of_their_own(make_harness: MakeHarness) -> None:
     harness = make_harness(workspaces=2, workflows=1, mean_results=2)
     harness.extra[VIEWS] = "true"

@@ -62,6 +62,7 @@ def test_a_sync_that_fails_does_so_also_where_nobody_reads(harness: Harness) -> 
     assert run(harness, "sync", stdout="left", stderr="closed").code == 1
 
 
+@pytest.mark.integration
 def test_what_a_full_disk_swallows_is_said(harness: Harness) -> None:
     harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
     done = run(harness, "sync", stdout="/dev/full")

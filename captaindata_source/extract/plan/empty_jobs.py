@@ -76,8 +76,12 @@ class EmptyJobs:
     @property
     def is_on(self) -> bool:
         """Whether empty jobs may be skipped."""
-        is_refuted = self._is_refuted or self._was_refuted
-        return not is_refuted and self._trust.agreed >= MIN_PROVEN
+        return not self.is_refuted and self._trust.agreed >= MIN_PROVEN
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether an empty job has results, so that none may be skipped."""
+        return self._is_refuted or self._was_refuted
 
     def contradict(self) -> None:
         """Tells that an empty job has results; `IssueLog.about` names it."""

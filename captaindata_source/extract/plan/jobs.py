@@ -207,7 +207,7 @@ class JobPlan:
         is_refresh = is_listed and self._context.settings.full_refresh
         if is_refresh or answer is None or answer.version != known.results_version:
             self._fetch(uid, known, None if is_refresh else answer, is_listed=is_listed)
-        elif answer.is_skipped and not self.empty.is_on:
+        elif answer.is_skipped and self.empty.is_refuted:
             self._fetch(uid, known, answer, is_listed=is_listed)
         elif answer.differs(counts_of(known)):
             self.rereads.add(uid, known, answer, is_listed=is_listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from captaindata_source.api import Record
@@ -72,7 +73,9 @@ class WorkspacePlan:
     def _row(self, record: Record, members: bytes) -> Row | None:
         context = self._context
         text = members.decode("utf-8", "replace")
-        content = row_hash(record, text, context.settings.name)
+        # a database may write JSON in another way
+        plain = json.dumps(json.loads(text), sort_keys=True)
+        content = row_hash(record, plain, context.settings.name)
         if content == context.memory.workspace_hash and not context.settings.full_refresh:
             return None
         context.count(WORKSPACES, 1)

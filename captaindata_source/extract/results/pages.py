@@ -22,10 +22,9 @@ __all__ = [
     "SCHEMA",
     "ResultPage",
     "empty_mark",
-    "extracted_at",
+    "named_page",
     "result_uids",
     "rows_of",
-    "texts",
 ]
 
 T = TypeVar("T")
@@ -63,6 +62,23 @@ class ResultPage:
     size: int
     is_carried: bool = False
     """Whether they are loaded already, and the newest answer lacks them."""
+
+
+def named_page(
+    job: ResultJob, page: Sequence[bytes], uids: Sequence[str], *, first: int
+) -> ResultPage:
+    """A page of results, ready for a file.
+
+    Args:
+        job: Whose results they are.
+        page: Each result as JSON text.
+        uids: Theirs.
+        first: Position of the first among the results of the job.
+    """
+    created_at: list[datetime | None] = [job.finish_time] * len(page)
+    if any(b'"extracted_at"' in result for result in page):
+        created_at = [_extracted_at(result) or job.finish_time for result in page]
+    return ResultPage(job, _texts(page), uids, created_at, first, sum(map(len, page)))
 
 
 def rows_of(
@@ -103,7 +119,7 @@ def rows_of(
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def texts(page: Sequence[bytes]) -> pa.Array:
+def _texts(page: Sequence[bytes]) -> pa.Array:
     """JSON texts, which are UTF-8, as an Arrow array; copied once.
 
     Without a call that lets go of Python's lock: to get it back takes longer than the work.
@@ -155,7 +171,7 @@ def result_uids(workspace_uid: str, job_uid: str) -> Callable[[Sequence[bytes]],
     return uids
 
 
-def extracted_at(data: bytes) -> datetime | None:
+def _extracted_at(data: bytes) -> datetime | None:
     """The time at which a result says that it was extracted; None where it says none."""
     try:
         value = _decode_extracted(data).extracted_at

@@ -12,7 +12,6 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from dlt.common.runtime import signals
 
@@ -33,9 +32,8 @@ from captaindata_source.extract.results.files import OpenFile, ResultFiles, equa
 from captaindata_source.extract.results.pages import (
     ResultPage,
     empty_mark,
-    extracted_at,
+    named_page,
     result_uids,
-    texts,
 )
 from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.issues import Action, IssueLog, Kind
@@ -266,7 +264,11 @@ class ResultReader:
                 before = page
                 if self._redact is not None:
                     page = self._redact(page)  # noqa: PLW2901 - before anything is made of it
-                named = self._named(job, page, uids, first=fetched.rows)
+                if not all(result[:1] == b"{" for result in page):
+                    self._issues.add(
+                        Kind.NOT_AN_OBJECT, Action.KEPT, detail="A result that is no JSON object"
+                    )
+                named = named_page(job, page, uids(page), first=fetched.rows)
                 fetched.content += sum(int(uid, 16) for uid in named.uids if uid)
                 fetched.in_order.update("".join(uid for uid in named.uids if uid).encode())
                 fetched.has_job_time |= any(time is job.finish_time for time in named.created_at)
@@ -307,23 +309,6 @@ class ResultReader:
             fetched.files.append(self._files.new())
         self._files.write(fetched.files[-1], fetched.waiting)
         fetched.waiting, fetched.size = [], 0
-
-    def _named(
-        self,
-        job: ResultJob,
-        page: Sequence[bytes],
-        uids: Callable[[Sequence[bytes]], list[str]],
-        *,
-        first: int,
-    ) -> ResultPage:
-        if not all(result[:1] == b"{" for result in page):
-            self._issues.add(
-                Kind.NOT_AN_OBJECT, Action.KEPT, detail="A result that is no JSON object"
-            )
-        created_at: list[datetime | None] = [job.finish_time] * len(page)
-        if any(b'"extracted_at"' in result for result in page):
-            created_at = [extracted_at(result) or job.finish_time for result in page]
-        return ResultPage(job, texts(page), uids(page), created_at, first, sum(map(len, page)))
 
     def _is_doubtful(self, fetched: _Fetched, job: ResultJob) -> bool:
         """Whether the results may not be all, or some of them twice. The same answer as in an

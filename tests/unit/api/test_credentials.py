@@ -205,7 +205,11 @@ def objects(draw: st.DrawFn, inner: st.SearchStrategy[Pair]) -> Pair:
     if draw(st.booleans()):
         dirty |= {"name": "JSESSIONID", "value": [MARK]}
         clean |= {"name": "JSESSIONID"}
-    return {k: v for k, v in dirty.items() if not _is_count(k, v)}, clean
+    counts = {k for k, v in dirty.items() if _is_count(k, v)}
+    for count in counts:
+        del dirty[count]
+        clean.pop(count, None)
+    return dirty, clean
 
 
 def _is_count(key: str, value: object) -> bool:

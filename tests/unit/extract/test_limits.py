@@ -18,6 +18,7 @@ def results_of(harness: Harness) -> list[str]:
     return [request.path for request in harness.sandbox.log.entries if "/results" in request.path]
 
 
+@pytest.mark.integration
 @ON_ONE_DATABASE
 def test_max_requests_ends_each_sync_and_all_of_them_load_everything(harness: Harness) -> None:
     oracle = Oracle(harness.world)

@@ -497,6 +497,7 @@ def warehouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_folder: Path
 ) -> Iterator[Database]:
     database = _database(request.param, tmp_path_factory, postgres_folder)
+    database.hold()
     create_raw_tables(database)
     insert(database, WORKSPACES, workspaces)
     insert(database, WORKFLOWS, workflows)
@@ -517,6 +518,7 @@ def empty(
 ) -> Iterator[Database]:
     kind, _, json_type = request.param.partition(" with ")
     database = _database(kind, tmp_path_factory, postgres_folder)
+    database.hold()
     create_raw_tables(database, json_type=json_type or None)
     create_views(database)
     yield database
@@ -528,6 +530,7 @@ def _database(kind: str, folders: pytest.TempPathFactory, postgres_folder: Path)
 
 
 def _drop(database: Database) -> None:
+    database.release()
     if isinstance(database, Postgres):
         database.drop()
 
