@@ -171,7 +171,7 @@ class OutputPages:
     def fetch(
         self, target: str, parameters: dict[str, str], *, path: str
     ) -> tuple[list[bytes], str | None]:
-        """A page of a list, each row as JSON text, and the link to the next one; for `follow_links`.
+        """A page of a list, each row as JSON text, and the link to the next; for `follow_links`.
 
         Args:
             target: Of the page.
