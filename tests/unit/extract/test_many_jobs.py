@@ -77,7 +77,7 @@ def what_it_says(plan: SyncPlan) -> dict[str, object]:
         **kept,
         "queued": sorted(queued, key=lambda each: each[0]),
         "skipped": plan.queue.skipped,
-        "ledger": sorted(row["job_uid"] for row in plan.jobs.rereads.take_ledger()),
+        "ledger": sorted(row["job_uid"] for row in plan.jobs.results.rereads.take_ledger()),
         "totals": {
             name: +value if name in ("recent", "fitting", "differing", "loaded", "asked") else value
             for name in type(totals).__dataclass_fields__
