@@ -108,16 +108,19 @@ class JobsServer:
         has_failed = bool(self.failed) and number % self.failed == 0
         rows = 0 if number % self.empty or has_failed else self.rows
         uid = f"{self._random.getrandbits(64):016x}"
-        status = ("failed", "finished") if self.version == "v3" else ("FAILED", "SUCCEEDED")
-        job = ServedJob(
-            uid, f"w{workflow}", started, started, status[not has_failed], rows, rows, self.now
-        )
+        status = self._statuses[not has_failed]
+        job = ServedJob(uid, f"w{workflow}", started, started, status, rows, rows, self.now)
         self.served[uid] = job
         self._lists.setdefault(job.workflow_uid, []).append(job)
         return job
 
+    @property
+    def _statuses(self) -> tuple[str, str]:
+        return ("failed", "finished") if self.version == "v3" else ("FAILED", "SUCCEEDED")
+
     def retry(self, job: ServedJob, *, rows: int) -> None:
-        """Gives a job other results."""
+        """Lets a job succeed now, with other results."""
+        job.status = self._statuses[1]
         job.updated, job.rows, job.counted, job.changed = self.now, rows, rows, self.now
 
     def listed(self, workflow_uid: str) -> list[ServedJob]:
