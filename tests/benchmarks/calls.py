@@ -153,10 +153,10 @@ def hourly_jobs(world: World, folder: Path) -> Iterator[Counted]:
 
 
 def days(world: World, folder: Path, *, number: int, every: timedelta) -> Counted:
-    """Syncs on a schedule; six workflows of a job each six hours, old ones are retried."""
+    """Syncs on a schedule; four workflows of a job each twelve hours, old ones are retried."""
     schedule = "hourly" if every == HOUR else "daily"
     counted = Counted(world, f"{number} days, {schedule}", stale=timedelta())
-    server = _server(world, workflows=6, jobs=240, every=6 * HOUR)
+    server = _server(world, workflows=4, jobs=120, every=12 * HOUR)
     syncs = CallSyncs(server, None, folder)
     syncs.measured(lookback=None)
     begin, chance, retried = server.now, random.Random(1), 0
@@ -224,8 +224,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pool.submit(count, world, part, options.days) for part in parts for world in worlds
         ]
         for call in calls:
-            found += call.result()
-            print(f"{found[-1].world.title}: {found[-1].scenario}", file=sys.stderr)
+            counted = call.result()
+            for each in counted:
+                print(each.world.title, *each.cells(), sep=" ", file=sys.stderr, flush=True)
+            found += counted
     print(as_text(found))
     if options.json is not None:
         rows = [{**asdict(each), "world": each.world._asdict()} for each in found]
