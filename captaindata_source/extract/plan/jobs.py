@@ -18,8 +18,9 @@ from captaindata_source.api import Record
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.plan.inputs import InputPlan
-from captaindata_source.extract.plan.rereads import Rereads, counts_of
+from captaindata_source.extract.plan.rereads import Rereads
 from captaindata_source.extract.plan.result_versions import reads_more, results_version
+from captaindata_source.extract.plan.totals import counts_of, says_none
 from captaindata_source.extract.queue import ResultJob, ResultQueue
 from captaindata_source.extract.rows import row_hash
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, JOBS, SUCCESSFUL_JOBS, Row, Table
@@ -250,21 +251,15 @@ class JobPlan:
         """Whether a job may be skipped for its counts: the warehouse has no results of it."""
         if self._context.settings.full_refresh or (answer is not None and answer.rows):
             return False
-        return self.empty.says_none(known)
+        return says_none(known, self._api)
 
     def _sample_skipped(self, looked_at: Collection[str | None]) -> None:
         """Queues some of the jobs that earlier syncs skipped for their counts."""
         if not looked_at:
             return
-        skipped = {
-            uid: known
-            for uid, answer in self._memory.results.items()
-            if answer.is_skipped and (known := self._memory.jobs.get(uid)) is not None
-            if (None in looked_at or known.workflow_uid in looked_at)
-            and known.results_version == answer.version
-        }
-        for uid in self.empty.sample(skipped):
-            self._fetch(uid, skipped[uid], self._memory.results[uid], is_listed=uid in self.seen)
+        for uid in self.empty.skipped_before(looked_at, is_sample=True):
+            known, answer = self._memory.jobs[uid], self._memory.results[uid]
+            self._fetch(uid, known, answer, is_listed=uid in self.seen)
 
     def _fetch_skipped(self, skipped: Sequence[ResultJob]) -> None:
         """Queues jobs that this sync skipped for their counts, and all that earlier ones did."""
@@ -272,10 +267,26 @@ class JobPlan:
             self.queue.skipped -= len(skipped)
             for job in skipped:
                 self.queue.add(replace(job, says_none=False))
-            for uid, answer in self._memory.results.items():
-                known = self._memory.jobs.get(uid)
-                if answer.is_skipped and known is not None:
-                    self._fetch(uid, known, answer, is_listed=True)
+            for uid in self.empty.skipped_before([None], is_sample=False):
+                known, answer = self._memory.jobs[uid], self._memory.results[uid]
+                self._fetch(uid, known, answer, is_listed=True)
+
+    def skip_others(self, workflow_uids: Collection[str]) -> None:
+        """Counts jobs that are not remembered, since their results are loaded and nothing is to be
+        done for them.
+
+        Args:
+            workflow_uids: Workflows whose lists were not read to their end.
+        """
+        if self._memory.finder is None:
+            return
+        loaded = self._context.totals.loaded
+        others = sum(loaded[uid] for uid in workflow_uids)
+        for uid, known in self._memory.jobs.items():
+            answer = self._memory.results.get(uid)
+            if known.workflow_uid in workflow_uids and answer is not None:
+                others -= answer.version == known.results_version
+        self.queue.skipped += max(0, others)
 
     def left_by_earlier(self) -> int:
         """How many known jobs have results that are not loaded."""

@@ -114,7 +114,8 @@ class ListingPlan:
             return []
         is_left = bool(self._left or self._unread)
         found = [self._checkpoints.row(is_left=is_left), *self._lists.rows(is_cut=is_left)]
-        jobs = len(self._jobs.seen | context.memory.jobs.keys())
+        known = context.memory
+        jobs = known.count + sum(uid not in known.jobs for uid in self._jobs.seen)
         return [
             {
                 **row,
@@ -188,6 +189,8 @@ class ListingPlan:
 
     def _compare(self, page: JobPage, workflow_uid: str | None = None) -> None:
         times = Counter(record["uid"] for record in page.jobs)
+        with self._context.lock:
+            self._context.memory.look_up([*times])
         before = set() if workflow_uid is None else self._listed.setdefault(workflow_uid, set())
         for record in page.jobs:
             job = of_workflow(record, workflow_uid)
@@ -251,6 +254,7 @@ class ListingPlan:
                 unsettled.append(uid)
             self._jobs.want_results(uid, known, is_listed=known.workflow_uid in unseen)
         self._jobs.settle_successes(unsettled)
+        self._jobs.skip_others(unseen)
         return []
 
     def _status_tasks(self) -> list[Task]:
