@@ -68,19 +68,24 @@ class Context:
     read_results: StoredReader = lambda _uid: iter(())
     rows: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    _totals: list[JobTotals] = field(default_factory=list)
 
     @property
     def totals(self) -> JobTotals:
         """Totals of the jobs that earlier syncs loaded."""
-        if self.memory.totals is None:
-            self.memory.totals = totals_of(
-                self.memory,
-                api=self.api,
-                settings=self.settings,
-                wanted=frozenset(self.wanted),
-                now=self.now,
-            )
-        return self.memory.totals
+        with self.lock:
+            if not self._totals:
+                self._totals.append(
+                    self.memory.totals
+                    or totals_of(
+                        self.memory,
+                        api=self.api,
+                        settings=self.settings,
+                        wanted=frozenset(self.wanted),
+                        now=self.now,
+                    )
+                )
+            return self._totals[0]
 
     def row(self, table: Table, record: Mapping[str, Any], **added: Any) -> Row:
         """A row of a table from a record of the API, without its secrets, and what the connector
