@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # dozens of test processes would each compile all that they import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint check-types unit test-integrations audit chaos bench bench-smoke clean
+.PHONY: demo test lint check-types unit test-integrations audit chaos bench bench-smoke bench-calls clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo-ready
@@ -69,6 +69,10 @@ bench: .venv/.dev-ready
 # under a minute: a small size, bounds of ratios
 bench-smoke: .venv/.dev-ready
 	$(BIN)/python -m tests.benchmarks.bench --smoke
+
+# ten minutes on two cores: calls against the fewest that would do; ARGS='--part loads' runs a part
+bench-calls: .venv/.dev-ready
+	$(BIN)/python -m tests.benchmarks.calls $(ARGS)
 
 clean:
 	rm -rf .venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.benchmarks import contents, smoke, tables, targets
+from tests.benchmarks import calls, contents, smoke, tables, targets
 from tests.benchmarks.bench import build_parser
 from tests.benchmarks.cases import BASE, LARGE, SMOKE, Case
 from tests.benchmarks.extra_limits import read_log, share_used
@@ -270,3 +270,22 @@ def test_a_failed_run_shows_as_failed_and_everything_is_saved(tmp_path: Path) ->
 def test_options_are_parsed() -> None:
     options = build_parser().parse_args(["--part", "base", "--part", "axes", "--way", "duckdb"])
     assert (options.part, options.way, options.rounds) == (["base", "axes"], ["duckdb"], 3)
+
+
+@pytest.mark.parametrize("api", ["v3", "edges"])
+def test_a_simulated_day_takes_the_fewest_calls_and_loads_all(api: str) -> None:
+    hourly, daily = calls.count(calls.World(api), "days", 1)
+    assert (hourly.syncs, daily.syncs) == (24, 1)
+    assert (hourly.exceeded, daily.exceeded) == (None, None)
+    assert hourly.deep
+    assert re.search(r"^  1 days, hourly +24 ", calls.as_text([hourly, daily]), re.MULTILINE)
+
+
+def test_what_is_worse_than_it_should_be_is_named() -> None:
+    counted = calls.Counted(calls.World("v4"), "nothing new", made=13, fewest=10, wrong=2)
+    assert counted.exceeded == (
+        "v4, nothing new: 1.300 times the fewest calls, at most 1.2; 2 jobs or rows are wrong"
+    )
+    counted.world = calls.World("v3", "none")
+    counted.wrong = 0
+    assert counted.exceeded is None

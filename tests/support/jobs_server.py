@@ -18,13 +18,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["JobsServer", "Order", "ServedJob"]
+import httpx
+
+__all__ = ["BASE_PATH", "JobsServer", "Order", "ServedJob"]
 
 Order = Literal["newest", "oldest", "none"]
 START = datetime(2026, 10, 1, tzinfo=UTC)
 LISTED_FOR = timedelta(days=60)
 KEPT_FOR = timedelta(days=90)
-RESULTS_PAGE = {"v3": 1_000, "v4": 500}
+NEVER = datetime.min.replace(tzinfo=UTC)
+RESULTS_PAGE = {"v3": 1_000, "v4": 500, "edges": 500}
+BASE_PATH = {"v3": "v3", "v4": "v4", "edges": "v1"}
 RUNS_PAGE = 100
 
 
@@ -39,6 +43,8 @@ class ServedJob:
     status: str
     rows: int
     counted: int
+    changed: datetime
+    """When it came to be as it is."""
 
     @property
     def finished(self) -> datetime:
@@ -50,7 +56,7 @@ class JobsServer:
     """The server.
 
     Args:
-        version: v3 or v4.
+        version: v3, v4 or edges.
         workflows: How many there are.
         jobs: Of each workflow, when it starts.
         every: Between two jobs of a workflow.
@@ -58,6 +64,7 @@ class JobsServer:
         order: Of v3's lists.
         empty: Of so many jobs all but one have no results.
         rows: Results of the others.
+        failed: One in so many jobs fails; 0: none.
     """
 
     version: str = "v3"
@@ -68,6 +75,7 @@ class JobsServer:
     order: Order = "newest"
     empty: int = 3
     rows: int = 2
+    failed: int = 0
     now: datetime = START
     calls: list[str] = field(default_factory=list)
     served: dict[str, ServedJob] = field(default_factory=dict)
@@ -89,24 +97,31 @@ class JobsServer:
         self.now += by
         for number in range(self.workflows):
             while self._next[number] < self.now:
-                self.add(number, self._next[number])
+                job = self.add(number, self._next[number])
+                job.changed = job.started
                 self._next[number] += self.every
 
     def add(self, workflow: int, started: datetime | None = None) -> ServedJob:
         """Adds a job that has ended."""
         started = started or self.now
         number, self._made = self._made, self._made + 1
-        rows = 0 if number % self.empty else self.rows
+        has_failed = bool(self.failed) and number % self.failed == 0
+        rows = 0 if number % self.empty or has_failed else self.rows
         uid = f"{self._random.getrandbits(64):016x}"
-        status = "finished" if self.version == "v3" else "SUCCEEDED"
-        job = ServedJob(uid, f"w{workflow}", started, started, status, rows, rows)
+        status = self._statuses[not has_failed]
+        job = ServedJob(uid, f"w{workflow}", started, started, status, rows, rows, self.now)
         self.served[uid] = job
         self._lists.setdefault(job.workflow_uid, []).append(job)
         return job
 
+    @property
+    def _statuses(self) -> tuple[str, str]:
+        return ("failed", "finished") if self.version == "v3" else ("FAILED", "SUCCEEDED")
+
     def retry(self, job: ServedJob, *, rows: int) -> None:
-        """Gives a job other results."""
-        job.updated, job.rows, job.counted = self.now, rows, rows
+        """Lets a job succeed now, with other results."""
+        job.status = self._statuses[1]
+        job.updated, job.rows, job.counted, job.changed = self.now, rows, rows, self.now
 
     def listed(self, workflow_uid: str) -> list[ServedJob]:
         """The list of a workflow, in its order."""
@@ -117,26 +132,54 @@ class JobsServer:
             return sorted(jobs, key=lambda job: job.uid)
         return sorted(jobs, key=lambda job: job.started, reverse=self.order == "newest")
 
-    def fewest(self, *, lookback: timedelta | None, changed: list[ServedJob]) -> int:
-        """The fewest calls of a sync.
+    def fewest(
+        self, *, lookback: timedelta | None, changed: list[ServedJob], members: bool = True
+    ) -> int:
+        """The fewest calls of a sync: the workspace's own, pages of lists, pages of results.
 
         Args:
-            lookback: How far the lists are read; None: as a whole.
+            lookback: How far the lists are read, where they are newest first; None: as a whole, and
+                the details of workflows too.
             changed: Jobs whose results are to be fetched, if they have any.
+            members: Whether they are read.
         """
-        since = datetime.min.replace(tzinfo=UTC) if lookback is None else self.now - lookback
         results = sum(
             math.ceil(job.rows / RESULTS_PAGE[self.version]) for job in changed if job.rows
         )
-        if self.version == "v4":
+        own, details = 1 + members, 0
+        if self.version == "v3":
+            own, details = own + 1, self.workflows if lookback is None else 0
+        return own + details + sum(self.pages(lookback).values()) + results
+
+    def pages(self, lookback: timedelta | None) -> dict[str, int]:
+        """The pages of each list, by its path.
+
+        Args:
+            lookback: As `fewest`.
+        """
+        is_whole = lookback is None or (self.version == "v3" and self.order != "newest")
+        since = self.now - lookback if lookback and not is_whole else NEVER
+        if self.version != "v3":
             size = sum(job.updated >= since for job in self.served.values())
-            return 2 + max(1, math.ceil(size / RUNS_PAGE)) + results
-        pages = 0
-        for number in range(self.workflows):
-            size = sum(job.started >= since for job in self.listed(f"w{number}"))
-            pages += max(1, math.ceil(size / self.page_size))
-        details = self.workflows if lookback is None else 0
-        return 3 + details + pages + results
+            return {"runs": max(1, math.ceil(size / RUNS_PAGE))}
+        return {
+            f"workflows/w{number}/jobs": max(
+                1,
+                math.ceil(
+                    sum(job.started >= since for job in self.listed(f"w{number}")) / self.page_size
+                ),
+            )
+            for number in range(self.workflows)
+        }
+
+    def transport(self) -> httpx.BaseTransport:
+        """Answers in this process, without a socket."""
+
+        def handle(request: httpx.Request) -> httpx.Response:
+            status, headers, found = self.answer(request.url.raw_path.decode())
+            return httpx.Response(status, headers=headers, json=found)
+
+        return httpx.MockTransport(handle)
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -163,7 +206,7 @@ class JobsServer:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/{self.version}"
+            yield f"http://127.0.0.1:{server.server_port}/{BASE_PATH[self.version]}"
         finally:
             server.shutdown()
             server.server_close()
@@ -171,7 +214,7 @@ class JobsServer:
     def answer(self, link: str) -> tuple[int, dict[str, str], Any]:
         """Status, headers and body of a call."""
         url = urlsplit(link)
-        path = url.path.removeprefix(f"/{self.version}/")
+        path = url.path.removeprefix(f"/{BASE_PATH[self.version]}/")
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         self.calls.append(path)
         if self.quota is not None and len(self.calls) > self.quota:
@@ -180,6 +223,10 @@ class JobsServer:
         if found is None:
             return 404, {}, {"message": "not found"}
         return 200, {"Content-Type": "application/json"}, found
+
+    def page(self, jobs: list[ServedJob], number: int) -> list[ServedJob] | None:
+        """A page of a list of v3; None: a 404."""
+        return jobs[number * self.page_size : (number + 1) * self.page_size]
 
     def _v3(self, path: list[str], query: dict[str, str]) -> Any:
         match path:
@@ -192,13 +239,12 @@ class JobsServer:
             case ["workflows", _, "details"]:
                 return {"steps": []}
             case ["workflows", uid, "jobs"]:
-                first = int(query.get("page", 0)) * self.page_size
-                jobs = self.listed(uid)[first : first + self.page_size]
-                return [self._job(job) for job in jobs]
+                jobs = self.page(self.listed(uid), int(query.get("page", 0)))
+                return None if jobs is None else [self.job_record(job) for job in jobs]
             case ["jobs", uid]:
-                return self._job(self.served[uid]) if uid in self.served else None
+                return self.job_record(self.served[uid]) if uid in self.served else None
             case ["jobs", uid, "results"]:
-                rows = self._rows(self.served[uid])
+                rows = self.results_of(self.served[uid])
                 return {"results": rows, "paging": {"have_next_page": False}}
         return None
 
@@ -213,17 +259,20 @@ class JobsServer:
                 kept = [j for j in kept if query.get("status", j.status) == j.status]
                 kept.sort(key=lambda job: (job.updated, job.uid), reverse=True)
                 first = int(query.get("offset", 0))
-                return [self._run(job) for job in kept[first : first + int(query["limit"])]]
+                return [self.run_record(job) for job in kept[first : first + int(query["limit"])]]
             case ["runs", uid]:
-                return self._run(self.served[uid]) if uid in self.served else None
+                return self.run_record(self.served[uid]) if uid in self.served else None
             case ["runs", uid, "outputs"]:
-                return self._rows(self.served[uid])
+                return self.results_of(self.served[uid])
         return None
 
-    def _rows(self, job: ServedJob) -> list[dict[str, Any]]:
-        return [{"of": job.uid, "number": number} for number in range(job.rows)]
+    def results_of(self, job: ServedJob) -> list[dict[str, Any]]:
+        """Results, which tell of which state of the job they are."""
+        state = job.updated.isoformat()
+        return [{"of": job.uid, "number": number, "of_state": state} for number in range(job.rows)]
 
-    def _job(self, job: ServedJob) -> dict[str, Any]:
+    def job_record(self, job: ServedJob) -> dict[str, Any]:
+        """A job of v3."""
         return {
             "uid": job.uid,
             "workflow_uid": job.workflow_uid,
@@ -234,7 +283,8 @@ class JobsServer:
             "total_row_count": job.counted,
         }
 
-    def _run(self, job: ServedJob) -> dict[str, Any]:
+    def run_record(self, job: ServedJob) -> dict[str, Any]:
+        """A run of v4."""
         return {
             "uid": job.uid,
             "action_name": job.workflow_uid,

@@ -17,7 +17,7 @@ from typing import Any, cast
 import msgspec
 import pyarrow.parquet as pq
 
-from captaindata_source.api import Coverage
+from captaindata_source.api import Api, Coverage
 from captaindata_source.extract.extraction import Extraction
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.opening import connect, redactor_of
@@ -135,7 +135,7 @@ class WorldSyncs:
         settings = Settings(**{**self._place(version["api_version"]), **version})
         issues = IssueLog()
         now = self.now or datetime.now(UTC)
-        api = connect(settings, issues=issues)
+        api = self._connect(settings, issues)
         plan = SyncPlan(
             Context(
                 api=api,
@@ -183,6 +183,9 @@ class WorldSyncs:
             "project_uid": self.workspace.uid,
             "base_url": self.sandbox.base_url_of(cast("Any", version)),
         }
+
+    def _connect(self, settings: Settings, issues: IssueLog) -> Api:
+        return connect(settings, issues=issues)
 
     def _found(self, extraction: Extraction, name: str) -> Iterator[Row]:
         for batch in extraction.streams[name].batches():
