@@ -10,7 +10,7 @@ from captaindata_source.api.documents import RAW_LISTS, Documents
 from captaindata_source.api.pagination import follow_links
 from captaindata_source.errors import CallRefusedError
 
-__all__ = ["OutputPages"]
+__all__ = ["LIMIT", "OutputPages"]
 
 LIMIT = 500
 """The most rows of a page (documented)."""

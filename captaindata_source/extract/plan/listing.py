@@ -70,6 +70,10 @@ class ListingPlan:
         self._package: Package | None = None
         self._to_list = math.inf
         self._hold_back: Callable[[], None] = lambda: None
+        self.reads_lists_only = False
+        """Whether jobs that no list has are counted instead of read."""
+        self.unlisted = 0
+        """Those that were."""
         self.stages: Sequence[Step] = ()
         """The work of the round: each gives its tasks once those of the one before are done."""
         self.begin_round()
@@ -105,6 +109,12 @@ class ListingPlan:
             self.stages = (self._next_tasks, *last)
         else:
             self.stages = ()
+
+    def calls_to_come(self) -> tuple[int, int]:
+        """Calls that lists take in a later sync with nothing new, and in a deep look."""
+        if self._context.api.lists_workflows:
+            return self._lists.calls_to_come()
+        return 1, self._lists.run_list_pages(self._jobs.rows)
 
     def checkpoints(self) -> list[Row]:
         """The rows that say how far the lists are read, once the round's jobs are loaded; none
@@ -276,11 +286,15 @@ class ListingPlan:
         """Jobs that no list has: those not final, or not loaded as a whole, are read one by one."""
         if self._left and not self._context.api.forgets_jobs:
             return []
-        return [
+        tasks: list[Task] = [
             partial(self._read_unlisted, uid)
             for uid, known in self._unlisted()
             if self._is_open(known) or known.row_hash is None
         ]
+        if self.reads_lists_only:
+            self.unlisted = len(tasks)
+            return []
+        return tasks
 
     def _unlisted(self) -> list[tuple[str, KnownJob]]:
         """Jobs that were loaded before and not seen since."""
