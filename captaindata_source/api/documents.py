@@ -148,6 +148,11 @@ class ApiBase:
         self._documents = Documents(client, self.issues)
 
     @property
+    def documents(self) -> Documents:
+        """What it reads."""
+        return self._documents
+
+    @property
     def calls(self) -> int:
         return self._client.calls
 
