@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 from urllib.parse import urljoin
 
-from captaindata_source.errors import NotFoundError, PaginationError
+from captaindata_source.api.documents import RAW_LISTS, Documents
+from captaindata_source.errors import CallRefusedError, NotFoundError, PaginationError
 
-__all__ = ["follow_links", "link_target", "pages_until_known", "read_until_known"]
+__all__ = ["OutputPages", "follow_links", "link_target", "pages_until_known", "read_until_known"]
 
 T = TypeVar("T")
 
 MAX_EMPTY_PAGES = 10
 MAX_PAGES = 10_000
 URL = re.compile("https?://", re.IGNORECASE)
+LIMIT = 500
+"""The most rows of a page (documented)."""
+EARLIER_LIMIT = 100
+"""The same of older servers, which refuse more with 400."""
+REFUSED = 400
+NEXT_HEADER = "x-pagination-next"
+MAX_WAIT_SECONDS = 5.0
+"""How long a thread waits for another to find out which limit the server takes."""
 
 
 def read_until_known(
@@ -143,3 +153,60 @@ def follow_links(
             )
         seen.add(link)
         target = link_target(link, path)
+
+
+class OutputPages:
+    """Reads lists that end with a header; safe to share between threads.
+
+    Args:
+        documents: Of the workspace.
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._limit = LIMIT
+        self._is_proven = False
+        self._asking = threading.Lock()
+
+    def fetch(
+        self, target: str, parameters: dict[str, str], *, path: str
+    ) -> tuple[list[bytes], str | None]:
+        """A page of a list, each row as JSON text, and the link to the next; for `follow_links`.
+
+        Args:
+            target: Of the page.
+            parameters: Of the link to it.
+            path: Of the list.
+
+        Raises:
+            ApiError: The page can't be read.
+        """
+        if target != path:
+            return self._page(target, parameters)
+        # one thread alone asks first, so that a server refuses one call and not several
+        is_first = not self._is_proven and self._asking.acquire(timeout=MAX_WAIT_SECONDS)
+        limit = self._limit
+        try:
+            page = self._page(target, parameters, limit)
+        except CallRefusedError as error:
+            scope = error.problem.known_scope if error.problem else None
+            is_limit = error.status == REFUSED and scope in (None, "param")
+            if not is_limit or self._is_proven or limit == EARLIER_LIMIT:
+                raise
+            page = self._page(target, parameters, EARLIER_LIMIT)
+            self._limit, self._is_proven = EARLIER_LIMIT, True
+        else:
+            self._is_proven = True
+        finally:
+            if is_first:
+                self._asking.release()
+        return page
+
+    def _page(
+        self, target: str, parameters: dict[str, str], limit: int | None = None
+    ) -> tuple[list[bytes], str | None]:
+        size = {} if limit is None else {"limit": limit}
+        reply = self._documents.reply(target, RAW_LISTS, **parameters, **size)
+        following = (reply.headers.get(NEXT_HEADER) or "").strip()
+        is_last = following.lower() in ("", "null", "none")
+        return [bytes(output) for output in reply.data], None if is_last else following

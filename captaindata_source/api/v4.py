@@ -25,8 +25,7 @@ from captaindata_source.api.documents import (
 )
 from captaindata_source.api.identity_list import IdentityList
 from captaindata_source.api.inputs import InputLists
-from captaindata_source.api.output_pages import LIMIT, OutputPages
-from captaindata_source.api.pagination import read_until_known
+from captaindata_source.api.pagination import LIMIT, OutputPages, follow_links, read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_extras import V4Extras
@@ -228,7 +227,8 @@ class V4Api(ApiBase):
 
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
         path = self.results_path(job_uid)
-        return self._outputs.read(path, what=f"results of job {job_uid}")
+        fetch = partial(self._outputs.fetch, path=path)
+        return follow_links(fetch, path=path, what=f"results of job {job_uid}")
 
     def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
         return self._inputs.pages(f"runs/{segment(job_uid)}/inputs", job_uid=job_uid)

@@ -125,9 +125,10 @@ def _forecast_of(
         settings = identified(settings) if uid is None else with_uid(settings, uid)
     issues = settings.issues if isinstance(settings, LearnedSettings) else IssueLog()
     api = connect(settings, issues=issues, retry=RetryPolicy(deadline=RETRY_SECONDS))
+    nowhere = tempfile.TemporaryDirectory(prefix="captaindata-plan-")
     try:
         with lock:  # a DuckDB file is opened once at a time
-            plan = _plan(settings, api, target, issues)
+            plan = _plan(settings, api, target, issues, folder=Path(nowhere.name))
         _read_lists(plan, threads=settings.max_parallel_requests)
         per_minute = api.calls_per_minute
         if limit is None and per_minute is not None:
@@ -135,20 +136,22 @@ def _forecast_of(
         estimate = Estimate(expected=plan.expect(), list_calls=api.calls, per_minute=per_minute)
     finally:
         api.close()
+        nowhere.cleanup()
     error = "; ".join(issue.detail or str(issue.kind) for issue in issues.set_aside)
     return Forecast(workspace=settings.name, estimate=estimate, limit=limit, error=error or None)
 
 
-def _plan(settings: Settings, api: Api, target: Target, issues: IssueLog) -> SyncPlan:
+def _plan(
+    settings: Settings, api: Api, target: Target, issues: IssueLog, *, folder: Path
+) -> SyncPlan:
     wanted = target.options.wanted_of(settings) - settings.missing_tables
     kind = target.reader.destination.destination_type
     if kind == DUCKDB and not duckdb_file(target.reader).exists():
         return plan_without_memory(settings, api, issues=issues, wanted=wanted)
-    with tempfile.TemporaryDirectory(prefix="captaindata-plan-") as folder:
-        pipeline = target.pipeline(settings, folder=Path(folder))
-        if kind not in (DUCKDB, POSTGRES):
-            pipeline.sync_destination()
-        return remember_and_plan(settings, api, pipeline, issues=issues, wanted=wanted)
+    pipeline = target.pipeline(settings, folder=folder)
+    if kind not in (DUCKDB, POSTGRES):
+        pipeline.sync_destination()
+    return remember_and_plan(settings, api, pipeline, issues=issues, wanted=wanted)
 
 
 def _read_lists(plan: SyncPlan, *, threads: int) -> None:

@@ -213,7 +213,7 @@ class Extraction:
         inputs = self.plan.inputs.tasks(
             self._package,
             threads=self.settings.max_parallel_requests,
-            is_old=self.plan.jobs.rereads.is_old,
+            is_old=self.plan.jobs.results.rereads.is_old,
             redact=self._redact,
             hold_back=self._workers.hold_back,
         )
@@ -222,13 +222,13 @@ class Extraction:
     def _read_results(self) -> list[Task]:
         if JOB_RESULTS.name not in self.tables:
             return []
-        self._files.add_ledger(self.plan.jobs.rereads.take_ledger())
+        self._files.add_ledger(self.plan.jobs.results.rereads.take_ledger())
         readers = min(self.settings.max_parallel_requests, len(self.plan.queue))
         return [self._reader().run for _ in range(readers)]
 
     def _end_results(self) -> Sequence[Task]:
         self._files.finish()
-        self._files.add_ledger(self.plan.jobs.empty.take_ledger())
+        self._files.add_ledger(self.plan.jobs.results.empty.take_ledger())
         self.streams[JOB_RESULTS.name].finish()
         return ()
 
@@ -242,7 +242,7 @@ class Extraction:
             issues=self.plan.issues,
             guard=self.plan.guard,
             redact=self._redact,
-            empty=self.plan.jobs.empty,
+            empty=self.plan.jobs.results.empty,
             trust=self.plan.trust,
             hold_back=self._workers.hold_back,
             read_stored=self.plan.context.read_results,

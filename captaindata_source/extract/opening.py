@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import dlt
 import httpx
@@ -13,6 +14,7 @@ from captaindata_source.api import VERSIONS, Api, Version
 from captaindata_source.errors import ConfigError, WrongWorkspaceError
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan import Context, SyncPlan
+from captaindata_source.extract.plan.totals import LISTED_FOR
 from captaindata_source.extract.results.redaction import Redactor, redactor
 from captaindata_source.http import (
     AdaptiveThrottle,
@@ -27,9 +29,10 @@ from captaindata_source.http import (
 from captaindata_source.issues import Action, IssueLog
 from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import JOB_RESULTS
+from captaindata_source.tables import JOB_INPUTS, JOB_RESULTS, SUCCESSFUL_JOBS
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.loaded_rows import LoadedRows, StoredResult
+from captaindata_source.warehouse.many_jobs import Facts, remember_many
 from captaindata_source.warehouse.memory import Memory, remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
@@ -125,7 +128,25 @@ def remember_and_plan(
         ConfigError: The destination holds what another version of the API said.
     """
     loaded = LoadedRows(pipeline, workspace_uid=settings.project_uid)
-    memory = remember(loaded, wanted=wanted, fresh=fresh)
+    now = datetime.now(UTC)
+    facts = Facts(
+        now=now,
+        recent_since=now - LISTED_FOR,
+        final=api.final_statuses,
+        success=api.success_statuses,
+        wanted=settings.wanted_statuses,
+        count_fields=api.count_fields,
+        has_results=JOB_RESULTS.name in wanted,
+        has_successes=SUCCESSFUL_JOBS.name in wanted,
+    )
+    # a full refresh compares with each job, and so do inputs
+    is_each_needed = settings.full_refresh or JOB_INPUTS.name in wanted
+    memory = remember(
+        loaded,
+        wanted=wanted,
+        fresh=fresh,
+        many=(lambda *_: False) if is_each_needed else partial(remember_many, facts=facts),
+    )
     if isinstance(settings, LearnedSettings):
         _refuse_other_name(settings, loaded.uids_named(settings.name))
     if not settings.keep_secrets:
@@ -148,7 +169,7 @@ def remember_and_plan(
             wanted=wanted,
             issues=issues,
             guard=Guard(issues, is_strict=is_strict),
-            now=datetime.now(UTC),
+            now=now,
         )
     )
 

@@ -208,7 +208,7 @@ class Package:
         self._ends = monotonic() + max_seconds
         self._on_job = on_job
         self._handed_out = 0
-        self._is_cancelled = self._is_out = False
+        self.is_cancelled = self._is_out = False
         self._parallel = parallel
         self._at_hand = 0
         self._lock = threading.Condition()
@@ -221,12 +221,12 @@ class Package:
         """The next job; None where the package is full or nothing is left. The first take always
         gives a job where there is one. Waits where enough jobs are at hand."""
         with self._lock:
-            while self._at_hand >= self._parallel() and not self._is_cancelled:
+            while self._at_hand >= self._parallel() and not self.is_cancelled:
                 self._lock.wait(POLL_SECONDS)
                 signals.raise_if_signalled()
             full = self.rows >= self._max_rows or self._size >= MAX_BYTES or self.is_over
             full = full and self._handed_out > 0
-            if self._is_cancelled or self._is_out or full or self._handed_out >= self._max_jobs:
+            if self.is_cancelled or self._is_out or full or self._handed_out >= self._max_jobs:
                 return None
             job = self._queue.pop()
             self._handed_out += job is not None
@@ -236,18 +236,18 @@ class Package:
     @property
     def is_over(self) -> bool:
         """Whether its time has passed, or something asks for an end."""
-        is_asked = self._is_cancelled or self._is_out
+        is_asked = self.is_cancelled or self._is_out
         return is_asked or self._monotonic() >= self._ends or self._limits.are_reached
 
     @property
     def is_at_limit(self) -> bool:
         """Whether no more calls are to be sent, or something asks for an end of the sync."""
-        return self._is_cancelled or not self._limits.leave_room(0)
+        return self.is_cancelled or not self._limits.leave_room(0)
 
     @property
     def has_time_to_list(self) -> bool:
         """Whether another list may be begun: the time that a sync has does not count."""
-        return not self._is_cancelled and self._limits.leave_room(len(self._queue) + self.to_come)
+        return not self.is_cancelled and self._limits.leave_room(len(self._queue) + self.to_come)
 
     def put_down(self) -> None:
         """Says that a job is no longer at hand, whatever became of it. Wakes nobody: the thread
@@ -289,11 +289,7 @@ class Package:
 
     def cancel(self) -> None:
         """Hands out no more jobs, in no thread."""
-        self._is_cancelled = True
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self._is_cancelled
+        self.is_cancelled = True
 
     def _report(self) -> None:
         if self._on_job:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-__all__ = ["MAX_EQUAL", "Answer", "Known", "Trust", "next_check"]
+__all__ = ["MAX_EQUAL", "Answer", "Trust", "next_check"]
 
 MAX_EQUAL = 4
 """Equal answers in a row after which a mismatch is taken for what it is."""
@@ -90,41 +90,41 @@ def next_check(before: datetime | None, now: datetime) -> datetime:
     return now if before is None else now + 2 * max(now - before, timedelta())
 
 
-class Known(NamedTuple):
-    """A job whose results say something about the counts of its workflow."""
-
-    job_uid: str
-    workflow_uid: str | None
-    fits: bool
-
-
 class Trust:
     """Tells whether the counts of a workflow can be trusted; safe to share between threads.
 
     Args:
-        known: Gives what earlier syncs found; called when it is first needed.
+        totals: Gives by workflow how many jobs earlier syncs found to have as many results as
+            counted, and how many not to; called when it is first needed.
+        evidence: Whether an earlier sync found that of a job; None: it was not sure.
     """
 
-    def __init__(self, known: Callable[[], Iterable[Known]] = lambda: ()) -> None:
-        self._known = known
+    def __init__(
+        self,
+        totals: Callable[[], tuple[Counter[str | None], Counter[str | None]]] = lambda: (
+            Counter(),
+            Counter(),
+        ),
+        evidence: Callable[[str], bool | None] = lambda _uid: None,
+    ) -> None:
+        self._totals = totals
+        self._evidence = evidence
         self._lock = threading.Lock()
-        self._of_job: dict[str, Known] | None = None
-        self._fitting: Counter[str | None] = Counter()
-        self._differing: Counter[str | None] = Counter()
+        self._counters: dict[bool, Counter[str | None]] = {}
+        """By whether they fit: jobs of each workflow."""
+        self._learned: dict[str, bool | None] = {}
         self._told: set[str | None] = set()
 
     def is_trusted(self, workflow_uid: str | None) -> bool:
         """Whether a mismatch in a job of the workflow is worth another call."""
         with self._lock:
-            self._prepare()
             return self._is_trusted(workflow_uid)
 
     @property
     def agreed(self) -> int:
         """Jobs of the workspace whose results were as many as counted."""
         with self._lock:
-            self._prepare()
-            return self._fitting.total()
+            return self._prepare()[True].total()
 
     def learn(self, job_uid: str, workflow_uid: str | None, *, fits: bool | None) -> bool:
         """Takes in what a new answer says.
@@ -138,32 +138,27 @@ class Trust:
             Whether this makes the counts untrusted, and it is the first time in this sync.
         """
         with self._lock:
-            of_job = self._prepare()
             was_trusted = self._is_trusted(workflow_uid)
-            self._count(of_job.pop(job_uid, None), -1)
-            if fits is not None:
-                of_job[job_uid] = Known(job_uid, workflow_uid, fits)
-                self._count(of_job[job_uid], 1)
+            is_known = job_uid in self._learned
+            before = self._learned[job_uid] if is_known else self._evidence(job_uid)
+            self._learned[job_uid] = fits
+            for each, change in ((before, -1), (fits, 1)):
+                if each is not None:
+                    self._prepare()[each][workflow_uid] += change
             is_news = was_trusted and not self._is_trusted(workflow_uid)
             is_first = workflow_uid not in self._told
             if is_news:
                 self._told.add(workflow_uid)
             return is_news and is_first
 
-    def _prepare(self) -> dict[str, Known]:
-        if self._of_job is None:
-            self._of_job = {}
-            for known in self._known():
-                self._of_job[known.job_uid] = known
-                self._count(known, 1)
-        return self._of_job
-
-    def _count(self, known: Known | None, change: int) -> None:
-        if known is not None:
-            counter = self._fitting if known.fits else self._differing
-            counter[known.workflow_uid] += change
+    def _prepare(self) -> dict[bool, Counter[str | None]]:
+        if not self._counters:
+            fitting, differing = self._totals()
+            self._counters = {True: Counter(fitting), False: Counter(differing)}
+        return self._counters
 
     def _is_trusted(self, workflow_uid: str | None) -> bool:
-        differing = self._differing[workflow_uid]
-        jobs = differing + self._fitting[workflow_uid]
+        counters = self._prepare()
+        differing = counters[False][workflow_uid]
+        jobs = differing + counters[True][workflow_uid]
         return jobs < MIN_JOBS or differing * MOST_OF <= jobs

@@ -23,23 +23,41 @@ from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import DestinationError
-from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, LOADS, WORKSPACES, Row, Table
+from captaindata_source.tables import (
+    DELETE_MARK,
+    JOB_RESULTS,
+    JOBS,
+    LEDGER,
+    LOADS,
+    SUCCESSFUL_JOBS,
+    WORKSPACES,
+    Row,
+    Table,
+)
 from captaindata_source.times import parse_time
 from captaindata_source.waiting import wait_seconds
-from captaindata_source.warehouse.database import use_utc
+from captaindata_source.warehouse.database import DUCKDB, POSTGRES, use_utc
 from captaindata_source.warehouse.remedies import as_destination_error, is_passing, message_of
 
-__all__ = ["LoadedRows", "StoredResult"]
+__all__ = ["LoadedRows", "StoredResult", "in_batches", "is_committed", "typed"]
 
 logger = logging.getLogger(__name__)
 
 LOADED = 0
 """Status in `_dlt_loads` of a load that was committed."""
 DLT_PREFIX = "_dlt_"
-IS_COMMITTED = (
-    f"exists (select 1 from {{{LOADS}}} as l "
-    f"where l.load_id = t._dlt_load_id and l.status = {LOADED})"
-)
+
+
+def is_committed(alias: str) -> str:
+    """A condition in SQL: whether the load of a row was committed."""
+    return (
+        f"exists (select 1 from {{{LOADS}}} as committed "
+        f"where committed.load_id = {alias}._dlt_load_id and committed.status = {LOADED})"
+    )
+
+
+IS_COMMITTED = is_committed("t")
+SPARED_MEMORY = "128MB"
 STORED_BATCH = 5_000
 """Results of a job that are read at once."""
 OLDEST_FIRST = "order by t._dlt_load_id, t.loaded_at"
@@ -75,15 +93,63 @@ class LoadedRows:
         self._lock = threading.Lock()
 
     def known(
-        self, table: Table, columns: Sequence[str], fresh: Collection[str]
+        self,
+        table: Table,
+        columns: Sequence[str],
+        fresh: Collection[str],
+        *,
+        uids: Sequence[str] | None = None,
     ) -> Iterator[tuple[Any, ...]]:
-        """The columns of all rows, the oldest first, after whether their load was committed."""
+        """The columns of rows, the oldest first, after whether their load was committed.
+
+        Args:
+            table: The table.
+            columns: Those to read; null where the table lacks one.
+            fresh: Tables that are taken for empty.
+            uids: Of which jobs; None: of all.
+        """
         if table.name in fresh:
-            return iter(())
+            return
         there = self.columns_of(table)
         selected = [IS_COMMITTED, *(f"t.{name}" if name in there else "null" for name in columns)]
-        rows = self.query(table, selected, "1 = 1", (), OLDEST_FIRST)
-        return _typed(rows, [None, *map(table.columns.get, columns)])
+        kinds = [None, *map(table.columns.get, columns)]
+        if uids is None:
+            yield from typed(self.query(table, selected, "1 = 1", (), OLDEST_FIRST), kinds)
+            return
+        key = "job_uid" if "job_uid" in table.key else "uid"
+        for condition, named in in_batches(f"t.{key}", uids):
+            yield from typed(self.query(table, selected, condition, named, OLDEST_FIRST), kinds)
+
+    def count(self, table: Table) -> int:
+        """How many rows there are."""
+        return next((count for (count,) in self.query(table, ["count(*)"], "1 = 1", ())), 0)
+
+    @property
+    def can_join(self) -> bool:
+        """Whether the destination is a database that finds rows by a join."""
+        kind = self._pipeline.destination.destination_type
+        return self._client is not None and kind in (DUCKDB, POSTGRES)
+
+    @property
+    def workspace_uid(self) -> str:
+        """The workspace."""
+        return self._workspace_uid
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database works in this process."""
+        return self._pipeline.destination.destination_type == DUCKDB
+
+    def spare_memory(self) -> None:
+        """Bounds what DuckDB keeps in memory until the connection ends."""
+        if self._client is not None and self.is_embedded:
+            self._client.execute_sql(f"set memory_limit = '{SPARED_MEMORY}'")
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Opens the destination while a sync is under way, for one thread at a time."""
+        with self._lock, self.connection(waits=OPEN_WAITS):
+            yield
 
     def rows(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
         """Whole rows of `table`, ready to be loaded again; JSON columns as text.
@@ -107,7 +173,7 @@ class LoadedRows:
                 table, [f"t.{n}" for n in names], condition, named or (), OLDEST_FIRST
             )
             newest: dict[tuple[Any, ...], Row] = {}
-            for values in _typed(found, [table.columns.get(name) for name in names]):
+            for values in typed(found, [table.columns.get(name) for name in names]):
                 row = dict(zip(names, values, strict=True))
                 newest[tuple(row[name] for name in table.key)] = row
             for row in newest.values():
@@ -139,7 +205,7 @@ class LoadedRows:
                 found = self.query(
                     JOB_RESULTS, selected, condition, (job_uid, place, place, uid), ending
                 )
-            batch = [StoredResult(*values) for values in _typed(found, kinds)]
+            batch = [StoredResult(*values) for values in typed(found, kinds)]
             yield batch
             if len(batch) < STORED_BATCH:
                 return
@@ -176,8 +242,21 @@ class LoadedRows:
         ending: str = "",
         *,
         of_all: bool = False,
+        joins: str = "",
+        first: Sequence[object] = (),
     ) -> list[tuple[Any, ...]]:
-        """Rows, all at once: a cursor that is left half read keeps a transaction open."""
+        """Rows, all at once: a cursor that is left half read keeps a transaction open.
+
+        Args:
+            table: The table, `t` in what follows.
+            selected: Expressions.
+            condition: Of the rows, beside the workspace.
+            parameters: Of condition and ending.
+            ending: Of the statement.
+            of_all: Whether rows of all workspaces count.
+            joins: Further tables, each named in braces.
+            first: Parameters of the expressions.
+        """
         client = self._client
         if client is None:
             return []
@@ -185,12 +264,14 @@ class LoadedRows:
         if isinstance(client, WithTableScanners):  # what was there before a broken load still is
             condition = f"{condition} and {IS_COMMITTED}"
         sql = (
-            f"select {', '.join(selected)} from {name(table.name)} as t "
+            f"select {', '.join(selected)} from {name(table.name)} as t {joins} "
             f"where {'1 = 1' if of_all else 't.workspace_uid = %s'} and {condition} {ending}"
-        ).replace(f"{{{LOADS}}}", name(LOADS))
+        )
+        for named in (LOADS, JOBS.name, LEDGER.name, SUCCESSFUL_JOBS.name):
+            sql = sql.replace(f"{{{named}}}", name(named))
         try:
             owner = () if of_all else (self._workspace_uid,)
-            with client.execute_query(sql, *owner, *parameters) as cursor:
+            with client.execute_query(sql, *first, *owner, *parameters) as cursor:
                 return cursor.fetchall()
         except DestinationUndefinedEntity:
             use_utc(self._pipeline, client)
@@ -226,6 +307,13 @@ class LoadedRows:
         self._client = None
 
 
+def in_batches(column: str, uids: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Conditions that a column holds one of the texts, with their parameters."""
+    for first in range(0, len(uids), MAX_NAMED):
+        named = uids[first : first + MAX_NAMED]
+        yield f"{column} in ({', '.join(['%s'] * len(named))})", named
+
+
 def _open(stack: ExitStack, client: Any, waits: Sequence[float]) -> SqlClientBase[Any]:
     for seconds in waits:
         try:
@@ -238,7 +326,7 @@ def _open(stack: ExitStack, client: Any, waits: Sequence[float]) -> SqlClientBas
     return stack.enter_context(client)
 
 
-def _typed(
+def typed(
     rows: Iterable[tuple[Any, ...]], kinds: Sequence[str | None]
 ) -> Iterator[tuple[Any, ...]]:
     """Values as their columns have them: some databases keep times as text, and truth as a number.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Protocol
 
 from captaindata_source.api import Coverage
 from captaindata_source.tables import (
@@ -31,13 +32,32 @@ from captaindata_source.tables import (
 from captaindata_source.times import parse_time
 from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.input_memory import KnownInputs, known_inputs
-from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.loaded_rows import LoadedRows, in_batches
 from captaindata_source.warehouse.past_loads import loaded_version
 
-__all__ = ["RUNS", "KnownJob", "KnownList", "KnownRow", "KnownWorkflow", "Memory", "remember"]
+__all__ = [
+    "ANSWER_COLUMNS",
+    "RUNS",
+    "Finder",
+    "JobTotals",
+    "KnownJob",
+    "KnownList",
+    "KnownRow",
+    "KnownWorkflow",
+    "Memory",
+    "answer_of",
+    "has_results",
+    "remember",
+    "unread_times",
+]
 
 logger = logging.getLogger(__name__)
 
+ANSWER_COLUMNS = (
+    *("fingerprint", "result_rows", "content_hash", "equal_answers", "answered_at"),
+    *("next_check_at", "is_skipped", "results_load_id", "_dlt_load_id"),
+)
+"""Columns of the ledger that an `Answer` is made of."""
 RUNS = "runs"
 """The list of v4's runs, in `Memory.lists`."""
 
@@ -103,6 +123,53 @@ class KnownRow(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
+class JobTotals:
+    """Totals of all known jobs; a counter is by workflow.
+
+    Args:
+        count: All of them.
+        newest: When the last one ended or was to begin, since the epoch.
+        recent: Those that their list should hold still.
+        created: When the first and the last one were created.
+        fitting: Those whose results are as many as counted.
+        differing: Those whose results are not, for sure.
+        loaded: Those whose results are loaded.
+        asked: Those whose counts are 0 that were asked for results.
+        is_refuted: Whether one whose counts are 0 has results.
+        is_ledger_lost: Whether there should be results, and none are loaded.
+    """
+
+    count: int = 0
+    newest: timedelta = timedelta()
+    recent: Counter[str | None] = field(default_factory=Counter)
+    created: dict[str, tuple[datetime | None, datetime | None]] = field(default_factory=dict)
+    fitting: Counter[str | None] = field(default_factory=Counter)
+    differing: Counter[str | None] = field(default_factory=Counter)
+    loaded: Counter[str | None] = field(default_factory=Counter)
+    asked: Counter[str | None] = field(default_factory=Counter)
+    is_refuted: bool = False
+    is_ledger_lost: bool = False
+
+
+class Finder(Protocol):
+    """Finds jobs that are not remembered."""
+
+    def look_up(self, uids: Sequence[str]) -> None:
+        """Remembers jobs that may be known."""
+
+    def skipped(self, workflow_uids: Collection[str | None], *, turn: int | None) -> Sequence[str]:
+        """Remembers jobs that were skipped since their counts are 0.
+
+        Args:
+            workflow_uids: Of these workflows; None in it: of all.
+            turn: One in a hundred of them, another with each number; None: all.
+
+        Returns:
+            Their uids.
+        """
+
+
+@dataclass(slots=True, kw_only=True)
 class Memory:
     """What the destination holds of one workspace; empty on a first load.
 
@@ -123,6 +190,9 @@ class Memory:
         synced_at: When the last sync that did not fail began; None: nothing tells.
         extras: By name of an extra table: key, but for the workspace, to row.
         inputs: By uid of a job whose inputs are loaded.
+        totals: Of all jobs, where not all are remembered.
+        finder: Finds the others; None: all are remembered.
+        strangers: Uids that were looked up and are not known.
         unclean: By name of a table: uids of the rows that may hold a secret and are not written
             again yet.
     """
@@ -142,10 +212,31 @@ class Memory:
     extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
     inputs: dict[str, KnownInputs] = field(default_factory=dict)
     unclean: dict[str, set[str]] = field(default_factory=dict)
+    totals: JobTotals | None = None
+    finder: Finder | None = None
+    strangers: set[str] = field(default_factory=set)
+
+    @property
+    def count(self) -> int:
+        """How many jobs are known."""
+        return len(self.jobs) if self.totals is None else self.totals.count
+
+    def look_up(self, uids: Sequence[str]) -> None:
+        """Remembers what is known of jobs, where not all are remembered."""
+        if self.finder is not None:
+            self.finder.look_up(uids)
+
+
+RememberMany = Callable[[LoadedRows, Memory], bool]
+"""Remembers some jobs and totals of all, where there are many; else says that it did not."""
 
 
 def remember(
-    rows: LoadedRows, *, wanted: Collection[str] = (), fresh: Collection[str] = ()
+    rows: LoadedRows,
+    *,
+    wanted: Collection[str] = (),
+    fresh: Collection[str] = (),
+    many: RememberMany = lambda _rows, _memory: False,
 ) -> Memory:
     """Reads what is needed to compare a listing with.
 
@@ -153,13 +244,14 @@ def remember(
         rows: Of the workspace.
         wanted: Extra tables that are needed.
         fresh: Tables that are about to be emptied; what they hold does not count.
+        many: Tried where no table is fresh.
 
     Raises:
         DestinationError: The destination can't be read.
     """
     memory = Memory()
     with rows.connection():
-        _remember(rows, memory, fresh)
+        _remember(rows, memory, fresh, many)
         for table in EXTRA_TABLES:
             if table is JOB_INPUTS and table.name in wanted:
                 memory.inputs = known_inputs(rows, fresh=fresh)
@@ -168,7 +260,7 @@ def remember(
     return memory
 
 
-def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str]) -> None:
+def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str], many: RememberMany) -> None:
     memory.api_version, memory.synced_at = _last_sync(rows)
     memory.api_version = memory.api_version or _version_of_rows(rows, fresh)
     for is_valid, row_hash in rows.known(WORKSPACES, ["row_hash"], fresh):
@@ -176,33 +268,52 @@ def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str]) -> None:
     columns = ["uid", *KnownWorkflow._fields]
     for is_valid, uid, row_hash, *values in rows.known(WORKFLOWS, columns, fresh):
         memory.workflows[uid] = KnownWorkflow(row_hash if is_valid else None, *values)
+    if fresh or not many(rows, memory):
+        _remember_jobs(rows, memory, fresh)
+    columns = ["uid", "row_hash"]
+    for is_valid, uid, row_hash in rows.known(QUOTA_READINGS, columns, fresh):
+        memory.quota_readings[uid] = row_hash if is_valid else None
+    if memory.count or memory.workspace_hash:
+        _remember_covered(rows, memory)
+
+
+def _remember_jobs(rows: LoadedRows, memory: Memory, fresh: Collection[str]) -> None:
     columns = ["uid", *KnownJob._fields]
     for is_valid, uid, row_hash, *values in rows.known(JOBS, columns, fresh):
         memory.jobs[uid] = KnownJob(row_hash if is_valid else None, *values)
     if memory.jobs:
-        memory.unread_times = _unread_times(rows)
+        memory.unread_times = unread_times(rows)
     columns = ["uid", "row_hash"]
     for is_valid, uid, row_hash in rows.known(SUCCESSFUL_JOBS, columns, fresh):
         memory.successful_jobs[uid] = row_hash if is_valid else None
     if JOB_RESULTS.name not in fresh:
-        _remember_results(rows, memory)
-    for is_valid, uid, row_hash in rows.known(QUOTA_READINGS, columns, fresh):
-        memory.quota_readings[uid] = row_hash if is_valid else None
-    if memory.jobs or memory.workspace_hash:
-        _remember_covered(rows, memory)
+        memory.results = _answers(rows)
+        if any(answer.rows for answer in memory.results.values()) and not has_results(rows):
+            logger.warning("%s was emptied: all results are fetched again", JOB_RESULTS.name)
+            memory.results.clear()
 
 
-def _unread_times(rows: LoadedRows) -> dict[str, dict[str, str]]:
+def unread_times(
+    rows: LoadedRows, *, uids: Sequence[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """`Memory.unread_times`, of some jobs or all.
+
+    Args:
+        rows: Of the workspace, connected.
+        uids: Of which jobs; None: of all.
+    """
     there = rows.columns_of(JOBS)
     times = [name for name, kind in JOBS.columns.items() if kind == "timestamp"]
     names = [name for name in times if {name, f"api_{name}"} <= set(there)]
     if not names:
         return {}
     condition = " or ".join(f"(t.api_{n} is not null and t.{n} is null)" for n in names)
-    texts = [f"case when t.{n} is null then t.api_{n} end" for n in names]
+    selected = ["t.uid", *(f"case when t.{n} is null then t.api_{n} end" for n in names)]
+    batches = [("1 = 1", ())] if uids is None else in_batches("t.uid", uids)
     return {
         uid: {name: text for name, text in zip(names, found, strict=True) if text is not None}
-        for uid, *found in rows.query(JOBS, ["t.uid", *texts], f"({condition})", ())
+        for of_jobs, named in batches
+        for uid, *found in rows.query(JOBS, selected, f"({condition}) and {of_jobs}", named)
     }
 
 
@@ -238,7 +349,7 @@ def _remember_covered(rows: LoadedRows, memory: Memory) -> None:
             spans = json.loads(covered) if isinstance(covered, str) else covered
             memory.covered = Coverage.from_json(spans)
             memory.lists[RUNS] = KnownList(read_at=_aware(learned[2]))
-        is_lost = is_lost or (is_valid and len(memory.jobs) < jobs)
+        is_lost = is_lost or (is_valid and memory.count < jobs)
     if is_lost:
         logger.warning("%s lacks rows that it had: the lists are read again", JOBS.name)
         memory.covered = Coverage()
@@ -259,36 +370,36 @@ def _known_rows(
     }
 
 
-def _remember_results(rows: LoadedRows, memory: Memory) -> None:
-    columns = [
-        *("job_uid", "fingerprint", "result_rows", "content_hash", "equal_answers"),
-        *("answered_at", "next_check_at", "is_skipped", "results_load_id", "_dlt_load_id"),
-    ]
-    has_rows = False
+def _answers(rows: LoadedRows) -> dict[str, Answer]:
+    answers: dict[str, Answer] = {}
     loads: dict[str, str] = {}
-    for is_valid, uid, *values, load_id, row_load_id in rows.known(LEDGER, columns, ()):
+    columns = ["job_uid", *ANSWER_COLUMNS]
+    for is_valid, uid, *values in rows.known(LEDGER, columns, ()):
         if is_valid:
-            version, count, content, equal, answered_at, next_check_at, is_skipped = values
+            answer = answer_of(values)
             # one text for all jobs of a load
-            load = load_id or row_load_id
-            load = loads.setdefault(load, load)
-            memory.results[uid] = Answer(
-                version,
-                count,
-                content=content,
-                equal=equal or 0,
-                answered_at=_aware(answered_at),
-                next_check_at=_aware(next_check_at),
-                load_id=load,
-                is_skipped=bool(is_skipped),
-            )
-            has_rows = has_rows or bool(count)
-    if has_rows and not _has_results(rows):
-        logger.warning("%s was emptied: all results are fetched again", JOB_RESULTS.name)
-        memory.results.clear()
+            load = loads.setdefault(answer.load_id or "", answer.load_id or "")
+            answers[uid] = answer._replace(load_id=load)
+    return answers
 
 
-def _has_results(rows: LoadedRows) -> bool:
+def answer_of(values: Sequence[Any]) -> Answer:
+    """What a row of the ledger says; of its columns `ANSWER_COLUMNS`."""
+    version, count, content, equal, answered, next_check, is_skipped, load_id, own_load_id = values
+    return Answer(
+        version,
+        count,
+        content=content,
+        equal=equal or 0,
+        answered_at=_aware(answered),
+        next_check_at=_aware(next_check),
+        load_id=load_id or own_load_id,
+        is_skipped=bool(is_skipped),
+    )
+
+
+def has_results(rows: LoadedRows) -> bool:
+    """Whether any results are loaded."""
     return bool(rows.query(JOB_RESULTS, ["t.job_uid"], "1 = 1", (), "limit 1"))
 
 

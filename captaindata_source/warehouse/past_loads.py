@@ -49,7 +49,8 @@ class _Sign(NamedTuple):
 
 
 SIGNS = (
-    _Sign(V4, CHECKPOINTS),
+    _Sign(V4, CHECKPOINTS, ("covered",), "t.covered is not null"),
+    _Sign(V3, CHECKPOINTS, ("is_newest_first",), "t.is_newest_first is not null"),
     _Sign(V4, JOBS, ("execution_mode",), "t.execution_mode is not null"),
     _Sign(V4, JOBS, ("action_id",), "t.action_id is not null"),
     _Sign(V4, JOBS, ("status",), "upper(t.status) in ('SUCCEEDED', 'PARTIAL_SUCCEEDED')"),

@@ -494,7 +494,7 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
         )
     ),
     *(
-        aside(f"{status} without a scope", kind, always("status", status=status))
+        aside(f"{status} without a scope", kind, always("status", status=status, body="No"))
         for status, kind in (
             (402, "payment_required"),
             (422, "run_aborted"),

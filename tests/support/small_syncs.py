@@ -188,7 +188,7 @@ class SmallSyncs:
     def _fetch(self, plan: SyncPlan) -> list[Row]:
         load_id = f"{self.now.timestamp():.6f}"
         folder = FilesInFolder(self.folder, workspace_uid="w", load_id=load_id, loaded_at=self.now)
-        folder.files.add_ledger(plan.jobs.rereads.take_ledger())
+        folder.files.add_ledger(plan.jobs.results.rereads.take_ledger())
         reader = ResultReader(
             api=self.api,
             package=Package(plan.queue),

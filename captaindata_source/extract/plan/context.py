@@ -12,12 +12,13 @@ from typing import Any
 from captaindata_source.api import Api
 from captaindata_source.api.credentials import strip_record
 from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.plan.totals import totals_of
 from captaindata_source.extract.rows import shape
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import DELETE_MARK, WORKSPACES, Row, Table
 from captaindata_source.warehouse.loaded_rows import StoredResult
-from captaindata_source.warehouse.memory import Memory
+from captaindata_source.warehouse.memory import JobTotals, Memory
 
 __all__ = ["Context", "ResultCounter", "RowReader"]
 
@@ -67,6 +68,24 @@ class Context:
     read_results: StoredReader = lambda _uid: iter(())
     rows: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    _totals: list[JobTotals] = field(default_factory=list)
+
+    @property
+    def totals(self) -> JobTotals:
+        """Totals of the jobs that earlier syncs loaded."""
+        with self.lock:
+            if not self._totals:
+                self._totals.append(
+                    self.memory.totals
+                    or totals_of(
+                        self.memory,
+                        api=self.api,
+                        settings=self.settings,
+                        wanted=frozenset(self.wanted),
+                        now=self.now,
+                    )
+                )
+            return self._totals[0]
 
     def row(self, table: Table, record: Mapping[str, Any], **added: Any) -> Row:
         """A row of a table from a record of the API, without its secrets, and what the connector

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from captaindata_source.extract.plan.context import Context
@@ -11,7 +11,6 @@ from captaindata_source.extract.queue import ResultJob
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import Row
 from captaindata_source.warehouse.answers import Trust
-from captaindata_source.warehouse.memory import KnownJob
 
 __all__ = ["EmptyJobs"]
 
@@ -52,11 +51,6 @@ class EmptyJobs:
         self._skipped: list[ResultJob] = []
         self._recorded = 0
         self._is_refuted = False
-
-    def says_none(self, known: KnownJob) -> bool:
-        """Whether a job has all of its counts, and each is 0."""
-        counts = [getattr(known, name) for name in self._context.api.count_fields]
-        return bool(counts) and all(count == 0 for count in counts)
 
     def must_ask(self, job: ResultJob) -> bool:
         """Whether the results of an empty job are to be fetched; else it is taken for skipped."""
@@ -99,7 +93,7 @@ class EmptyJobs:
     @property
     def is_refuted(self) -> bool:
         """Whether an empty job has results, so that none may be skipped."""
-        return self._is_refuted or self._was_refuted
+        return self._is_refuted or self._context.totals.is_refuted
 
     def contradict(self) -> None:
         """Tells that an empty job has results; `IssueLog.about` names it."""
@@ -129,31 +123,32 @@ class EmptyJobs:
             for job in fresh
         ]
 
-    def sample(self, uids: Iterable[str]) -> list[str]:
-        """Those of jobs that were skipped once that a deep look asks: each in its turn."""
-        day = self._context.now.toordinal()
-        return [uid for place, uid in enumerate(sorted(uids)) if (place + day) % SAMPLE == 0]
+    def skipped_before(
+        self, workflow_uids: Collection[str | None], *, is_sample: bool
+    ) -> Sequence[str]:
+        """Jobs that earlier syncs skipped, in the state that is known.
+
+        Args:
+            workflow_uids: Of these workflows; None in it: of all.
+            is_sample: Whether one in `SAMPLE` is enough, each in its turn.
+        """
+        memory = self._context.memory
+        turn = self._context.now.toordinal() if is_sample else None
+        if memory.finder is not None:
+            return memory.finder.skipped(workflow_uids, turn=turn)
+        uids = sorted(
+            uid
+            for uid, answer in memory.results.items()
+            if answer.is_skipped
+            and (known := memory.jobs.get(uid)) is not None
+            and (None in workflow_uids or known.workflow_uid in workflow_uids)
+            and known.results_version == answer.version
+        )
+        if turn is None:
+            return uids
+        return [uid for place, uid in enumerate(uids) if (place + turn) % SAMPLE == 0]
 
     @cached_property
     def _asked(self) -> Counter[str | None]:
         """Empty jobs that were asked for their results, by workflow."""
-        asked: Counter[str | None] = Counter()
-        memory = self._context.memory
-        for uid, answer in memory.results.items():
-            known = memory.jobs.get(uid)
-            if known is not None and not answer.is_skipped and answer.rows == 0:
-                asked[known.workflow_uid] += self.says_none(known)
-        return asked
-
-    @cached_property
-    def _was_refuted(self) -> bool:
-        """Whether the warehouse holds results of an empty job."""
-        memory = self._context.memory
-        for uid, answer in memory.results.items():
-            known = memory.jobs.get(uid) if answer.rows else None
-            is_same = known is not None and known.results_version == answer.version
-            if known is None or known.can_continue:
-                continue
-            if is_same and self.says_none(known):
-                return True
-        return False
+        return Counter(self._context.totals.asked)

@@ -80,7 +80,7 @@ def expected(plan: SyncPlan) -> Expected:
     seen = {row["uid"] for row in plan.jobs.rows}
     has_results = JOB_RESULTS.name in context.wanted
     pages = context.api.results_per_page
-    jobs = plan.jobs.empty.expect(plan.queue.waiting()) if has_results else ()
+    jobs = plan.jobs.results.empty.expect(plan.queue.waiting()) if has_results else ()
     asked, skipped = [], 0
     for job, is_asked in jobs:
         if is_asked:

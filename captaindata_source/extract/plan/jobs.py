@@ -10,20 +10,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
 from captaindata_source.api import Record
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.extract.plan.empty_jobs import EmptyJobs
-from captaindata_source.extract.plan.inputs import InputPlan
-from captaindata_source.extract.plan.rereads import Rereads, counts_of
 from captaindata_source.extract.plan.result_versions import reads_more, results_version
-from captaindata_source.extract.queue import ResultJob, ResultQueue
+from captaindata_source.extract.plan.wanted_results import WantedResults
 from captaindata_source.extract.rows import row_hash
-from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, JOBS, SUCCESSFUL_JOBS, Row, Table
-from captaindata_source.warehouse.answers import Answer
+from captaindata_source.tables import DELETE_MARK, JOBS, SUCCESSFUL_JOBS, Row, Table
 from captaindata_source.warehouse.memory import KnownJob
 
 __all__ = ["JobPlan", "of_workflow"]
@@ -46,8 +41,6 @@ class JobPlan:
         self._context = context
         self._memory = context.memory
         self._api = context.api
-        self._wanted_statuses = context.settings.wanted_statuses
-        self.queue = ResultQueue()
         self.rows: deque[Row] = deque()
         """Rows of `jobs`."""
         self.successful_rows: deque[Row] = deque()
@@ -57,12 +50,7 @@ class JobPlan:
         """Rows of `jobs` beyond which jobs that would get one are left to the next sync."""
         self.is_cut = False
         """Whether any were."""
-        self.rereads = Rereads(context)
-        self.inputs = InputPlan(context)
-        self.empty = EmptyJobs(
-            context, trust=self.rereads.trust, on_contradiction=self._fetch_skipped
-        )
-        self._queued: set[str] = set()
+        self.results = WantedResults(context, seen=self.seen)
         self._taken: dict[str, _Taken] = {}
         """By job, what it was taken for."""
         self._elsewhere: dict[str, Record] = {}
@@ -124,9 +112,7 @@ class JobPlan:
 
     def _see_again(self, record: Record, taken: _Taken) -> None:
         uid = record["uid"]
-        self.queue.remove(uid)
-        self._queued.discard(uid)
-        self.rereads.drop(uid)
+        self.results.drop(uid)
         for table in taken.tables:  # of two rows of a job the later one counts
             self._context.count(table, -1)
         tables = self._see(record, later=LATER)
@@ -157,12 +143,12 @@ class JobPlan:
             row["loaded_at"] += later
             self._context.keep(JOBS, self.rows, row)
             known = _as_known(row)
-            self.rereads.see(known)
+            self.results.rereads.see(known)
         success = self._success(record, content, row, known)
         if success is not None:
             success["loaded_at"] += later
             self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, success)
-        self.want_results(uid, known)
+        self.results.want(uid, known)
         is_success = success is not None and DELETE_MARK not in success
         return (JOBS,) * (row is not None) + (SUCCESSFUL_JOBS,) * is_success
 
@@ -191,117 +177,6 @@ class JobPlan:
             "loaded_at": self._context.now,
             DELETE_MARK: True,
         }
-
-    def want_results(self, uid: str, known: KnownJob, *, is_listed: bool = True) -> None:
-        """Queues a job where its results are not loaded, or of another state of the job, or are to
-        be read again because they differ from their count.
-
-        Args:
-            uid: The job.
-            known: What is known of it.
-            is_listed: Whether the API lists it still.
-        """
-        self.inputs.see(uid, known, is_listed=is_listed)
-        if JOB_RESULTS.name not in self._context.wanted:
-            return
-        if known.results_version is None or known.status not in self._wanted_statuses:
-            return
-        answer = self._memory.results.get(uid)
-        is_refresh = is_listed and self._context.settings.full_refresh
-        if is_refresh or answer is None or answer.version != known.results_version:
-            self._fetch(uid, known, None if is_refresh else answer, is_listed=is_listed)
-        elif answer.is_skipped and self.empty.is_refuted:
-            self._fetch(uid, known, answer, is_listed=is_listed)
-        elif answer.differs(counts_of(known)):
-            self.rereads.add(uid, known, answer, is_listed=is_listed)
-        else:
-            self.queue.skipped += is_listed
-
-    def _fetch(
-        self,
-        uid: str,
-        known: KnownJob,
-        answer: Answer | None,
-        *,
-        is_listed: bool,
-        is_reread: bool = False,
-    ) -> None:
-        if uid in self._queued:  # listed after it was queued as one that is not
-            return
-        self._queued.add(uid)
-        self.queue.add(
-            ResultJob(
-                uid=uid,
-                workflow_uid=known.workflow_uid,
-                version=known.results_version or "",
-                finish_time=known.finish_time,
-                row_counts=counts_of(known),
-                is_listed=is_listed,
-                is_new=uid not in self._memory.results,
-                answer=answer,
-                is_reread=is_reread,
-                is_old=self.rereads.is_old(known),
-                carries=known.can_continue,
-                says_none=self._may_be_empty(known, answer),
-            )
-        )
-
-    def _may_be_empty(self, known: KnownJob, answer: Answer | None) -> bool:
-        """Whether a job may be skipped for its counts: the warehouse has no results of it."""
-        if self._context.settings.full_refresh or (answer is not None and answer.rows):
-            return False
-        return self.empty.says_none(known)
-
-    def _sample_skipped(self, looked_at: Collection[str | None]) -> None:
-        """Queues some of the jobs that earlier syncs skipped for their counts."""
-        if not looked_at:
-            return
-        skipped = {
-            uid: known
-            for uid, answer in self._memory.results.items()
-            if answer.is_skipped and (known := self._memory.jobs.get(uid)) is not None
-            if (None in looked_at or known.workflow_uid in looked_at)
-            and known.results_version == answer.version
-        }
-        for uid in self.empty.sample(skipped):
-            self._fetch(uid, skipped[uid], self._memory.results[uid], is_listed=uid in self.seen)
-
-    def _fetch_skipped(self, skipped: Sequence[ResultJob]) -> None:
-        """Queues jobs that this sync skipped for their counts, and all that earlier ones did."""
-        with self._context.lock:
-            self.queue.skipped -= len(skipped)
-            for job in skipped:
-                self.queue.add(replace(job, says_none=False))
-            for uid, answer in self._memory.results.items():
-                known = self._memory.jobs.get(uid)
-                if answer.is_skipped and known is not None:
-                    self._fetch(uid, known, answer, is_listed=True)
-
-    def left_by_earlier(self) -> int:
-        """How many known jobs have results that are not loaded."""
-        loaded = self._memory.results
-        return sum(
-            known.results_version is not None
-            and known.status in self._wanted_statuses
-            and (uid not in loaded or loaded[uid].version != known.results_version)
-            for uid, known in self._memory.jobs.items()
-        )
-
-    def settle_queue(self, looked_at: Collection[str | None]) -> None:
-        """Makes the jobs ready to be fetched, once the lists are read.
-
-        Args:
-            looked_at: Workflows whose lists were read whole for their age; None: those of all.
-        """
-        with self._context.lock:
-            self._sample_skipped(looked_at)
-            for uid, known, answer, is_listed, is_due in self.rereads.take_due():
-                if is_due:
-                    self._fetch(uid, known, answer, is_listed=is_listed, is_reread=True)
-                else:
-                    self.queue.skipped += is_listed
-        self.queue.sort()
-        self.queue.confirm(self._context.count_results)
 
     def _job_row(self, record: Record, content: str) -> Row:
         main = record.get("main_job_uid")

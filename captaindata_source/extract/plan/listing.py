@@ -19,19 +19,17 @@ from captaindata_source.extract.plan.checkpoints import Checkpoints
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
 from captaindata_source.extract.plan.lists import JobLists
+from captaindata_source.extract.plan.unlisted import UnlistedJobs
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.queue import Package
 from captaindata_source.extract.workers import Step, Task
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import JOBS, Row
-from captaindata_source.warehouse.memory import KnownJob
 
 __all__ = ["ListingPlan"]
 
 logger = logging.getLogger(__name__)
 
-MIN_OF_STATUS = 10
-"""Jobs of a status that are worth asking for together."""
 MAX_WAITING = 1_000
 """Jobs with results to fetch beyond which the list can wait."""
 
@@ -67,6 +65,14 @@ class ListingPlan:
         self._unread: set[str | None] = set()
         """Workflows whose jobs could not be listed: what is known of those stays as it is. None:
         those of all."""
+        self._unlisted = UnlistedJobs(
+            context,
+            jobs=jobs,
+            lists=self._lists,
+            unread=self._unread,
+            compare=self._compare,
+            is_over=lambda: self._is_over,
+        )
         self._package: Package | None = None
         self._to_list = math.inf
         self._hold_back: Callable[[], None] = lambda: None
@@ -101,14 +107,25 @@ class ListingPlan:
         self._package = package
         self._to_list = max_jobs
         self._hold_back = hold_back
-        last = (self._status_tasks, self._open_tasks, self._settle)
+        last: tuple[Step, ...] = (
+            lambda: self._unlisted.status_tasks(is_left=bool(self._left)),
+            self._open_tasks,
+            self._settle,
+        )
         if not self._is_begun:
-            begin = (self._first_tasks, self._workflow_tasks, self._missing_tasks)
+            begin = (self._first_tasks, self._workflow_tasks, self._unlisted.missing_tasks)
             self.stages = (*begin, *last)
-        elif self._left and len(self._jobs.queue) < MAX_WAITING:
+        elif self._left and len(self._jobs.results.queue) < MAX_WAITING:
             self.stages = (self._next_tasks, *last)
         else:
             self.stages = ()
+
+    def _open_tasks(self) -> list[Task]:
+        tasks = self._unlisted.open_tasks(is_left=bool(self._left))
+        if self.reads_lists_only:
+            self.unlisted = len(tasks)
+            return []
+        return tasks
 
     def calls_to_come(self) -> tuple[int, int]:
         """Calls that lists take in a later sync with nothing new, and in a deep look."""
@@ -124,7 +141,8 @@ class ListingPlan:
             return []
         is_left = bool(self._left or self._unread)
         found = [self._checkpoints.row(is_left=is_left), *self._lists.rows(is_cut=is_left)]
-        jobs = len(self._jobs.seen | context.memory.jobs.keys())
+        known = context.memory
+        jobs = known.count + sum(uid not in known.jobs for uid in self._jobs.seen)
         return [
             {
                 **row,
@@ -147,7 +165,7 @@ class ListingPlan:
         )
         self._is_first = True
         if self._package is not None:
-            self._package.to_come = self._jobs.left_by_earlier()
+            self._package.to_come = self._jobs.results.left_by_earlier()
         return [partial(self._list, listing) for listing in listings]
 
     def _next_tasks(self) -> list[Task]:
@@ -198,6 +216,8 @@ class ListingPlan:
 
     def _compare(self, page: JobPage, workflow_uid: str | None = None) -> None:
         times = Counter(record["uid"] for record in page.jobs)
+        with self._context.lock:
+            self._context.memory.look_up([*times])
         before = set() if workflow_uid is None else self._listed.setdefault(workflow_uid, set())
         for record in page.jobs:
             job = of_workflow(record, workflow_uid)
@@ -244,76 +264,6 @@ class ListingPlan:
             self._jobs.settle_workflows(self._unread | self._lists.unseen)
         return []
 
-    def _missing_tasks(self) -> list[Task]:
-        """Jobs that no list has, or not yet, as they are known: what is missing of them."""
-        memory, api = self._context.memory, self._context.api
-        unsettled: list[str] = []
-        unseen = self._lists.unseen
-        for uid, known in self._unlisted():
-            if self._is_open(known) or known.row_hash is None:
-                continue
-            loaded = memory.successful_jobs.get(uid)
-            if known.status in api.success_statuses:
-                is_settled = loaded == known.row_hash
-            else:
-                is_settled = uid not in memory.successful_jobs
-            if not is_settled:
-                unsettled.append(uid)
-            self._jobs.want_results(uid, known, is_listed=known.workflow_uid in unseen)
-        self._jobs.settle_successes(unsettled)
-        return []
-
-    def _status_tasks(self) -> list[Task]:
-        """Jobs that are read again although no list has them, where there are many in a status."""
-        if self._left:  # the rest of the list may have them
-            return []
-        statuses = Counter(known.status for _, known in self._unlisted() if self._is_open(known))
-        many = [status for status, count in statuses.items() if status and count >= MIN_OF_STATUS]
-        return [partial(self._list_status, status) for status in many]
-
-    def _list_status(self, status: str) -> None:
-        try:
-            for page in self._context.api.jobs_in(status) or ():
-                self._compare(page)
-                if self._is_over:
-                    return
-        except ApiError as error:
-            if error.is_fatal:
-                raise
-            logger.debug("Jobs are read one by one", exc_info=True)
-
-    def _open_tasks(self) -> list[Task]:
-        """Jobs that no list has: those not final, or not loaded as a whole, are read one by one."""
-        if self._left and not self._context.api.forgets_jobs:
-            return []
-        tasks: list[Task] = [
-            partial(self._read_unlisted, uid)
-            for uid, known in self._unlisted()
-            if self._is_open(known) or known.row_hash is None
-        ]
-        if self.reads_lists_only:
-            self.unlisted = len(tasks)
-            return []
-        return tasks
-
-    def _unlisted(self) -> list[tuple[str, KnownJob]]:
-        """Jobs that were loaded before and not seen since."""
-        if None in self._unread or self._jobs.is_cut:
-            return []
-        return [
-            (uid, known)
-            for uid, known in self._context.memory.jobs.items()
-            if not (uid in self._jobs.seen or known.is_deleted or known.is_archived)
-            and known.workflow_uid not in self._unread
-        ]
-
-    def _is_open(self, known: KnownJob) -> bool:
-        """Whether a job may change by itself, and soon enough to be read in this sync."""
-        api = self._context.api
-        if known.status in api.resting_statuses:
-            return self._lists.is_run_list_deep
-        return known.status not in api.final_statuses
-
     @property
     def _is_over(self) -> bool:
         """Whether the time of the load package is, where what is left can wait."""
@@ -323,34 +273,10 @@ class ListingPlan:
             return self._package.is_at_limit
         return self._package.is_over
 
-    def _read_unlisted(self, uid: str) -> None:
-        if self._is_over:
-            return
-        known = self._context.memory.jobs[uid]
-        with self._context.issues.about(workflow_uid=known.workflow_uid, job_uid=uid):
-            try:
-                record = self._context.api.job(uid)
-            except ApiError as error:
-                self._context.guard.set_aside(error, f"Job {uid}, which is no longer listed,")
-                return
-            self._context.guard.answered()
-            self._compare_unlisted(uid, record)
-
-    def _compare_unlisted(self, uid: str, record: Record | None) -> None:
-        with self._context.lock:
-            if record is not None:
-                self._jobs.compare({**record, "uid": uid})
-                return
-            gone = "archived by Captain Data" if self._jobs.mark_gone(uid) else "gone"
-            logger.warning("Job %s is %s: it keeps the last status that was seen", uid, gone)
-            self._context.issues.add(
-                Kind.NOT_FOUND, Action.KEPT, detail=f"The job is {gone}: its last status stays"
-            )
-
     def _settle(self) -> list[Task]:
         if self._package is not None:
             self._package.to_come = 0
-        self._jobs.settle_queue(self._lists.looked_at())
+        self._jobs.results.settle(self._lists.looked_at())
         if self._named is not None:
             self._named.settle()
         return []

@@ -16,7 +16,8 @@ from functools import cached_property
 
 from captaindata_source.api import JobPage, Record
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.tables import JOB_RESULTS, JOBS, Row
+from captaindata_source.extract.plan.totals import LISTED_FOR, is_recent
+from captaindata_source.tables import JOBS, Row
 from captaindata_source.times import UnfitError, parse_time
 from captaindata_source.warehouse.memory import RUNS, KnownJob, KnownList
 
@@ -28,12 +29,10 @@ MEMBERS = "members"
 """Uids of checkpoints."""
 NOT_EQUAL = 0
 """`page_size` of lists whose pages differ in length: a short one tells nothing."""
-TOLERANCE = 25 / 24
-"""Of the hours between two deep looks: a schedule is not exact."""
 RUNS_A_PAGE = 90
 """New ones of the 100, as pages overlap."""
-LISTED_FOR = timedelta(days=45)
-"""So long a job is in its list at least: v3 lists those of about two months (documented)."""
+TOLERANCE = 25 / 24
+"""Of the hours between two deep looks: a schedule is not exact."""
 
 
 @dataclass(slots=True)
@@ -82,13 +81,7 @@ class JobLists:
         context = self._context
         if context.settings.full_refresh or JOBS.name not in context.wanted:
             return True
-        # the ledger is lost
-        results = JOB_RESULTS.name in context.wanted and not context.memory.results
-        wanted = context.settings.wanted_statuses
-        return results and any(
-            known.results_version is not None and known.status in wanted
-            for known in context.memory.jobs.values()
-        )
+        return context.totals.is_ledger_lost
 
     @cached_property
     def is_run_list_deep(self) -> bool:
@@ -147,7 +140,7 @@ class JobLists:
         reading.pages += 1
         for job, is_settled in zip(page.jobs, settled, strict=True):
             known = self._context.memory.jobs.get(job["uid"])
-            if known is not None and self._is_recent(known):
+            if known is not None and is_recent(known, self._context.now):
                 reading.recent += 1
                 reading.open += self._is_open(known)
             time = _time(job)
@@ -271,28 +264,16 @@ class JobLists:
         return Counter(
             known.workflow_uid
             for known in self._context.memory.jobs.values()
-            if self._is_recent(known) and self._is_open(known)
+            if is_recent(known, self._context.now) and self._is_open(known)
         )
 
     def _is_open(self, known: KnownJob) -> bool:
         return known.status not in self._context.api.final_statuses
 
-    @cached_property
+    @property
     def _recent(self) -> Counter[str | None]:
         """By workflow: known jobs that its list should hold still."""
-        return Counter(
-            known.workflow_uid
-            for known in self._context.memory.jobs.values()
-            if self._is_recent(known)
-        )
-
-    def _is_recent(self, known: KnownJob) -> bool:
-        time = known.finish_time or known.scheduled_time
-        return not known.is_deleted and time is not None and time >= self._recent_since
-
-    @cached_property
-    def _recent_since(self) -> datetime:
-        return self._context.now - LISTED_FOR
+        return self._context.totals.recent
 
 
 def is_due(read_at: datetime | None, context: Context) -> bool:

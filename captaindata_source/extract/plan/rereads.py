@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from functools import cached_property
 from typing import NamedTuple
 
 from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.totals import evidence_of
 from captaindata_source.tables import Row
 from captaindata_source.times import since_epoch
-from captaindata_source.warehouse.answers import Answer, Known, Trust, next_check
+from captaindata_source.warehouse.answers import Answer, Trust, next_check
 from captaindata_source.warehouse.memory import KnownJob
 
-__all__ = ["Rereads", "counts_of"]
+__all__ = ["Rereads"]
 
 
 class _Job(NamedTuple):
@@ -34,12 +34,15 @@ class Rereads:
         self._jobs: dict[str, _Job] = {}
         self._ledger: list[Row] = []
         self._seen = timedelta()
-        self.trust = Trust(self._proofs)
+        self.trust = Trust(
+            lambda: (context.totals.fitting, context.totals.differing),
+            self._evidence,
+        )
         """Of which workflows the counts can be trusted."""
 
     def see(self, known: KnownJob) -> None:
         """Sees a job that is new or changed."""
-        self._seen = max(self._seen, _newest([known]))
+        self._seen = max(self._seen, _ended(known) or timedelta())
 
     def add(self, uid: str, known: KnownJob, answer: Answer, *, is_listed: bool) -> None:
         """Adds a job whose results differ from its count."""
@@ -77,11 +80,12 @@ class Rereads:
         if ended is None or now is None:
             return False
         most = timedelta(days=self._context.api.rereads_days)
-        return min(now, max(self._seen, self._known)) - ended >= most
+        return min(now, max(self._seen, self._context.totals.newest)) - ended >= most
 
-    @cached_property
-    def _known(self) -> timedelta:
-        return _newest(self._memory.jobs.values())
+    def _evidence(self, uid: str) -> bool | None:
+        known = self._memory.jobs.get(uid)
+        is_wanted = known is not None and known.status in self._context.settings.wanted_statuses
+        return evidence_of(self._memory, uid) if is_wanted else None
 
     def _first_answer(self, uid: str, answer: Answer) -> Row:
         now = self._context.now
@@ -98,33 +102,6 @@ class Rereads:
             "loaded_at": now,
         }
 
-    def _proofs(self) -> Iterator[Known]:
-        """What the jobs of earlier syncs say of their workflows' counts."""
-        for uid, answer in self._memory.results.items():
-            known = self._memory.jobs.get(uid)
-            if known is None or known.results_version != answer.version or answer.rows is None:
-                continue
-            counts = counts_of(known)
-            if counts and known.status in self._context.settings.wanted_statuses:
-                if not answer.differs(counts):
-                    yield Known(uid, known.workflow_uid, fits=True)
-                elif answer.proves:
-                    yield Known(uid, known.workflow_uid, fits=False)
-
-
-def counts_of(known: KnownJob) -> frozenset[int]:
-    """How many results a job has, as far as the API says, in whatever way it counts; below 0 is no
-    count."""
-    if known.can_continue:  # whether its count is of all its answers is not known
-        return frozenset()
-    counts = (known.row_count, known.total_row_count)
-    return frozenset(count for count in counts if count is not None and count >= 0)
-
 
 def _ended(known: KnownJob) -> timedelta | None:
     return since_epoch(known.finish_time or known.scheduled_time)
-
-
-def _newest(jobs: Iterable[KnownJob]) -> timedelta:
-    """When the last of the jobs ended or was to begin, since the epoch."""
-    return max((ended for job in jobs if (ended := _ended(job)) is not None), default=timedelta())

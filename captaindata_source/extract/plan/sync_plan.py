@@ -37,13 +37,13 @@ class SyncPlan:
         self.workflows = ListedWorkflows(context)
         self.named_workflows = None if context.api.lists_workflows else NamedWorkflows(context)
         self.jobs = JobPlan(context)
-        self.queue = self.jobs.queue
-        self.trust = self.jobs.rereads.trust
+        self.queue = self.jobs.results.queue
+        self.trust = self.jobs.results.rereads.trust
         self.listing = ListingPlan(
             context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
         )
         self.cleaning = CleaningPlan(context)
-        self.inputs = self.jobs.inputs
+        self.inputs = self.jobs.results.inputs
         self.extras = extra_plans(context)
         self.expected: Expected | None = None
         """What was to be fetched when the first lists were read."""

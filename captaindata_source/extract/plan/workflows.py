@@ -128,9 +128,9 @@ class NamedWorkflows:
         for uid, known in context.memory.workflows.items():
             self._see(uid, known.created_at)
             self._see(uid, known.updated_at)
-        for job in context.memory.jobs.values():
-            if job.workflow_uid:
-                self._see(job.workflow_uid, job.created_at)
+        for uid, (first, last) in context.totals.created.items():
+            self._see(uid, first)
+            self._see(uid, last)
         self.rows: deque[Row] = deque()
 
     def see(self, job: Record) -> None:

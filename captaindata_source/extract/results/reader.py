@@ -283,7 +283,8 @@ class ResultReader:
                 self._package.count(len(page), named.size)
                 if job.carries:
                     fetched.uids.update(uid for uid in named.uids if uid)
-                self._spill(fetched)
+                if fetched.size >= JOB_IN_MEMORY_BYTES:
+                    self._spill(fetched)
         except ApiError:
             self._drop_files(fetched)
             raise
@@ -299,15 +300,15 @@ class ResultReader:
             fetched.size += page.size
             fetched.rows += len(page.uids)
             self._package.count(len(page.uids), page.size)
-            self._spill(fetched)
+            if fetched.size >= JOB_IN_MEMORY_BYTES:
+                self._spill(fetched)
 
     def _spill(self, fetched: _Fetched) -> None:
         """Writes what would not fit into memory."""
-        if fetched.size >= JOB_IN_MEMORY_BYTES:
-            if not fetched.files or fetched.files[-1].is_large:
-                fetched.files.append(self._files.new())
-            self._files.write(fetched.files[-1], fetched.waiting)
-            fetched.waiting, fetched.size = [], 0
+        if not fetched.files or fetched.files[-1].is_large:
+            fetched.files.append(self._files.new())
+        self._files.write(fetched.files[-1], fetched.waiting)
+        fetched.waiting, fetched.size = [], 0
 
     def _is_doubtful(self, fetched: _Fetched, job: ResultJob) -> bool:
         """Whether the results may not be all, or some of them twice. The same answer as in an

@@ -185,6 +185,21 @@ def test_history_beyond_the_listing_window_stays(syncs: WorldSyncs) -> None:
     assert not old & results_of(synced)
 
 
+def test_jobs_of_a_list_that_can_not_be_read_stay_as_they_are(syncs: WorldSyncs) -> None:
+    oracle = Oracle(syncs.world)
+    oracle.look()
+    syncs.sync()
+    job = next(job for job in oracle.jobs.values() if job["status"] not in FINAL)
+    flow = job["workflow_uid"]
+    before = syncs.row("jobs", job["uid"])
+    syncs.sandbox.faults.add(Fault(match=f"/workflows/{flow}/jobs", kind="status", status=403))
+    synced = syncs.sync()
+    assert [issue.workflow_uid for issue in synced.set_aside] == [flow]
+    of_flow = {uid for (_, uid), job in oracle.jobs.items() if job["workflow_uid"] == flow}
+    assert not of_flow & set(read_one_by_one(synced))
+    assert syncs.row("jobs", job["uid"]) == before
+
+
 def test_a_job_that_is_gone_is_marked_and_not_asked_for_again(syncs: WorldSyncs) -> None:
     oracle = Oracle(syncs.world)
     oracle.look()

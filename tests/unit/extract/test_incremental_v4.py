@@ -78,8 +78,8 @@ def test_a_second_sync_reads_the_top_of_the_list_and_what_is_not_final(
     }
     second = syncs.sync()
     assert len(listings(second)) <= 2
-    newest = sorted(runs.values(), key=lambda run: str(run["updated_at"]), reverse=True)[:100]
-    seen = {run["uid"] for run in newest}
+    by_change = sorted(runs.values(), key=lambda run: str(run["updated_at"]), reverse=True)
+    seen = {run["uid"] for run in by_change[:100]}
     open_runs = [u for u, run in runs.items() if run["status"] not in V4_FINAL and u not in seen]
     assert read_one_by_one(second) == sorted(open_runs)
     assert open_runs
@@ -87,7 +87,7 @@ def test_a_second_sync_reads_the_top_of_the_list_and_what_is_not_final(
     assert others == {"/v4/workspaces", "/v4/users", "/v4/runs"}
     assert second.total == Counter()
     # a run that shows days after it changed
-    (late,) = [run for run in newest[-40:] if run["uid"] not in open_runs][-1:]
+    (late,) = [run for run in by_change[110:130] if run["uid"] not in open_runs][-1:]
     assert datetime.fromisoformat(late["updated_at"]) > syncs.world.now - timedelta(days=9)
     syncs.lose("jobs", late["uid"])
     third = syncs.sync(JOBS, lookback_days=9)

@@ -1,0 +1,136 @@
+"""A plan over jobs of which only some are remembered, against one that remembers each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dlt
+import pytest
+
+from captaindata_source import captaindata
+from captaindata_source.extract import opening
+from captaindata_source.extract.opening import connect, remember_and_plan
+from captaindata_source.extract.plan import SyncPlan
+from captaindata_source.http import Secret
+from captaindata_source.issues import IssueLog
+from captaindata_source.settings.workspace import Settings
+from captaindata_source.tables import TABLES
+from captaindata_source.warehouse import many_jobs
+from tests.support.databases import Postgres
+from tests.support.harness import Harness
+from tests.support.reading import run_steps
+
+NAMES = {table.name for table in TABLES}
+
+
+def pipeline_of(harness: Harness, dataset: str) -> dlt.Pipeline:
+    """A pipeline into the database of a harness."""
+    destination: Any = dlt.destinations.duckdb(str(harness.folder / "warehouse.duckdb"))
+    if isinstance(harness.database, Postgres):
+        destination = dlt.destinations.postgres(harness.database.uri)
+    folder = str(harness.folder / "pipelines")
+    return dlt.pipeline("many", pipelines_dir=folder, destination=destination, dataset_name=dataset)
+
+
+def source_options(harness: Harness) -> dict[str, Any]:
+    config = harness.config(harness.world.workspaces[0])
+    return {"workspace_name": config.pop("name"), **config}
+
+
+def plan_of(harness: Harness, pipeline: dlt.Pipeline) -> tuple[SyncPlan, int]:
+    """The plan of the next sync, with its lists read; jobs that were remembered before that."""
+    config = harness.config(harness.world.workspaces[0])
+    settings = Settings(**{**config, "api_key": Secret(config["api_key"])})
+    issues = IssueLog()
+    api = connect(settings, issues=issues)
+    plan = remember_and_plan(settings, api, pipeline, issues=issues, wanted=NAMES)
+    remembered = len(plan.context.memory.jobs)
+    run_steps(plan.listing.stages)
+    api.close()
+    return plan, remembered
+
+
+@contextmanager
+def limit(monkeypatch: pytest.MonkeyPatch, jobs: int) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            opening,
+            "remember_many",
+            lambda rows, memory, *, facts: many_jobs.remember_many(rows, memory, facts, many=jobs),
+        )
+        patch.setattr(many_jobs, "NEWEST", 3)
+        yield
+
+
+def what_it_says(plan: SyncPlan) -> dict[str, object]:
+    queued = []
+    while job := plan.queue.pop():
+        queued.append((job.uid, job.is_listed, job.is_new, job.says_none, job.answer))
+    totals = plan.context.totals
+    kept = {
+        name: sorted((row["uid"], row.get("row_hash")) for row in rows)
+        for name, rows in (("jobs", plan.jobs.rows), ("successful", plan.jobs.successful_rows))
+    }
+    return {
+        **kept,
+        "queued": sorted(queued, key=lambda each: each[0]),
+        "skipped": plan.queue.skipped,
+        "ledger": sorted(row["job_uid"] for row in plan.jobs.results.rereads.take_ledger()),
+        "totals": {
+            name: +value if name in ("recent", "fitting", "differing", "loaded", "asked") else value
+            for name in type(totals).__dataclass_fields__
+            if name != "created" or not plan.context.api.lists_workflows
+            for value in [getattr(totals, name)]
+        },
+        "checkpoints": [
+            {name: value for name, value in row.items() if name not in ("loaded_at", "read_at")}
+            for row in plan.listing.checkpoints()
+        ],
+    }
+
+
+DAMAGE = (
+    "select 1",
+    "delete from {ledger} where job_uid in (select job_uid from {ledger} order by job_uid limit 9)",
+    "update {ledger} set result_rows = result_rows + 1, next_check_at = '2026-01-01', "
+    "equal_answers = 3 where job_uid in (select job_uid from {ledger} order by job_uid limit 30)",
+    "update {jobs} set status = 'running', row_hash = 'x' "
+    "where uid in (select uid from {jobs} order by uid limit 5)",
+    "delete from {successful} where uid in (select uid from {successful} order by uid limit 4)",
+    "delete from {jobs} where uid in (select uid from {jobs} order by uid desc limit 6)",
+    "delete from {ledger}",
+    "update {jobs} set _dlt_load_id = 'never' "
+    "where uid in (select uid from {jobs} order by uid limit 7)",
+)
+
+
+@pytest.mark.parametrize("version", ["v3", "v4"])
+def test_few_remembered_jobs_lead_to_the_same_plan(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    harness.options |= {"api_version": version, "deep_listing_hours": 24}
+    pipeline = pipeline_of(harness, f"captaindata_{version}")
+    pipeline.run(captaindata(**source_options(harness)))
+    name = {
+        "ledger": "job_results_ledger",
+        "jobs": "jobs",
+        "successful": "successful_jobs",
+    }
+    for number, statement in enumerate(DAMAGE):
+        damage = statement.format(
+            **{key: f"captaindata_{version}.{each}" for key, each in name.items()}
+        )
+        with pipeline.sql_client() as client:
+            client.execute_sql(damage)
+        harness.world.advance(hours=5)
+        with limit(monkeypatch, 10**9):
+            each = what_it_says(plan_of(harness, pipeline)[0])
+        with limit(monkeypatch, 0):
+            plan, remembered = plan_of(harness, pipeline)
+            assert plan.context.memory.finder is not None, damage
+            few = what_it_says(plan)
+        assert few == each, (number, damage)
+        if number == 0:
+            assert 0 < remembered < plan.context.totals.count / 2
