@@ -1,10 +1,13 @@
 """The versions of the API. Paths, paging and field names of a version are its module's secret."""
 
+from captaindata_source.api.asking import NOT_SEEN
 from captaindata_source.api.base import Api, JobListing, JobPage, Part, Parts, Probe, Record
 from captaindata_source.api.coverage import Coverage, Span
+from captaindata_source.api.open_facts import MAX_CALLS, Fact, open_facts
 from captaindata_source.api.versions import (
     DEFAULT_VERSION,
     VERSIONS,
+    Version,
     is_other_product,
     is_same_root,
     sibling_url,
@@ -12,9 +15,12 @@ from captaindata_source.api.versions import (
 
 __all__ = [
     "DEFAULT_VERSION",
+    "MAX_CALLS",
+    "NOT_SEEN",
     "VERSIONS",
     "Api",
     "Coverage",
+    "Fact",
     "JobListing",
     "JobPage",
     "Part",
@@ -22,7 +28,9 @@ __all__ = [
     "Probe",
     "Record",
     "Span",
+    "Version",
     "is_other_product",
     "is_same_root",
+    "open_facts",
     "sibling_url",
 ]

@@ -108,6 +108,8 @@ class Api(Protocol):
     """Fields of a job that has ended which change when it gets other results."""
     count_fields: Sequence[str]
     """Fields of a job that say how many results it has."""
+    results_per_page: int
+    """The most results of a page (documented)."""
     quota_unit: str
     """What a quota counts: fields of the workspace begin with it."""
 
@@ -130,6 +132,10 @@ class Api(Protocol):
     @property
     def parallel(self) -> float:
         """How many calls are worth having in flight."""
+
+    @property
+    def calls_per_minute(self) -> float | None:
+        """Calls for jobs and results that may leave in a minute, as far as is known."""
 
     @property
     def extras(self) -> Mapping[str, Callable[[], Parts]]:

@@ -139,10 +139,18 @@ class ApiBase:
         issues: Told of what is not as promised.
     """
 
+    jobs_route = ""
+    """The class of routes that calls for jobs and results are of."""
+
     def __init__(self, client: HttpClient, issues: IssueLog | None = None) -> None:
         self._client = client
         self.issues = issues or IssueLog()
         self._documents = Documents(client, self.issues)
+
+    @property
+    def documents(self) -> Documents:
+        """What it reads."""
+        return self._documents
 
     @property
     def calls(self) -> int:
@@ -151,6 +159,10 @@ class ApiBase:
     @property
     def parallel(self) -> float:
         return self._client.throttle.parallel
+
+    @property
+    def calls_per_minute(self) -> float | None:
+        return self._client.throttle.per_minute(self.jobs_route)
 
     def close(self) -> None:
         self._client.close()

@@ -98,6 +98,7 @@ class V3Api(ApiBase):
     rereads_days = 60
     version_fields: Sequence[str] = ()
     count_fields: Sequence[str] = ("row_count", "total_row_count")
+    results_per_page = 1_000
     quota_unit = "tasks"
 
     @property

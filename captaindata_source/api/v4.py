@@ -25,7 +25,7 @@ from captaindata_source.api.documents import (
 )
 from captaindata_source.api.identity_list import IdentityList
 from captaindata_source.api.inputs import InputLists
-from captaindata_source.api.pagination import OutputPages, follow_links, read_until_known
+from captaindata_source.api.pagination import LIMIT, OutputPages, follow_links, read_until_known
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_extras import V4Extras
@@ -126,7 +126,9 @@ class V4Api(ApiBase):
     rereads_days = 90
     version_fields: Sequence[str] = ("updated_at", "retry_count")
     count_fields: Sequence[str] = ("row_count",)
+    results_per_page = LIMIT
     quota_unit = "credits"
+    jobs_route = "runs"
 
     def __init__(
         self,

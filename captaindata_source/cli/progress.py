@@ -42,6 +42,8 @@ class Display:
         self._now = now
         self._logged_at = monotonic()
         self._is_kept = False
+        self._told: set[int] = set()
+        """Places of the workspaces whose estimate was said, or is not worth it."""
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +55,7 @@ class Display:
         """Shows how far all workspaces are; to be called often."""
         if not self._is_on:
             return
+        self._tell(statuses)
         if self._stream is None:
             self._log(statuses)
             return
@@ -68,6 +71,15 @@ class Display:
             ],
             [not each.is_over for each in statuses],
         )
+
+    def _tell(self, statuses: Sequence[Status]) -> None:
+        """Says once how much a long load takes."""
+        for number, each in enumerate(statuses):
+            if each.estimate is None or number in self._told:
+                continue
+            self._told.add(number)
+            if each.estimate.is_long and not each.is_over:
+                sys.stderr.write(f"{one_line(each.name)}: {each.estimate}\n")
 
     def note(self, text: str) -> None:
         """Shows one line on a terminal, for what has no status."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from captaindata_source.engine.estimate import Estimate
 from captaindata_source.waiting import Waits
 
 __all__ = ["RATE_LIMITED", "Status", "Wait"]
@@ -55,6 +56,7 @@ class Status:
         jobs_to_do: Jobs whose results are to be fetched, those that are done included.
         results: Results fetched.
         wait: What it waits for; None: nothing.
+        estimate: What it takes, once lists are read.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Status:
     jobs_to_do: int = 0
     results: int = 0
     wait: Wait | None = None
+    estimate: Estimate | None = None
 
     def __str__(self) -> str:
         waits = self.wait is not None and not self.is_over

@@ -20,6 +20,7 @@ from captaindata_source.api import Api
 from captaindata_source.api.credentials import RULE
 from captaindata_source.dlt_internals.extraction import without_descriptions
 from captaindata_source.engine.beginning import begin_sync
+from captaindata_source.engine.estimate import Estimate
 from captaindata_source.engine.failures import record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
 from captaindata_source.engine.status import Status, Wait
@@ -143,11 +144,17 @@ class WorkspaceSync:
         queue = self._plan.queue
         return replace(
             status,
+            estimate=self._estimate(self._plan),
             jobs_listed=len(self._plan.jobs.seen),
             jobs_done=queue.fetched + queue.set_aside,
             jobs_to_do=queue.added,
             results=queue.rows,
         )
+
+    def _estimate(self, plan: SyncPlan) -> Estimate | None:
+        if plan.expected is None or self._api is None:
+            return None
+        return Estimate(expected=plan.expected, per_minute=self._api.calls_per_minute)
 
     def _sync(self, api: Api, turn: Turn) -> None:
         plan = self._plan = begin_sync(

@@ -207,6 +207,7 @@ class Extraction:
         return [partial(read, fetch) for fetch in self.plan.workflows.changed()]
 
     def _read_results_and_inputs(self) -> list[Task]:
+        self.plan.expect()
         if JOB_INPUTS.name not in self.tables:
             return self._read_results()
         inputs = self.plan.inputs.tasks(

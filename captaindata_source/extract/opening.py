@@ -10,7 +10,7 @@ import dlt
 import httpx
 from dlt.common.runtime import signals
 
-from captaindata_source.api import VERSIONS, Api
+from captaindata_source.api import VERSIONS, Api, Version
 from captaindata_source.errors import ConfigError, WrongWorkspaceError
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan import Context, SyncPlan
@@ -46,6 +46,7 @@ def connect(
     retry: RetryPolicy | None = None,
     transport: httpx.BaseTransport | None = None,
     waits: Waits | None = None,
+    version: Version | None = None,
 ) -> Api:
     """Opens the API of a workspace. Sends nothing yet.
 
@@ -55,6 +56,7 @@ def connect(
         retry: How long to keep trying; by default a quarter of an hour a call.
         transport: Replaces the network, for tests.
         waits: Told of each wait.
+        version: Replaces the version of the API that the options name.
     """
     issues = issues or IssueLog()
     waits = waits or Waits()
@@ -64,7 +66,7 @@ def connect(
         throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
     else:
         throttle = RequestBudget(per_minute=settings.requests_per_minute, clock=clock)
-    version = VERSIONS[settings.api_version]
+    version = version or VERSIONS[settings.api_version]
 
     def note_retry(error: TransientError) -> None:
         issues.add(error.kind, Action.RETRIED, detail=str(error))

@@ -168,6 +168,9 @@ class ResultQueue:
         except IndexError:
             return None
 
+    def waiting(self) -> Sequence[ResultJob]:
+        return tuple(self._jobs)
+
     def __len__(self) -> int:
         return len(self._jobs)
 

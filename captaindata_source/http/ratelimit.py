@@ -196,6 +196,12 @@ class AdaptiveThrottle:
     def parallel(self) -> float:
         return self._allowed
 
+    def per_minute(self, route: str = "") -> float | None:
+        """What answers said remained, without the reserve; None where none said so."""
+        with self._condition:
+            seen = [each.seen_limit for each in self._limits.by_route.get(route, ())]
+        return min(filter(None, seen), default=0) * (1 - self._reserve) or None
+
     def _wait_seconds(self, route: str) -> float:
         """Until all budgets of a class have calls; forgets what remained before a reset."""
         now = opens = self._clock.monotonic()

@@ -46,6 +46,9 @@ class Throttle(Protocol):
     def parallel(self) -> float:
         """How many calls are worth having in flight."""
 
+    def per_minute(self, route: str = "") -> float | None:
+        """Calls of that class that may leave in a minute, as far as is known."""
+
     def pause(
         self, seconds: float, route: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
@@ -95,6 +98,9 @@ class RequestBudget:
     @property
     def parallel(self) -> float:
         return math.inf
+
+    def per_minute(self, route: str = "") -> float | None:  # noqa: ARG002 - the same for all
+        return self._per_minute
 
     def pause(
         self,

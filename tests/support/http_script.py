@@ -57,6 +57,9 @@ class RecordingThrottle:
         self.pauses: list[float] = []
         self.routes: list[str] = []
 
+    def per_minute(self, route: str = "") -> float | None:
+        return None
+
     def acquire(self, route: str = "") -> None:
         self.acquired += 1
         self.routes.append(route)

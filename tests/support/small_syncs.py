@@ -38,6 +38,8 @@ class SmallApi:
     quota_unit = "tasks"
     calls = 0
     parallel = 1.0
+    calls_per_minute: float | None = None
+    results_per_page = 1_000
     extras: Mapping[str, Any] = {}
 
     def __init__(self, version: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from captaindata_source.extract.plan.context import Context
@@ -66,6 +66,24 @@ class EmptyJobs:
                 return True
             self._skipped.append(job)
             return False
+
+    def expect(self, jobs: Iterable[ResultJob]) -> Iterator[tuple[ResultJob, bool]]:
+        """Jobs in the order in which they are fetched, and whether each will be asked for its
+        results, if all counts prove true. Changes nothing."""
+        asked, agreed = Counter(self._asked), self._trust.agreed
+        for job in jobs:
+            is_skipped = (
+                job.says_none
+                and not self.is_refuted
+                and agreed >= MIN_PROVEN
+                and self._trust.is_trusted(job.workflow_uid)
+                and asked[job.workflow_uid] >= ASKED_PER_WORKFLOW
+                and not (job.answer is not None and job.answer.version == job.version)
+            )
+            if not is_skipped:
+                asked[job.workflow_uid] += job.says_none
+                agreed += bool(job.row_counts)
+            yield job, not is_skipped
 
     @property
     def is_on(self) -> bool:

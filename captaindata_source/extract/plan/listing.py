@@ -76,6 +76,10 @@ class ListingPlan:
         self._package: Package | None = None
         self._to_list = math.inf
         self._hold_back: Callable[[], None] = lambda: None
+        self.reads_lists_only = False
+        """Whether jobs that no list has are counted instead of read."""
+        self.unlisted = 0
+        """Those that were."""
         self.stages: Sequence[Step] = ()
         """The work of the round: each gives its tasks once those of the one before are done."""
         self.begin_round()
@@ -105,7 +109,7 @@ class ListingPlan:
         self._hold_back = hold_back
         last: tuple[Step, ...] = (
             lambda: self._unlisted.status_tasks(is_left=bool(self._left)),
-            lambda: self._unlisted.open_tasks(is_left=bool(self._left)),
+            self._open_tasks,
             self._settle,
         )
         if not self._is_begun:
@@ -115,6 +119,19 @@ class ListingPlan:
             self.stages = (self._next_tasks, *last)
         else:
             self.stages = ()
+
+    def _open_tasks(self) -> list[Task]:
+        tasks = self._unlisted.open_tasks(is_left=bool(self._left))
+        if self.reads_lists_only:
+            self.unlisted = len(tasks)
+            return []
+        return tasks
+
+    def calls_to_come(self) -> tuple[int, int]:
+        """Calls that lists take in a later sync with nothing new, and in a deep look."""
+        if self._context.api.lists_workflows:
+            return self._lists.calls_to_come()
+        return 1, self._lists.run_list_pages(self._jobs.rows)
 
     def checkpoints(self) -> list[Row]:
         """The rows that say how far the lists are read, once the round's jobs are loaded; none

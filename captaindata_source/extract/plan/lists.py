@@ -9,7 +9,7 @@ known, unchanged and final for `lookback_days`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -29,6 +29,8 @@ MEMBERS = "members"
 """Uids of checkpoints."""
 NOT_EQUAL = 0
 """`page_size` of lists whose pages differ in length: a short one tells nothing."""
+RUNS_A_PAGE = 90
+"""New ones of the 100, as pages overlap."""
 TOLERANCE = 25 / 24
 """Of the hours between two deep looks: a schedule is not exact."""
 
@@ -53,6 +55,9 @@ class _Reading:
     """Recent jobs that were known before."""
     open: int = 0
     """Those of them that may still have changed by themselves."""
+    pages: int = 0
+    fresh: int = 0
+    """Jobs of the last `lookback_days`."""
 
 
 class JobLists:
@@ -132,6 +137,7 @@ class JobLists:
         if reading.is_begun and page.size:
             self._learn(reading.size)
         reading.is_begun, reading.size = True, page.size or 0
+        reading.pages += 1
         for job, is_settled in zip(page.jobs, settled, strict=True):
             known = self._context.memory.jobs.get(job["uid"])
             if known is not None and is_recent(known, self._context.now):
@@ -141,6 +147,7 @@ class JobLists:
             if time is not None:
                 reading.is_sorted &= reading.last is None or time <= reading.last
                 reading.last = time
+                reading.fresh += time >= self._context.now - self._lookback
             if not is_settled:
                 reading.quiet_since = min(reading.quiet_since, time or reading.quiet_since)
             reading.is_settled = is_settled
@@ -166,6 +173,31 @@ class JobLists:
     def unseen(self) -> set[str]:
         """Workflows whose lists were not read to their end: what they did not show is not gone."""
         return {uid for uid, reading in self._readings.items() if not reading.is_whole}
+
+    def calls_to_come(self) -> tuple[int, int]:
+        """About how many calls all lists of workflows take with nothing new, and as a whole."""
+        routine = deep = 0
+        for uid, reading in self._readings.items():
+            pages = reading.pages if reading.is_whole else self._weight(uid)
+            known = self._of(uid)
+            is_sorted = reading.is_sorted and (known is None or known.is_newest_first is not False)
+            near = 1 + reading.fresh // (self._page_size or reading.size or 50)
+            unsorted = pages + (not self._page_size)
+            routine += max(1, min(pages, near) if is_sorted else unsorted)
+            deep += pages + 1
+        return routine, deep
+
+    def run_list_pages(self, found: Iterable[Row]) -> int:
+        """About how many calls a reading of v4's list takes that is `lookback_days` deep.
+
+        Args:
+            found: Jobs that are new or changed.
+        """
+        since = self._context.now - self._lookback
+        times = {uid: known.updated_at for uid, known in self._context.memory.jobs.items()}
+        times |= {row["uid"]: row.get("updated_at") for row in found}
+        further = sum(time is not None and time >= since for time in times.values()) // RUNS_A_PAGE
+        return 1 + further + (further > 0)
 
     def rows(self, *, is_cut: bool) -> Iterator[Row]:
         """What was learned, as checkpoints.

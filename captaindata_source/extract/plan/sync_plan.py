@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from captaindata_source.extract.plan.cleaning import CleaningPlan
 from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.expected import Expected, expected
 from captaindata_source.extract.plan.extras import extra_plans
 from captaindata_source.extract.plan.jobs import JobPlan
 from captaindata_source.extract.plan.listing import ListingPlan
@@ -44,6 +45,14 @@ class SyncPlan:
         self.cleaning = CleaningPlan(context)
         self.inputs = self.jobs.results.inputs
         self.extras = extra_plans(context)
+        self.expected: Expected | None = None
+        """What was to be fetched when the first lists were read."""
+
+    def expect(self) -> Expected:
+        """Tells what is to be fetched, once the lists are read."""
+        if self.expected is None:
+            self.expected = expected(self)
+        return self.expected
 
     @property
     def tables_left(self) -> frozenset[str]:

@@ -41,6 +41,8 @@ class FakeApi:
     quota_unit = "credits"
     calls = 0
     parallel = 1.0
+    calls_per_minute: float | None = None
+    results_per_page = 500
     extras: Mapping[str, Callable[[], Parts]] = {}
 
     def __init__(self, pages: Sequence[JobPage] = (), singles: Mapping[str, Record] = {}) -> None:
@@ -254,3 +256,24 @@ def test_a_job_without_results_is_no_job_to_fetch() -> None:
     assert versions["async"]
     assert set(versions) == {"live", "async"}
     assert JOBS.columns["has_results"] == "bool"
+
+
+def test_what_is_expected_counts_pages_and_tells_the_newest_apart() -> None:
+    jobs = [
+        run("large", row_count=1_001, finish_time="2026-03-01T00:00:00Z"),
+        run("small", finish_time="2026-03-01T00:00:00Z"),
+        run("old", finish_time="2026-01-01T00:00:00Z"),
+        run("uncounted", row_count=None, finish_time="2026-01-01T00:00:00Z"),
+        run("failed", status="FAILED"),
+    ]
+    listed = [{"has_results": True, **job} for job in jobs]
+    api = FakeApi([JobPage(listed)])
+    memory = Memory(jobs={"old": known(jobs[2], row_hash="other")})
+    plan = plan_of(api, memory, now=datetime(2026, 3, 3, tzinfo=UTC))
+    list_round(plan)
+    found = plan.expect()
+    assert (found.new_jobs, found.changed_jobs) == (4, 1)
+    assert (found.result_jobs, found.result_calls) == (4, 3 + 1 + 1 + 1)
+    assert (found.newest_jobs, found.newest_calls) == (2, 3 + 1)
+    assert len(plan.queue) == 4, "it only looks"
+    assert api.asked == []
