@@ -188,6 +188,8 @@ class JobsServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet: the other end would wait 40 ms
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 status, headers, found = owner.answer(self.path)
@@ -198,6 +200,7 @@ class JobsServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+                self.wfile.flush()
 
             def log_message(self, *_: Any) -> None: ...
 

@@ -259,3 +259,26 @@ def test_a_quota_that_ends_within_the_lists_loses_no_list(make: MakeCallSyncs) -
     syncs.server.now += HOUR
     syncs.measured()
     assert not syncs.missing()
+
+
+def test_a_list_is_read_for_days_beyond_the_last_job_that_is_new(make: MakeCallSyncs) -> None:
+    syncs = make({"lookback_days": 10}, workflows=1, every=timedelta(hours=3))
+    syncs.measured(lookback=None)
+    within = next(
+        job
+        for job in syncs.server.served.values()
+        if timedelta(days=8) < syncs.server.now - job.started < timedelta(days=9)
+    )
+    syncs.server.now += timedelta(minutes=5)
+    syncs.server.add(0)
+    syncs.server.retry(within, rows=5)
+    syncs.measured(lookback=timedelta(days=10))
+    assert not syncs.missing(), "80 jobs, two pages"
+    assert syncs.kinds()["jobs"] == 2
+
+
+def test_no_job_is_skipped_before_counts_have_proven_true(make: MakeCallSyncs) -> None:
+    syncs = make(workflows=1, jobs=19, empty=19)
+    syncs.measured(lookback=None)
+    assert not any(row["is_skipped"] for row in syncs.rows("job_results_ledger"))
+    assert syncs.kinds()["results"] == 19
