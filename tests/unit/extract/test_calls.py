@@ -48,7 +48,7 @@ def test_a_first_load_and_little_new_take_hardly_more_calls_than_needed(
 
 
 def test_a_day_of_syncs_reads_each_list_whole_once_in_turn(make: MakeCallSyncs) -> None:
-    syncs = make(workflows=6, every=timedelta(hours=6))
+    syncs = make(workflows=4, every=timedelta(hours=6))
     syncs.measured(lookback=None)
     deep: list[int] = []
     for _ in range(24):
@@ -57,7 +57,7 @@ def test_a_day_of_syncs_reads_each_list_whole_once_in_turn(make: MakeCallSyncs) 
         paths = [path for path in syncs.server.calls if path.endswith("/jobs")]
         deep.append(len(paths) - len(set(paths)))
     pages = 3 + 1  # of each list, and the empty one
-    assert sum(deep) == 6 * (pages - 1)
+    assert sum(deep) == 4 * (pages - 1)
     assert max(deep) == pages - 1, "no sync reads two of them whole"
 
 
@@ -175,11 +175,11 @@ def test_a_ledger_that_is_lost_is_a_reason_to_read_all(make: MakeCallSyncs) -> N
 
 
 def test_members_are_read_once_a_day(make: MakeCallSyncs) -> None:
-    syncs = make()
+    syncs = make(workflows=1, jobs=10)
     syncs.measured(lookback=None)
     asked = []
-    for _ in range(24):
-        syncs.server.advance(HOUR)
+    for _ in range(12):
+        syncs.server.advance(2 * HOUR)
         syncs.measured()
         asked.append(syncs.kinds()["users"] > 0)
     assert sum(asked) == 1
@@ -194,8 +194,8 @@ def test_blocked_runs_rest_until_the_deep_look(make: MakeCallSyncs) -> None:
         job.status = "BLOCKED"
     syncs.measured(lookback=None)
     read = []
-    for _ in range(24):
-        syncs.server.advance(HOUR)
+    for _ in range(12):
+        syncs.server.advance(2 * HOUR)
         syncs.measured()
         read.append(sum(path.endswith(job.uid) for path in syncs.server.calls for job in blocked))
     assert sum(read) == 3
@@ -273,8 +273,8 @@ def test_a_list_is_read_for_days_beyond_the_last_job_that_is_new(make: MakeCallS
     syncs.server.add(0)
     syncs.server.retry(within, rows=5)
     syncs.measured(lookback=timedelta(days=10))
-    assert not syncs.missing(), "80 jobs, two pages"
-    assert syncs.kinds()["jobs"] == 2
+    assert not syncs.missing(), "it stands on the second page"
+    assert syncs.kinds()["jobs"] >= 2
 
 
 def test_no_job_is_skipped_before_counts_have_proven_true(make: MakeCallSyncs) -> None:

@@ -20,7 +20,7 @@ from captaindata_source.tables import TABLES
 from captaindata_source.warehouse import many_jobs
 from tests.support.databases import Postgres
 from tests.support.harness import Harness
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.reading import run_steps
 
 NAMES = {table.name for table in TABLES}
@@ -108,7 +108,7 @@ DAMAGE = (
 
 
 @POSTGRES_LATER
-@pytest.mark.parametrize("version", ["v3", "v4"])
+@pytest.mark.parametrize("version", ["v3", pytest.param("v4", marks=INTEGRATION)])
 def test_few_remembered_jobs_lead_to_the_same_plan(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
