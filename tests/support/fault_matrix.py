@@ -300,11 +300,6 @@ RESULT_ROWS: tuple[MatrixRow, ...] = (
             headers={"Date": http_date(3e8), "Retry-After": http_date(3e8 + 4)},
         ),
     ),
-    aside(
-        "429, `Retry-After` longer than the time limit for retries",
-        "rate_limited",
-        always("status", status=429, headers=LONGER_THAN_BUDGET),
-    ),
     retried(
         "500, 502, 503 and 504, one after the other",
         "server_error",
