@@ -125,6 +125,7 @@ class Harness:
             f"{key}API_KEY": workspace.api_key,
             f"{key}PROJECT_UID": workspace.uid,
             f"{key}BASE_URL": self.sandbox.base_url,
+            f"{key}DEEP_LISTING_HOURS": "0",
             "RUNTIME__DLTHUB_TELEMETRY": "false",
             "DESTINATION": self.database.name,
             "DATASET": self.database.dataset,
