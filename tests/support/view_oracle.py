@@ -324,6 +324,7 @@ class ViewOracle:
             "main_job_id": row["main_job_uid"] if row["is_sub_job"] else None,
             "is_sub_job": row["is_sub_job"],
             "is_deleted": False,
+            "is_archived": False,
             "status": row["status"],
             "status_group": GROUPS[row["status"]],
             "scheduled_at": row["scheduled_time"],
