@@ -4,7 +4,7 @@ A load job may have done its work when its process or its connection ended, and 
 dlt goes on with such a package where it stopped and runs the job once more, which puts its rows
 into staging twice, and from there into the tables. So a package that holds tables of ours and was
 begun is always loaded from its beginning: staging is emptied first, and merging the same rows again
-changes nothing.
+changes nothing. What such a job appended, as dlt's own state, is removed before.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from typing import Any
 from dlt.common.runtime import signals
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import get_write_disposition
+from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.load import Load
 from dlt.load.exceptions import LoadClientJobRetry
 
 from captaindata_source.dlt_internals.clients import is_appending
-from captaindata_source.dlt_internals.packages import restart_package
+from captaindata_source.dlt_internals.packages import restart_package, unfinished
 from captaindata_source.tables import ALL_TABLES
 from captaindata_source.waiting import wait_seconds
 
@@ -34,6 +36,7 @@ WAITS = (1.0, 2.0, 4.0, 8.0)
 """Seconds before each further try of a package whose job failed in a way that may pass."""
 MARK = "_captaindata_source"
 APPEND = "append"
+LOAD_ID = "_dlt_load_id"
 
 
 def load_packages_as_a_whole() -> None:
@@ -62,7 +65,9 @@ def load_packages_as_a_whole() -> None:
         self.config.raise_on_max_retries = 1  # not the job is tried again, but the package
         try:
             while True:
-                restart_package(folder, appended=_appended(schema))
+                appended = _appended(schema)
+                removed = _remove_appended(self, load_id, schema, unfinished(folder) & {*appended})
+                restart_package(folder, appended=[*{*appended} - removed])
                 try:
                     original(self, load_id, schema)
                 except LoadClientJobRetry:
@@ -78,6 +83,31 @@ def load_packages_as_a_whole() -> None:
 
     setattr(load_single_package, MARK, True)
     Load.load_single_package = load_single_package  # type: ignore[method-assign]
+
+
+def _remove_appended(load: Load, load_id: str, schema: Schema, tables: set[str]) -> set[str]:
+    """Removes what jobs of a package appended that may not have ended.
+
+    Returns:
+        The tables that hold nothing of the package now.
+    """
+    client = load.get_destination_client(schema) if tables else None
+    removed: set[str] = set()
+    if not isinstance(client, SqlJobClientBase):
+        return removed
+    with client:
+        for table in sorted(tables):
+            name = client.sql_client.make_qualified_table_name(table)
+            try:
+                client.sql_client.execute_sql(
+                    f"delete from {name} where {LOAD_ID} = %s",  # noqa: S608 - the name is dlt's
+                    load_id,
+                )
+            except DatabaseException:  # no such table yet, or no such column
+                logger.debug("Rows of %s were not removed", table, exc_info=True)
+            else:
+                removed.add(table)
+    return removed
 
 
 def _is_ours(schema: Schema) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import dlt
 from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 
-__all__ = ["packages", "restart_package"]
+__all__ = ["packages", "restart_package", "unfinished"]
 
 MADE_WHILE_LOADING = ("sql", "reference")
 """Formats of jobs that dlt adds when others are done."""
@@ -53,6 +53,22 @@ def restart_package(folder: Path, *, appended: Sequence[str] = ()) -> None:
     if not (update := folder / PackageStorage.SCHEMA_UPDATES_FILE_NAME).exists():
         update.write_text("{}", encoding="utf-8")
     (folder / PackageStorage.APPLIED_SCHEMA_UPDATES_FILE_NAME).unlink(missing_ok=True)
+
+
+def unfinished(folder: Path) -> set[str]:
+    """Tables of a package with a job that was begun and is not known to have ended.
+
+    Args:
+        folder: Of the package, among dlt's normalized ones.
+    """
+    return {
+        job.table_name
+        for state in (PackageStorage.STARTED_JOBS_FOLDER, PackageStorage.NEW_JOBS_FOLDER)
+        for file in _files_in(folder / state)
+        if file.suffix != ".exception"
+        for job in [ParsedLoadJobFileName.parse(file.name)]
+        if job.retry_count or state == PackageStorage.STARTED_JOBS_FOLDER
+    }
 
 
 def _is_begun(folder: Path) -> bool:

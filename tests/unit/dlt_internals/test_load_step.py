@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dlt.load import Load
 
 from captaindata_source.dlt_internals import load_step
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
-from captaindata_source.dlt_internals.packages import restart_package
+from captaindata_source.dlt_internals.packages import packages, restart_package
 from tests.support import mishaps
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
@@ -160,6 +161,32 @@ def test_what_was_appended_stays_done_and_all_else_is_loaded_again(tmp_path: Pat
     }
     assert not (tmp_path / PackageStorage.APPLIED_SCHEMA_UPDATES_FILE_NAME).exists()
     assert (tmp_path / PackageStorage.SCHEMA_UPDATES_FILE_NAME).exists()
+
+
+def test_what_a_job_appended_that_was_not_seen_to_end_is_not_appended_twice(
+    tmp_path: Path,
+) -> None:
+    load_packages_as_a_whole()
+    pipeline = own_pipeline(tmp_path)
+    jobs = dlt.resource([{"workspace_uid": "w", "uid": "j"}], name="jobs", primary_key="uid")
+    log = dlt.resource([{"said": 1}, {"said": 2}], name="log", write_disposition="append")
+    pipeline.extract(dlt.source(lambda: [jobs, log], name="captaindata")())
+    pipeline.normalize()
+    ((load_id, folder),) = packages(pipeline).items()
+    kept = tmp_path / "kept"
+    shutil.copytree(folder, kept)
+    pipeline.load()
+    with pipeline.sql_client() as client:
+        client.execute_sql("delete from _dlt_loads where load_id = %s", load_id)
+    for file in (kept / "new_jobs").glob("*"):
+        if file.name.startswith(("log.", "_dlt_pipeline_state.")):
+            file.rename(kept / "started_jobs" / file.name)
+    shutil.copytree(kept, folder)
+    shutil.rmtree(folder.parents[1] / "loaded" / load_id)
+    pipeline.load()
+    with pipeline.sql_client() as client:
+        assert client.execute_sql("select said from log order by said") == [(1,), (2,)]
+        assert client.execute_sql("select count(*) from _dlt_pipeline_state") == [(1,)]
 
 
 def test_a_package_that_was_not_begun_stays_as_it_is(tmp_path: Path) -> None:
