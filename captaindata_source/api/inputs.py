@@ -7,25 +7,19 @@ an object that holds one, and any fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
 from captaindata_source.api.base import Record
-from captaindata_source.api.documents import OBJECTS, Documents, Fields, record
-from captaindata_source.api.pagination import follow_links
-from captaindata_source.errors import CallRefusedError, ContractError, PaginationError
-from captaindata_source.http import Reply
+from captaindata_source.api.documents import OBJECTS, Fields, record
+from captaindata_source.api.pagination import NEXT_HEADER, NO_LINK, SizedPages, follow_links
+from captaindata_source.errors import ContractError, PaginationError
 from captaindata_source.tables import JOB_INPUTS
 
 __all__ = ["InputLists", "input_record"]
 
-NEXT_HEADER = "x-pagination-next"
-NO_LINK = ("", "null", "none")
-LIMIT = 500
-SMALL_LIMIT = 100
-"""The most that older servers take."""
-BAD_REQUEST = 400
 ERROR_COLUMNS = {
     "label": "error_label",
     "error_label": "error_label",
@@ -57,17 +51,8 @@ _Pages = list[msgspec.Raw] | _Page
 _pages: msgspec.json.Decoder[_Pages] = msgspec.json.Decoder(_Pages)
 
 
-class InputLists:
-    """Reads inputs.
-
-    Args:
-        documents: Below the base URL.
-        has_limit: Whether the call takes the parameter `limit`.
-    """
-
-    def __init__(self, documents: Documents, *, has_limit: bool) -> None:
-        self._documents = documents
-        self._limits = [LIMIT, SMALL_LIMIT] if has_limit else []
+class InputLists(SizedPages[msgspec.Raw]):
+    """Reads inputs."""
 
     def pages(self, path: str, *, job_uid: str) -> Iterator[list[Record]]:
         """Pages of the inputs of a job.
@@ -78,10 +63,7 @@ class InputLists:
         what = f"inputs of job {job_uid}"
         seen: set[object] = set()
 
-        def fetch(target: str, parameters: dict[str, str]) -> tuple[list[msgspec.Raw], str | None]:
-            return self._fetch(target, parameters, path)
-
-        for page in follow_links(fetch, path=path, what=what):
+        for page in follow_links(partial(self.fetch, path=path), path=path, what=what):
             records = [input_record(item) for item in page]
             uids = {found["uid"] for found in records if found.get("uid")}
             if uids and uids <= seen:
@@ -89,10 +71,11 @@ class InputLists:
             yield [found for found in records if found.get("uid") not in seen]
             seen |= uids
 
-    def _fetch(
-        self, target: str, parameters: Mapping[str, str], path: str
+    def _page(
+        self, target: str, parameters: dict[str, str], limit: int | None = None
     ) -> tuple[list[msgspec.Raw], str | None]:
-        reply = self._reply(target, parameters, is_link=target != path)
+        size = {} if limit is None else {"limit": limit}
+        reply = self._documents.reply(target, _pages, **parameters, **size)
         paging: _Paging | None = None
         if isinstance(reply.data, list):
             page = reply.data
@@ -100,24 +83,13 @@ class InputLists:
             lists = (reply.data.inputs, reply.data.results, reply.data.data)
             named = [each for each in lists if each is not None]
             if not named:
-                raise ContractError("The answer holds no list of inputs", path=path)
+                raise ContractError("The answer holds no list of inputs", path=target)
             page = named[0]
             paging = reply.data.paging
         following = (reply.headers.get(NEXT_HEADER) or "").strip()
         if paging is not None and paging.have_next_page is not False and not following:
             following = "" if paging.next is None else str(paging.next).strip()
         return [item.copy() for item in page], (None if following.lower() in NO_LINK else following)
-
-    def _reply(self, target: str, parameters: Mapping[str, str], *, is_link: bool) -> Reply[_Pages]:
-        while True:
-            limit = self._limits[0] if self._limits and not is_link else None
-            size = {} if limit is None else {"limit": limit}
-            try:
-                return self._documents.reply(target, _pages, **parameters, **size)
-            except CallRefusedError as error:
-                if error.status != BAD_REQUEST or error.is_fatal or limit != LIMIT:
-                    raise
-                self._limits = [SMALL_LIMIT]
 
 
 def input_record(item: msgspec.Raw) -> Record:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urljoin
 
 from captaindata_source.api.documents import RAW_LISTS, Documents
 from captaindata_source.errors import CallRefusedError, NotFoundError, PaginationError
 
-__all__ = ["OutputPages", "follow_links", "link_target", "pages_until_known", "read_until_known"]
+__all__ = [
+    "NEXT_HEADER",
+    "NO_LINK",
+    "OutputPages",
+    "SizedPages",
+    "follow_links",
+    "link_target",
+    "pages_until_known",
+    "read_until_known",
+]
 
 T = TypeVar("T")
 
@@ -24,6 +33,7 @@ EARLIER_LIMIT = 100
 """The same of older servers, which refuse more with 400."""
 REFUSED = 400
 NEXT_HEADER = "x-pagination-next"
+NO_LINK = ("", "null", "none")
 MAX_WAIT_SECONDS = 5.0
 """How long a thread waits for another to find out which limit the server takes."""
 
@@ -155,23 +165,24 @@ def follow_links(
         target = link_target(link, path)
 
 
-class OutputPages:
-    """Reads lists that end with a header; safe to share between threads.
+class SizedPages(Generic[T]):
+    """Reads pages as large as the server allows; safe to share between threads.
 
     Args:
         documents: Of the workspace.
+        has_limit: Whether the call takes the parameter `limit`.
     """
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, *, has_limit: bool = True) -> None:
         self._documents = documents
-        self._limit = LIMIT
-        self._is_proven = False
+        self._limit = LIMIT if has_limit else None
+        self._is_proven = not has_limit
         self._asking = threading.Lock()
 
     def fetch(
         self, target: str, parameters: dict[str, str], *, path: str
-    ) -> tuple[list[bytes], str | None]:
-        """A page of a list, each row as JSON text, and the link to the next; for `follow_links`.
+    ) -> tuple[list[T], str | None]:
+        """A page of a list, and the link to the next one; for `follow_links`.
 
         Args:
             target: Of the page.
@@ -204,9 +215,18 @@ class OutputPages:
 
     def _page(
         self, target: str, parameters: dict[str, str], limit: int | None = None
+    ) -> tuple[list[T], str | None]:
+        raise NotImplementedError
+
+
+class OutputPages(SizedPages[bytes]):
+    """Pages of rows, each as JSON text, with a header that leads to the next one."""
+
+    def _page(
+        self, target: str, parameters: dict[str, str], limit: int | None = None
     ) -> tuple[list[bytes], str | None]:
         size = {} if limit is None else {"limit": limit}
         reply = self._documents.reply(target, RAW_LISTS, **parameters, **size)
         following = (reply.headers.get(NEXT_HEADER) or "").strip()
-        is_last = following.lower() in ("", "null", "none")
+        is_last = following.lower() in NO_LINK
         return [bytes(output) for output in reply.data], None if is_last else following

@@ -17,19 +17,19 @@ from dlt.common.runtime import signals
 
 from captaindata_source.api import Api
 from captaindata_source.engine.estimate import Estimate
-from captaindata_source.extract.identify import identified
+from captaindata_source.extract.identify import known_or_identified
 from captaindata_source.extract.opening import connect, plan_without_memory, remember_and_plan
 from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.http import RetryPolicy
 from captaindata_source.issues import IssueLog
 from captaindata_source.settings.config import refuse_twins
-from captaindata_source.settings.learned import LearnedSettings, with_uid
+from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES
 from captaindata_source.warehouse.interrupts import run_until_signal
 from captaindata_source.warehouse.pipeline import Target, duckdb_file
-from captaindata_source.warehouse.preflight import known_uid, require_right_warehouse
+from captaindata_source.warehouse.preflight import require_right_warehouse
 from captaindata_source.warehouse.remedies import message_of
 
 __all__ = ["Forecast", "forecast"]
@@ -120,9 +120,7 @@ def _forecast_of(
     settings: Settings, target: Target, lock: threading.Lock, limit: str | None
 ) -> Forecast:
     configured = settings.requests_per_minute
-    if not settings.project_uid:
-        uid = known_uid(target.reader, settings.name)
-        settings = identified(settings) if uid is None else with_uid(settings, uid)
+    settings = known_or_identified(settings, target.reader)
     issues = settings.issues if isinstance(settings, LearnedSettings) else IssueLog()
     api = connect(settings, issues=issues, retry=RetryPolicy(deadline=RETRY_SECONDS))
     nowhere = tempfile.TemporaryDirectory(prefix="captaindata-plan-")

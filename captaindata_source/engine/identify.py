@@ -11,13 +11,11 @@ from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime import signals
 
 from captaindata_source.engine.workspace_sync import INTERRUPTED
-from captaindata_source.extract.identify import identified
+from captaindata_source.extract.identify import known_or_identified
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.settings.config import refuse_twins
-from captaindata_source.settings.learned import with_uid
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse.interrupts import run_until_signal
-from captaindata_source.warehouse.preflight import known_uid
 from captaindata_source.warehouse.remedies import message_of
 
 __all__ = ["sync_identified"]
@@ -68,11 +66,7 @@ def _identify_all(
 
 def _identify(settings: Settings, pipeline: dlt.Pipeline) -> Settings | WorkspaceReport:
     try:
-        if settings.project_uid:
-            return settings
-        if (uid := known_uid(pipeline, settings.name)) is not None:
-            return with_uid(settings, uid)
-        return identified(settings)
+        return known_or_identified(settings, pipeline)
     except (Exception, SignalReceivedException) as error:  # noqa: BLE001 - the others go on
         stopped = signals.was_signal_received()
         return _failed(settings, INTERRUPTED if stopped else message_of(error))

@@ -128,17 +128,7 @@ def remember_and_plan(
         ConfigError: The destination holds what another version of the API said.
     """
     loaded = LoadedRows(pipeline, workspace_uid=settings.project_uid)
-    now = datetime.now(UTC)
-    facts = Facts(
-        now=now,
-        recent_since=now - LISTED_FOR,
-        final=api.final_statuses,
-        success=api.success_statuses,
-        wanted=settings.wanted_statuses,
-        count_fields=api.count_fields,
-        has_results=JOB_RESULTS.name in wanted,
-        has_successes=SUCCESSFUL_JOBS.name in wanted,
-    )
+    facts = _facts(settings, api, wanted)
     # a full refresh compares with each job, and so do inputs
     is_each_needed = settings.full_refresh or JOB_INPUTS.name in wanted
     memory = remember(
@@ -169,8 +159,22 @@ def remember_and_plan(
             wanted=wanted,
             issues=issues,
             guard=Guard(issues, is_strict=is_strict),
-            now=now,
+            now=facts.now,
         )
+    )
+
+
+def _facts(settings: Settings, api: Api, wanted: Collection[str]) -> Facts:
+    now = datetime.now(UTC)
+    return Facts(
+        now=now,
+        recent_since=now - LISTED_FOR,
+        final=api.final_statuses,
+        success=api.success_statuses,
+        wanted=settings.wanted_statuses,
+        count_fields=api.count_fields,
+        has_results=JOB_RESULTS.name in wanted,
+        has_successes=SUCCESSFUL_JOBS.name in wanted,
     )
 
 

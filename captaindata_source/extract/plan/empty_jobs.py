@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from captaindata_source.extract.plan.context import Context
@@ -55,40 +55,39 @@ class EmptyJobs:
     def must_ask(self, job: ResultJob) -> bool:
         """Whether the results of an empty job are to be fetched; else it is taken for skipped."""
         with self._context.lock:
-            asked = self._asked
-            if (
-                not self.is_on
-                or not self._trust.is_trusted(job.workflow_uid)
-                or asked[job.workflow_uid] < ASKED_PER_WORKFLOW
-                or (job.answer is not None and job.answer.version == job.version)
-            ):
-                asked[job.workflow_uid] += 1
-                return True
-            self._skipped.append(job)
-            return False
+            if self._may_skip(job, asked=self._asked, agreed=self._trust.agreed):
+                self._skipped.append(job)
+                return False
+            self._asked[job.workflow_uid] += 1
+            return True
 
     def expect(self, jobs: Iterable[ResultJob]) -> Iterator[tuple[ResultJob, bool]]:
         """Jobs in the order in which they are fetched, and whether each will be asked for its
         results, if all counts prove true. Changes nothing."""
         asked, agreed = Counter(self._asked), self._trust.agreed
         for job in jobs:
-            is_skipped = (
-                job.says_none
-                and not self.is_refuted
-                and agreed >= MIN_PROVEN
-                and self._trust.is_trusted(job.workflow_uid)
-                and asked[job.workflow_uid] >= ASKED_PER_WORKFLOW
-                and not (job.answer is not None and job.answer.version == job.version)
-            )
+            is_skipped = job.says_none and self._may_skip(job, asked=asked, agreed=agreed)
             if not is_skipped:
                 asked[job.workflow_uid] += job.says_none
                 agreed += bool(job.row_counts)
             yield job, not is_skipped
 
-    @property
-    def is_on(self) -> bool:
-        """Whether empty jobs may be skipped."""
-        return not self.is_refuted and self._trust.agreed >= MIN_PROVEN
+    def _may_skip(self, job: ResultJob, *, asked: Mapping[str | None, int], agreed: int) -> bool:
+        """Whether an empty job need not be asked: it is of no sample, and counts have proven true.
+
+        Args:
+            job: The job.
+            asked: Empty jobs that were asked, by workflow.
+            agreed: Jobs of the workspace whose results agreed with their counts.
+        """
+        is_sample = job.answer is not None and job.answer.version == job.version
+        return (
+            not self.is_refuted
+            and agreed >= MIN_PROVEN
+            and self._trust.is_trusted(job.workflow_uid)
+            and asked[job.workflow_uid] >= ASKED_PER_WORKFLOW
+            and not is_sample
+        )
 
     @property
     def is_refuted(self) -> bool:

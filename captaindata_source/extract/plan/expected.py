@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from captaindata_source.extract.plan.lists import MEMBERS, is_due
+from captaindata_source.extract.plan.lists import are_members_due
 from captaindata_source.extract.queue import ResultJob
 from captaindata_source.tables import JOB_RESULTS, WORKFLOWS, WORKSPACES
 
@@ -89,8 +89,6 @@ def expected(plan: SyncPlan) -> Expected:
     since = context.now - timedelta(days=NEWEST_DAYS)
     newest = [job for job in asked if job.finish_time is not None and job.finish_time >= since]
     has_workspace = WORKSPACES.name in context.wanted
-    members = memory.lists.get(MEMBERS)
-    is_member_due = members is None or is_due(members.read_at, context)
     details = sum(1 for _ in plan.workflows.changed()) if WORKFLOWS.name in context.wanted else 0
     routine, deep = _later_calls(plan)
     return Expected(
@@ -99,7 +97,7 @@ def expected(plan: SyncPlan) -> Expected:
         result_jobs=len(asked),
         empty_jobs=skipped,
         newest_jobs=len(newest),
-        workspace_calls=has_workspace * (1 + is_member_due * MEMBER_CALLS),
+        workspace_calls=has_workspace * (1 + are_members_due(context) * MEMBER_CALLS),
         detail_calls=details,
         job_calls=plan.listing.unlisted,
         result_calls=sum(_pages(job, pages) for job in asked),

@@ -21,7 +21,7 @@ from captaindata_source.tables import JOBS, Row
 from captaindata_source.times import UnfitError, parse_time
 from captaindata_source.warehouse.memory import RUNS, KnownJob, KnownList
 
-__all__ = ["MEMBERS", "JobLists", "is_due"]
+__all__ = ["MEMBERS", "JobLists", "are_members_due"]
 
 LIST = "jobs of {}"
 PAGES = "pages"
@@ -87,7 +87,7 @@ class JobLists:
     def is_run_list_deep(self) -> bool:
         """Whether v4's list of runs is read `lookback_days` deep."""
         known = self._known.get(RUNS)
-        return known is None or is_due(known.read_at, self._context)
+        return known is None or _is_due(known.read_at, self._context)
 
     def begin(self, workflow_uids: Sequence[str]) -> list[str]:
         """Decides which lists are read whole.
@@ -180,7 +180,7 @@ class JobLists:
         for uid, reading in self._readings.items():
             pages = reading.pages if reading.is_whole else self._weight(uid)
             known = self._of(uid)
-            is_sorted = reading.is_sorted and (known is None or known.is_newest_first is not False)
+            is_sorted = self._is_newest_first(reading, known)
             near = 1 + reading.fresh // (self._page_size or reading.size or 50)
             unsorted = pages + (not self._page_size)
             routine += max(1, min(pages, near) if is_sorted else unsorted)
@@ -214,7 +214,7 @@ class JobLists:
             if not (reading.is_begun or reading.is_whole):
                 continue
             is_deep = reading.is_deep and reading.is_whole
-            is_sorted = reading.is_sorted and (known is None or known.is_newest_first is not False)
+            is_sorted = self._is_newest_first(reading, known)
             if is_deep or is_cut or (known is not None and known.is_newest_first != is_sorted):
                 yield {
                     "uid": LIST.format(uid),
@@ -222,6 +222,10 @@ class JobLists:
                     "read_at": now if is_deep else known and known.read_at,
                     "listed_at": now if is_cut else None,
                 }
+
+    def _is_newest_first(self, reading: _Reading, known: KnownList | None) -> bool:
+        """Whether a list was never seen in another order."""
+        return reading.is_sorted and (known is None or known.is_newest_first is not False)
 
     def _learn(self, size: int) -> None:
         """Learns that a page of so many jobs was followed by another."""
@@ -233,7 +237,7 @@ class JobLists:
         ages: list[tuple[timedelta, str]] = []
         for uid in workflow_uids:
             known = self._of(uid)
-            if known is None or is_due(known.read_at, self._context):
+            if known is None or _is_due(known.read_at, self._context):
                 yield uid
             elif known.read_at is not None:
                 ages.append((self._context.now - known.read_at, uid))
@@ -276,7 +280,7 @@ class JobLists:
         return self._context.totals.recent
 
 
-def is_due(read_at: datetime | None, context: Context) -> bool:
+def _is_due(read_at: datetime | None, context: Context) -> bool:
     """Whether what was last read as a whole at a time is to be read so again in this sync, as it
     would be too late in the next."""
     most = timedelta(hours=context.settings.deep_listing_hours)
@@ -287,6 +291,12 @@ def is_due(read_at: datetime | None, context: Context) -> bool:
         since = max(since, context.now - context.memory.synced_at)
     # a time to come was written by a clock that went wrong
     return age < timedelta() or age >= most or age + since > most * TOLERANCE
+
+
+def are_members_due(context: Context) -> bool:
+    """Whether the members are to be read in this sync."""
+    known = context.memory.lists.get(MEMBERS)
+    return context.settings.full_refresh or known is None or _is_due(known.read_at, context)
 
 
 def _time(job: Record) -> datetime | None:

@@ -9,7 +9,7 @@ from captaindata_source.api import Record
 from captaindata_source.api.credentials import strip_json
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.extract.plan.lists import MEMBERS, is_due
+from captaindata_source.extract.plan.lists import MEMBERS, are_members_due
 from captaindata_source.extract.rows import digest, row_hash
 from captaindata_source.tables import QUOTA_READINGS, WORKSPACES, Row
 from captaindata_source.times import UnfitError, parse_time
@@ -62,8 +62,7 @@ class WorkspacePlan:
     def _known_members(self) -> bytes | None:
         """The members that are loaded, as JSON, where they were read recently."""
         context = self._context
-        known = context.memory.lists.get(MEMBERS)
-        if known is None or context.settings.full_refresh or is_due(known.read_at, context):
+        if are_members_due(context):
             return None
         for row in context.stored(WORKSPACES, [context.settings.project_uid]):
             if isinstance(members := row.get("members"), str):
