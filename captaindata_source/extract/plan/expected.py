@@ -77,7 +77,6 @@ class Expected:
 def expected(plan: SyncPlan) -> Expected:
     """Tells what is to be fetched, once the lists are read. Sends and changes nothing."""
     context, memory = plan.context, plan.context.memory
-    seen = {row["uid"] for row in plan.jobs.rows}
     has_results = JOB_RESULTS.name in context.wanted
     pages = context.api.results_per_page
     jobs = plan.jobs.results.empty.expect(plan.queue.waiting()) if has_results else ()
@@ -92,8 +91,8 @@ def expected(plan: SyncPlan) -> Expected:
     details = sum(1 for _ in plan.workflows.changed()) if WORKFLOWS.name in context.wanted else 0
     routine, deep = _later_calls(plan)
     return Expected(
-        new_jobs=len(seen - memory.jobs.keys()),
-        changed_jobs=len(seen & memory.jobs.keys()),
+        new_jobs=len(plan.jobs.changed.keys() - memory.jobs.keys()),
+        changed_jobs=len(plan.jobs.changed.keys() & memory.jobs.keys()),
         result_jobs=len(asked),
         empty_jobs=skipped,
         newest_jobs=len(newest),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from captaindata_source.api import Record
@@ -45,7 +45,8 @@ class JobPlan:
         """Rows of `jobs`."""
         self.successful_rows: deque[Row] = deque()
         self.seen: set[str] = set()
-        self._changed: set[str] = set()
+        self.changed: dict[str, datetime | None] = {}
+        """Jobs that are new or in another state, and when they changed (v4)."""
         self.most_rows = math.inf
         """Rows of `jobs` beyond which jobs that would get one are left to the next sync."""
         self.is_cut = False
@@ -93,7 +94,7 @@ class JobPlan:
         """Whether a job that was seen is known, unchanged and final."""
         known = self._memory.jobs.get(uid)
         is_final = known is not None and known.status in self._api.final_statuses
-        return is_final and uid not in self._changed
+        return is_final and uid not in self.changed
 
     def settle_workflows(self, unread: Collection[str | None]) -> None:
         """Decides of which workflow jobs are that others list too, or others alone.
@@ -133,7 +134,7 @@ class JobPlan:
             and not reads_more(record, known, unread)
         )
         if not is_same:
-            self._changed.add(uid)
+            self.changed[uid] = None
             if self._context.rows[JOBS.name] >= self.most_rows:
                 self.is_cut = True
                 return ()
@@ -141,6 +142,7 @@ class JobPlan:
         if known is None or not is_same:
             row = self._job_row(record, content)
             row["loaded_at"] += later
+            self.changed[uid] = row.get("updated_at")
             self._context.keep(JOBS, self.rows, row)
             known = _as_known(row)
             self.results.rereads.see(known)

@@ -131,7 +131,7 @@ class ListingPlan:
         """Calls that lists take in a later sync with nothing new, and in a deep look."""
         if self._context.api.lists_workflows:
             return self._lists.calls_to_come()
-        return 1, self._lists.run_list_pages(self._jobs.rows)
+        return 1, self._lists.run_list_pages(self._jobs.changed)
 
     def checkpoints(self) -> list[Row]:
         """The rows that say how far the lists are read, once the round's jobs are loaded; none

@@ -9,7 +9,7 @@ known, unchanged and final for `lookback_days`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -187,15 +187,15 @@ class JobLists:
             deep += pages + 1
         return routine, deep
 
-    def run_list_pages(self, found: Iterable[Row]) -> int:
+    def run_list_pages(self, changed: Mapping[str, datetime | None]) -> int:
         """About how many calls a reading of v4's list takes that is `lookback_days` deep.
 
         Args:
-            found: Jobs that are new or changed.
+            changed: Jobs that are new or in another state, and when they changed.
         """
         since = self._context.now - self._lookback
         times = {uid: known.updated_at for uid, known in self._context.memory.jobs.items()}
-        times |= {row["uid"]: row.get("updated_at") for row in found}
+        times |= changed
         further = sum(time is not None and time >= since for time in times.values()) // RUNS_A_PAGE
         return 1 + further + (further > 0)
 

@@ -223,6 +223,15 @@ def test_a_checkpoint_claims_nothing_of_a_time_to_come() -> None:
     assert plan.listing.checkpoints() == [], "it is written once"
 
 
+def test_what_is_expected_does_not_depend_on_rows_that_are_taken_already() -> None:
+    pages = [JobPage([run("new"), run("old", row_count=7)])]
+    plan = plan_of(FakeApi(pages), Memory(jobs={"old": known(run("old"))}))
+    list_round(plan)
+    plan.jobs.rows.clear()
+    found = plan.expect()
+    assert (found.new_jobs, found.changed_jobs, found.result_jobs) == (1, 1, 2)
+
+
 def test_secrets_of_people_are_cut_out() -> None:
     page = JobPage(
         [
