@@ -6,6 +6,13 @@ Columns have the API's names. The connector adds `workspace_uid`, `is_…` flags
 
 from __future__ import annotations
 
+from captaindata_source.change_tables import (
+    CHANGE_TABLES,
+    INTEGRATION_CHANGES,
+    JOB_CHANGES,
+    RESULTS_CHANGES,
+    WORKFLOW_CHANGES,
+)
 from captaindata_source.extra_tables import (
     ACCOUNTS,
     CALLBACKS,
@@ -24,6 +31,7 @@ __all__ = [
     "ACCOUNTS",
     "ALL_TABLES",
     "CALLBACKS",
+    "CHANGE_TABLES",
     "CHECKPOINTS",
     "CREDIT_CONSUMPTION",
     "DELETE_MARK",
@@ -31,12 +39,15 @@ __all__ = [
     "IDENTITIES",
     "INPUTS_LEDGER",
     "INTEGRATIONS",
+    "INTEGRATION_CHANGES",
     "JOBS",
+    "JOB_CHANGES",
     "JOB_INPUTS",
     "JOB_RESULTS",
     "LEDGER",
     "LOADS",
     "QUOTA_READINGS",
+    "RESULTS_CHANGES",
     "SCHEDULES",
     "SELECTABLE",
     "SUCCESSFUL_JOBS",
@@ -44,6 +55,7 @@ __all__ = [
     "SYNC_RUNS",
     "TABLES",
     "WORKFLOWS",
+    "WORKFLOW_CHANGES",
     "WORKSPACES",
     "WORKSPACE_MEMBERS",
     "ColumnType",
@@ -293,6 +305,7 @@ SELECTABLE = (*TABLES, *EXTRA_TABLES)
 ALL_TABLES = (
     *(*SELECTABLE, LEDGER, INPUTS_LEDGER, CHECKPOINTS),
     *(QUOTA_READINGS, SYNC_RUNS, SYNC_ISSUES),
+    *CHANGE_TABLES.values(),
 )
 
 

@@ -27,6 +27,8 @@ __all__ = [
     "KnownRow",
     "KnownWorkflow",
     "Memory",
+    "OpenChange",
+    "OpenChanges",
 ]
 
 RUNS = "runs"
@@ -91,6 +93,26 @@ class KnownRow(NamedTuple):
     is_deleted: bool
     status: str | None = None
     created_at: datetime | None = None
+
+
+class OpenChange(NamedTuple):
+    """A row of a table of changes whose load was not committed.
+
+    What the table holds may be of that load already; `old` is what was committed.
+
+    Args:
+        uid: Of the row.
+        old: The old value; of results the old workflow.
+        rows: Of results: how many there were.
+    """
+
+    uid: str
+    old: str | None
+    rows: int | None = None
+
+
+OpenChanges = dict[str, dict[tuple[str | None, ...], OpenChange]]
+"""By name of a table of changes: key of what changed and field, to the change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +208,7 @@ class Memory:
         synced_at: When the last sync that did not fail began; None: nothing tells.
         extras: By name of an extra table: key, but for the workspace, to row.
         inputs: By uid of a job whose inputs are loaded.
+        open_changes: Changes whose load was not committed.
         totals: Of all jobs, where not all are remembered.
         finder: Finds the others; None: all are remembered.
         strangers: Uids that were looked up and are not known.
@@ -208,6 +231,7 @@ class Memory:
     extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
     inputs: dict[str, KnownInputs] = field(default_factory=dict)
     unclean: dict[str, set[str]] = field(default_factory=dict)
+    open_changes: OpenChanges = field(default_factory=dict)
     totals: JobTotals | None = None
     finder: Finder | None = None
     strangers: set[str] = field(default_factory=set)

@@ -35,6 +35,7 @@ from captaindata_source.warehouse.memory import (
     KnownWorkflow,
     Memory,
 )
+from captaindata_source.warehouse.open_changes import as_committed, open_changes
 from captaindata_source.warehouse.past_loads import loaded_version
 
 __all__ = ["ANSWER_COLUMNS", "answer_of", "has_results", "remember", "unread_times"]
@@ -70,12 +71,13 @@ def remember(
     """
     memory = Memory()
     with rows.connection():
+        memory.open_changes = open_changes(rows, wanted=wanted, fresh=fresh)
         _remember(rows, memory, fresh, many)
         for table in EXTRA_TABLES:
             if table is JOB_INPUTS and table.name in wanted:
                 memory.inputs = known_inputs(rows, fresh=fresh)
             elif table.name in wanted:
-                memory.extras[table.name] = _known_rows(rows, table, fresh)
+                memory.extras[table.name] = _known_rows(rows, table, memory, fresh)
     return memory
 
 
@@ -86,7 +88,8 @@ def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str], many: Re
         memory.workspace_hash = row_hash if is_valid else None
     columns = ["uid", *KnownWorkflow._fields]
     for is_valid, uid, row_hash, *values in rows.known(WORKFLOWS, columns, fresh):
-        memory.workflows[uid] = KnownWorkflow(row_hash if is_valid else None, *values)
+        known_workflow = KnownWorkflow(row_hash if is_valid else None, *values)
+        memory.workflows[uid] = as_committed(memory, WORKFLOWS, (uid,), known_workflow)
     if fresh or not many(rows, memory):
         _remember_jobs(rows, memory, fresh)
     columns = ["uid", "row_hash"]
@@ -99,7 +102,8 @@ def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str], many: Re
 def _remember_jobs(rows: LoadedRows, memory: Memory, fresh: Collection[str]) -> None:
     columns = ["uid", *KnownJob._fields]
     for is_valid, uid, row_hash, *values in rows.known(JOBS, columns, fresh):
-        memory.jobs[uid] = KnownJob(row_hash if is_valid else None, *values)
+        known_job = KnownJob(row_hash if is_valid else None, *values)
+        memory.jobs[uid] = as_committed(memory, JOBS, (uid,), known_job)
     if memory.jobs:
         memory.unread_times = unread_times(rows)
     columns = ["uid", "row_hash"]
@@ -176,10 +180,10 @@ def _remember_covered(rows: LoadedRows, memory: Memory) -> None:
 
 
 def _known_rows(
-    rows: LoadedRows, table: Table, fresh: Collection[str]
+    rows: LoadedRows, table: Table, memory: Memory, fresh: Collection[str]
 ) -> dict[tuple[str, ...], KnownRow]:
     key = [name for name in table.key if name != "workspace_uid"]
-    return {
+    found = {
         tuple(values): KnownRow(
             row_hash if is_valid else None, bool(is_deleted), status, _aware(created_at)
         )
@@ -187,6 +191,7 @@ def _known_rows(
             table, ["row_hash", "is_deleted", "status", "created_at", *key], fresh
         )
     }
+    return {uids: as_committed(memory, table, uids, known) for uids, known in found.items()}
 
 
 def _answers(rows: LoadedRows) -> dict[str, Answer]:

@@ -144,6 +144,7 @@ class JobPlan:
             row["loaded_at"] += later
             self.changed[uid] = row.get("updated_at")
             self._context.keep(JOBS, self.rows, row)
+            self._context.changes.see_job(known, row)
             known = _as_known(row)
             self.results.rereads.see(known)
         success = self._success(record, content, row, known)
@@ -220,6 +221,7 @@ class JobPlan:
             mark = "is_archived" if is_archived else "is_deleted"
             gone = {**row, mark: True, "loaded_at": self._context.now}
             self._context.keep(JOBS, self.rows, gone)
+            self._context.changes.see_job(self._memory.jobs.get(uid), gone)
         return is_archived
 
     def _is_archived(self, row: Row) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 
 from captaindata_source.api import Record
 from captaindata_source.errors import ApiError
+from captaindata_source.extract.plan.changes import WORKFLOW_FIELDS
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.rows import row_hash
 from captaindata_source.issues import Action, Kind
@@ -24,6 +25,8 @@ class ListedWorkflows:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._workflows: list[Record] | None = None
+        self._loaded: dict[str, Row] = {}
+        """Rows of the warehouse that are written again."""
 
     def all(self) -> list[Record]:
         """The listing, read once."""
@@ -37,18 +40,24 @@ class ListedWorkflows:
 
     def changed(self) -> Iterator[Callable[[], Row | None]]:
         """For each workflow to load a call that fetches its details and returns its row."""
+        context = self._context
+        changed: dict[str, tuple[Record, str]] = {}
         for record in self.all():
             content = row_hash(record)
-            known = self._context.memory.workflows.get(record["uid"])
+            known = context.memory.workflows.get(record["uid"])
             if (
-                self._context.settings.full_refresh
+                context.settings.full_refresh
                 or known is None
                 or known.is_deleted
                 or known.row_hash != content
                 or self._is_old(known.details_fetched_at)
             ):
-                self._context.written(WORKFLOWS, record["uid"])
-                yield partial(self._row, record, content)
+                context.written(WORKFLOWS, record["uid"])
+                changed[record["uid"]] = record, content
+        known_uids = [uid for uid in changed if uid in context.memory.workflows]
+        self._loaded = {row["uid"]: row for row in context.stored(WORKFLOWS, known_uids)}
+        for each in changed.values():
+            yield partial(self._row, *each)
 
     def vanished(self) -> list[Row]:
         """Rows of the workflows that are no longer listed, marked so."""
@@ -65,6 +74,8 @@ class ListedWorkflows:
         ]
         for uid in gone:
             context.written(WORKFLOWS, uid)
+        for row in rows:
+            self._see_change(row["uid"], {**row, "is_deleted": False}, row)
         context.count(WORKFLOWS, len(rows))
         return rows
 
@@ -86,6 +97,7 @@ class ListedWorkflows:
 
     def _row(self, record: Record, content: str) -> Row | None:
         context = self._context
+        loaded = self._loaded.pop(record["uid"], None)
         with context.issues.about(workflow_uid=record["uid"]):
             details: object = None
             try:
@@ -108,10 +120,16 @@ class ListedWorkflows:
             )
         if details is None:  # what was loaded of it stays, and is tried again
             row["details_fetched_at"] = None
-            for known in context.stored(WORKFLOWS, [record["uid"]]):
-                row.update({name: known.get(name) for name in ("details", "details_fetched_at")})
+            if loaded is not None:
+                row.update({name: loaded.get(name) for name in ("details", "details_fetched_at")})
+        if loaded is not None:
+            self._see_change(record["uid"], loaded, row)
         context.count(WORKFLOWS, 1)
         return row
+
+    def _see_change(self, uid: str, loaded: Row, row: Row) -> None:
+        old = {name: loaded.get(name) for name in WORKFLOW_FIELDS}
+        self._context.changes.see(WORKFLOWS, (uid,), {"workflow_uid": uid}, old, row)
 
 
 class NamedWorkflows:
