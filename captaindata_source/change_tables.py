@@ -24,6 +24,7 @@ JOB_CHANGES = Table(
         "new_value": "text",
         "seen_at": "timestamp",
     },
+    file_format=None,
 )
 WORKFLOW_CHANGES = Table(
     "workflow_changes",
@@ -36,6 +37,7 @@ WORKFLOW_CHANGES = Table(
         "new_value": "text",
         "seen_at": "timestamp",
     },
+    file_format=None,
 )
 INTEGRATION_CHANGES = Table(
     "integration_changes",
@@ -49,6 +51,7 @@ INTEGRATION_CHANGES = Table(
         "new_value": "text",
         "seen_at": "timestamp",
     },
+    file_format=None,
 )
 RESULTS_CHANGES = Table(
     "results_changes",
@@ -63,6 +66,7 @@ RESULTS_CHANGES = Table(
         "rows_after": "bigint",
         "seen_at": "timestamp",
     },
+    file_format=None,
 )
 """`change` is `replaced`, `added`, `moved` or `removed`."""
 

@@ -156,8 +156,7 @@ class ResultQueue:
         there = count(asked) if asked else {}
 
         def confirmed(job: ResultJob) -> ResultJob:
-            stored = there.get(job.uid)
-            rows = stored.rows if stored else 0
+            rows = stored.rows if (stored := there.get(job.uid)) else 0
             is_stored = job.answer is not None and job.answer.rows == rows
             job = replace(job, stored=stored, is_stored=is_stored)
             return replace(job, says_none=False) if job.says_none and rows else job
