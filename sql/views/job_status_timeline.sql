@@ -13,8 +13,8 @@
 --   job_name: name of the job
 --   position: position among the statuses of the job, from 1
 --   status: status as reported by the API
---   valid_from: time at which a sync first saw the status, in UTC; of the first status, the scheduled
---     time or else the start of the job, null if that is not before valid_to
+--   valid_from: time at which a sync first saw the status, in UTC; of the first status, the
+--     scheduled time or else the start of the job, null if that is not before valid_to
 --   valid_to: time at which a sync first saw another status, in UTC; null for the current status
 --   is_current: true for the status that the job has now
 --   hours: time from valid_from to valid_to, in hours; null if one is missing

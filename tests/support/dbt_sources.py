@@ -76,6 +76,7 @@ class Entry:
 
 
 _OUTCOMES = Accepted(("loaded", "stopped_early", "partly_loaded", "failed"))
+_CHANGE = Accepted(("replaced", "added", "moved", "removed"))
 _WORKFLOW_STATUS = Accepted(("active", "paused", "archived"))
 _JOB_STATUS = (
     *("pending", "running", "paused", "stopped", "shutdown", "warning"),
@@ -87,6 +88,7 @@ OPTIONAL = frozenset(
     for table in (
         *tables.EXTRA_TABLES,
         *(tables.INPUTS_LEDGER, tables.QUOTA_READINGS, tables.CHECKPOINTS),
+        tables.INTEGRATION_CHANGES,
     )
 )
 """Tables that are not in each warehouse: those that are off until they are selected, those of one
@@ -164,6 +166,9 @@ RAW_NOT_NULL = {
     "job_results": ("result_uid", "position", "_dlt_load_id"),
     "sync_runs": ("started_at", "finished_at", "outcome"),
     "sync_issues": ("seen_at", "kind", "action", "occurrences"),
+    "job_changes": ("job_uid", "field", "seen_at"),
+    "workflow_changes": ("workflow_uid", "field", "seen_at"),
+    "results_changes": ("job_uid", "change", "rows_before", "rows_after", "seen_at"),
 }
 """Beside the tables' keys."""
 _WORKFLOW = Related("workflows", ("workspace_uid", "workflow_uid"), ("workspace_uid", "uid"))
@@ -174,6 +179,9 @@ RAW_RELATED = {
     "successful_jobs": (Related("jobs", ("workspace_uid", "uid")),),
     "job_results": (_JOB, Related("job_results_ledger", ("workspace_uid", "job_uid"))),
     "job_results_ledger": (_JOB,),
+    "job_changes": (_JOB,),
+    "workflow_changes": (_WORKFLOW,),
+    "results_changes": (_JOB,),
 }
 RAW_ACCEPTED = {
     "jobs": {"status": Accepted((*_JOB_STATUS, *_SUCCESS), is_certain=False)},
@@ -182,6 +190,7 @@ RAW_ACCEPTED = {
     "sync_issues": {
         "action": Accepted(("retried", "reread", "mended", "kept", "set_aside", "failed"))
     },
+    "results_changes": {"change": _CHANGE},
 }
 RAW_CONFIG = {
     "sync_runs": {
@@ -264,7 +273,17 @@ def _meaning(table: str, column: str, meanings: Mapping[str, Mapping[str, str]])
 
 # -- views -------------------------------------------------------------------------------------
 
-NEVER_NULL = {"workspace_id", "job_id", "result_id", "day", "month", "table_name"}
+NEVER_NULL = {
+    "workspace_id",
+    "job_id",
+    "result_id",
+    "change_id",
+    "position",
+    "version",
+    "day",
+    "month",
+    "table_name",
+}
 """Columns of views that are never null where they are among those that identify a row."""
 STATUS_GROUPS = Accepted(("succeeded", "failed", "in_progress", "stopped", "unknown"))
 ACCEPTED_ANYWHERE = {"status_group": STATUS_GROUPS, "workflow_status": _WORKFLOW_STATUS}
@@ -274,6 +293,7 @@ VIEW_ACCEPTED = {
     "results_reconciliation": {
         "state": Accepted(("equal", "missing", "surplus", "unknown", "not_loaded"))
     },
+    "results_changes": {"change": _CHANGE},
 }
 _VIEW_JOB = ("workspace_id", "job_id")
 VIEW_RELATED = {
@@ -286,6 +306,9 @@ VIEW_RELATED = {
     ),
     "successful_jobs": (Related("jobs", _VIEW_JOB, is_certain=True),),
     "job_results": (Related("jobs", _VIEW_JOB),),
+    "results_changes": (Related("jobs", _VIEW_JOB),),
+    "job_status_timeline": (Related("jobs", _VIEW_JOB, is_certain=True),),
+    "workflow_history": (Related("workflows", ("workspace_id", "workflow_id"), is_certain=True),),
 }
 
 

@@ -18,17 +18,21 @@ from captaindata_source.tables import (
     CREDIT_CONSUMPTION,
     IDENTITIES,
     INTEGRATIONS,
+    JOB_CHANGES,
     JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
     QUOTA_READINGS,
+    RESULTS_CHANGES,
     SCHEDULES,
     SYNC_RUNS,
+    WORKFLOW_CHANGES,
     WORKFLOWS,
     WORKSPACES,
 )
 from tests.support.databases import Database, DuckDb, Postgres, Row
 from tests.support.raw_tables import (
+    COMMITTED,
     create_raw_tables,
     create_views,
     insert,
@@ -618,6 +622,62 @@ consumption: list[Row] = [
     used("v4", "c6", "", "search", 9.0, 9, "03-15"),
     used("lost", "c1", "03-02 08:00", "search", 3.0, 1, "02-15"),
 ]
+BROKEN = "1767398400.3"
+"""A load that was never committed."""
+
+
+def change(
+    workspace: str, uid: str, field: str, values: Sequence[str | None], seen: str, load: str
+) -> Row:
+    """A change of a job or a workflow."""
+    old, new = values
+    return {
+        "workspace_uid": workspace,
+        "uid": f"{uid} {field} {seen}",
+        "job_uid": uid,
+        "workflow_uid": uid,
+        "field": field,
+        "old_value": old,
+        "new_value": new,
+        "seen_at": at(seen),
+        "_dlt_load_id": load,
+    }
+
+
+FIRST, SECOND = COMMITTED
+job_changes: list[Row] = [
+    change("a", "j1", "status", ("running", "finished"), "03-01 01:00", SECOND),
+    change("a", "j1", "status", ("pending", "running"), "03-01 00:00", FIRST),
+    change("a", "j1", "row_count", (None, "3"), "03-01 01:00", SECOND),
+    change("a", "j1", "status", ("finished", "lost"), "03-02 00:00", BROKEN),
+    # seen before the job began, by its own word
+    change("a", "j2", "status", (None, "warning"), "03-01 07:00", FIRST),
+    # of a job that is not there
+    change("gone", "j1", "status", ("running", "finished"), "03-01 00:00", FIRST),
+]
+workflow_changes: list[Row] = [
+    change("a", "w1", "name", ("Before", "Profiles"), "03-01 00:00", FIRST),
+    change("a", "w1", "steps", ("[]", "[1]"), "03-02 00:00", SECOND),
+    change("a", "w1", "details", (None, "{}"), "03-02 00:00", SECOND),
+    change("a", "w1", "name", ("Profiles", "Lost"), "03-03 00:00", BROKEN),
+    change("a", "w3", "is_deleted", ("false", "true"), "03-01 00:00", FIRST),
+    change("a", "w3", "name", ("Older", "Old"), "03-02 00:00", SECOND),
+]
+results_changes: list[Row] = [
+    {
+        "workspace_uid": "a",
+        "uid": f"{load}",
+        "job_uid": "j1",
+        "old_workflow_uid": "w0",
+        "workflow_uid": "w1",
+        "change": kind,
+        "rows_before": 3,
+        "rows_after": after,
+        "seen_at": at("03-01 01:00"),
+        "_dlt_load_id": load,
+    }
+    for kind, after, load in (("moved", 2, FIRST), ("removed", 0, BROKEN))
+]
 for each in workspaces:
     each["uid"] = each["workspace_uid"]
 
@@ -641,6 +701,9 @@ def warehouse(
     insert(database, SCHEDULES, schedules)
     insert(database, CALLBACKS, callbacks)
     insert(database, CREDIT_CONSUMPTION, consumption)
+    insert(database, JOB_CHANGES, job_changes)
+    insert(database, WORKFLOW_CHANGES, workflow_changes)
+    insert(database, RESULTS_CHANGES, results_changes)
     create_views(database)
     yield database
     _drop(database)
@@ -1473,6 +1536,50 @@ def test_credits_by_action(warehouse: Database) -> None:
         )
     columns = "workspace_name, credits_used, credits_used_in_month"
     assert rows(warehouse, "credits_by_action", "lost", columns) == [(None, None, 3.0)]
+
+
+def test_job_status_timeline(warehouse: Database) -> None:
+    columns = "workspace_id, job_id, position, status, valid_from, valid_to, is_current, hours"
+    planned, first, second = at("02-28 23:00"), at("03-01 00:00"), at("03-01 01:00")
+    found = rows(warehouse, "job_status_timeline", "a", columns)
+    assert [row for row in found if row[0] in ("j1", "j2", "j7")] == [
+        ("j1", 1, "pending", planned, first, False, 1.0),
+        ("j1", 2, "running", first, second, False, 1.0),
+        ("j1", 3, "finished", second, None, True, None),
+        ("j2", 1, None, None, at("03-01 07:00"), False, None),
+        ("j2", 2, "warning", at("03-01 07:00"), None, True, None),
+        ("j7", 1, "running", at("02-28 20:00"), None, True, None),
+    ]
+    names = "workspace_id, workspace_name, workflow_id, workflow_name, job_id, job_name"
+    (name, *_) = rows(warehouse, "job_status_timeline", "a", names)
+    assert name == ("Acme", "ghost", "Ghost", "g1", "job g1")
+    assert rows(warehouse, "job_status_timeline", "b", "workspace_id, job_id, position") == [
+        ("j1", 1),
+        ("j2", 1),
+    ]
+    assert rows(warehouse, "job_status_timeline", "gone") == []
+
+
+def test_workflow_history(warehouse: Database) -> None:
+    created, first, second = at("01-02 03:04"), at("03-01 00:00"), at("03-02 00:00")
+    details = {"steps": [FIND, LOGIN]}
+    assert rows(warehouse, "workflow_history", "a") == ordered(
+        ("Acme", "w1", 1, "Before", [], None, False, created, first, False),
+        ("Acme", "w1", 2, "Profiles", [], None, False, first, second, False),
+        ("Acme", "w1", 3, "Profiles", LISTED, details, False, second, None, True),
+        ("Acme", "w2", 1, "Idle", LISTED, None, False, at("01-01 00:00"), None, True),
+        ("Acme", "w3", 1, "Older", None, None, False, None, first, False),
+        ("Acme", "w3", 2, "Older", None, None, True, first, second, False),
+        ("Acme", "w3", 3, "Old", None, None, True, second, None, True),
+        ("Acme", "w4", 1, "Resting", None, None, False, None, None, True),
+    )
+    assert len(rows(warehouse, "workflow_history", "b")) == 3
+
+
+def test_results_changes(warehouse: Database) -> None:
+    assert rows(warehouse, "results_changes", "a") == [
+        (FIRST, "j1", "w0", "w1", "moved", 3, 2, at("03-01 01:00"), FIRST)
+    ]
 
 
 # -- all views
