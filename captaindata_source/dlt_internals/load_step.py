@@ -98,14 +98,18 @@ def _load_changes_first() -> None:
 
     @functools.wraps(original)
     def filter_new_jobs(
-        file_names: Sequence[str], capabilities: Any, config: Any, running: Any, slots: int
+        file_names: Sequence[str],
+        capabilities: Any,
+        config: Any,
+        running_jobs: Any,
+        available_slots: int,
     ) -> Sequence[str]:
         first = [
             name for name in file_names if ParsedLoadJobFileName.parse(name).table_name in CHANGES
         ]
-        is_waiting = first or any(job.job_file_info().table_name in CHANGES for job in running)
+        is_waiting = first or any(job.job_file_info().table_name in CHANGES for job in running_jobs)
         chosen = first if is_waiting else file_names
-        return original(chosen, capabilities, config, running, slots)
+        return original(chosen, capabilities, config, running_jobs, available_slots)
 
     vars(load_module)["filter_new_jobs"] = filter_new_jobs
 

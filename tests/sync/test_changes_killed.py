@@ -14,6 +14,10 @@ from tests.support.harness import Harness
 pytestmark = pytest.mark.integration
 
 CLIENT = "dlt.destinations.job_client_impl:SqlJobClientBase"
+PACKAGES = "dlt.common.storages.load_package:PackageStorage"
+MERGED = f"{CLIENT}.complete_load:1"
+"""The last moment before the commit: all tables hold what is new."""
+HALFWAY = f"{PACKAGES}.save_pending_transition:8"
 FIELDS = ("status", "row_count", "is_deleted")
 
 
@@ -30,15 +34,21 @@ def jobs(harness: Harness) -> dict[str, dict[str, Any]]:
     return {row["uid"]: row for row in harness.rows(JOBS.name)}
 
 
-@pytest.mark.parametrize("keeps_folder", [True, False], ids=["folder kept", "folder lost"])
-def test_a_kill_leaves_each_change_once(harness: Harness, keeps_folder: bool) -> None:
-    """Killed at the last moment before the commit, so that all tables hold what is new."""
+@pytest.mark.parametrize(
+    ("place", "keeps_folder"),
+    [
+        pytest.param(MERGED, True, id="merged, folder kept"),
+        pytest.param(MERGED, False, id="merged, folder lost"),
+        pytest.param(HALFWAY, False, id="halfway, folder lost"),
+    ],
+)
+def test_a_kill_leaves_each_change_once(harness: Harness, place: str, keeps_folder: bool) -> None:
     harness.sync()
     assert committed(harness, JOB_CHANGES.name) == []
     was, before = jobs(harness), sizes(harness)
     harness.world.advance(days=4)
     folder = str(harness.folder / "kept")
-    harness.extra[mishaps.DIE_IN] = f"{CLIENT}.complete_load:1"
+    harness.extra[mishaps.DIE_IN] = place
     process, _ = harness.start(data_dir=folder)
     process.join()
     assert process.exitcode == -9

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from captaindata_source.api import Record
+from captaindata_source.api.credentials import strip_record
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.changes import WORKFLOW_FIELDS
 from captaindata_source.extract.plan.context import Context
@@ -128,8 +129,12 @@ class ListedWorkflows:
         return row
 
     def _see_change(self, uid: str, loaded: Row, row: Row) -> None:
-        old = {name: loaded.get(name) for name in WORKFLOW_FIELDS}
-        self._context.changes.see(WORKFLOWS, (uid,), {"workflow_uid": uid}, old, row)
+        # secrets are in no change: nothing would ever remove them
+        old, new = (
+            strip_record({name: each.get(name) for name in WORKFLOW_FIELDS})
+            for each in (loaded, row)
+        )
+        self._context.changes.see(WORKFLOWS, (uid,), {"workflow_uid": uid}, old, new)
 
 
 class NamedWorkflows:
