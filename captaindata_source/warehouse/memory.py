@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from captaindata_source.api import Coverage
+from captaindata_source.api import FLOW_RUNS, RUNS, Coverage
 from captaindata_source.tables import (
     CHECKPOINTS,
     EXTRA_TABLES,
@@ -31,12 +31,15 @@ from captaindata_source.tables import (
 )
 from captaindata_source.times import parse_time
 from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.flow_memory import FlowMemory, remember_links
 from captaindata_source.warehouse.input_memory import KnownInputs, known_inputs
 from captaindata_source.warehouse.loaded_rows import LoadedRows, in_batches
 from captaindata_source.warehouse.past_loads import loaded_version
 
 __all__ = [
     "ANSWER_COLUMNS",
+    "FLOW_KIND",
+    "FLOW_RUNS",
     "RUNS",
     "Finder",
     "JobTotals",
@@ -48,6 +51,7 @@ __all__ = [
     "answer_of",
     "has_results",
     "remember",
+    "remember_spans",
     "unread_times",
 ]
 
@@ -58,10 +62,8 @@ ANSWER_COLUMNS = (
     *("next_check_at", "is_skipped", "results_load_id", "_dlt_load_id"),
 )
 """Columns of the ledger that an `Answer` is made of."""
-RUNS = "runs"
-"""The list of v4's runs, in `Memory.lists`."""
-
-
+FLOW_KIND = "flow"
+"""`kind` of workflows that are flows."""
 INCREMENTAL = "incremental"
 """`sync_mode` of runs that can be continued (documented in API v4)."""
 
@@ -78,6 +80,8 @@ class KnownWorkflow(NamedTuple):
     is_deleted: bool
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    name: str | None = None
+    kind: str | None = None
 
 
 class KnownJob(NamedTuple):
@@ -186,7 +190,9 @@ class Memory:
         quota_readings: uid to `row_hash`, None as above.
         covered: Spans of time within which every job that changed is in `jobs`.
         checkpoint: Under which uid that was found; None where it was not.
-        lists: By uid of the checkpoint of a list: what was learned of it.
+        lists: By uid of the checkpoint of a list: what was learned of it; those of v4 are `RUNS`
+            and `FLOW_RUNS`.
+        flows: What is known of flows.
         synced_at: When the last sync that did not fail began; None: nothing tells.
         extras: By name of an extra table: key, but for the workspace, to row.
         inputs: By uid of a job whose inputs are loaded.
@@ -208,6 +214,7 @@ class Memory:
     covered: Coverage = field(default_factory=Coverage)
     checkpoint: str | None = None
     lists: dict[str, KnownList] = field(default_factory=dict)
+    flows: FlowMemory = field(default_factory=FlowMemory)
     synced_at: datetime | None = None
     extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
     inputs: dict[str, KnownInputs] = field(default_factory=dict)
@@ -237,6 +244,7 @@ def remember(
     wanted: Collection[str] = (),
     fresh: Collection[str] = (),
     many: RememberMany = lambda _rows, _memory: False,
+    has_flows: bool = False,
 ) -> Memory:
     """Reads what is needed to compare a listing with.
 
@@ -245,6 +253,7 @@ def remember(
         wanted: Extra tables that are needed.
         fresh: Tables that are about to be emptied; what they hold does not count.
         many: Tried where no table is fresh.
+        has_flows: Whether flows are loaded now; else only what was loaded of them before counts.
 
     Raises:
         DestinationError: The destination can't be read.
@@ -252,6 +261,8 @@ def remember(
     memory = Memory()
     with rows.connection():
         _remember(rows, memory, fresh, many)
+        if has_flows or any(each.kind == FLOW_KIND for each in memory.workflows.values()):
+            remember_links(rows, memory.flows, fresh)
         for table in EXTRA_TABLES:
             if table is JOB_INPUTS and table.name in wanted:
                 memory.inputs = known_inputs(rows, fresh=fresh)
@@ -345,15 +356,31 @@ def _remember_covered(rows: LoadedRows, memory: Memory) -> None:
             flag, size, *times = learned
             memory.lists[uid] = KnownList(flag, size, *map(_aware, times))
         elif is_valid:
-            memory.checkpoint = uid
             spans = json.loads(covered) if isinstance(covered, str) else covered
-            memory.covered = Coverage.from_json(spans)
-            memory.lists[RUNS] = KnownList(read_at=_aware(learned[2]))
+            remember_spans(memory, uid, spans, read_at=_aware(learned[2]))
         is_lost = is_lost or (is_valid and memory.count < jobs)
     if is_lost:
         logger.warning("%s lacks rows that it had: the lists are read again", JOBS.name)
-        memory.covered = Coverage()
+        memory.covered = memory.flows.covered = Coverage()
         memory.lists.clear()
+
+
+def remember_spans(memory: Memory, uid: str, spans: object, *, read_at: datetime | None) -> None:
+    """Remembers how far a list of v4 is read.
+
+    Args:
+        memory: Gets it.
+        uid: Of the checkpoint; that of flow runs ends with their name.
+        spans: As JSON.
+        read_at: When the list was last read deep.
+    """
+    covered = Coverage.from_json(spans)
+    if uid.endswith(FLOW_RUNS):
+        memory.flows.covered, memory.flows.checkpoint = covered, uid
+        memory.lists[FLOW_RUNS] = KnownList(read_at=read_at)
+    else:
+        memory.covered, memory.checkpoint = covered, uid
+        memory.lists[RUNS] = KnownList(read_at=read_at)
 
 
 def _known_rows(

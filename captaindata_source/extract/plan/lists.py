@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from captaindata_source.api import JobPage, Record
+from captaindata_source.api import FLOW_RUNS, RUNS, JobPage, Record, is_flow
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.totals import LISTED_FOR, is_recent
 from captaindata_source.tables import JOBS, Row
 from captaindata_source.times import UnfitError, parse_time
-from captaindata_source.warehouse.memory import RUNS, KnownJob, KnownList
+from captaindata_source.warehouse.memory import KnownJob, KnownList
 
 __all__ = ["MEMBERS", "JobLists", "are_members_due"]
 
@@ -86,7 +86,15 @@ class JobLists:
     @cached_property
     def is_run_list_deep(self) -> bool:
         """Whether v4's list of runs is read `lookback_days` deep."""
-        known = self._known.get(RUNS)
+        return self._is_deep(RUNS)
+
+    @cached_property
+    def is_flow_list_deep(self) -> bool:
+        """The same of the list of flow runs."""
+        return self._is_deep(FLOW_RUNS)
+
+    def _is_deep(self, name: str) -> bool:
+        known = self._known.get(name)
         return known is None or _is_due(known.read_at, self._context)
 
     def begin(self, workflow_uids: Sequence[str]) -> list[str]:
@@ -188,7 +196,7 @@ class JobLists:
         return routine, deep
 
     def run_list_pages(self, changed: Mapping[str, datetime | None]) -> int:
-        """About how many calls a reading of v4's list takes that is `lookback_days` deep.
+        """About how many calls a reading of v4's lists takes that is `lookback_days` deep.
 
         Args:
             changed: Jobs that are new or in another state, and when they changed.
@@ -196,8 +204,13 @@ class JobLists:
         since = self._context.now - self._lookback
         times = {uid: known.updated_at for uid, known in self._context.memory.jobs.items()}
         times |= changed
-        further = sum(time is not None and time >= since for time in times.values()) // RUNS_A_PAGE
-        return 1 + further + (further > 0)
+        recent = Counter(
+            FLOW_RUNS if is_flow(uid) else RUNS
+            for uid, time in times.items()
+            if time is not None and time >= since
+        )
+        further = [recent[name] // RUNS_A_PAGE for name in self._context.run_lists]
+        return sum(1 + pages + (pages > 0) for pages in further)
 
     def rows(self, *, is_cut: bool) -> Iterator[Row]:
         """What was learned, as checkpoints.
