@@ -199,34 +199,29 @@ class SizedPages(Generic[T]):
             return self._page(target, parameters)
         # one thread alone asks first, so that a server refuses one call and not several
         is_first = not self._is_proven and self._asking.acquire(timeout=MAX_WAIT_SECONDS)
+        limit = self._limit
+        smaller = [each for each in self.limits if limit is not None and each < limit]
         try:
-            page, self._limit = self._largest_page(target, parameters)
-            self._is_proven = True
+            while True:
+                try:
+                    page = self._page(target, parameters, limit)
+                except CallRefusedError as error:
+                    scope = error.problem.known_scope if error.problem else None
+                    is_limit = error.status == REFUSED and scope in (None, "param")
+                    if not is_limit or self._is_proven or not smaller:
+                        raise
+                    limit = smaller.pop(0)
+                else:
+                    self._limit, self._is_proven = limit, True
+                    return page
         finally:
             if is_first:
                 self._asking.release()
-        return page
 
     @property
     def limit(self) -> int:
         """The size that pages are asked for."""
         return self._limit or self.limits[0]
-
-    def _largest_page(
-        self, target: str, parameters: dict[str, str]
-    ) -> tuple[tuple[list[T], str | None], int | None]:
-        """The first page, of a size that the server takes, and that size."""
-        limit = self._limit
-        further = [] if limit is None else [each for each in self.limits if each < limit]
-        while True:
-            try:
-                return self._page(target, parameters, limit), limit
-            except CallRefusedError as error:
-                scope = error.problem.known_scope if error.problem else None
-                is_limit = error.status == REFUSED and scope in (None, "param")
-                if not is_limit or self._is_proven or not further:
-                    raise
-            limit = further.pop(0)
 
     def _page(
         self, target: str, parameters: dict[str, str], limit: int | None = None

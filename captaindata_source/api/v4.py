@@ -22,7 +22,7 @@ from captaindata_source.api.documents import (
     record,
     segment,
 )
-from captaindata_source.api.flow_keys import is_flow
+from captaindata_source.api.flow_keys import PREFIX
 from captaindata_source.api.identity_list import IdentityList
 from captaindata_source.api.inputs import InputLists
 from captaindata_source.api.pagination import LIMIT, OutputPages, follow_links
@@ -213,7 +213,7 @@ class V4Api(ApiBase):
         return [self._job_of(run) for run in self._documents.with_uid(runs, "run")]
 
     def job(self, uid: str) -> Record | None:
-        if is_flow(uid):
+        if uid.startswith(PREFIX):
             return self._flows.find(uid)
         try:
             found = record(self._documents.get(f"runs/{segment(uid)}", OBJECTS))
@@ -222,19 +222,19 @@ class V4Api(ApiBase):
         return self._job_of(found)
 
     def results_path(self, job_uid: str) -> str:
-        if is_flow(job_uid):
+        if job_uid.startswith(PREFIX):
             return self._flows.results_path(job_uid)
         return f"runs/{segment(job_uid)}/outputs"
 
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
-        if is_flow(job_uid):
+        if job_uid.startswith(PREFIX):
             return self._flows.result_pages(job_uid)
         path = self.results_path(job_uid)
         fetch = partial(self._outputs.fetch, path=path)
         return follow_links(fetch, path=path, what=f"results of job {job_uid}")
 
     def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
-        if is_flow(job_uid):  # there is no such call
+        if job_uid.startswith(PREFIX):  # there is no such call
             return iter(())
         return self._inputs.pages(f"runs/{segment(job_uid)}/inputs", job_uid=job_uid)
 
