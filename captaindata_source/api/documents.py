@@ -140,6 +140,8 @@ class ApiBase:
         issues: Told of what is not as promised.
     """
 
+    has_flows = False
+    """Whether flows are loaded."""
     jobs_route = ""
     """The class of routes that calls for jobs and results are of."""
 

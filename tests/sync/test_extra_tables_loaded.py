@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def harness(make_harness: MakeHarness) -> Harness:
         "RUNTIME__LOG_LEVEL": "DEBUG",
         processes.LOG_LEVEL: "DEBUG",
         "SOURCES__CAPTAINDATA__CREATE_VIEWS": "true",
-        "SOURCES__CAPTAINDATA__EXTRA_TABLES": str([*TABLES]).replace("'", '"'),
+        "SOURCES__CAPTAINDATA__EXTRA_TABLES": str([*TABLES, "flows"]).replace("'", '"'),
         "SOURCES__CAPTAINDATA__EXCLUDE_FIELDS": '["email"]',
     }
     return harness
@@ -64,10 +65,36 @@ def assert_equal(harness: Harness) -> None:
     assert sorted((row["uid"], row["status"]) for row in harness.rows("callbacks")) == sorted(
         (each["uid"], each["status"]) for each in world.extras.callbacks(v4)
     )
+    assert_flows(harness)
     used = world.extras.consumption(v4)["consumptions"]
     assert {row["action_slug"] for row in harness.rows("credit_consumption")} >= {
         each["action_slug"] for each in used
     }
+
+
+def assert_flows(harness: Harness) -> None:
+    world, v4 = harness.world, harness.world.workspaces[1]
+    there = {f"flow:{run['uid']}": run for run in world.flows.runs(v4)}
+    jobs = {row["uid"]: row for row in harness.rows("jobs")}
+    flow_runs = {uid: row for uid, row in jobs.items() if uid.startswith("flow:")}
+    assert {uid: row["status"] for uid, row in flow_runs.items()} == {
+        uid: run["status"] for uid, run in there.items()
+    }
+    outputs = {
+        uid: len(world.flows.outputs(v4, uid.removeprefix("flow:")))
+        for uid, run in there.items()
+        if "SUCCEEDED" in run["status"]
+    }
+    counts = Counter(row["job_uid"] for row in harness.rows("job_results"))
+    assert {uid: counts[uid] for uid in flow_runs} == {uid: outputs.get(uid, 0) for uid in there}
+    for table in ("jobs", "successful_jobs"):
+        for row in harness.rows(table, where="flow_run_id is not null"):
+            main = f"flow:{row['flow_run_id']}"
+            assert row["is_sub_job"] == (main in there)
+            assert row["main_job_uid"] == (main if main in there else None)
+    kinds = Counter(row["kind"] for row in harness.rows("workflows"))
+    assert kinds.keys() == {"workflow", "action", "flow"}
+    assert kinds["flow"] == len({run["workflow"]["uid"] for run in there.values()})
 
 
 def test_equal_to_the_sandbox_and_without_its_secrets(harness: Harness) -> None:
