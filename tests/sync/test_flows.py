@@ -348,8 +348,9 @@ def served(syncs: WorldSyncs, *pages: tuple[int, int] | Fault) -> WorldSynced:
     run = {"uid": "r", "status": "SUCCEEDED", "workflow": {"uid": "f"}}
     listed(syncs, {**run, "created_at": "2026-01-10T12:00:00Z"})
     for page in pages:
-        fault = page
-        if not isinstance(page, Fault):
+        if isinstance(page, Fault):
+            fault = page
+        else:
             body = json.dumps([{"n": number} for number in range(*page)])
             fault = Fault(match="/flows/runs/r/outputs$", kind="replace", body=body, times=1)
         syncs.sandbox.faults.add(fault)

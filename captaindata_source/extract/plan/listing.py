@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from captaindata_source.api import FLOW_RUNS, RUNS, JobListing, JobPage, Record
+from captaindata_source.api import FLOW_RUNS, RUNS, JobListing, JobPage
 from captaindata_source.errors import ApiError, NotFoundError
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
@@ -253,8 +253,9 @@ class ListingPlan:
             with self._context.issues.about(
                 workflow_uid=job.get("workflow_uid"), job_uid=record["uid"]
             ):
-                if times[record["uid"]] > 1 or is_again:
-                    job = self._reread(job, is_again=is_again)
+                is_double = times[record["uid"]] > 1 and record["uid"] not in self._jobs.seen
+                if is_double or is_again:
+                    job = self._unlisted.reread(job)
                 with self._context.lock:
                     if is_again:
                         self._jobs.compare_again(job)
@@ -268,21 +269,6 @@ class ListingPlan:
             with self._context.lock:
                 settled = [self._jobs.is_settled(record["uid"]) for record in page.jobs]
                 self._lists.see(workflow_uid, page, settled)
-
-    def _reread(self, record: Record, *, is_again: bool) -> Record:
-        """A job that the listing has in two versions, as it is by itself."""
-        if record["uid"] in self._jobs.seen and not is_again:
-            return record
-        self._context.issues.add(Kind.LISTED_TWICE, Action.REREAD)
-        try:
-            found = self._context.api.job(record["uid"])
-        except ApiError as error:
-            self._context.guard.set_aside(
-                error, f"Job {record['uid']}, which is listed in two versions,"
-            )
-            return record
-        latest = {**record, **(found or {}), "uid": record["uid"]}
-        return of_workflow(latest, record.get("workflow_uid"))
 
     def _workflow_tasks(self) -> list[Task]:
         with self._context.lock:

@@ -1,5 +1,5 @@
 """Jobs that were loaded before, and that no list has now: the API is asked for those that may have
-changed."""
+changed. So it is for those that a list has in two versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from captaindata_source.api import FLOW_RUNS, JobPage, Record, is_flow
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.extract.plan.jobs import JobPlan
+from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
 from captaindata_source.extract.plan.lists import JobLists
 from captaindata_source.extract.workers import Task
 from captaindata_source.issues import Action, Kind
@@ -110,6 +110,19 @@ class UnlistedJobs:
             for uid, known in self._unlisted()
             if self._is_open(uid, known) or (known.row_hash is None and not is_flow(uid))
         ]
+
+    def reread(self, record: Record) -> Record:
+        """A job that a list has in two versions, as it is by itself."""
+        self._context.issues.add(Kind.LISTED_TWICE, Action.REREAD)
+        try:
+            found = self._context.api.job(record["uid"])
+        except ApiError as error:
+            self._context.guard.set_aside(
+                error, f"Job {record['uid']}, which is listed in two versions,"
+            )
+            return record
+        latest = {**record, **(found or {}), "uid": record["uid"]}
+        return of_workflow(latest, record.get("workflow_uid"))
 
     def _unlisted(self) -> list[tuple[str, KnownJob]]:
         """Jobs that were loaded before and not seen since."""

@@ -113,6 +113,7 @@ def test_few_remembered_jobs_lead_to_the_same_plan(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
     harness.options |= {"api_version": version, "deep_listing_hours": 24}
+    harness.options |= {"extra_tables": ["flows"]} if version == "v4" else {}
     pipeline = pipeline_of(harness, f"captaindata_{version}")
     pipeline.run(captaindata(**source_options(harness)))
     name = {
