@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import dlt
+
 from captaindata_source.extract.report import WorkspaceReport
+from captaindata_source.tables import views_schema
 from captaindata_source.tabular import as_columns, one_line
 from captaindata_source.views.refresh import Aftermath
+from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of, schema_of
 
-__all__ = ["SyncReport", "as_text"]
+__all__ = ["SyncReport", "as_text", "place_of"]
 
 NOT_THERE = "-"
 
@@ -130,3 +135,23 @@ def _notes(report: WorkspaceReport) -> Iterator[str]:
         )
     if report.is_listing_left:
         yield "stopped at the limit; older jobs are left to list for the next sync"
+
+
+def place_of(pipeline: dlt.Pipeline, *, has_views: bool) -> str:
+    """One line about the schemas of a pipeline's dataset, and the file or database they are in."""
+    kind, name = pipeline.destination.destination_type, pipeline.destination.destination_name
+    if kind not in (DUCKDB, POSTGRES):
+        return one_line(f"in {name}: dataset {pipeline.dataset_name}")
+    schema = schema_of(pipeline)
+    schemas = (
+        f"schema {schema}, views in {views_schema(schema)}" if has_views else f"schema {schema}"
+    )
+    client = pipeline.sql_client()
+    where: str | Path = name
+    if kind == POSTGRES:
+        where = f"Postgres database {client.credentials.database}"
+        if host := client.credentials.host:
+            where += f" on {host}"
+    elif (file := file_of(client)) is not None:
+        where = file
+    return one_line(f"in {where}: {schemas}")

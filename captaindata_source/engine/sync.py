@@ -14,10 +14,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.pipeline import PipelineContext
 from dlt.common.runtime import signals
@@ -25,7 +23,7 @@ from dlt.common.runtime import signals
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.engine.identify import sync_identified
 from captaindata_source.engine.loading import set_dlt_defaults
-from captaindata_source.engine.report import SyncReport
+from captaindata_source.engine.report import SyncReport, place_of
 from captaindata_source.engine.status import Status
 from captaindata_source.engine.workspace_sync import INTERRUPTED, WorkspaceSync
 from captaindata_source.errors import ConfigError
@@ -35,10 +33,8 @@ from captaindata_source.extract.results.redaction import UNSALTED
 from captaindata_source.settings.config import GivenWorkspace, load_config
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import SELECTABLE, views_schema
-from captaindata_source.tabular import one_line
+from captaindata_source.tables import SELECTABLE
 from captaindata_source.views.refresh import Aftermath, follow_load_until_signal
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of, schema_of
 from captaindata_source.warehouse.folders import clean_up
 from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
 from captaindata_source.warehouse.pipeline import (
@@ -156,7 +152,7 @@ def _sync_and_follow(
     return SyncReport(
         destination=options.destination,
         dataset=options.dataset,
-        place=_place_of(warehouse, has_views=options.create_views),
+        place=place_of(warehouse, has_views=options.create_views),
         workspaces=reports,
         aftermath=aftermath,
         tables=list(dict.fromkeys(options.tables))
@@ -279,23 +275,3 @@ def _safe(watch: Watch | None) -> Watch:
             watching.clear()
 
     return show
-
-
-def _place_of(pipeline: dlt.Pipeline, *, has_views: bool) -> str:
-    """One line about the schemas of a pipeline's dataset, and the file or database they are in."""
-    kind, name = pipeline.destination.destination_type, pipeline.destination.destination_name
-    if kind not in (DUCKDB, POSTGRES):
-        return one_line(f"in {name}: dataset {pipeline.dataset_name}")
-    schema = schema_of(pipeline)
-    schemas = (
-        f"schema {schema}, views in {views_schema(schema)}" if has_views else f"schema {schema}"
-    )
-    client = pipeline.sql_client()
-    where: str | Path = name
-    if kind == POSTGRES:
-        where = f"Postgres database {client.credentials.database}"
-        if host := client.credentials.host:
-            where += f" on {host}"
-    elif (file := file_of(client)) is not None:
-        where = file
-    return one_line(f"in {where}: {schemas}")

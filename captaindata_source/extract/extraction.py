@@ -122,6 +122,13 @@ class Extraction:
         self._workflows: deque[Row] = deque() if named is None else named.rows
         workers = Workers(most=settings.max_parallel_requests, on_stop=package.cancel)
         self._workers = workers
+        self.streams = self._streams()
+        """By table: what is found of it. Rows; of `workspaces` its row and a reading of the quota,
+        or None of each; of `job_results` files."""
+        plan.listing.begin_round(package, max_jobs=max_listed, hold_back=workers.hold_back)
+
+    def _streams(self) -> Mapping[str, Stream[Any]]:
+        plan, workers = self.plan, self._workers
         row_tables: dict[str, deque[Row]] = {
             WORKFLOWS.name: self._workflows,
             JOBS.name: plan.jobs.rows,
@@ -129,7 +136,7 @@ class Extraction:
             JOB_INPUTS.name: plan.inputs.rows,
             **{name: extra.rows for name, extra in plan.extras.items()},
         }
-        self.streams: Mapping[str, Stream[Any]] = {
+        return {
             WORKSPACES.name: workers.stream(self._workspace, batch=1, most=1),
             JOB_RESULTS.name: workers.stream(self._finished_files, batch=1, most=MOST_FILES),
             **{
@@ -137,9 +144,6 @@ class Extraction:
                 for name, rows in row_tables.items()
             },
         }
-        """By table: what is found of it. Rows; of `workspaces` its row and a reading of the quota,
-        or None of each; of `job_results` files."""
-        plan.listing.begin_round(package, max_jobs=max_listed, hold_back=workers.hold_back)
 
     def begin(self) -> None:
         """Begins to fetch what the tables need; what is not loaded is not asked for."""

@@ -32,8 +32,9 @@ from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_INPUTS, JOB_RESULTS, SUCCESSFUL_JOBS
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.loaded_rows import LoadedRows, StoredResult
-from captaindata_source.warehouse.many_jobs import Facts, remember_many
-from captaindata_source.warehouse.memory import Memory, remember
+from captaindata_source.warehouse.many_jobs import remember_many
+from captaindata_source.warehouse.memory import Facts
+from captaindata_source.warehouse.remember import remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
 __all__ = ["connect", "plan_without_memory", "redactor_of", "remember_and_plan"]
@@ -216,9 +217,6 @@ def plan_without_memory(
         Context(
             api=api,
             settings=settings,
-            memory=Memory(),
-            read_rows=lambda _table, _uids: iter(()),
-            count_results=lambda _uids: {},
             wanted=wanted,
             issues=issues,
             guard=Guard(issues, is_strict=is_strict),

@@ -46,9 +46,13 @@ class WorldFlows:
             run = self._run(workspace, uid)
             segments = run.segments(world.day)
             kind = KINDS[run.flow.number % len(KINDS)]
-            last = total(segments)
             return world.result_store.encoded(
-                segments, kind, first=0, last=last, ascii_json=world.dialect.ascii_json
+                segments,
+                kind,
+                world.population(workspace),
+                first=0,
+                last=total(segments),
+                ascii_json=world.dialect.ascii_json,
             )
 
     def remove(self, workspace: Workspace, uid: str) -> None:

@@ -1,70 +1,27 @@
-"""Reads the rows of one workspace from the destination.
-
-Rows count only where their load is recorded in `_dlt_loads`, that is, where it was committed as a
-whole.
-"""
+"""Reads the rows of one workspace from the destination."""
 
 from __future__ import annotations
 
 import json
-import logging
-import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import dlt
-from dlt.common.destination.exceptions import DestinationUndefinedEntity, SqlClientNotAvailable
-from dlt.common.runtime import signals
-from dlt.common.schema import Schema
-from dlt.destinations.exceptions import DatabaseException
-from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
-from dlt.destinations.sql_client import SqlClientBase
-
-from captaindata_source.errors import DestinationError
-from captaindata_source.tables import (
-    DELETE_MARK,
-    JOB_RESULTS,
-    JOBS,
-    LEDGER,
-    LOADS,
-    SUCCESSFUL_JOBS,
-    WORKSPACES,
-    Row,
-    Table,
-)
+from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, WORKSPACES, Row, Table
 from captaindata_source.times import parse_time
-from captaindata_source.waiting import wait_seconds
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, use_utc
-from captaindata_source.warehouse.remedies import as_destination_error, is_passing, message_of
+from captaindata_source.warehouse.workspace_queries import (
+    IS_COMMITTED,
+    OPEN_WAITS,
+    WorkspaceQueries,
+)
 
-__all__ = ["LoadedRows", "StoredResult", "in_batches", "is_committed", "typed"]
+__all__ = ["LoadedRows", "StoredResult", "in_batches", "typed"]
 
-logger = logging.getLogger(__name__)
-
-LOADED = 0
-"""Status in `_dlt_loads` of a load that was committed."""
 DLT_PREFIX = "_dlt_"
-
-
-def is_committed(alias: str) -> str:
-    """A condition in SQL: whether the load of a row was committed."""
-    return (
-        f"exists (select 1 from {{{LOADS}}} as committed "
-        f"where committed.load_id = {alias}._dlt_load_id and committed.status = {LOADED})"
-    )
-
-
-IS_COMMITTED = is_committed("t")
-SPARED_MEMORY = "128MB"
 STORED_BATCH = 5_000
 """Results of a job that are read at once."""
 OLDEST_FIRST = "order by t._dlt_load_id, t.loaded_at"
 """Of a row's versions, which files keep, the last one counts."""
-OPEN_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds before each further try to open the destination while a sync is under way: another
-process may load into the same DuckDB file."""
 MAX_NAMED = 1_000
 """Rows that the destination is asked for by name; more are sorted out here."""
 
@@ -78,19 +35,13 @@ class StoredResult(NamedTuple):
     created_at: datetime | None
 
 
-class LoadedRows:
+class LoadedRows(WorkspaceQueries):
     """One workspace's rows in the dataset of a pipeline.
 
     Args:
         pipeline: Gives destination and dataset.
         workspace_uid: The workspace.
     """
-
-    def __init__(self, pipeline: dlt.Pipeline, *, workspace_uid: str) -> None:
-        self._pipeline = pipeline
-        self._workspace_uid = workspace_uid
-        self._client: SqlClientBase[Any] | None = None
-        self._lock = threading.Lock()
 
     def known(
         self,
@@ -123,33 +74,6 @@ class LoadedRows:
     def count(self, table: Table) -> int:
         """How many rows there are."""
         return next((count for (count,) in self.query(table, ["count(*)"], "1 = 1", ())), 0)
-
-    @property
-    def can_join(self) -> bool:
-        """Whether the destination is a database that finds rows by a join."""
-        kind = self._pipeline.destination.destination_type
-        return self._client is not None and kind in (DUCKDB, POSTGRES)
-
-    @property
-    def workspace_uid(self) -> str:
-        """The workspace."""
-        return self._workspace_uid
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the database works in this process."""
-        return self._pipeline.destination.destination_type == DUCKDB
-
-    def spare_memory(self) -> None:
-        """Bounds what DuckDB keeps in memory until the connection ends."""
-        if self._client is not None and self.is_embedded:
-            self._client.execute_sql(f"set memory_limit = '{SPARED_MEMORY}'")
-
-    @contextmanager
-    def again(self) -> Iterator[None]:
-        """Opens the destination while a sync is under way, for one thread at a time."""
-        with self._lock, self.connection(waits=OPEN_WAITS):
-            yield
 
     def rows(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
         """Whole rows of `table`, ready to be loaded again; JSON columns as text.
@@ -220,110 +144,12 @@ class LoadedRows:
             found = self.query(WORKSPACES, selected, condition, (name,), of_all=True)
             return {uid for (uid,) in found}
 
-    def columns_of(self, table: Table) -> Collection[str]:
-        """The columns that are there now: a table of an older version lacks some."""
-        client = self._client
-        if client is None:
-            return ()
-        name = client.make_qualified_table_name(table.name)
-        try:
-            with client.execute_query(f"select * from {name} where 1 = 0") as cursor:
-                return {name.lower() for name in cursor.columns_schema}
-        except (DestinationUndefinedEntity, DatabaseException):
-            use_utc(self._pipeline, client)
-            return table.columns.keys()  # the query itself says what is wrong
-
-    def query(
-        self,
-        table: Table,
-        selected: Sequence[str],
-        condition: str,
-        parameters: Sequence[object],
-        ending: str = "",
-        *,
-        of_all: bool = False,
-        joins: str = "",
-        first: Sequence[object] = (),
-    ) -> list[tuple[Any, ...]]:
-        """Rows, all at once: a cursor that is left half read keeps a transaction open.
-
-        Args:
-            table: The table, `t` in what follows.
-            selected: Expressions.
-            condition: Of the rows, beside the workspace.
-            parameters: Of condition and ending.
-            ending: Of the statement.
-            of_all: Whether rows of all workspaces count.
-            joins: Further tables, each named in braces.
-            first: Parameters of the expressions.
-        """
-        client = self._client
-        if client is None:
-            return []
-        name = client.make_qualified_table_name
-        if isinstance(client, WithTableScanners):  # what was there before a broken load still is
-            condition = f"{condition} and {IS_COMMITTED}"
-        sql = (
-            f"select {', '.join(selected)} from {name(table.name)} as t {joins} "
-            f"where {'1 = 1' if of_all else 't.workspace_uid = %s'} and {condition} {ending}"
-        )
-        for named in (LOADS, JOBS.name, LEDGER.name, SUCCESSFUL_JOBS.name):
-            sql = sql.replace(f"{{{named}}}", name(named))
-        try:
-            owner = () if of_all else (self._workspace_uid,)
-            with client.execute_query(sql, *first, *owner, *parameters) as cursor:
-                return cursor.fetchall()
-        except DestinationUndefinedEntity:
-            use_utc(self._pipeline, client)
-            return []
-        except DatabaseException as error:
-            raise as_destination_error(error) or DestinationError(
-                f"What was loaded before could not be read from {table.name}: {message_of(error)}"
-            ) from error
-
-    @contextmanager
-    def connection(self, *, waits: Sequence[float] = ()) -> Iterator[None]:
-        """Opens the destination; what can't be queried is taken for empty.
-
-        Args:
-            waits: Seconds before each further try where it may work a moment later.
-        """
-        try:
-            client = self._pipeline.sql_client()
-        except SqlClientNotAvailable:
-            logger.warning(
-                "%s can't be queried: nothing is known of earlier loads",
-                self._pipeline.destination.destination_name,
-            )
-            yield
-            return
-        if isinstance(client, WithTableScanners):
-            for schema in client.schemas.values():
-                _show_all(schema)
-        with ExitStack() as stack:
-            self._client = _open(stack, client, waits)
-            use_utc(self._pipeline, client)
-            yield
-        self._client = None
-
 
 def in_batches(column: str, uids: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
     """Conditions that a column holds one of the texts, with their parameters."""
     for first in range(0, len(uids), MAX_NAMED):
         named = uids[first : first + MAX_NAMED]
         yield f"{column} in ({', '.join(['%s'] * len(named))})", named
-
-
-def _open(stack: ExitStack, client: Any, waits: Sequence[float]) -> SqlClientBase[Any]:
-    for seconds in waits:
-        try:
-            return stack.enter_context(client)
-        except Exception as error:
-            if signals.was_signal_received() or not is_passing(error):
-                raise
-            logger.info("%s. Trying again in %.1f s", message_of(error), seconds)
-            wait_seconds(seconds)
-    return stack.enter_context(client)
 
 
 def typed(
@@ -346,13 +172,6 @@ def typed(
             if row[place] is not None:
                 row[place] = bool(row[place])
         yield tuple(row)
-
-
-def _show_all(schema: Schema) -> None:
-    """dlt reads those tables from files that it knows to hold rows, and forgets it of a table as
-    soon as a sync brings it none."""
-    for table in schema.data_tables():
-        table["x-normalizer"] = {**(table.get("x-normalizer") or {}), "seen-data": True}
 
 
 def _as_text(value: object) -> object:

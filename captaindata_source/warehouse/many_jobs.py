@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from captaindata_source.tables import JOBS, LEDGER, SUCCESSFUL_JOBS, Table
 from captaindata_source.times import parse_time, since_epoch
 from captaindata_source.warehouse.answers import MAX_EQUAL, MIN_PROOF
-from captaindata_source.warehouse.loaded_rows import (
-    IS_COMMITTED,
-    LoadedRows,
-    is_committed,
-)
-from captaindata_source.warehouse.memory import (
+from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.memory import INCREMENTAL, Facts, JobTotals, KnownJob, Memory
+from captaindata_source.warehouse.remember import (
     ANSWER_COLUMNS,
-    INCREMENTAL,
-    JobTotals,
-    KnownJob,
-    Memory,
     answer_of,
     has_results,
     unread_times,
 )
+from captaindata_source.warehouse.workspace_queries import IS_COMMITTED, is_committed
 
-__all__ = ["Facts", "remember_many"]
+__all__ = ["remember_many"]
 
 MANY = 50_000
 """Jobs up to which all are read: that is faster, and little memory."""
@@ -58,31 +51,6 @@ NO_STATUS = "'-'"
 PARTS = 4
 """DuckDB reads a part of the jobs after the other, so that a join fits into little memory."""
 PLAIN = re.compile(r"[\w \-]+", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What tells which jobs a sync has something to do for.
-
-    Args:
-        now: The time of the sync.
-        recent_since: The time since when a job is recent.
-        final: Statuses that a job leaves only when someone retries it.
-        success: Statuses of success.
-        wanted: Statuses of jobs whose results are loaded.
-        count_fields: Fields of a job that say how many results it has.
-        has_results: Whether results are loaded.
-        has_successes: Whether successful jobs are.
-    """
-
-    now: datetime
-    recent_since: datetime
-    final: Collection[str]
-    success: Collection[str]
-    wanted: Collection[str]
-    count_fields: Sequence[str]
-    has_results: bool
-    has_successes: bool
 
 
 def remember_many(rows: LoadedRows, memory: Memory, facts: Facts, *, many: int = MANY) -> bool:
@@ -218,47 +186,27 @@ class _ManyJobs:
 
     def count(self) -> tuple[JobTotals, list[str]]:
         """Totals of all jobs, and the jobs that a sync has something to do for."""
-        is_recent = f"t.is_deleted is not true and {TIME} >= %s"
-        is_read = f"t.results_version = l.fingerprint and t.status in {self._wanted}"
-        empty = (f"t.{name} = 0" for name in self._facts.count_fields)
-        is_empty = " and ".join([IS_WHOLE, *empty])
-        selected = [
-            "t.workflow_uid",
-            "count(*)",
-            f"max({TIME})",
-            f"sum(case when {is_recent} then 1 else 0 end)",
-            "min(t.created_at)",
-            "max(t.created_at)",
-            f"sum(case when t.results_version is not null and t.status in {self._wanted} "
-            "then 1 else 0 end)",
-            "count(l.job_uid)",
-            f"sum(case when {is_read} and {COUNTS} and l.result_rows in (t.row_count, "
-            "t.total_row_count) then 1 else 0 end)",
-            f"sum(case when {is_read} and {self._differs} and {PROVES} then 1 else 0 end)",
-            f"sum(case when {is_read} then 1 else 0 end)",
-            f"sum(case when {is_empty} and l.result_rows = 0 and l.is_skipped is not true "
-            "then 1 else 0 end)",
-            f"sum(case when {is_empty} and l.result_rows > 0 and {is_read} then 1 else 0 end)",
-        ]
-        selected.append(f"array_agg(t.uid) filter (where {self._is_left})")
         moments = [self._facts.now] * (2 * self._facts.has_results)
         found = [
             row
             for of_jobs, of_answers, of_successes in self._parts()
             for row in self._rows.query(
                 JOBS,
-                selected,
+                self._counted,
                 of_jobs,
                 (),
                 "group by t.workflow_uid",
                 joins=self._joins(of_answers, of_successes),
-                first=(self._facts.recent_since, *moments),
+                first=(*moments, self._facts.recent_since),
             )
         ]
         left: list[str] = []
         totals = JobTotals()
         wanted = loaded = 0
-        for uid, jobs, newest, recent, first, last, of_results, answers, *counts, lacking in found:
+        for uid, jobs, newest, first, last, lacking, *counts in found:
+            recent, of_results, answers, fitting, differing, is_loaded, asked, refuted = (
+                int(count or 0) for count in counts
+            )
             totals.count += jobs
             left += lacking or ()
             if newest is not None:
@@ -267,16 +215,42 @@ class _ManyJobs:
                 known = (*totals.created.get(uid, ()), first, last)
                 times = [parse_time(time) for time in known if time is not None]
                 totals.created[uid] = (min(times), max(times)) if times else (None, None)
-            fitting, differing, is_loaded, asked, refuted = (int(count or 0) for count in counts)
-            totals.recent[uid] += int(recent or 0)
+            totals.recent[uid] += recent
             totals.fitting[uid] += fitting
             totals.differing[uid] += differing
             totals.loaded[uid] += is_loaded
             totals.asked[uid] += asked
             totals.is_refuted = totals.is_refuted or refuted > 0
-            wanted, loaded = wanted + int(of_results or 0), loaded + answers
+            wanted, loaded = wanted + of_results, loaded + answers
         totals.is_ledger_lost = self._facts.has_results and bool(wanted) and not loaded
         return totals, left
+
+    @property
+    def _counted(self) -> Sequence[str]:
+        """What is selected by workflow: of some jobs, how many there are."""
+        has_wanted = f"t.status in {self._wanted}"
+        is_read = f"t.results_version = l.fingerprint and {has_wanted}"
+        is_empty = " and ".join([IS_WHOLE, *(f"t.{n} = 0" for n in self._facts.count_fields)])
+        fits = "l.result_rows in (t.row_count, t.total_row_count)"
+        counted = (
+            f"t.is_deleted is not true and {TIME} >= %s",
+            f"t.results_version is not null and {has_wanted}",
+            "l.job_uid is not null",
+            f"{is_read} and {COUNTS} and {fits}",
+            f"{is_read} and {self._differs} and {PROVES}",
+            is_read,
+            f"{is_empty} and l.result_rows = 0 and l.is_skipped is not true",
+            f"{is_empty} and l.result_rows > 0 and {is_read}",
+        )
+        return [
+            "t.workflow_uid",
+            "count(*)",
+            f"max({TIME})",
+            "min(t.created_at)",
+            "max(t.created_at)",
+            f"array_agg(t.uid) filter (where {self._is_left})",
+            *(f"sum(case when {condition} then 1 else 0 end)" for condition in counted),
+        ]
 
     @property
     def _differs(self) -> str:

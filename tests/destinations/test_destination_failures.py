@@ -26,8 +26,9 @@ from captaindata_source.errors import DestinationError, causes
 from captaindata_source.http import Secret
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.warehouse import loaded_rows
+from captaindata_source.warehouse import workspace_queries
 from captaindata_source.warehouse.database import opening
+from captaindata_source.warehouse.loaded_rows import LoadedRows
 from captaindata_source.warehouse.pipeline import make_pipeline
 from captaindata_source.warehouse.remedies import (
     explained,
@@ -511,6 +512,7 @@ def postgres_gone(database: Postgres) -> Iterator[None]:
         connection.close()
 
 
+@INTEGRATION
 @ON_POSTGRES
 def test_postgres_is_gone_for_the_rest_of_a_sync(
     harness: Harness, oracle: Oracle, postgres: Postgres
@@ -685,8 +687,8 @@ def test_a_file_that_another_process_loads_into_while_jobs_are_compared(
             waits.append(seconds)
             other.communicate(b"\n")
 
-        monkeypatch.setattr(loaded_rows, "wait_seconds", let_go)
-        remembered = loaded_rows.LoadedRows(pipeline, workspace_uid="w")
+        monkeypatch.setattr(workspace_queries, "wait_seconds", let_go)
+        remembered = LoadedRows(pipeline, workspace_uid="w")
         assert remembered.count_results(["job"]) == {}
     assert len(waits) == 1
 
@@ -760,6 +762,7 @@ def test_a_working_folder_that_can_not_be_written(harness: Harness) -> None:
     assert done.requests == []
 
 
+@INTEGRATION
 @ON_DUCKDB
 def test_a_working_folder_that_vanishes(harness: Harness, oracle: Oracle) -> None:
     folder = harness.folder / "kept"

@@ -14,7 +14,7 @@ from dlt.destinations.sql_client import DBApiCursorImpl
 
 from captaindata_source.tables import JOBS, WORKFLOWS
 from captaindata_source.warehouse.loaded_rows import LoadedRows
-from captaindata_source.warehouse.memory import remember
+from captaindata_source.warehouse.remember import remember
 
 NOW = datetime(2026, 11, 27, 12, 30, 0, 123456, UTC)
 

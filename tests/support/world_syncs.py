@@ -52,7 +52,6 @@ from captaindata_source.warehouse.memory import (
     KnownRow,
     KnownWorkflow,
     Memory,
-    remember_spans,
 )
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.reading import answer_of
@@ -256,12 +255,12 @@ class WorldSyncs:
             if row["covered"] is None:
                 memory.lists[row["uid"]] = learned
             else:
-                remember_spans(memory, row["uid"], row["covered"], read_at=learned.read_at)
+                covered = Coverage.from_json(row["covered"])
+                memory.see_spans(row["uid"], covered, read_at=learned.read_at)
             if len(memory.jobs) < row["jobs"]:
                 lost = True
         if lost:
-            memory.covered = memory.flows.covered = Coverage()
-            memory.lists.clear()
+            memory.forget_lists()
         for row in self.rows(JOBS.name):
             if is_flow(row["uid"]):
                 memory.flows.links.add(row["uid"], row["id"])

@@ -41,14 +41,14 @@ class Context:
     Args:
         api: The workspace.
         settings: Its options.
-        memory: What the destination holds.
-        read_rows: Reads whole rows back from the destination.
-        count_results: Counts results there.
-        read_results: Reads results of a job there.
         wanted: Tables that are loaded; rows of others are not kept.
         issues: What went wrong without ending the sync; the API and the results add to it too.
         guard: Decides what a failed call costs.
         now: Goes into `loaded_at`.
+        memory: What the destination holds; by default nothing.
+        read_rows: Reads whole rows back from the destination.
+        count_results: Counts results there.
+        read_results: Reads results of a job there.
         to_come: Times that are still to come by the clock of the API.
         is_clock_read: Set once `to_come` is as full as it gets.
         rows: Rows that go to each table, but for results; marks that only remove are not counted.
@@ -56,13 +56,13 @@ class Context:
 
     api: Api
     settings: Settings
-    memory: Memory
-    read_rows: RowReader
-    count_results: ResultCounter
     wanted: Collection[str]
     issues: IssueLog
     guard: Guard
     now: datetime
+    memory: Memory = field(default_factory=Memory)
+    read_rows: RowReader = lambda _table, _uids: iter(())
+    count_results: ResultCounter = lambda _uids: {}
     to_come: list[datetime] = field(default_factory=list)
     is_clock_read: threading.Event = field(default_factory=threading.Event)
     read_results: StoredReader = lambda _uid: iter(())

@@ -8,10 +8,8 @@ memory has files of its own.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from dlt.common.runtime import signals
 
@@ -28,17 +26,12 @@ from captaindata_source.extract.plan.empty_jobs import EmptyJobs
 from captaindata_source.extract.queue import Package, ResultJob
 from captaindata_source.extract.results.carried import carried_pages
 from captaindata_source.extract.results.counts import judge, listed
-from captaindata_source.extract.results.files import OpenFile, ResultFiles, equal_answers
-from captaindata_source.extract.results.pages import (
-    ResultPage,
-    empty_mark,
-    named_page,
-    result_uids,
-)
+from captaindata_source.extract.results.fetched import Fetched
+from captaindata_source.extract.results.files import ResultFiles, equal_answers
+from captaindata_source.extract.results.pages import empty_mark, named_page, result_uids
 from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.issues import Action, IssueLog, Kind
-from captaindata_source.times import since_epoch
-from captaindata_source.warehouse.answers import SET_LENGTH, Trust
+from captaindata_source.warehouse.answers import Trust
 from captaindata_source.warehouse.loaded_rows import StoredResult
 
 __all__ = ["ResultReader"]
@@ -53,35 +46,6 @@ MAX_EQUAL_PAGES = 10
 """Equal pages in a row after which the API is taken to ignore its own links."""
 MAX_EQUAL_RESULTS = 10_000
 """The same for pages of a single result, which may well be equal."""
-
-
-@dataclass(slots=True)
-class _Fetched:
-    """The results of one job."""
-
-    waiting: list[ResultPage] = field(default_factory=list)
-    size: int = 0
-    """Bytes that wait for a file."""
-    files: list[OpenFile] = field(default_factory=list)
-    rows: int = 0
-    content: int = 0
-    """The same for the same results, in whatever order."""
-    in_order: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=8))
-    """The same for the same results in the same order."""
-    has_job_time: bool = False
-    """Whether the job's own time goes into a row."""
-    uids: set[str] = field(default_factory=set)
-    """Of the results of a run that may be continued."""
-    is_repeated: bool = False
-    """Whether a page of several results came twice in a row."""
-
-    def content_hash(self, job: ResultJob) -> str:
-        """The same for rows that are the same; its beginning in whatever order they are."""
-        as_stored = self.in_order.copy()
-        time = since_epoch(job.finish_time) if self.has_job_time else None
-        as_stored.update(repr([job.workflow_uid, time]).encode())
-        half = 4 * SET_LENGTH
-        return f"{self.content % 2**half:0{SET_LENGTH}x}{as_stored.hexdigest()}"
 
 
 class ResultReader:
@@ -204,7 +168,7 @@ class ResultReader:
         except ApiError:
             return False
 
-    def _fetch_surely(self, job: ResultJob) -> _Fetched | None:
+    def _fetch_surely(self, job: ResultJob) -> Fetched | None:
         """The results; read once more where rows and counts disagree, or a page came twice. What
         the API says twice is believed. None: the sync is cancelled."""
         first = self._fetch(job)
@@ -240,8 +204,8 @@ class ResultReader:
         self._issues.add(Kind.PAGES_SHIFTED, Action.REREAD, detail=counted)
         return second
 
-    def _fetch(self, job: ResultJob) -> _Fetched | None:
-        fetched = _Fetched()
+    def _fetch(self, job: ResultJob) -> Fetched | None:
+        fetched = Fetched()
         uids = result_uids(self._workspace_uid, job.uid)
         before: Sequence[bytes] = ()
         repeats = 0
@@ -290,7 +254,7 @@ class ResultReader:
             raise
         return fetched
 
-    def _carry(self, job: ResultJob, fetched: _Fetched) -> None:
+    def _carry(self, job: ResultJob, fetched: Fetched) -> None:
         """Adds the results of a continued run that are loaded and that its newest answer lacks."""
         stored = self._read_stored(job.uid)
         for page in carried_pages(job, stored, fetched.uids, first=fetched.rows):
@@ -303,14 +267,14 @@ class ResultReader:
             if fetched.size >= JOB_IN_MEMORY_BYTES:
                 self._spill(fetched)
 
-    def _spill(self, fetched: _Fetched) -> None:
+    def _spill(self, fetched: Fetched) -> None:
         """Writes what would not fit into memory."""
         if not fetched.files or fetched.files[-1].is_large:
             fetched.files.append(self._files.new())
         self._files.write(fetched.files[-1], fetched.waiting)
         fetched.waiting, fetched.size = [], 0
 
-    def _is_doubtful(self, fetched: _Fetched, job: ResultJob) -> bool:
+    def _is_doubtful(self, fetched: Fetched, job: ResultJob) -> bool:
         """Whether the results may not be all, or some of them twice. The same answer as in an
         earlier sync needs no second reading."""
         if fetched.is_repeated:
@@ -318,12 +282,12 @@ class ResultReader:
         is_known = equal_answers(job, fetched.content_hash(job)) > 1
         return not is_known and self._differs(fetched, job)
 
-    def _differs(self, fetched: _Fetched, job: ResultJob) -> bool:
+    def _differs(self, fetched: Fetched, job: ResultJob) -> bool:
         """Whether there are more or fewer results than counted, where counts can be trusted."""
         if not job.row_counts or fetched.rows in job.row_counts:
             return False
         return self._trust.is_trusted(job.workflow_uid)
 
-    def _drop_files(self, fetched: _Fetched) -> None:
+    def _drop_files(self, fetched: Fetched) -> None:
         for file in fetched.files:
             self._files.drop(file)
