@@ -51,7 +51,7 @@ flow_records as (
         workspace_uid,
         main_job_uid,
         cast(sum(coalesce(row_count, total_row_count)) as bigint) as records
-    from source
+    from captaindata.jobs
     where flow_run_id is not null and is_sub_job
     group by workspace_uid, main_job_uid
 ),

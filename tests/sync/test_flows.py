@@ -309,6 +309,17 @@ def test_the_host_may_have_no_flows(syncs: WorldSyncs) -> None:
     assert_equal(syncs)
 
 
+def test_a_list_in_another_order_is_read_whole(
+    syncs: WorldSyncs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(syncs.world, 130, monkeypatch).reverse()
+    syncs.now = syncs.world.start + timedelta(minutes=1)
+    for _ in range(2):
+        synced = syncs.sync(JOBS, **HOURLY)
+        assert said(synced) == [("unsorted_listing", "kept")]
+        assert len(of_flows(syncs.rows("jobs"))) == 130
+
+
 @pytest.mark.parametrize("of", ["uid", "id"])
 def test_a_run_names_its_flow_run_by_uid_or_id(syncs: WorldSyncs, of: str) -> None:
     flow_run = syncs.world.flows.runs(syncs.workspace)[0]
