@@ -92,7 +92,7 @@ def what_it_says(plan: SyncPlan) -> dict[str, object]:
     }
 
 
-DAMAGE = (
+DAMAGE: tuple[list[str], ...] = (
     [],
     [
         "delete from {ledger} "
