@@ -6,10 +6,9 @@ and everywhere but in calls, the uid of a flow or of a flow run begins with `flo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeGuard
 
-__all__ = ["PREFIX", "flow_key", "is_flow", "raw_uid", "without_flows"]
+__all__ = ["PREFIX", "flow_key", "is_flow", "raw_uid"]
 
 PREFIX = "flow:"
 
@@ -27,8 +26,3 @@ def raw_uid(key: str) -> str:
 def is_flow(key: str | None) -> TypeGuard[str]:
     """Whether a stored uid is that of a flow, or of a flow run."""
     return key is not None and key.startswith(PREFIX)
-
-
-def without_flows(keys: Iterable[str]) -> list[str]:
-    """Stored uids, but for those of flows."""
-    return [key for key in keys if not is_flow(key)]

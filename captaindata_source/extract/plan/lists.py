@@ -25,6 +25,7 @@ __all__ = ["MEMBERS", "JobLists", "are_members_due"]
 
 LIST = "jobs of {}"
 PAGES = "pages"
+LONGEST = "longest page"
 MEMBERS = "members"
 """Uids of checkpoints."""
 NOT_EQUAL = 0
@@ -73,6 +74,9 @@ class JobLists:
         self._known = {} if self._is_blank else context.memory.lists
         self._lookback = timedelta(days=context.settings.lookback_days)
         self._page_size = self._known.get(PAGES, KnownList()).page_size
+        self._longest = self._known.get(LONGEST, KnownList()).page_size or 0
+        """Jobs on the longest page of any list: while no page was followed by another, what is
+        known of how many fit on one."""
         self._readings: dict[str, _Reading] = {}
 
     @property
@@ -128,7 +132,8 @@ class JobLists:
         """Whether a page of so many jobs, which was taken, is known to be the last of its list."""
         with self._context.lock:
             reading = self._readings[workflow_uid]
-            if reading.is_deep or not self._page_size or size >= self._page_size:
+            full = self._longest if self._page_size is None else self._page_size
+            if reading.is_deep or size >= full:
                 return False
             # the list would have to hold these too
             return reading.recent >= self._recent[workflow_uid]
@@ -145,6 +150,7 @@ class JobLists:
         if reading.is_begun and page.size:
             self._learn(reading.size)
         reading.is_begun, reading.size = True, page.size or 0
+        self._longest = max(self._longest, reading.size)
         reading.pages += 1
         for job, is_settled in zip(page.jobs, settled, strict=True):
             known = self._context.memory.jobs.get(job["uid"])
@@ -190,7 +196,8 @@ class JobLists:
             known = self._of(uid)
             is_sorted = self._is_newest_first(reading, known)
             near = 1 + reading.fresh // (self._page_size or reading.size or 50)
-            unsorted = pages + (not self._page_size)
+            is_end_seen = self._page_size or reading.size < self._longest
+            unsorted = pages + (not is_end_seen)
             routine += max(1, min(pages, near) if is_sorted else unsorted)
             deep += pages + 1
         return routine, deep
@@ -219,9 +226,10 @@ class JobLists:
             is_cut: Whether some lists could not be read.
         """
         now = self._context.now
-        before = self._known.get(PAGES, KnownList()).page_size
-        if self._page_size is not None and self._page_size != before:
-            yield {"uid": PAGES, "page_size": self._page_size}
+        for uid, size in ((PAGES, self._page_size), (LONGEST, self._longest or None)):
+            is_needed = uid == PAGES or self._page_size is None
+            if is_needed and size not in (None, self._known.get(uid, KnownList()).page_size):
+                yield {"uid": uid, "page_size": size}
         for uid, reading in self._readings.items():
             known = self._of(uid)
             if not (reading.is_begun or reading.is_whole):
@@ -243,7 +251,7 @@ class JobLists:
     def _learn(self, size: int) -> None:
         """Learns that a page of so many jobs was followed by another."""
         if self._page_size != NOT_EQUAL:
-            is_short = self._page_size is not None and size < self._page_size
+            is_short = size < (self._longest if self._page_size is None else self._page_size)
             self._page_size = NOT_EQUAL if is_short else size
 
     def _deep(self, workflow_uids: Sequence[str]) -> Iterator[str]:
