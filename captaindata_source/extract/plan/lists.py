@@ -10,55 +10,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from captaindata_source.api import FLOW_RUNS, RUNS, JobPage, Record, is_flow
+from captaindata_source.api import FLOW_RUNS, RUNS, JobPage, is_flow
 from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.deep_looks import is_due
+from captaindata_source.extract.plan.list_reading import Reading, list_time
 from captaindata_source.extract.plan.totals import LISTED_FOR, is_recent
 from captaindata_source.tables import JOBS, Row
-from captaindata_source.times import UnfitError, parse_time
 from captaindata_source.warehouse.memory import KnownJob, KnownList
 
-__all__ = ["MEMBERS", "JobLists", "are_members_due"]
+__all__ = ["JobLists"]
 
 LIST = "jobs of {}"
 PAGES = "pages"
 LONGEST = "longest page"
-MEMBERS = "members"
 """Uids of checkpoints."""
 NOT_EQUAL = 0
 """`page_size` of lists whose pages differ in length: a short one tells nothing."""
 RUNS_A_PAGE = 90
 """New ones of the 100, as pages overlap."""
-TOLERANCE = 25 / 24
-"""Of the hours between two deep looks: a schedule is not exact."""
-
-
-@dataclass(slots=True)
-class _Reading:
-    """One list, as far as it is read."""
-
-    quiet_since: datetime
-    """Since when there are only jobs that are known, unchanged and final."""
-    is_deep: bool
-    is_sorted: bool = True
-    is_begun: bool = False
-    is_whole: bool = False
-    is_settled: bool = False
-    """Whether the last job is known, unchanged and final."""
-    last: datetime | None = None
-    """The time of the last job that has one."""
-    size: int = 0
-    """Jobs on the last page."""
-    recent: int = 0
-    """Recent jobs that were known before."""
-    open: int = 0
-    """Those of them that may still have changed by themselves."""
-    pages: int = 0
-    fresh: int = 0
-    """Jobs of the last `lookback_days`."""
 
 
 class JobLists:
@@ -77,7 +49,7 @@ class JobLists:
         self._longest = self._known.get(LONGEST, KnownList()).page_size or 0
         """Jobs on the longest page of any list: while no page was followed by another, what is
         known of how many fit on one."""
-        self._readings: dict[str, _Reading] = {}
+        self._readings: dict[str, Reading] = {}
 
     @property
     def _is_blank(self) -> bool:
@@ -99,7 +71,7 @@ class JobLists:
 
     def _is_deep(self, name: str) -> bool:
         known = self._known.get(name)
-        return known is None or _is_due(known.read_at, self._context)
+        return known is None or is_due(known.read_at, self._context)
 
     def begin(self, workflow_uids: Sequence[str]) -> list[str]:
         """Decides which lists are read whole.
@@ -109,7 +81,7 @@ class JobLists:
         """
         deep = set(self._deep(workflow_uids))
         now = self._context.now
-        self._readings = {uid: _Reading(now, is_deep=uid in deep) for uid in workflow_uids}
+        self._readings = {uid: Reading(now, is_deep=uid in deep) for uid in workflow_uids}
         never = datetime.min.replace(tzinfo=UTC)
 
         def last(uid: str) -> datetime:
@@ -157,7 +129,7 @@ class JobLists:
             if known is not None and is_recent(known, self._context.now):
                 reading.recent += 1
                 reading.open += self._is_open(known)
-            time = _time(job)
+            time = list_time(job)
             if time is not None:
                 reading.is_sorted &= reading.last is None or time <= reading.last
                 reading.last = time
@@ -244,7 +216,7 @@ class JobLists:
                     "listed_at": now if is_cut else None,
                 }
 
-    def _is_newest_first(self, reading: _Reading, known: KnownList | None) -> bool:
+    def _is_newest_first(self, reading: Reading, known: KnownList | None) -> bool:
         """Whether a list was never seen in another order."""
         return reading.is_sorted and (known is None or known.is_newest_first is not False)
 
@@ -258,7 +230,7 @@ class JobLists:
         ages: list[tuple[timedelta, str]] = []
         for uid in workflow_uids:
             known = self._of(uid)
-            if known is None or _is_due(known.read_at, self._context):
+            if known is None or is_due(known.read_at, self._context):
                 yield uid
             elif known.read_at is not None:
                 ages.append((self._context.now - known.read_at, uid))
@@ -299,32 +271,3 @@ class JobLists:
     def _recent(self) -> Counter[str | None]:
         """By workflow: known jobs that its list should hold still."""
         return self._context.totals.recent
-
-
-def _is_due(read_at: datetime | None, context: Context) -> bool:
-    """Whether what was last read as a whole at a time is to be read so again in this sync, as it
-    would be too late in the next."""
-    most = timedelta(hours=context.settings.deep_listing_hours)
-    if read_at is None or not most:
-        return True
-    age, since = context.now - read_at, timedelta()
-    if context.memory.synced_at is not None:
-        since = max(since, context.now - context.memory.synced_at)
-    # a time to come was written by a clock that went wrong
-    return age < timedelta() or age >= most or age + since > most * TOLERANCE
-
-
-def are_members_due(context: Context) -> bool:
-    """Whether the members are to be read in this sync."""
-    known = context.memory.lists.get(MEMBERS)
-    return context.settings.full_refresh or known is None or _is_due(known.read_at, context)
-
-
-def _time(job: Record) -> datetime | None:
-    """The time by which a list is in order, if it is."""
-    for name in ("start_time", "scheduled_time"):
-        try:
-            return parse_time(job.get(name))
-        except UnfitError:
-            continue
-    return None
