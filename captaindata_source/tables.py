@@ -18,6 +18,7 @@ from captaindata_source.extra_tables import (
     CALLBACKS,
     CREDIT_CONSUMPTION,
     EXTRA_TABLES,
+    FLOWS,
     IDENTITIES,
     INPUTS_LEDGER,
     INTEGRATIONS,
@@ -36,6 +37,7 @@ __all__ = [
     "CREDIT_CONSUMPTION",
     "DELETE_MARK",
     "EXTRA_TABLES",
+    "FLOWS",
     "IDENTITIES",
     "INPUTS_LEDGER",
     "INTEGRATIONS",
@@ -106,8 +108,10 @@ WORKFLOWS = Table(
         "is_deleted": "bool",
         "row_hash": "text",
         "loaded_at": "timestamp",
+        "kind": "text",
     },
 )
+"""`kind` is `workflow` (v3), `action` (v4) or `flow`."""
 
 _JOB_COLUMNS: dict[str, ColumnType] = {
     "workspace_uid": "text",
@@ -291,11 +295,12 @@ CHECKPOINTS = Table(
 """How far the lists of jobs are read, with the number of the workspace's jobs that are in `jobs`
 then. A row whose load broke off does not count: its list is read again.
 
-API v4: spans of `updated_at` whose jobs are all in `jobs`; written alternately under two uids, so
-that a load that breaks off leaves the previous row valid. v3: `jobs of <workflow_uid>` says whether
-the list is newest first, when it was last read whole (`read_at`), and when at all, where a limit
-kept a sync from reading each list (`listed_at`). `pages` has the number of jobs on a full page, 0
-where pages differ. `members`: when members were last read."""
+API v4: spans of `updated_at` whose jobs are all in `jobs`, and of `created_at` for flow runs;
+written alternately under two uids, so that a load that breaks off leaves the previous row valid.
+v3: `jobs of <workflow_uid>` says whether the list is newest first, when it was last read whole
+(`read_at`), and when at all, where a limit kept a sync from reading each list (`listed_at`).
+`pages` has the number of jobs on a full page, 0 where pages differ. `members`: when members were
+last read."""
 
 LOADS = "_dlt_loads"
 """dlt's table of committed loads."""

@@ -214,7 +214,9 @@ class Extraction:
             if (row := fetch()) is not None:
                 self._workflows.append(row)
 
-        return [partial(read, fetch) for fetch in self.plan.workflows.changed()]
+        changed: list[Task] = [partial(read, fetch) for fetch in self.plan.workflows.changed()]
+        self._workflows.extend(self.plan.workflows.without_kind())
+        return changed
 
     def _read_results_and_inputs(self) -> list[Task]:
         self.plan.expect()

@@ -22,7 +22,7 @@ from captaindata_source.settings.kinds import (
     option_of,
 )
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import SELECTABLE, TABLES
+from captaindata_source.tables import FLOWS, SELECTABLE, TABLES
 
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
@@ -107,7 +107,7 @@ class SyncOptions:
     def wanted_of(self, settings: Settings) -> frozenset[str]:
         """The tables to load of a workspace."""
         usual = [*(table.name for table in TABLES), *settings.extra_tables]
-        return frozenset(self.tables or usual)
+        return frozenset(self.tables or usual) - {FLOWS}
 
 
 def check_dataset(dataset: object) -> None:

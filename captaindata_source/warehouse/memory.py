@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from captaindata_source.api import Coverage
+from captaindata_source.api import FLOW_RUNS, RUNS, Coverage
 from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.flow_memory import FlowMemory
 from captaindata_source.warehouse.input_memory import KnownInputs
 
 __all__ = [
+    "FLOW_KIND",
+    "FLOW_RUNS",
     "INCREMENTAL",
     "RUNS",
     "Facts",
@@ -31,10 +34,8 @@ __all__ = [
     "OpenChanges",
 ]
 
-RUNS = "runs"
-"""The list of v4's runs, in `Memory.lists`."""
-
-
+FLOW_KIND = "flow"
+"""`kind` of workflows that are flows."""
 INCREMENTAL = "incremental"
 """`sync_mode` of runs that can be continued (documented in API v4)."""
 
@@ -51,6 +52,8 @@ class KnownWorkflow(NamedTuple):
     is_deleted: bool
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    name: str | None = None
+    kind: str | None = None
 
 
 class KnownJob(NamedTuple):
@@ -204,7 +207,9 @@ class Memory:
         quota_readings: uid to `row_hash`, None as above.
         covered: Spans of time within which every job that changed is in `jobs`.
         checkpoint: Under which uid that was found; None where it was not.
-        lists: By uid of the checkpoint of a list: what was learned of it.
+        lists: By uid of the checkpoint of a list: what was learned of it; those of v4 are `RUNS`
+            and `FLOW_RUNS`.
+        flows: What is known of flows.
         synced_at: When the last sync that did not fail began; None: nothing tells.
         extras: By name of an extra table: key, but for the workspace, to row.
         inputs: By uid of a job whose inputs are loaded.
@@ -227,6 +232,7 @@ class Memory:
     covered: Coverage = field(default_factory=Coverage)
     checkpoint: str | None = None
     lists: dict[str, KnownList] = field(default_factory=dict)
+    flows: FlowMemory = field(default_factory=FlowMemory)
     synced_at: datetime | None = None
     extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
     inputs: dict[str, KnownInputs] = field(default_factory=dict)
@@ -240,6 +246,24 @@ class Memory:
     def count(self) -> int:
         """How many jobs are known."""
         return len(self.jobs) if self.totals is None else self.totals.count
+
+    def see_spans(self, uid: str, covered: Coverage, *, read_at: datetime | None) -> None:
+        """Remembers how far a list of v4 is read.
+
+        Args:
+            uid: Of the checkpoint; that of flow runs ends with their name.
+            covered: As far as the checkpoint says.
+            read_at: When the list was last read deep.
+        """
+        is_of_flows = uid.endswith(FLOW_RUNS)
+        known = self.flows if is_of_flows else self
+        known.covered, known.checkpoint = covered, uid
+        self.lists[FLOW_RUNS if is_of_flows else RUNS] = KnownList(read_at=read_at)
+
+    def forget_lists(self) -> None:
+        """Forgets how far any list is read: rows are lost."""
+        self.covered = self.flows.covered = Coverage()
+        self.lists.clear()
 
     def look_up(self, uids: Sequence[str]) -> None:
         """Remembers what is known of jobs, where not all are remembered."""

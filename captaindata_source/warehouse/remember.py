@@ -25,10 +25,11 @@ from captaindata_source.tables import (
 )
 from captaindata_source.times import parse_time
 from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.flow_memory import remember_links
 from captaindata_source.warehouse.input_memory import known_inputs
 from captaindata_source.warehouse.loaded_rows import LoadedRows, in_batches
 from captaindata_source.warehouse.memory import (
-    RUNS,
+    FLOW_KIND,
     KnownJob,
     KnownList,
     KnownRow,
@@ -57,6 +58,7 @@ def remember(
     wanted: Collection[str] = (),
     fresh: Collection[str] = (),
     many: RememberMany = lambda _rows, _memory: False,
+    has_flows: bool = False,
 ) -> Memory:
     """Reads what is needed to compare a listing with.
 
@@ -65,6 +67,7 @@ def remember(
         wanted: Extra tables that are needed.
         fresh: Tables that are about to be emptied; what they hold does not count.
         many: Tried where no table is fresh.
+        has_flows: Whether flows are loaded now; else only what was loaded of them before counts.
 
     Raises:
         DestinationError: The destination can't be read.
@@ -73,6 +76,8 @@ def remember(
     with rows.connection():
         memory.open_changes = open_changes(rows, wanted=wanted, fresh=fresh)
         _remember(rows, memory, fresh, many)
+        if has_flows or any(each.kind == FLOW_KIND for each in memory.workflows.values()):
+            remember_links(rows, memory.flows, fresh)
         for table in EXTRA_TABLES:
             if table is JOB_INPUTS and table.name in wanted:
                 memory.inputs = known_inputs(rows, fresh=fresh)
@@ -168,15 +173,12 @@ def _remember_covered(rows: LoadedRows, memory: Memory) -> None:
             flag, size, *times = learned
             memory.lists[uid] = KnownList(flag, size, *map(_aware, times))
         elif is_valid:
-            memory.checkpoint = uid
             spans = json.loads(covered) if isinstance(covered, str) else covered
-            memory.covered = Coverage.from_json(spans)
-            memory.lists[RUNS] = KnownList(read_at=_aware(learned[2]))
+            memory.see_spans(uid, Coverage.from_json(spans), read_at=_aware(learned[2]))
         is_lost = is_lost or (is_valid and memory.count < jobs)
     if is_lost:
         logger.warning("%s lacks rows that it had: the lists are read again", JOBS.name)
-        memory.covered = Coverage()
-        memory.lists.clear()
+        memory.forget_lists()
 
 
 def _known_rows(

@@ -79,6 +79,9 @@ class SmallApi:
             for uid, jobs in self.lists.items()
         ]
 
+    def flow_listing(self, covered: Coverage) -> JobListing | None:
+        return None
+
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         del status
         return None

@@ -17,7 +17,7 @@ from typing import Any, cast
 import msgspec
 import pyarrow.parquet as pq
 
-from captaindata_source.api import Api, Coverage
+from captaindata_source.api import Api, Coverage, is_flow
 from captaindata_source.extract.extraction import Extraction
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.opening import connect, redactor_of
@@ -48,7 +48,6 @@ from captaindata_source.tables import (
 from captaindata_source.warehouse.input_memory import KnownInputs
 from captaindata_source.warehouse.loaded_rows import StoredCount, StoredResult
 from captaindata_source.warehouse.memory import (
-    RUNS,
     KnownJob,
     KnownList,
     KnownRow,
@@ -273,14 +272,17 @@ class WorldSyncs:
             if row["covered"] is None:
                 memory.lists[row["uid"]] = learned
             else:
-                memory.checkpoint = row["uid"]
-                memory.covered = Coverage.from_json(row["covered"])
-                memory.lists[RUNS] = learned
+                covered = Coverage.from_json(row["covered"])
+                memory.see_spans(row["uid"], covered, read_at=learned.read_at)
             if len(memory.jobs) < row["jobs"]:
                 lost = True
         if lost:
-            memory.covered = Coverage()
-            memory.lists.clear()
+            memory.forget_lists()
+        for row in self.rows(JOBS.name):
+            if is_flow(row["uid"]):
+                memory.flows.links.add(row["uid"], row["id"])
+            elif row["flow_run_id"] and not row["main_job_uid"]:
+                memory.flows.loose[row["uid"]] = row["flow_run_id"]
         memory.synced_at = self._synced_at
         for row in self.rows(INPUTS_LEDGER.name):
             memory.inputs[row["job_uid"]] = KnownInputs(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from captaindata_source.api import Api
+from captaindata_source.api import FLOW_RUNS, RUNS, Api
 from captaindata_source.api.credentials import strip_record
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan.changes import Changes
@@ -108,6 +108,11 @@ class Context:
             "workspace_uid": self.settings.project_uid,
             "loaded_at": self.now,
         }
+
+    @property
+    def run_lists(self) -> Sequence[str]:
+        """The lists of v4 that are read."""
+        return (RUNS, FLOW_RUNS) if self.settings.has_flows else (RUNS,)
 
     @property
     def api_now(self) -> datetime:

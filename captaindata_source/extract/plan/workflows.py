@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from captaindata_source.api import Record
+from captaindata_source.api import Record, is_flow
 from captaindata_source.api.credentials import strip_record
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.changes import WORKFLOW_FIELDS
@@ -16,8 +16,12 @@ from captaindata_source.extract.rows import row_hash
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import WORKFLOWS, Row
 from captaindata_source.times import UnfitError, parse_time
+from captaindata_source.warehouse.memory import FLOW_KIND
 
 __all__ = ["ListedWorkflows", "NamedWorkflows"]
+
+LISTED, NAMED = "workflow", "action"
+"""`kind` of workflows that have a list, and of those that runs name; else it is `FLOW_KIND`."""
 
 
 class ListedWorkflows:
@@ -28,6 +32,7 @@ class ListedWorkflows:
         self._workflows: list[Record] | None = None
         self._loaded: dict[str, Row] = {}
         """Rows of the warehouse that are written again."""
+        self._changed: set[str] = set()
 
     def all(self) -> list[Record]:
         """The listing, read once."""
@@ -54,6 +59,7 @@ class ListedWorkflows:
                 or self._is_old(known.details_fetched_at)
             ):
                 context.written(WORKFLOWS, record["uid"])
+                self._changed.add(record["uid"])
                 changed[record["uid"]] = record, content
         known_uids = [uid for uid in changed if uid in context.memory.workflows]
         self._loaded = {row["uid"]: row for row in context.stored(WORKFLOWS, known_uids)}
@@ -70,13 +76,33 @@ class ListedWorkflows:
             if uid not in listed and not known.is_deleted
         ]
         rows = [
-            {**row, "is_deleted": True, "loaded_at": context.now}
+            {"kind": LISTED, **row, "is_deleted": True, "loaded_at": context.now}
             for row in context.stored(WORKFLOWS, gone)
         ]
         for uid in gone:
             context.written(WORKFLOWS, uid)
         for row in rows:
             self._see_change(row["uid"], {**row, "is_deleted": False}, row)
+        context.count(WORKFLOWS, len(rows))
+        return rows
+
+    def without_kind(self) -> list[Row]:
+        """Rows of an earlier version, with the kind that they lack; call it after `changed`, and
+        before `vanished`."""
+        context, listed = self._context, {record["uid"] for record in self.all()}
+        lacking = [
+            uid
+            for uid, known in context.memory.workflows.items()
+            if known.kind is None
+            and known.is_deleted != (uid in listed)
+            and uid not in self._changed
+        ]
+        for uid in lacking:
+            context.written(WORKFLOWS, uid)
+        rows = [
+            {**row, "kind": LISTED, "loaded_at": context.now}
+            for row in (context.stored(WORKFLOWS, lacking) if lacking else ())
+        ]
         context.count(WORKFLOWS, len(rows))
         return rows
 
@@ -118,6 +144,7 @@ class ListedWorkflows:
                 details_fetched_at=context.now,
                 is_deleted=False,
                 row_hash=content,
+                kind=LISTED,
             )
         if details is None:  # what was loaded of it stays, and is tried again
             row["details_fetched_at"] = None
@@ -143,9 +170,16 @@ class NamedWorkflows:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._runs: dict[str, tuple[datetime | None, datetime | None]] = {}
+        known_ones = context.memory.workflows
         self._hashes: dict[str, str | None] = {
-            uid: known.row_hash for uid, known in context.memory.workflows.items()
+            uid: known.row_hash if known.kind else None for uid, known in known_ones.items()
         }
+        self._names: dict[str, tuple[datetime | None, str]] = {
+            uid: (known.updated_at, known.name)
+            for uid, known in known_ones.items()
+            if is_flow(uid) and known.name
+        }
+        """Of flows: the name in the newest run, and when that was created."""
         if context.settings.full_refresh:
             self._hashes.clear()
         for uid, known in context.memory.workflows.items():
@@ -160,20 +194,32 @@ class NamedWorkflows:
         """Sees a job."""
         name = job.get("workflow_uid")
         if isinstance(name, str) and name:
-            self._see(name, job.get("created_at"))
+            created = self._see(name, job.get("created_at"))
+            if is_flow(name) and (title := job.get("workflow_name")):
+                before, _ = self._names.get(name, (None, ""))
+                if before is None or (created is not None and created >= _aware(before)):
+                    self._names[name] = created, str(title)
 
     def settle(self) -> None:
         """Makes rows of the workflows that changed by what was seen."""
         for uid, (first, last) in self._runs.items():
-            record = {"uid": uid, "name": uid, "created_at": first, "updated_at": last}
+            _, name = self._names.get(uid, (None, uid))
+            record = {"uid": uid, "name": name, "created_at": first, "updated_at": last}
             content = row_hash(record)
             if self._hashes.get(uid) == content:
                 continue
             self._hashes[uid] = content
-            row = self._context.row(WORKFLOWS, record, is_deleted=False, row_hash=content)
+            kind = FLOW_KIND if is_flow(uid) else NAMED
+            added = {"is_deleted": False, "row_hash": content, "kind": kind}
+            row = self._context.row(WORKFLOWS, record, **added)
             self._context.keep(WORKFLOWS, self.rows, row)
+            known = self._context.memory.workflows.get(uid)
+            if known is not None and known.name:
+                old = {"name": known.name, "is_deleted": known.is_deleted}
+                self._context.changes.see(WORKFLOWS, (uid,), {"workflow_uid": uid}, old, row)
 
-    def _see(self, name: str, created: object) -> None:
+    def _see(self, name: str, created: object) -> datetime | None:
+        """Returns when the run was created."""
         first, last = self._runs.get(name, (None, None))
         try:
             moment = parse_time(created)
@@ -184,3 +230,8 @@ class NamedWorkflows:
             first = min(first or moment, moment)
             last = max(last or moment, moment)
         self._runs[name] = first, last
+        return moment
+
+
+def _aware(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

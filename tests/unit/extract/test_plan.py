@@ -70,6 +70,9 @@ class FakeApi:
         self.covered = covered
         return [JobListing("The list", iter(self._pages), can_wait=True)]
 
+    def flow_listing(self, covered: Coverage) -> JobListing | None:
+        return None
+
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         self.asked.append(status)
         jobs = [job for job in self._singles.values() if job["status"] == status]
