@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from captaindata_source.sqltext import quoted
 from captaindata_source.tables import views_schema
+from captaindata_source.times import UTC_NAME
 from captaindata_source.views.view import (
     Change,
     State,
@@ -71,8 +72,15 @@ def drop_views(database: Database, dataset: str) -> list[Change]:
     return [changes[name] for name in sorted(changes)]
 
 
-def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
+def list_views(
+    database: Database, dataset: str, *, report_timezone: str = UTC_NAME
+) -> list[tuple[str, str, str]]:
     """All views, shipped ones that are missing included.
+
+    Args:
+        database: Holds them.
+        dataset: Their schema is named after it.
+        report_timezone: As for `shipped_views`.
 
     Returns:
         Name, state, and its title or what is missing.
@@ -80,7 +88,7 @@ def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
     tables = database.relations(dataset)
     there = database.relations(views_schema(dataset))
     found: dict[str, tuple[str, str, str]] = {}
-    for view in shipped_views(dataset):
+    for view in shipped_views(dataset, report_timezone=report_timezone):
         missing = _missing(view, tables, there)
         if view.name in there:
             mark = marked(there[view.name].comment)

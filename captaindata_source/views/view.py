@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from captaindata_source.sqltext import literal, quoted
+from captaindata_source.times import UTC_NAME
 from captaindata_source.views.shipped import load_views
 
 __all__ = [
@@ -96,13 +97,18 @@ class View:
         return hashlib.blake2b(f"{HASH_VERSION}{text}".encode(), digest_size=8).hexdigest()
 
 
-def shipped_views(dataset: str) -> list[View]:
-    """The views of `sql/views/`, each after those that it reads."""
+def shipped_views(dataset: str, *, report_timezone: str = UTC_NAME) -> list[View]:
+    """The views of `sql/views/`, each after those that it reads.
+
+    Args:
+        dataset: Holds the tables that they read.
+        report_timezone: Time zone of the days and months of runs.
+    """
     made: dict[str, View] = {}
     for definition in load_views():
         made[definition.name] = View(
             name=definition.name,
-            query=definition.query_on(dataset),
+            query=definition.query_on(dataset, report_timezone=report_timezone),
             comment=definition.comment,
             columns=definition.columns,
             tables=definition.tables,

@@ -28,6 +28,7 @@ LOAD_DEFAULTS = {
     "package_max_minutes": 5.0,
     "create_views": True,
     "materialize_results": False,
+    "report_timezone": "UTC",
     "publish_copy": None,
 }
 
@@ -407,7 +408,9 @@ def test_options_of_another_type_in_a_file(project: Project, option: str, value:
     assert project.refusal() == f"sources.captaindata.{option} must be {WRONG_TYPES[option][0]}"
 
 
-@pytest.mark.parametrize("option", ["publish_copy", "workspace_name", "base_url", "api_version"])
+@pytest.mark.parametrize(
+    "option", ["publish_copy", "report_timezone", "workspace_name", "base_url", "api_version"]
+)
 @pytest.mark.parametrize("value", ["true", "['x']", "1.5", "{a = 1}"])
 def test_texts_of_another_type_in_a_file(project: Project, option: str, value: str) -> None:
     project.file("config.toml", f"[sources.captaindata]\n{option} = {value}\n")
