@@ -17,6 +17,7 @@ from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
 from captaindata_source.times import UTC_NAME
 from captaindata_source.views.install import create_views
+from captaindata_source.views.raw_comments import describe_tables
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.materialize import materialize
@@ -281,6 +282,7 @@ def _refresh_once(
 ) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
+    describe_tables(database, dataset)
     shipped = shipped_views(dataset, report_timezone=report_timezone)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])
     names = [each.view.name for each in typed]

@@ -22,7 +22,7 @@ from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import EXTRA_TABLES, views_schema
 from captaindata_source.times import UTC_NAME
 
-__all__ = ["ViewDefinition", "load_views", "parse_view"]
+__all__ = ["ViewDefinition", "load_views", "parse_view", "sql_folder"]
 
 RAW, VIEWS = "captaindata", "captaindata_views"
 SOURCE = re.compile(rf"\b({VIEWS}|{RAW})\.(\w+)")
@@ -84,7 +84,7 @@ class ViewDefinition:
 def load_views() -> Sequence[ViewDefinition]:
     """All views, each after those that it reads."""
     found = {}
-    for file in sorted((_folder() / "views").iterdir(), key=lambda each: each.name):
+    for file in sorted((sql_folder() / "views").iterdir(), key=lambda each: each.name):
         if file.name.endswith(".sql"):
             name = file.name.removesuffix(".sql")
             found[name] = parse_view(name, file.read_text(encoding="utf-8"))
@@ -128,7 +128,7 @@ def parse_view(name: str, text: str) -> ViewDefinition:
     )
 
 
-def _folder() -> Traversable:
+def sql_folder() -> Traversable:
     """`sql/`, which is within the package where it was installed from a wheel."""
     packaged = files("captaindata_source") / "sql"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "sql"

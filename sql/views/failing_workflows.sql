@@ -195,8 +195,8 @@ judged_durations as (
         recent_spread.runs,
         recent_spread.difference,
         recent_spread.median_difference,
-        -- one in a hundred by chance: the quantile of Student's t, near enough
-        (2.4 + 3.8 / (recent_spread.runs + earlier_spread.runs - 2))
+        -- under one in a hundred by chance: the quantile of Student's t, near enough
+        (2.5 + 4.0 / (recent_spread.runs + earlier_spread.runs - 2))
         * sqrt(
             (
                 (recent_spread.runs - 1) * recent_spread.variance

@@ -16,6 +16,7 @@ from typing import Any
 
 from captaindata_source import tables
 from captaindata_source.tables import DELETE_MARK, Table
+from captaindata_source.views.raw_comments import DLT_COLUMNS, table_texts
 from captaindata_source.views.shipped import ViewDefinition, load_views
 
 ROOT = Path(__file__).parents[2]
@@ -94,10 +95,6 @@ version of the API, and those that an older connector does not fill."""
 
 # -- raw tables --------------------------------------------------------------------------------
 
-DLT_COLUMNS = {
-    "_dlt_load_id": "load package that wrote the row; valid if it is in `_dlt_loads`",
-    "_dlt_id": "dlt's key of the row; a new one each time the row is written",
-}
 LOADS = Entry(
     name="_dlt_loads",
     description="dlt's record of load packages. A listed package was loaded completely.",
@@ -150,11 +147,6 @@ RESULT_VIEWS = Entry(
     unique=[("workspace_uid", "workflow_uid"), ("view_name",)],
     not_null=("workspace_uid", "workflow_uid", "view_name"),
 )
-MEANINGS = {
-    ("successful_jobs", "_deleted"): "null; on destinations that cannot merge, true if the job"
-    " is no longer successful",
-}
-"""Columns that `sql/tables.md` does not list."""
 RAW_UNIQUE: Mapping[str, Sequence[tuple[str, ...]]] = {
     "workspaces": [("workspace_uid",)],
     "job_results": [("workspace_uid", "result_uid"), ("workspace_uid", "job_uid", "position")],
@@ -204,23 +196,23 @@ def raw_tables() -> Sequence[Table]:
 
 
 def raw_entries() -> Iterator[Entry]:
-    details = (ROOT / "sql" / "tables.md").read_text(encoding="utf-8")
-    described = _openings(details)
-    meanings = _described_columns(details)
+    described = table_texts()
     for table in raw_tables():
         names = [*table.columns, *([DELETE_MARK] if table.has_delete_mark else [])]
-        columns = {name: _meaning(table.name, name, meanings) for name in names}
-        missing = [name for name, text in columns.items() if not text]
-        if missing or table.name not in described:
+        if table.name not in described:
+            raise ValueError(f"sql/tables.md lacks {table.name}")
+        text = described[table.name]
+        if missing := [name for name in names if name not in text.columns]:
             raise ValueError(f"sql/tables.md lacks {table.name}: {missing}")
+        columns = {name: text.columns[name] for name in names}
         if table.name != tables.JOB_RESULTS.name:  # its files are loaded as they are
             columns |= DLT_COLUMNS
         if table.name in OPTIONAL:
-            yield Entry(name=table.name, description=described[table.name], columns=columns)
+            yield Entry(name=table.name, description=text.description, columns=columns)
             continue
         yield Entry(
             name=table.name,
-            description=described[table.name],
+            description=text.description,
             columns=columns,
             unique=RAW_UNIQUE.get(table.name, [table.key]),
             not_null=(*table.key, *RAW_NOT_NULL.get(table.name, ())),
@@ -229,37 +221,6 @@ def raw_entries() -> Iterator[Entry]:
             config=RAW_CONFIG.get(table.name, {}),
         )
     yield from (FIELDS, RESULT_VIEWS, LOADS)
-
-
-def _openings(readme: str) -> dict[str, str]:
-    """Tables whose section opens with what a row is, to that paragraph."""
-    found = re.findall(r"^## (\w+)\n\n(One row per .+?)\n\n", readme, re.DOTALL | re.MULTILINE)
-    return {name: _plain(text) for name, text in found}
-
-
-def _plain(markdown: str) -> str:
-    """Without line breaks and links."""
-    return re.sub(r"\[(.+?)\]\(.+?\)", r"\1", " ".join(markdown.split()))
-
-
-def _described_columns(readme: str) -> dict[str, dict[str, str]]:
-    """Table to column to meaning."""
-    found: dict[str, dict[str, str]] = {}
-    for name, text in re.findall(r"^#+ (\w+)\n(.*?)(?=\n#+ |\Z)", readme, re.DOTALL | re.MULTILINE):
-        rows = re.findall(r"^\| (`.+?) \|.*?\| *(.*?) *\|$", text, re.MULTILINE)
-        found[name] = {
-            column: text for names, text in rows for column in re.findall(r"`(\w+)`", names)
-        }
-    return found
-
-
-def _meaning(table: str, column: str, meanings: Mapping[str, Mapping[str, str]]) -> str:
-    """`successful_jobs` refers to `jobs`, which refers to `workspaces`."""
-    for name in (table, "jobs", "workspaces"):
-        text = MEANINGS.get((name, column)) or meanings.get(name, {}).get(column)
-        if text and not text.startswith("as in "):
-            return text
-    return ""
 
 
 # -- views -------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def test_a_view_is_touched_only_when_its_definition_changed(views: Views) -> Non
 def test_comments_are_in_the_database(views: Views, database: Database) -> None:
     views.create(views.base("a"))
     comment = views.connected.relations(views.schema)["base"].comment
-    assert comment.startswith("Base. [captaindata_source ")
+    assert comment == "Base. Made by captaindata_source."
     if isinstance(database, Postgres):
         sql = "select col_description('{}.base'::regclass, 1)"
     else:

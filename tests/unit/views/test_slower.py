@@ -25,7 +25,7 @@ from tests.support.raw_tables import create_raw_tables, create_views, insert, vi
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(hours=7)
 """Runs go around the clock."""
-WORKFLOWS = 150
+WORKFLOWS = 80
 RECENT = 10
 Durations = Callable[[Random, datetime], float]
 """Seconds that a run takes, by its start."""
