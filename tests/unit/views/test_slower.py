@@ -21,6 +21,7 @@ import pytest
 from captaindata_source.tables import JOBS
 from tests.support.databases import Database, DuckDb, Postgres, Row, open_file
 from tests.support.raw_tables import create_raw_tables, create_views, insert, view_rows
+from tests.support.slowness import times_as_long
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 EVERY = timedelta(hours=7)
@@ -101,9 +102,26 @@ def test_the_same_workflows_are_listed_on_both_databases(
         for some in range(0, len(jobs), 500):
             insert(database, JOBS, jobs[some : some + 500])
         create_views(database)
-        judged.append(sorted(map(repr, view_rows(database, "failing_workflows"))))
+        found = view_rows(database, "failing_workflows")
+        judged.append(sorted(map(repr, found)))
+        assert {
+            (row["workspace_id"], row["workflow_id"]): row["times_as_long"] for row in found
+        } == dict(slower_of(jobs))
     assert judged[0] == judged[1]
     assert len(judged[0]) >= 5
+
+
+def slower_of(jobs: Iterable[Row]) -> Iterator[tuple[tuple[str, str], float | None]]:
+    """The workflows that are slower, and how many times as long they take."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for run in jobs:
+        seconds = (run["finish_time"] - run["start_time"]).total_seconds()
+        timed = {"run_at": run["start_time"], "duration_seconds": seconds}
+        found.setdefault((run["workspace_uid"], run["workflow_uid"]), []).append(timed)
+    for key, timed_runs in found.items():
+        longer, is_slower = times_as_long(timed_runs[-RECENT:], timed_runs[:-RECENT])
+        if is_slower:
+            yield key, longer
 
 
 @pytest.mark.parametrize(
