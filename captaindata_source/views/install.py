@@ -163,8 +163,13 @@ class _Installation:
         if foreign := holders(self._database, self._schema, view.name, but=ours):
             self._keep_columns(view, foreign)
             return
-        again = [each for each in self._views.values() if each.name in {view.name, *ours}]
-        self._try(view, again, [each.name for each in reversed(again)])
+        wanted = {view.name, *ours}
+        for each in reversed(self._views.values()):
+            if each.name in wanted:  # and new views that it reads now
+                wanted.update(set(each.views) - set(self._there))
+        again = [each for each in self._views.values() if each.name in wanted]
+        drop = [each.name for each in reversed(again) if each.name in self._there]
+        self._try(view, again, drop)
 
     def _try(self, view: View, create: Sequence[View], drop: Sequence[str]) -> RefusedError | None:
         """Drops and creates, all or nothing; notes how it went."""
@@ -186,9 +191,10 @@ class _Installation:
             self._done[view.name] = Change(view.name, state, str(error), error.is_busy)
             return error
         for each in create:
+            is_new = each.name not in self._there
             self._there[each.name] = Relation(is_view=True, comment=comment_of(each))
             self._hashes[each.name] = each.hash
-            self._note(each, state if each is view else State.REPLACED)
+            self._note(each, State.CREATED if is_new else State.REPLACED)
         return None
 
     def _keep_columns(self, view: View, reason: str) -> None:
