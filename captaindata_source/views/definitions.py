@@ -11,6 +11,10 @@ from captaindata_source.warehouse.database import Database, Relation
 __all__ = ["DEFINITIONS", "Definitions"]
 
 DEFINITIONS = "view_definitions"
+COMMENT = (
+    "Bookkeeping of the views. One row per view, table of results and described table, with a hash "
+    "of its definition."
+)
 
 
 class Definitions:
@@ -46,7 +50,8 @@ class Definitions:
         """Notes a hash, in the transaction at hand."""
         if not self._is_there:
             self._database.run(
-                f"create table if not exists {self._table} (name text not null, hash text not null)"
+                f"create table if not exists {self._table} (name text not null, hash text not null);\n"
+                f"comment on table {self._table} is {literal(COMMENT)}"
             )
         self._database.run(
             f"delete from {self._table} where name = {literal(name)};\n"

@@ -184,8 +184,7 @@ def refresh_views(
 ) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
-    For pipelines of one's own: the command does it after each sync. Does nothing where the
-    destination is neither DuckDB nor Postgres.
+    For pipelines of one's own, on DuckDB and Postgres; the command does it after each sync.
 
     Args:
         pipeline: Has loaded this source.
@@ -275,21 +274,18 @@ def refresh(
 
 
 def _refresh_once(
-    database: Database,
-    dataset: str,
-    materialize_results: bool,
-    report_timezone: str,
+    database: Database, dataset: str, materialize_results: bool, report_timezone: str
 ) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
-    describe_tables(database, dataset)
     shipped = shipped_views(dataset, report_timezone=report_timezone)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])
-    names = [each.view.name for each in typed]
     views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
-    changes = create_views(database, dataset, views, keep=names if materialize_results else ())
+    keep = [each.view.name for each in typed] if materialize_results else ()
+    changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)
+    describe_tables(database, dataset)
     return changes
 
 

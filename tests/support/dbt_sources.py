@@ -16,8 +16,8 @@ from typing import Any
 
 from captaindata_source import tables
 from captaindata_source.tables import DELETE_MARK, Table
-from captaindata_source.views.raw_comments import DLT_COLUMNS, table_texts
 from captaindata_source.views.shipped import ViewDefinition, load_views
+from captaindata_source.views.table_texts import CATALOGUE_TEXTS, DLT_COLUMNS, table_texts
 
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "sql" / "dbt" / "models" / "sources.yml"
@@ -109,26 +109,8 @@ LOADS = Entry(
 )
 FIELDS = Entry(
     name="job_result_fields",
-    description="Catalogue of the columns of results. One row per workflow and key of a result,"
-    " nested keys included.",
-    columns={
-        "workspace_uid": "UID of the workspace",
-        "workflow_uid": "UID of the workflow",
-        "field_id": "number of the key within the workflow",
-        "key": "key in the result, unchanged",
-        "nested_key": "key within the object that is the value of `key`; null if not nested",
-        "column_name": "name of the column in the workflow's view",
-        "column_type": "type of the column; null for an object, whose keys have their own columns",
-        "column_place": "position of the column in the view; null if the view does not have it",
-        "json_types": "JSON types seen, separated by commas",
-        "value_kinds": "kinds of values seen, finer than `json_types`, separated by spaces",
-        "rows_with_value": "number of results with a value other than null",
-        "first_seen_at": "`created_at` of the oldest result with a value",
-        "last_seen_at": "`created_at` of the newest result with a value",
-        "previous_type": "type of the column before it was last widened",
-        "type_changed_at": "time the type was last widened",
-        "added_at": "time the key was added",
-    },
+    description=CATALOGUE_TEXTS["job_result_fields"].description,
+    columns=CATALOGUE_TEXTS["job_result_fields"].columns,
     unique=[
         ("workspace_uid", "workflow_uid", "field_id"),
         ("workspace_uid", "workflow_uid", "column_name"),
@@ -137,13 +119,8 @@ FIELDS = Entry(
 )
 RESULT_VIEWS = Entry(
     name="job_result_views",
-    description="Names of the views of results. One row per workflow.",
-    columns={
-        "workspace_uid": "UID of the workspace",
-        "workflow_uid": "UID of the workflow",
-        "view_name": "name of the view in the schema of the views",
-        "added_at": "time the view got its name",
-    },
+    description=CATALOGUE_TEXTS["job_result_views"].description,
+    columns=CATALOGUE_TEXTS["job_result_views"].columns,
     unique=[("workspace_uid", "workflow_uid"), ("view_name",)],
     not_null=("workspace_uid", "workflow_uid", "view_name"),
 )

@@ -441,6 +441,20 @@ def test_packages_of_nothing(project: Project, option: str, value: str) -> None:
     assert project.refusal() == (f"sources.captaindata.{option} must be above 0, such as {example}")
 
 
+def test_a_time_zone_of_reports(project: Project) -> None:
+    project.file("config.toml", '[sources.captaindata]\nreport_timezone = "Asia/Kolkata"\n')
+    project.env(api_key=KEY, project_uid="p")
+    assert project.load().load["report_timezone"] == "Asia/Kolkata"
+    project.env(report_timezone="Europe/Paris")
+    assert project.load().load["report_timezone"] == "Europe/Paris"
+    for wrong in ("Paris", "CET", "+02:00", "", "Europe/Paris\n"):
+        project.env(report_timezone=wrong)
+        assert project.refusal() == (
+            "sources.captaindata.report_timezone must be UTC or the name of a time zone, such as "
+            '"Europe/Paris"'
+        )
+
+
 @pytest.mark.parametrize("base_url", ["http://api.captaindata.co/v3", "api.captaindata.co"])
 def test_a_base_url_in_clear(project: Project, base_url: str) -> None:
     message = (

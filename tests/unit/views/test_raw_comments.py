@@ -8,7 +8,8 @@ import pytest
 
 from captaindata_source.tables import ALL_TABLES, DELETE_MARK
 from captaindata_source.views import raw_comments
-from captaindata_source.views.raw_comments import TableText, describe_tables, table_texts
+from captaindata_source.views.raw_comments import describe_tables
+from captaindata_source.views.table_texts import TableText, table_texts
 from captaindata_source.warehouse.database import Database as Connected
 from tests.support.databases import Database
 from tests.support.raw_tables import RAW_TABLES, create_raw_tables
@@ -92,9 +93,8 @@ def test_comments_of_others_stay_until_a_version_describes_the_table_in_other_wo
     assert written(raw, monkeypatch, dataset) == []
 
     old = table_texts()["jobs"]
-    told = TableText(
-        "One row per job, told better.", {**old.columns, "name": "it's [its](x) `name`"}
-    )
+    texts = {**old.columns, "name": "it's [its](x) `name`"}
+    told = TableText("One row per job, told better.", texts)
     monkeypatch.setattr(raw_comments, "table_texts", lambda: {**table_texts(), "jobs": told})
     describe_tables(raw, dataset)
     assert table_comment(raw, dataset, "jobs") == "One row per job, told better."
@@ -111,6 +111,10 @@ def test_a_refresh_describes_the_tables_and_a_second_one_writes_nothing(
     warehouse.refresh()
     with opened(database) as connected:
         assert table_comment(connected, database.dataset, "job_results").startswith("One row per")
+        for table in connected.relations(database.dataset):
+            if not table.startswith("_dlt"):
+                assert table_comment(connected, database.dataset, table), table
+        assert connected.column_comments(database.dataset)["job_result_fields"]["key"]
         assert written(connected, monkeypatch, database.dataset) == []
     database.release()
 
