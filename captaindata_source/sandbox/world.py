@@ -11,6 +11,7 @@ from captaindata_source.sandbox.identities import account_object
 from captaindata_source.sandbox.jobs import Job
 from captaindata_source.sandbox.people import PERMALINKS, workspace_object
 from captaindata_source.sandbox.planted import secrets_in
+from captaindata_source.sandbox.population import Subject
 from captaindata_source.sandbox.workflows import Workflow
 from captaindata_source.sandbox.world_base import NotFoundError, WorldBase
 from captaindata_source.sandbox.world_extras import WorldExtras
@@ -149,7 +150,21 @@ class World(WorldBase):
         """
         with self.lock:
             job, kind = self._job(workspace, job_uid)
-            return self._results.rows(job.state(self.day).segments, kind)
+            return self._results.rows(
+                job.state(self.day).segments, kind, self.population(workspace)
+            )
+
+    def subjects(self, workspace: Workspace, job_uid: str) -> list[Subject | None]:
+        """Return who each row of `results` is about; None: nobody who can come back.
+
+        Raises:
+            NotFoundError: If there is no such job.
+        """
+        with self.lock:
+            job, kind = self._job(workspace, job_uid)
+            return self._results.subjects(
+                job.state(self.day).segments, kind, self.population(workspace)
+            )
 
     def results_page(
         self, workspace: Workspace, job_uid: str, *, first: int, count: int
@@ -165,6 +180,7 @@ class World(WorldBase):
             rows = self._results.encoded(
                 state.segments,
                 kind,
+                self.population(workspace),
                 first=first,
                 last=first + count,
                 ascii_json=self.dialect.ascii_json,

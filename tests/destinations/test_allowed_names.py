@@ -17,7 +17,7 @@ from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import Database, DuckDb
 from tests.support.harness import Harness
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.oracle import Oracle, assert_equal
 
 on_duckdb = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
@@ -117,6 +117,7 @@ def test_one_schema_takes_one_spelling(harness_of_one: Harness) -> None:
     assert len(harness.rows("sync_runs")) == 2
 
 
+@INTEGRATION
 @on_duckdb
 def test_the_second_of_two_that_begin_at_once_loads_nothing(
     harness_of_one: Harness, monkeypatch: pytest.MonkeyPatch
@@ -139,6 +140,7 @@ def test_the_second_of_two_that_begin_at_once_loads_nothing(
     assert harness.rows("sync_runs") == before
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_a_warehouse_of_before_takes_the_first_spelling_that_comes(
     harness_of_one: Harness,

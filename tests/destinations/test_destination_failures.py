@@ -512,6 +512,7 @@ def postgres_gone(database: Postgres) -> Iterator[None]:
         connection.close()
 
 
+@INTEGRATION
 @ON_POSTGRES
 def test_postgres_is_gone_for_the_rest_of_a_sync(
     harness: Harness, oracle: Oracle, postgres: Postgres
@@ -761,6 +762,7 @@ def test_a_working_folder_that_can_not_be_written(harness: Harness) -> None:
     assert done.requests == []
 
 
+@INTEGRATION
 @ON_DUCKDB
 def test_a_working_folder_that_vanishes(harness: Harness, oracle: Oracle) -> None:
     folder = harness.folder / "kept"

@@ -21,6 +21,7 @@ from tests.support import mishaps
 from tests.support.databases import Postgres
 from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.marks import INTEGRATION
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.statements import run_on
 from tests.support.waiting import wait_for_results
@@ -126,6 +127,7 @@ def session_of(pid: int) -> str:
     return f"application_name like 'captaindata sync, process {pid} on %'"
 
 
+@INTEGRATION
 @ON_POSTGRES
 def test_a_lost_lock_is_taken_again(harness: Harness, postgres: Postgres) -> None:
     oracle = Oracle(harness.world)

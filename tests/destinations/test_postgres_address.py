@@ -22,6 +22,7 @@ from captaindata_source.warehouse.pipeline import make_pipeline
 from tests.support import processes
 from tests.support.databases import Postgres
 from tests.support.harness import Harness
+from tests.support.marks import INTEGRATION
 from tests.support.oracle import Oracle, assert_equal
 
 CREDENTIALS = "DESTINATION__POSTGRES__CREDENTIALS"
@@ -125,6 +126,7 @@ def test_both_drivers_connect(query: str, postgres: Postgres, tmp_path: Path) ->
     assert shown == [expected, expected]
 
 
+@INTEGRATION
 @ON_POSTGRES
 def test_a_sync_with_an_odd_address(harness: Harness, postgres: Postgres) -> None:
     role = f"o'd +{uuid.uuid4().hex[:4]}"

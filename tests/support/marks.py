@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-__all__ = ["INTEGRATION", "POSTGRES_LATER"]
+__all__ = ["INTEGRATION", "ON_DUCKDB", "ON_POSTGRES", "POSTGRES_LATER"]
 
 INTEGRATION = pytest.mark.integration
 POSTGRES_LATER = pytest.mark.parametrize(
     "database", ["duckdb", pytest.param("postgres", marks=INTEGRATION)], indirect=True
 )
 """DuckDB in `make test`, Postgres in `make test-integrations`: for what lies above the database."""
+ON_DUCKDB = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+ON_POSTGRES = pytest.mark.parametrize("database", ["postgres"], indirect=True)
+"""On one database what lies above any, the two in turn."""

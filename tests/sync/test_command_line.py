@@ -20,6 +20,7 @@ from tests.support import processes
 from tests.support.databases import DuckDb
 from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.marks import INTEGRATION
 from tests.support.oracle import Oracle, assert_equal
 
 
@@ -143,6 +144,7 @@ def test_configuration_from_toml_files(harness: Harness) -> None:
     assert {row["job_uid"] for row in harness.rows("job_results_ledger")} == warned
 
 
+@INTEGRATION
 def test_selected_tables_and_workspaces(harness: Harness) -> None:
     synced = harness.sync("--table", "jobs", "--table", "workflows", "--workspace", "northwind")
     assert list(synced.workspaces) == ["northwind"]
@@ -221,6 +223,7 @@ def test_nothing_is_printed_but_the_summary(harness_of_one: Harness) -> None:
     assert done.stderr == ""
 
 
+@INTEGRATION
 def test_a_job_that_fails_is_named_and_tried_again(harness_of_one: Harness) -> None:
     harness = harness_of_one
     oracle = Oracle(harness.world)
@@ -336,6 +339,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert f"Port {port} can't be served on" in done.stderr
 
 
+@INTEGRATION
 def test_rate_limited_sandbox_is_still_loaded_whole(make_harness: MakeHarness) -> None:
     harness = make_harness(0, jobs_per_day=0.0, workflows=3)
     harness.extra[processes.SHORT_WAITS] = "50"
@@ -430,6 +434,7 @@ def test_check_names_a_postgres_that_is_down(harness: Harness) -> None:
     assert "hidden-word" not in done.stdout + done.stderr
 
 
+@INTEGRATION
 def test_tables_that_a_version_of_the_api_lacks(harness: Harness) -> None:
     _acme, northwind = harness.world.workspaces
     harness.versions[northwind.uid] = "v4"

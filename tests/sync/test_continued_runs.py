@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import MakeHarness
 from tests.support.faults import Fault
 from tests.support.harness import Harness
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 
 SMALL: dict[str, Any] = {"workflows": 1, "jobs_per_day": 0.0, "mean_results": 2}
 UID = "11111111-2222-4333-8444-555555555555"
@@ -66,6 +66,7 @@ class Continued:
         return {row["kind"] for row in self.harness.rows("sync_issues")}
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_what_the_newest_answer_lacks_stays(make_harness: MakeHarness) -> None:
     run = Continued(make_harness(**SMALL))
@@ -98,6 +99,7 @@ def test_what_the_newest_answer_lacks_stays(make_harness: MakeHarness) -> None:
     assert not run.kinds() & {"row_count_differs", "counts_not_trusted", "pages_shifted"}
 
 
+@INTEGRATION
 @pytest.mark.parametrize("mode", ["full", None])
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_of_other_runs_results_are_replaced(make_harness: MakeHarness, mode: str | None) -> None:
@@ -109,6 +111,7 @@ def test_of_other_runs_results_are_replaced(make_harness: MakeHarness, mode: str
     assert run.loaded() == Counter({("c", None): 1})
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_rows_of_a_load_that_was_never_committed_stay(make_harness: MakeHarness) -> None:
     run = Continued(make_harness(**SMALL))

@@ -15,7 +15,7 @@ from tests.support.databases import Database
 from tests.support.jobs_server import JobsServer
 from tests.support.marks import INTEGRATION
 
-SYNCS = 8
+SYNCS = 5
 HOUR = timedelta(hours=1)
 
 
@@ -37,7 +37,7 @@ def test_syncs_leave_what_the_server_holds(
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.chdir(tmp_path)
-    server = JobsServer(version=version, workflows=3, jobs=60, every=2 * HOUR, page_size=20)
+    server = JobsServer(version=version, workflows=3, jobs=30, every=2 * HOUR, page_size=20)
     chance = random.Random(1)
     with server.serving() as url:
         options: dict[str, Any] = {

@@ -23,6 +23,7 @@ from tests.support.databases import DuckDb
 from tests.support.faults import Fault
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
+from tests.support.marks import INTEGRATION
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.plain_runs import make_pipeline, make_source
 
@@ -162,6 +163,7 @@ def test_hints_can_be_changed(harness: Harness) -> None:
     assert all(row["tag"] == row["status"].upper() for row in rows)
 
 
+@INTEGRATION
 @pytest.mark.parametrize(
     "how", [pytest.param("refresh", marks=pytest.mark.integration), "replace", "emptied"]
 )
@@ -247,6 +249,7 @@ def test_values_that_do_not_fit_become_null_and_are_named(
     assert not [t for t in tables if "__" in t["table_name"]], "no child tables"
 
 
+@INTEGRATION
 def test_filesystem_with_parquet_gets_the_raw_tables(harness: Harness, tmp_path: Path) -> None:
     oracle = Oracle(harness.world)
     oracle.look(harness.world.workspaces[0])

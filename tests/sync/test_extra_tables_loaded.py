@@ -10,6 +10,7 @@ from captaindata_source.sandbox import SECRET_MARKER
 from tests.conftest import MakeHarness
 from tests.support import leaks, processes
 from tests.support.harness import Harness, Synced
+from tests.support.marks import ON_DUCKDB
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +97,7 @@ def test_equal_to_the_sandbox_and_without_its_secrets(harness: Harness) -> None:
     assert leaks.in_tables(harness.database, SECRET_MARKER, "hooks.example.com") == []
 
 
+@ON_DUCKDB
 def test_inputs_that_were_emptied_or_dropped_are_fetched_again(harness: Harness) -> None:
     harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "false"
     first = asked(harness.sync())

@@ -20,7 +20,7 @@ from tests.conftest import MakeHarness
 from tests.support.asked import listed_now, read_one_by_one, results_of, successes
 from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_DUCKDB, ON_POSTGRES, POSTGRES_LATER
 from tests.support.oracle import SUCCESS, Oracle, assert_equal
 
 WAIT_SECONDS = 600.0
@@ -31,6 +31,7 @@ ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 # -- nothing new ------------------------------------------------------------------------------
 
 
+@POSTGRES_LATER
 def test_second_sync_fetches_listings_alone_and_each_once(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
@@ -76,6 +77,7 @@ def test_state_rows_do_not_pile_up(harness_of_two: Harness) -> None:
 # -- a job counts once its package is committed -------------------------------------------------
 
 
+@ON_POSTGRES
 @pytest.mark.integration
 def test_a_load_that_was_not_committed_does_not_count(harness_of_two: Harness) -> None:
     harness = harness_of_two
@@ -150,6 +152,7 @@ def _wait_for(condition: Any) -> None:
     raise TimeoutError("what was waited for did not happen")
 
 
+@ON_DUCKDB
 @pytest.mark.integration
 def test_a_sync_is_a_loop_of_packages_of_whole_jobs(harness: Harness) -> None:
     oracle = Oracle(harness.world)
@@ -169,6 +172,7 @@ def test_a_sync_is_a_loop_of_packages_of_whole_jobs(harness: Harness) -> None:
 # -- full refresh -------------------------------------------------------------------------------
 
 
+@ON_POSTGRES
 @pytest.mark.integration
 def test_full_refresh_reads_everything_again_and_keeps_what_is_no_longer_listed(
     harness: Harness,
@@ -212,6 +216,7 @@ def test_a_revoked_key_does_not_stop_the_other_workspace(make_harness: MakeHarne
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_workspaces_are_fetched_side_by_side(make_harness: MakeHarness) -> None:
     harness = make_harness(workspaces=2, workflows=3)
@@ -249,6 +254,7 @@ def test_one_empty_listing_of_workflows_deletes_nothing_a_second_in_a_row_does(
 # -- sync_runs -------------------------------------------------------------------------------------
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_every_sync_has_its_row_also_when_nothing_was_new(make_harness: MakeHarness) -> None:
     harness = make_harness(workspaces=2, workflows=3)
@@ -306,6 +312,7 @@ def test_an_interrupted_sync_ends_soon_and_the_next_goes_on(
     assert_equal(harness, oracle)
 
 
+@ON_POSTGRES
 @pytest.mark.integration
 def test_a_job_whose_load_was_not_committed_is_found_again_after_it_left_the_listing(
     harness: Harness,
@@ -325,6 +332,7 @@ def test_a_job_whose_load_was_not_committed_is_found_again_after_it_left_the_lis
     assert_equal(harness, oracle)
 
 
+@ON_DUCKDB
 @pytest.mark.integration
 def test_successes_are_settled_for_jobs_that_left_the_listing(harness: Harness) -> None:
     oracle = Oracle(harness.world)
@@ -357,6 +365,7 @@ def test_a_new_field_of_another_type_in_another_workspace_breaks_nothing(
     assert {row["uid"]: row["priority"] for row in rows} == {"new-3": "3", "new-high": "high"}
 
 
+@ON_DUCKDB
 @pytest.mark.integration
 def test_a_pipeline_that_knows_nothing_yet_keeps_what_the_destination_holds(
     harness: Harness,

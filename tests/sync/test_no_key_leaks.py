@@ -37,6 +37,7 @@ def assert_no_trace(harness: Harness, *keys: str) -> None:
     assert leaks.in_tables(harness.database, *keys) == []
 
 
+@POSTGRES_LATER
 def test_no_key_in_logs_errors_traces_files_or_tables(harness: Harness) -> None:
     first, second = harness.world.workspaces
     configs = [

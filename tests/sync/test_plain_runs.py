@@ -25,6 +25,7 @@ from tests.support.databases import DuckDb
 from tests.support.faults import Fault
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
+from tests.support.marks import INTEGRATION
 from tests.support.oracle import Oracle, assert_equal
 from tests.support.plain_runs import make_pipeline, make_source, root_of
 
@@ -173,6 +174,7 @@ def test_several_workspaces_of_an_argument(harness: Harness) -> None:
     assert calls_for_results(harness) == 0
 
 
+@INTEGRATION
 @pytest.mark.parametrize("where", ["environment", "file"])
 def test_several_workspaces_of_the_configuration(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, where: str
@@ -256,9 +258,7 @@ def test_a_limit_in_time_is_refused(harness: Harness) -> None:
     ("mode", "limited"),
     [
         pytest.param("round_robin", (), marks=pytest.mark.integration),
-        pytest.param("round_robin", ("jobs",), marks=pytest.mark.integration),
         pytest.param("round_robin", MOST_TABLES, marks=pytest.mark.integration),
-        pytest.param("fifo", (), marks=pytest.mark.integration),
         ("fifo", ("jobs",)),
         pytest.param("fifo", MOST_TABLES, marks=pytest.mark.integration),
     ],

@@ -11,6 +11,7 @@ from captaindata_source.sandbox import Workspace
 from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.harness import Harness
+from tests.support.marks import INTEGRATION
 
 ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 SMALL: dict[str, Any] = {"workflows": 1, "jobs_per_day": 0.05, "mean_results": 2}
@@ -55,6 +56,7 @@ def test_it_is_learned_with_no_call_more_and_kept(make_harness: MakeHarness) -> 
     assert not synced.paths("/outputs")
 
 
+@INTEGRATION
 @ON_ONE_DATABASE
 def test_one_key_that_fails_does_not_stop_the_others(make_harness: MakeHarness) -> None:
     harness = make_harness(3, workspaces=2, **SMALL)

@@ -14,7 +14,7 @@ from tests.conftest import MakeHarness
 from tests.support import processes, python_calls
 from tests.support.faults import Fault
 from tests.support.harness import Harness
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.oracle import Oracle, assert_equal
 
 ON_DUCKDB = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
@@ -120,6 +120,7 @@ def test_workspaces_of_the_call_take_other_options_from_the_configuration(harnes
     assert {row["job_uid"] for row in harness.rows("job_results_ledger")} == warned != set()
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_calls_side_by_side(harness_of_two: Harness) -> None:
     harness = harness_of_two
@@ -131,6 +132,7 @@ def test_calls_side_by_side(harness_of_two: Harness) -> None:
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 @ON_DUCKDB
 def test_two_calls_for_one_workspace_do_not_meet(harness: Harness) -> None:
     oracle = Oracle(harness.world)

@@ -16,6 +16,7 @@ from tests.support import mishaps
 from tests.support.databases import Row
 from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
+from tests.support.marks import ON_POSTGRES
 from tests.support.oracle import SUCCESS, V4_SUCCESS, Oracle, assert_equal
 
 pytestmark = pytest.mark.integration
@@ -135,6 +136,7 @@ def make_older(harness: Harness) -> None:
         )
 
 
+@ON_POSTGRES
 def test_a_job_of_two_workflows_and_one_that_moves(make_harness: MakeHarness) -> None:
     harness = small(make_harness)
     harness.extra[VIEWS] = "true"
