@@ -50,8 +50,8 @@ class Definitions:
         """Notes a hash, in the transaction at hand."""
         if not self._is_there:
             self._database.run(
-                f"create table if not exists {self._table} (name text not null, hash text not null);\n"
-                f"comment on table {self._table} is {literal(COMMENT)}"
+                f"create table if not exists {self._table} (name text not null, hash text not null)"
+                f";\ncomment on table {self._table} is {literal(COMMENT)}"
             )
         self._database.run(
             f"delete from {self._table} where name = {literal(name)};\n"

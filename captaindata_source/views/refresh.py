@@ -51,8 +51,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
-LOCK_WAITS = (1.0, 3.0)
-"""Seconds before each further try where others hold a view."""
+LOCK_WAITS = (1.0, 3.0)  # seconds before each further try where others hold a view
 
 
 @dataclass(slots=True, kw_only=True)
