@@ -23,6 +23,7 @@ from captaindata_source.settings.kinds import (
 )
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import FLOWS, SELECTABLE, TABLES
+from captaindata_source.times import UTC_NAME, is_zone
 
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
@@ -45,6 +46,7 @@ class SyncOptions:
         package_max_minutes: Minutes after which a load package is closed.
         create_views: Whether views follow the load.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        report_timezone: Time zone of the days and months of runs in views.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
 
     Raises:
@@ -77,6 +79,15 @@ class SyncOptions:
     materialize_results: bool = field(
         default=False,
         metadata=option(FLAG, "false"),
+    )
+    report_timezone: str = field(
+        default=UTC_NAME,
+        metadata=option(
+            TEXT,
+            '"Europe/Paris"',
+            must='must be UTC or the name of a time zone, such as "Europe/Paris"',
+            allows=is_zone,
+        ),
     )
     publish_copy: str | None = field(
         default=None,

@@ -15,7 +15,9 @@ from captaindata_source.errors import DestinationError
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
+from captaindata_source.times import UTC_NAME
 from captaindata_source.views.install import create_views
+from captaindata_source.views.raw_comments import describe_tables
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.materialize import materialize
@@ -49,8 +51,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
-LOCK_WAITS = (1.0, 3.0)
-"""Seconds before each further try where others hold a view."""
+LOCK_WAITS = (1.0, 3.0)  # seconds before each further try where others hold a view
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +152,9 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
     if options.create_views:
         try:
             aftermath.changes = refresh_views(
-                pipeline, materialize_results=options.materialize_results
+                pipeline,
+                materialize_results=options.materialize_results,
+                report_timezone=options.report_timezone,
             )
         except KeyboardInterrupt:
             aftermath.error = INTERRUPTED
@@ -175,27 +178,36 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
     return aftermath
 
 
-def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) -> list[Change]:
+def refresh_views(
+    pipeline: dlt.Pipeline, *, materialize_results: bool = False, report_timezone: str = UTC_NAME
+) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
-    For pipelines of one's own: the command does it after each sync. Does nothing where the
-    destination is neither DuckDB nor Postgres.
+    For pipelines of one's own, on DuckDB and Postgres; the command does it after each sync.
 
     Args:
         pipeline: Has loaded this source.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        report_timezone: Time zone of the days and months of runs, such as Europe/Paris.
 
     Returns:
         What became of each view.
 
     Raises:
+        ConfigError: There is no such time zone.
         DestinationError: The database refused what is needed for all views.
     """
+    how = SyncOptions(materialize_results=materialize_results, report_timezone=report_timezone)
     with holding(pipeline), open_database(pipeline) as database:
         if database is None:
             return []
         _overwrite(pipeline, database)
-        return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
+        return refresh(
+            database,
+            schema_of(pipeline),
+            materialize_results=how.materialize_results,
+            report_timezone=how.report_timezone,
+        )
 
 
 def _overwrite(pipeline: dlt.Pipeline, database: Database | None = None) -> None:
@@ -228,7 +240,13 @@ def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted) -> None:
         logger.debug("Catalogue", exc_info=True)
 
 
-def refresh(database: Database, dataset: str, *, materialize_results: bool = False) -> list[Change]:
+def refresh(
+    database: Database,
+    dataset: str,
+    *,
+    materialize_results: bool = False,
+    report_timezone: str = UTC_NAME,
+) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
     if len(views_schema(dataset)) > MAX_IDENTIFIER:
         raise DestinationError(
@@ -240,7 +258,7 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     changes: dict[str, Change] = {}
     for seconds in (*LOCK_WAITS, None):
         try:
-            found = _refresh_once(database, dataset, materialize_results=materialize_results)
+            found = _refresh_once(database, dataset, materialize_results, report_timezone)
         except RefusedError as error:
             if seconds is None or not error.is_busy:
                 raise
@@ -254,16 +272,19 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     return _verified(database, dataset, list(changes.values()))
 
 
-def _refresh_once(database: Database, dataset: str, *, materialize_results: bool) -> list[Change]:
+def _refresh_once(
+    database: Database, dataset: str, materialize_results: bool, report_timezone: str
+) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
-    shipped = shipped_views(dataset)
+    shipped = shipped_views(dataset, report_timezone=report_timezone)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])
-    names = [each.view.name for each in typed]
     views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
-    changes = create_views(database, dataset, views, keep=names if materialize_results else ())
+    keep = [each.view.name for each in typed] if materialize_results else ()
+    changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)
+    describe_tables(database, dataset)
     return changes
 
 

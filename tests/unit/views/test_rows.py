@@ -380,7 +380,7 @@ jobs: list[Row] = [
         for time in ["" if n < 4 and flow == "untimed" else "03-01 10:00"]
     ),
     *series("slow", "slower", "." * 15, minutes="222223444444444"),
-    *series("slow", "same", "." * 15, minutes="222224333333333"),
+    *series("slow", "same", "." * 15, minutes="222223233333333"),
     *series("slow", "short", "." * 14, minutes="11119999999999"),
     *series("slow", "retried", "." * 15, minutes="1" * 15),
     *(
@@ -449,6 +449,40 @@ jobs: list[Row] = [
             ("w1", "shutdown", "03-04 10:00", "", None),
         ))
     ),
+    # a day of runs of each kind
+    job("day", "d1", "w1", "finished", "03-01 10:00", end="03-01 10:01", rows=5),
+    job("day", "d2", "w1", "finished", "03-01 11:00", end="03-01 11:10"),
+    job("day", "d3", "w1", "shutdown", "03-01 12:00", end="03-01 12:02", rows=7),
+    job("day", "d4", "w1", "stopped", "03-01 13:00", end="03-01 19:00", rows=7),
+    job("day", "d5", "w1", "running", "03-01 14:00", rows=7),
+    job("day", "d6", "w1", "running", "03-01 15:00", end="03-01 22:00", rows=7),
+    job("day", "d7", "w1", "finished", "03-01 16:00", end="03-01 23:00", of="d3", rows=7),
+    # runs of an hour; the newest sync was on 5 March at noon
+    *(
+        job("stuck", f"usual-{flow}-{n}", flow, "finished", f"02-0{n} 10:00", end=f"02-0{n} {end}")
+        for flow, count, end in (("hour", 5, "11:00"), ("few", 4, "23:00"), ("quick", 5, "10:01"))
+        for n in range(1, count + 1)
+    ),
+    job("stuck", "longer", "hour", "running", "03-05 08:59:59"),
+    job("stuck", "thrice", "hour", "running", "03-05 09:00"),
+    job("stuck", "few", "few", "pending", planned="03-05 10:59"),
+    job("stuck", "few-ok", "few", "running", "03-05 11:00"),
+    job("stuck", "quick", "quick", "RUNNING", "03-05 10:00", error_message="Slow answer"),
+    job("stuck", "quick-ok", "quick", "running", "03-05 11:30"),
+    job("stuck", "failing", "hour", "failed", "03-01 10:00", end="03-04 10:00"),
+    job("stuck", "retry", "quick", "running", "03-05 01:00", of="failing"),
+    job("stuck", "unknown", "quick", "running", "03-01 01:00", is_deleted=True),
+    job("stuck", "odd", "quick", "ON_FIRE", "03-01 01:00"),
+    job("stuck", "ahead", "quick", "SCHEDULED", planned="03-05 13:00"),
+    # planned before the row was written, and it never was written again
+    job("stuck", "late", "quick", "QUEUED", planned="03-03 12:00", loaded_at=at("03-01 00:00")),
+    job("stuck", "again", "quick", "running", "03-01 12:00", end="03-05 06:00"),
+    job("stuck", "blocked", None, "BLOCKED", "03-05 00:00", error_message=" ",
+        last_error={"label": "LIMIT", "params": {}}, last_info={"message": "Later"}),
+    job("stuck", "untimed", "new", "CREATED", created_at=at("03-05 06:00"),
+        loaded_at=at("03-05 11:59"), last_info='"Waits for a slot"'),
+    job("stuck", "unseen", "new", "paused", loaded_at=at("03-05 06:00"),
+        last_info={"message": "Queue is full"}),
     # flags that are null, no time at all, times that are odd, and a workflow of two names
     job("odd", "n1", "w1", "finished", "03-01 10:00", is_sub_job=None, is_deleted=None),
     job("odd", "n2", "w1", "finished", "03-01 10:00", end="03-01 10:00"),
@@ -518,6 +552,9 @@ syncs: list[Row] = [
     sync("odd", "o1", "03-03 12:00", start="03-03 09:00", jobs=3),
     sync("odd", "o2", "03-03 11:00", "partly_loaded", start="03-03 10:00", jobs=2),
     sync("odd", "o3", "", "failed", jobs=0),
+    sync("stuck", "t1", "03-05 12:00", jobs=3),
+    sync("stuck", "t2", "03-09 12:00", "failed"),
+    sync("stuck", "t3", "03-09 12:00", "quota"),
     sync("slow", "s1", "03-03 12:00", jobs=3),
     sync("slow", "s2", "", "failed", start="03-03 13:00"),
     sync("gone", "n1", "03-02 12:00", "failed"),
@@ -1214,29 +1251,37 @@ def days(first: str, last: str) -> list[date]:
 def test_daily_job_health(warehouse: Database) -> None:
     profiles, resting = ("Acme", "w1", "Profiles"), ("Acme", "w4", "Resting")
     ghost, old = ("Acme", "ghost", "Ghost"), ("Acme", "w3", "Old")
-    nothing = (0, 0, 0, 0, 0, 0, None)
+    untimed = (None, None, 0)
+    nothing = (0, 0, 0, 0, 0, 0, None, *untimed)
     for zone in ZONES:
         assert rows(warehouse, "daily_job_health", "a", zone=zone) == ordered(
-            (day("02-28"), *profiles, 2, 1, 0, 0, 0, 1, 1.0),
-            (day("03-01"), *profiles, 1, 0, 1, 0, 0, 0, 0.0),
+            (day("02-28"), *profiles, 2, 1, 0, 0, 0, 1, 1.0, 3600.0, 3600.0, 3),
+            (day("03-01"), *profiles, 1, 0, 1, 0, 0, 0, 0.0, 60.0, 60.0, 0),
             (day("03-02"), *profiles, *nothing),
-            (day("03-03"), *profiles, 1, 0, 1, 0, 0, 0, 0.0),
-            (day("03-04"), *profiles, 3, 0, 0, 1, 1, 1, None),
+            (day("03-03"), *profiles, 1, 0, 1, 0, 0, 0, 0.0, *untimed),
+            (day("03-04"), *profiles, 3, 0, 0, 1, 1, 1, None, *untimed),
             (day("03-05"), *profiles, *nothing),
-            (day("03-02"), *resting, 1, 1, 0, 0, 0, 0, 1.0),
-            (day("03-03"), *resting, 1, 0, 0, 0, 1, 0, None),
+            (day("03-02"), *resting, 1, 1, 0, 0, 0, 0, 1.0, 30.5, 30.5, 2),
+            (day("03-03"), *resting, 1, 0, 0, 0, 1, 0, None, *untimed),
             (day("03-04"), *resting, *nothing),
             (day("03-05"), *resting, *nothing),
-            (day("03-01"), *ghost, 1, 1, 0, 0, 0, 0, 1.0),
+            (day("03-01"), *ghost, 1, 1, 0, 0, 0, 0, 1.0, *untimed),
             *((each, *ghost, *nothing) for each in days("03-02", "03-05")),
-            (day("01-31"), *old, 1, 1, 0, 0, 0, 0, 1.0),
-            (day("02-01"), *old, 1, 0, 0, 0, 1, 0, None),
+            (day("01-31"), *old, 1, 1, 0, 0, 0, 0, 1.0, 60.0, 60.0, 1),
+            (day("02-01"), *old, 1, 0, 0, 0, 1, 0, None, *untimed),
             *((each, *old, *nothing) for each in days("02-02", "03-05")),
         )
         assert rows(warehouse, "daily_job_health", "b", zone=zone) == [
-            (day("03-01"), "bolt", "w1", "Other", 1, 0, 1, 0, 0, 0, 0.0),
-            (day("03-02"), "bolt", "w1", "Other", 1, 1, 0, 0, 0, 0, 1.0),
+            (day("03-01"), "bolt", "w1", "Other", 1, 0, 1, 0, 0, 0, 0.0, 10.0, 10.0, 0),
+            (day("03-02"), "bolt", "w1", "Other", 1, 1, 0, 0, 0, 0, 1.0, 20.0, 20.0, 1),
         ]
+
+
+def test_durations_and_records_of_a_day(warehouse: Database) -> None:
+    columns = "duration_p50_seconds, duration_p95_seconds, records_processed"
+    found = rows(warehouse, "daily_job_health", "day", f"runs, {columns}")
+    # 1, 2 and 10 minutes; not those that were stopped, run, or retry; records of successes alone
+    assert found == [(6, 120.0, 552.0, 5)]
 
 
 def test_days_go_on_to_the_newest_run_of_the_workspace(warehouse: Database) -> None:
@@ -1253,22 +1298,22 @@ def test_failing_workflows(warehouse: Database) -> None:
     assert rows(warehouse, "failing_workflows", "a") == [
         (
             "Acme", "w1", "Profiles", "active", "failed 2 of its last 3 runs", True, False, 3, 2,
-            0.666666667, 1830.0, 0, None, None, 2, at("03-04 12:00"), "Bad input",
+            0.666666667, 1830.0, 0, None, None, 2, at("03-04 12:00"), "Bad input", None,
         )
     ]  # fmt: skip
     assert rows(warehouse, "failing_workflows", "b") == []
     assert rows(warehouse, "failing_workflows", "often") == [
         (
             "Often", "mended", "mended", "active", "failed 3 of its last 5 runs", True, False, 5,
-            3, 0.6, 60.0, 0, None, None, 0, at("03-12 10:00"), "Boom 3",
+            3, 0.6, 60.0, 0, None, None, 0, at("03-12 10:00"), "Boom 3", None,
         ),
         (
             "Often", "tenth", "tenth", "active", "failed 3 of its last 10 runs", True, False, 10,
-            3, 0.3, 60.0, 4, 1.0, 60.0, 0, at("03-14 10:00"), "Boom 7",
+            3, 0.3, 60.0, 4, 1.0, 60.0, 0, at("03-14 10:00"), "Boom 7", None,
         ),
         (
             "Often", "three", "three", "active", "failed 1 of its last 3 runs", True, False, 3, 1,
-            0.333333333, 60.0, 0, None, None, 0, at("03-03 10:00"), "Boom 1",
+            0.333333333, 60.0, 0, None, None, 0, at("03-03 10:00"), "Boom 1", None,
         ),
     ]  # fmt: skip
     both = "failed 3 of its last 10 runs; median run took 390.0 s, before that 180.0 s"
@@ -1276,15 +1321,15 @@ def test_failing_workflows(warehouse: Database) -> None:
     assert rows(warehouse, "failing_workflows", "slow") == [
         (
             "Slow", "both", "both", "active", both, True, True, 10, 3, 0.3, 390.0, 5, 0.0, 180.0,
-            0, at("03-15 10:00"), "Boom 8",
+            0, at("03-15 10:00"), "Boom 8", 2.888,
         ),
         (
             "Slow", "endless", "endless", "active", "failed 3 of its last 10 runs", True, False,
-            10, 3, 0.3, None, 5, 0.0, 60.0, 0, at("04-20 10:00"), None,
+            10, 3, 0.3, None, 5, 0.0, 60.0, 0, at("04-20 10:00"), None, None,
         ),
         (
             "Slow", "slower", "slower", "active", slower, False, True, 10, 0, 0.0, 240.0, 5, 0.0,
-            120.0, 0, at("03-15 10:00"), None,
+            120.0, 0, at("03-15 10:00"), None, 1.943,
         ),
     ]  # fmt: skip
     columns = "workflow_id, reason, last_error_message"
@@ -1293,6 +1338,47 @@ def test_failing_workflows(warehouse: Database) -> None:
         ("ties", "failed 3 of its last 5 runs", "Broke"),
         ("w1", "failed 3 of its last 4 runs", "Boom 5"),
     ]
+
+
+def test_stuck_runs(warehouse: Database) -> None:
+    hour = 3600.0
+    sync_at = at("03-05 12:00")
+
+    def expected(
+        uid: str,
+        flow: str | None,
+        status: str,
+        since: datetime,
+        usual: float | None,
+        why: str | None,
+    ) -> tuple[Any, ...]:
+        hours = (sync_at - since).total_seconds() / hour
+        name = f"job {uid}"
+        return (None, flow, None, uid, name, status, since, round(hours, 9), usual, why, sync_at)
+
+    for zone in ZONES:
+        assert rows(warehouse, "stuck_runs", "stuck", zone=zone) == ordered(
+            expected("longer", "hour", "running", at("03-05 08:59:59"), hour, None),
+            expected("few", "few", "pending", at("03-05 10:59"), None, None),
+            expected("quick", "quick", "RUNNING", at("03-05 10:00"), 60.0, "Slow answer"),
+            expected("late", "quick", "QUEUED", at("03-03 12:00"), 60.0, None),
+            expected("again", "quick", "running", at("03-05 06:00"), 60.0, None),
+            expected("blocked", None, "BLOCKED", at("03-05 00:00"), None, "LIMIT"),
+            expected("untimed", "new", "CREATED", at("03-05 06:00"), None, "Waits for a slot"),
+            expected("unseen", "new", "paused", at("03-05 06:00"), None, "Queue is full"),
+        )
+    # of a workspace that was never synced, no one can tell how long a run takes
+    assert rows(warehouse, "stuck_runs", "day") == []
+    columns = "workspace_name, workflow_name, job_id, since_at"
+    assert rows(warehouse, "stuck_runs", "a", columns) == [
+        ("Acme", "Old", "o2", at("02-01 10:00")),
+        ("Acme", "Profiles", "j4", at("03-04 10:00")),
+        ("Acme", "Resting", "p2", at("03-03 05:00")),
+    ]
+    assert rows(warehouse, "automation_health", "stuck", "in_progress_runs, stuck_runs") == [
+        (12, 8)
+    ]
+    assert rows(warehouse, "automation_health", "day", "in_progress_runs, stuck_runs") == [(2, 0)]
 
 
 def test_top_error_messages(warehouse: Database) -> None:
@@ -1338,18 +1424,18 @@ def test_automation_health(warehouse: Database) -> None:
     assert rows(warehouse, "automation_health", "a") == [
         (
             "Acme", 2, 1, 1, 1, 12, 4, 2, 3, 0.666666667, 0.6, 6, at("03-04 12:00"),
-            at("03-02 05:00:30.5"), 60, at("03-05 01:30"), None,
+            at("03-02 05:00:30.5"), 60, at("03-05 01:30"), None, 3,
         )
     ]  # fmt: skip
     assert rows(warehouse, "automation_health", "b") == [
         (
             "bolt", 3, 0, 0, 0, 2, 1, 1, 0, 0.5, 0.5, 1, at("03-02 08:00"), at("03-02 08:00:20"),
-            None, at("03-02 13:00"), None,
+            None, at("03-02 13:00"), None, 0,
         )
     ]  # fmt: skip
     zeros = (0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, None, None)
-    assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None)]
-    gone = [("configured gone", 1, *zeros[1:], None, None, None)]
+    assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None, 0)]
+    gone = [("configured gone", 1, *zeros[1:], None, None, None, 0)]
     assert rows(warehouse, "automation_health", "gone") == gone
     columns = "active_workflows, paused_workflows, runs, succeeded_runs, tasks_left, credits_left"
     assert rows(warehouse, "automation_health", "v4", columns) == [(1, 0, 8, 6, None, 750)]
@@ -1357,7 +1443,7 @@ def test_automation_health(warehouse: Database) -> None:
         assert rows(warehouse, "automation_health", "long", zone=zone) == [
             (
                 "Long", 0, 0, 0, 1, 5, 3, 2, 0, 0.6, 0.75, 7, at("03-20 00:00"),
-                at("03-20 00:30"), None, None, None,
+                at("03-20 00:30"), None, None, None, 0,
             )
         ]  # fmt: skip
 
@@ -1616,7 +1702,8 @@ def test_a_join_has_the_rows_of_its_base(warehouse: Database) -> None:
     assert sum(row["runs"] for row in view_rows(warehouse, "workflow_performance")) == count(
         "jobs", main
     )
-    timed = f"{main} and coalesce(start_time, scheduled_time, finish_time) is not null"
+    planned = "case when scheduled_time > loaded_at then null else scheduled_time end"
+    timed = f"{main} and coalesce(start_time, {planned}, finish_time) is not null"
     health = view_rows(warehouse, "daily_job_health")
     assert sum(row["runs"] for row in health) == count("jobs", timed)
 
