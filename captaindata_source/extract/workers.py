@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
-from dlt.common.configuration.container import Container
 from dlt.common.runtime import signals
 
 __all__ = ["Step", "Steps", "StoppedError", "Stream", "Task", "Workers"]
@@ -38,7 +37,8 @@ class StoppedError(Exception):
 class Workers:
     """A few daemon threads that do tasks in the order in which they were added.
 
-    The first task that raises stops all; the resources then raise what it raised.
+    The first task that raises stops all; the resources then raise what it raised. They share no
+    context of dlt with the thread that began them, for dlt checks that nobody changes its own.
 
     Args:
         most: Threads at once.
@@ -55,8 +55,6 @@ class Workers:
         self._changed = threading.Condition()
         self._streams: list[Stream[object]] = []
         self._error: BaseException | None = None
-        # threads of that name see the pipeline that the calling thread has activated
-        self._name = f"{Container.thread_pool_prefix()}extract"
         self.is_stopped = False
 
     def add(self, tasks: Sequence[Task]) -> None:
@@ -68,7 +66,7 @@ class Workers:
             needed = min(len(self._tasks) - self._idle, self._most - len(self._threads))
             for _ in range(needed):
                 thread = threading.Thread(
-                    target=self._run, name=f"{self._name}_{len(self._threads)}", daemon=True
+                    target=self._run, name=f"extract_{len(self._threads)}", daemon=True
                 )
                 self._threads.append(thread)
                 thread.start()

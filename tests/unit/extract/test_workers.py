@@ -7,7 +7,9 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
+import dlt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,3 +162,27 @@ def test_stopped_threads_end_and_do_no_more() -> None:
     assert not [each for each in threading.enumerate() if each in workers._threads]
     with pytest.raises(StoppedError):
         next(workers.stream(deque[int](), batch=1, most=1).batches())
+
+
+def test_threads_use_the_pipeline_while_others_do(tmp_path: Path) -> None:
+    """dlt keeps a context by thread, and raises where another thread changed it meanwhile."""
+    pipeline = dlt.pipeline(
+        "own",
+        destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
+        pipelines_dir=str(tmp_path),
+    )
+    begun, done = threading.Barrier(4), threading.Semaphore(0)
+
+    def use() -> None:
+        begun.wait()
+        for _ in range(60):
+            pipeline.sql_client()
+        done.release()
+
+    workers = Workers(most=3)
+    workers.add([use] * 3)
+    use()
+    for _ in range(4):
+        assert done.acquire(timeout=60)
+    workers.wait(lambda: True)
+    workers.stop()
