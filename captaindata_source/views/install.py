@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from captaindata_source.sqltext import quoted
 from captaindata_source.tables import views_schema
+from captaindata_source.views.stand_ins import without_missing_tables
 from captaindata_source.views.view import (
     Change,
     State,
@@ -80,7 +81,7 @@ def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
     tables = database.relations(dataset)
     there = database.relations(views_schema(dataset))
     found: dict[str, tuple[str, str, str]] = {}
-    for view in shipped_views(dataset):
+    for view in without_missing_tables(shipped_views(dataset), dataset, tables):
         missing = _missing(view, tables, there)
         if view.name in there:
             mark = marked(there[view.name].comment)

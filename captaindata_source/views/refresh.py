@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dlt
 from dlt.common.runtime import signals
@@ -15,12 +13,14 @@ from captaindata_source.errors import DestinationError
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
+from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.install import create_views
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.materialize import materialize
+from captaindata_source.views.results.repeated import note_left_out
 from captaindata_source.views.results.tables import result_views
-from captaindata_source.views.shipped import load_views
+from captaindata_source.views.stand_ins import without_missing_tables
 from captaindata_source.views.view import Change, State, shipped_views
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import (
@@ -53,75 +53,6 @@ LOCK_WAITS = (1.0, 3.0)
 """Seconds before each further try where others hold a view."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Aftermath:
-    """What followed a load.
-
-    Args:
-        changes: What became of each view.
-        error: Why the views could not be seen to.
-        published: Where the copy is.
-        publish_error: Why it is not.
-    """
-
-    changes: list[Change] = field(default_factory=list)
-    error: str | None = None
-    published: Path | None = None
-    publish_error: str | None = None
-
-    @property
-    def is_ok(self) -> bool:
-        """A view that is blocked or skipped is no failure; one that was never made is, and so is a
-        table that lacks rows."""
-        is_made = not self.in_state(State.FAILED) and not any(
-            each.is_stale for each in self.changes
-        )
-        return is_made and self.error is None and self.publish_error is None
-
-    def in_state(self, state: State) -> list[Change]:
-        return [change for change in self.changes if change.state is state]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`; views that nobody asked for are not named as skipped."""
-        optional = {view.name for view in load_views() if view.is_optional}
-        views: dict[str, list[str]] = {}
-        for change in self.changes:
-            is_missed = change.state is not State.SKIPPED or change.view not in optional
-            if change.state is not State.UNCHANGED and is_missed:
-                views.setdefault(str(change.state), []).append(change.view)
-        return {
-            "views": views,
-            "views_error": self.error,
-            "published": None if self.published is None else str(self.published),
-            "publish_error": self.publish_error,
-        }
-
-    def as_text(self) -> str:
-        """For people: what changed, and what stands in the way."""
-        counts = [
-            f"{len(found)} {state}"
-            for state in (State.CREATED, State.REPLACED, State.DROPPED)
-            if (found := self.in_state(state))
-        ]
-        lines = [f"views: {', '.join(counts)}"] if counts else []
-        for change in self.in_state(State.BLOCKED):
-            kind, outcome = "view", "replaced and stays as it was"
-            if change.is_stale:
-                kind, outcome = "table", "refreshed and lacks the newest rows"
-            lines.append(f"{kind} {change.view} could not be {outcome}: {change.reason}")
-        lines += [
-            f"view {change.view}: FAILED, it could not be made: {change.reason}"
-            for change in self.in_state(State.FAILED)
-        ]
-        if self.error:
-            lines.append(f"views: FAILED: {self.error}")
-        if self.published:
-            lines.append(f"copy for readers: {self.published}")
-        if self.publish_error:
-            lines.append(f"copy for readers: FAILED: {self.publish_error}")
-        return "\n".join(lines)
-
-
 def follow_load_until_signal(
     pipeline: dlt.Pipeline,
     options: SyncOptions,
@@ -151,7 +82,9 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
     if options.create_views:
         try:
             aftermath.changes = refresh_views(
-                pipeline, materialize_results=options.materialize_results
+                pipeline,
+                materialize_results=options.materialize_results,
+                results_include_retries=options.results_include_retries,
             )
         except KeyboardInterrupt:
             aftermath.error = INTERRUPTED
@@ -175,7 +108,12 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
     return aftermath
 
 
-def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) -> list[Change]:
+def refresh_views(
+    pipeline: dlt.Pipeline,
+    *,
+    materialize_results: bool = False,
+    results_include_retries: bool = False,
+) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
     For pipelines of one's own: the command does it after each sync. Does nothing where the
@@ -184,6 +122,8 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
     Args:
         pipeline: Has loaded this source.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        results_include_retries: Whether views and tables of results have the results of retries
+            that the main run holds too.
 
     Returns:
         What became of each view.
@@ -195,7 +135,12 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
         if database is None:
             return []
         _overwrite(pipeline, database)
-        return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
+        return refresh(
+            database,
+            schema_of(pipeline),
+            materialize_results=materialize_results,
+            results_include_retries=results_include_retries,
+        )
 
 
 def _overwrite(pipeline: dlt.Pipeline, database: Database | None = None) -> None:
@@ -228,7 +173,13 @@ def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted) -> None:
         logger.debug("Catalogue", exc_info=True)
 
 
-def refresh(database: Database, dataset: str, *, materialize_results: bool = False) -> list[Change]:
+def refresh(
+    database: Database,
+    dataset: str,
+    *,
+    materialize_results: bool = False,
+    results_include_retries: bool = False,
+) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
     if len(views_schema(dataset)) > MAX_IDENTIFIER:
         raise DestinationError(
@@ -240,7 +191,12 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     changes: dict[str, Change] = {}
     for seconds in (*LOCK_WAITS, None):
         try:
-            found = _refresh_once(database, dataset, materialize_results=materialize_results)
+            found = _refresh_once(
+                database,
+                dataset,
+                materialize_results=materialize_results,
+                keeps_repeated=results_include_retries,
+            )
         except RefusedError as error:
             if seconds is None or not error.is_busy:
                 raise
@@ -254,17 +210,25 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     return _verified(database, dataset, list(changes.values()))
 
 
-def _refresh_once(database: Database, dataset: str, *, materialize_results: bool) -> list[Change]:
+def _refresh_once(
+    database: Database, dataset: str, *, materialize_results: bool, keeps_repeated: bool
+) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
-    shipped = shipped_views(dataset)
-    typed = result_views(database, dataset, taken=[view.name for view in shipped])
+    tables = database.relations(dataset)
+    shipped = without_missing_tables(shipped_views(dataset), dataset, tables)
+    typed = result_views(
+        database,
+        dataset,
+        taken=[view.name for view in shipped],
+        keeps_repeated=keeps_repeated,
+    )
     names = [each.view.name for each in typed]
     views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
     changes = create_views(database, dataset, views, keep=names if materialize_results else ())
     if materialize_results:
         changes += materialize(database, dataset, typed)
-    return changes
+    return note_left_out(database, dataset, typed, changes)
 
 
 def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:

@@ -971,15 +971,15 @@ def test_successful_jobs(warehouse: Database) -> None:
 def test_job_results(warehouse: Database) -> None:
     created = at("03-01 00:30")
     assert rows(warehouse, "job_results", "a") == [
-        ("ghost", "g1", "r7", 0, {"n": "r7"}, created),
-        ("w1", "j1", "r1", 0, {"n": "r1"}, created),
-        ("w1", "j1", "r2", 1, {"n": "r2"}, created),
-        ("w1", "j1", "r3", 2, {"n": "r3"}, created),
-        ("w1", "j3", "r4", 0, {"n": "r4"}, created),
-        ("w1", "j3", "r5", 1, {"n": "r5"}, created),
-        ("w3", "o1", "r8", 0, {"n": "r8"}, created),
-        ("w3", "o1", "r9", 1, {"n": "r9"}, created),
-        ("w4", "p1", "r6", 0, {"n": "r6"}, created),
+        ("ghost", "g1", "r7", 0, {"n": "r7"}, created, False, False),
+        ("w1", "j1", "r1", 0, {"n": "r1"}, created, False, False),
+        ("w1", "j1", "r2", 1, {"n": "r2"}, created, False, False),
+        ("w1", "j1", "r3", 2, {"n": "r3"}, created, False, False),
+        ("w1", "j3", "r4", 0, {"n": "r4"}, created, True, False),
+        ("w1", "j3", "r5", 1, {"n": "r5"}, created, True, False),
+        ("w3", "o1", "r8", 0, {"n": "r8"}, created, False, False),
+        ("w3", "o1", "r9", 1, {"n": "r9"}, created, False, False),
+        ("w4", "p1", "r6", 0, {"n": "r6"}, created, False, False),
     ]
 
 
@@ -1012,7 +1012,10 @@ def test_jobs_with_results(warehouse: Database) -> None:
         (resting, "r6", 0), (ghost, "r7", 0), (old, "r8", 0), (old, "r9", 1),
     ]  # fmt: skip
     assert rows(warehouse, "jobs_with_results", "a") == ordered(
-        *((*of, uid, position, {"n": uid}, at("03-01 00:30"), None) for of, uid, position in placed)
+        *(
+            (*of, uid, position, {"n": uid}, at("03-01 00:30"), None, False)
+            for of, uid, position in placed
+        )
     )
     columns = "workflow_id, workflow_name, job_id, is_sub_job, status_group, result_id"
     assert rows(warehouse, "jobs_with_results", "b", columns) == [
@@ -1254,7 +1257,7 @@ def test_top_error_messages(warehouse: Database) -> None:
 def test_records_by_workflow_month(warehouse: Database) -> None:
     for zone in ZONES:
         assert rows(warehouse, "records_by_workflow_month", "a", zone=zone) == ordered(
-            (day("03-01"), "Acme", "w1", "Profiles", 1, 3, 3),
+            (day("03-01"), "Acme", "w1", "Profiles", 1, 3, 5),
             (day("03-01"), "Acme", "w4", "Resting", 1, 2, 1),
             (day("03-01"), "Acme", "ghost", "Ghost", 1, 0, 1),
             (day("02-01"), "Acme", "w3", "Old", 1, 1, 2),
@@ -1267,7 +1270,8 @@ def test_records_by_workflow_month(warehouse: Database) -> None:
         (day("03-01"), "bolt", "w1", "Other", 1, 1, 1)
     ]
     assert rows(warehouse, "records_by_workflow_month", "recon") == [
-        (None, "Recon", "w1", None, 6, 6, 5)
+        (None, "Recon", "w1", None, 6, 6, 6),
+        (day("03-01"), "Recon", "w9", None, 0, 0, 1),
     ]
 
 
