@@ -17,9 +17,11 @@ from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.install import create_views
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
+from captaindata_source.views.results.fields import FieldStore
 from captaindata_source.views.results.materialize import materialize
 from captaindata_source.views.results.repeated import note_left_out
-from captaindata_source.views.results.tables import result_views
+from captaindata_source.views.results.tables import groups_of, result_views
+from captaindata_source.views.results.united import united_views
 from captaindata_source.views.stand_ins import without_missing_tables
 from captaindata_source.views.view import Change, State, shipped_views
 from captaindata_source.waiting import wait_seconds
@@ -217,10 +219,13 @@ def _refresh_once(
     Catalogue(database, dataset).refresh()
     tables = database.relations(dataset)
     shipped = without_missing_tables(shipped_views(dataset), dataset, tables)
-    typed = result_views(
+    taken = [view.name for view in shipped]
+    typed = result_views(database, dataset, taken=taken, keeps_repeated=keeps_repeated)
+    shipped += united_views(
         database,
         dataset,
-        taken=[view.name for view in shipped],
+        groups=groups_of(database, dataset, taken=taken),
+        fields=FieldStore(database, dataset).all(),
         keeps_repeated=keeps_repeated,
     )
     names = [each.view.name for each in typed]

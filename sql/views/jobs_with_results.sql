@@ -28,6 +28,7 @@
 --   is_partial: true if the job succeeded for only some of its inputs; null if the API does not
 --     report it (v3) or the job is not loaded
 --   is_repeated: true if the job retries another job that holds an equal result
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with results as (
     select * from captaindata_views.job_results
@@ -41,6 +42,7 @@ joined as (
     select
         results.workspace_id,
         jobs.workspace_name,
+        jobs.workspace_label,
         results.workflow_id,
         jobs.workflow_name,
         results.job_id,
@@ -84,5 +86,6 @@ select
     data,
     created_at,
     is_partial,
-    is_repeated
+    is_repeated,
+    workspace_label
 from joined

@@ -16,11 +16,13 @@
 --   records_processed: records of these runs, as reported by the API
 --   results_loaded: results in the warehouse, without those that are is_repeated in job_results: as
 --     many as the rows of the workflow's results_… view; the results of LIVE runs cannot be fetched
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with recursive jobs as (
     select
         workspace_id,
         workspace_name,
+        workspace_label,
         workflow_id,
         workflow_name,
         job_id,
@@ -137,7 +139,8 @@ counted as (
 workspaces as (
     select
         workspace_id,
-        max(workspace_name) as workspace_name
+        max(workspace_name) as workspace_name,
+        max(workspace_label) as workspace_label
     from jobs
     group by workspace_id
 ),
@@ -156,6 +159,7 @@ joined as (
         counted.month,
         counted.workspace_id,
         workspaces.workspace_name,
+        workspaces.workspace_label,
         counted.workflow_id,
         workflows.workflow_name,
         counted.succeeded_runs,
@@ -178,5 +182,6 @@ select
     workflow_name,
     succeeded_runs,
     records_processed,
-    results_loaded
+    results_loaded,
+    workspace_label
 from joined

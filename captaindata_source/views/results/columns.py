@@ -6,7 +6,7 @@ DuckDB extracts a list of paths in one pass, Postgres a record.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from captaindata_source.sqltext import MAX_IDENTIFIER, clean_json, literal, object_of, quoted
@@ -17,7 +17,7 @@ from captaindata_source.views.results.types import (
     ValueType,
 )
 
-__all__ = ["Column", "Source", "column_types", "columns_that_fit", "select_query"]
+__all__ = ["Column", "Source", "column_types", "columns_that_fit", "kept_columns", "select_query"]
 
 DOUBLE_PATTERN = r"^-?[0-9]{1,200}(\.[0-9]{1,200})?([eE][+-]?0*[0-9]{1,2})?$"
 """What Postgres casts to a double without an error; more than what counts as a number."""
@@ -61,6 +61,15 @@ def column_types(kind: str) -> Mapping[ValueType, str]:
     if kind == "duckdb":
         return {**COMMON_TYPES, ValueType.DOUBLE: "double", ValueType.TEXT: "varchar"}
     return {**COMMON_TYPES, ValueType.DOUBLE: "double precision", ValueType.TEXT: "text"}
+
+
+def kept_columns(
+    wanted: Sequence[Column], there: Sequence[tuple[str, str]], kind: str
+) -> list[Column]:
+    """The wanted columns, those that are there with the type that they have there."""
+    known = {name: value_type for value_type, name in column_types(kind).items()}
+    types = {name: known[each.lower()] for name, each in there if each.lower() in known}
+    return [replace(each, value_type=types.get(each.name, each.value_type)) for each in wanted]
 
 
 MAX_ROW_BYTES = 7_900

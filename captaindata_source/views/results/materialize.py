@@ -11,7 +11,12 @@ from itertools import chain, count
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import views_schema
 from captaindata_source.views.install import holders
-from captaindata_source.views.results.columns import Column, column_types, columns_that_fit
+from captaindata_source.views.results.columns import (
+    Column,
+    column_types,
+    columns_that_fit,
+    kept_columns,
+)
 from captaindata_source.views.results.fields import (
     BASE_COLUMNS,
     FIELD_COUNTS,
@@ -21,7 +26,7 @@ from captaindata_source.views.results.fields import (
 )
 from captaindata_source.views.results.labels import IS_SUB_JOB, LABEL_TYPES
 from captaindata_source.views.results.sub_jobs import forget_changed, rename, sub_job_results
-from captaindata_source.views.results.tables import ResultView, kept_columns
+from captaindata_source.views.results.tables import ResultView
 from captaindata_source.views.view import Change, State, View, comments, marked
 from captaindata_source.warehouse.database import Database, RefusedError
 

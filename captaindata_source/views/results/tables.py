@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from captaindata_source.sqltext import quoted
 from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES, views_schema
-from captaindata_source.views.results.columns import Column, Source, column_types, select_query
+from captaindata_source.views.results.columns import Column, Source, kept_columns, select_query
 from captaindata_source.views.results.fields import (
     BASE_COLUMNS,
     RESULT_VIEWS,
@@ -23,6 +23,7 @@ from captaindata_source.views.results.labels import (
 )
 from captaindata_source.views.results.names import assign_names
 from captaindata_source.views.results.origin import RESULTS, results_of
+from captaindata_source.views.results.united import Group, group_names
 from captaindata_source.views.view import View
 from captaindata_source.warehouse.database import Database
 
@@ -30,7 +31,7 @@ __all__ = [
     "PREFIX",
     "RESULT_VIEWS",
     "ResultView",
-    "kept_columns",
+    "groups_of",
     "result_views",
     "workspace_names",
 ]
@@ -93,6 +94,7 @@ def result_views(
     fields = FieldStore(database, dataset).all()
     workflows = _workflows(database, dataset, tables, seen=fields)
     spaces = workspace_names(database, dataset, tables)
+    taken = [*taken, *(group.view_name for group in groups_of(database, dataset, taken=taken))]
     names = _view_names(
         database, dataset, workflows, spaces, taken=taken, exists=RESULT_VIEWS in tables
     )
@@ -118,6 +120,25 @@ def result_views(
         )
         for key, name in sorted(names.items(), key=lambda each: each[1])
     ]
+
+
+def groups_of(database: Database, dataset: str, *, taken: Sequence[str]) -> list[Group]:
+    """The workflows that share a name, with a name for the view of their results.
+
+    Args:
+        database: Outside of a transaction.
+        dataset: Holds the tables.
+        taken: Names of views of the package.
+    """
+    tables = database.relations(dataset)
+    if JOB_RESULTS.name not in tables:
+        return []
+    named = []
+    if RESULT_VIEWS in tables:
+        table = f"{quoted(dataset)}.{RESULT_VIEWS}"
+        named = [name for (name,) in database.query(f"select view_name from {table}")]
+    workflows = _workflows(database, dataset, tables, seen=())
+    return group_names(workflows, taken=[*taken, *named])
 
 
 def _workflows(
@@ -262,12 +283,3 @@ def _result_view(
         keeps_repeated=keeps_repeated,
         query_of=query_of,
     )
-
-
-def kept_columns(
-    wanted: Sequence[Column], there: Sequence[tuple[str, str]], kind: str
-) -> list[Column]:
-    """The wanted columns, those that are there with the type that they have there."""
-    known = {name: value_type for value_type, name in column_types(kind).items()}
-    types = {name: known[each.lower()] for name, each in there if each.lower() in known}
-    return [replace(each, value_type=types.get(each.name, each.value_type)) for each in wanted]

@@ -101,7 +101,8 @@ def test_one_typed_column_for_each_key(warehouse: Warehouse) -> None:
         },
     ]
     elsewhere = view_rows(warehouse.where, "results_posts", zone="America/Los_Angeles")
-    assert sorted(elsewhere, key=lambda row: str(row["result_id"])) == rows, "times do not follow the session"
+    elsewhere.sort(key=lambda row: str(row["result_id"]))
+    assert elsewhere == rows, "times do not follow the session"
     is_duckdb = warehouse.where.name == "duckdb"
     text, double = ("varchar", "double") if is_duckdb else ("text", "double precision")
     kinds = [text, "bigint", double, "boolean", "timestamp with time zone", "json", text, "bigint"]
@@ -547,3 +548,41 @@ def test_a_loader_that_owns_nothing_but_its_schemas(warehouse: Warehouse) -> Non
         found.run("reset role")
     assert warehouse.typed() == [{"a": 1}]
     warehouse.where.execute(f"drop owned by {role}; drop role {role}")
+
+
+def test_a_view_of_an_earlier_version_gets_the_new_columns_last(warehouse: Warehouse) -> None:
+    """On Postgres others' views on it stay, and the keys that come later are behind them."""
+    labels = ["workspace_name", "workflow_name", "job_name_2", "is_sub_job", "is_repeated"]
+    warehouse.load("j1", [{"a": 1, "job_name": "theirs"}])
+    warehouse.refresh()
+    schema = warehouse.schema
+    drop = f"drop view {schema}.results_w; drop table job_result_view_labels; "
+    old = (
+        "select job_uid as job_id, result_uid as result_id, "
+        "cast(null as timestamptz) as started_at, created_at, cast(1 as bigint) as a, cast('theirs' as text) as job_name from job_results"
+    )
+    old = old.replace("from job_results", f"from {warehouse.where.dataset}.job_results")
+    mark = "[captaindata_source 0123456789abcdef]"
+    warehouse.where.execute(
+        f"{drop}create view {schema}.results_w as {old}; "
+        f"comment on view {schema}.results_w is 'Old. {mark}'"
+    )
+    is_postgres = warehouse.where.name == "postgres"
+    if is_postgres:
+        warehouse.where.execute(f"create view {schema}_mine as select * from {schema}.results_w")
+    warehouse.load("j2", [{"a": 2, "b": 3, "is_repeated": "no"}])
+    changes = {change.view: change.state for change in warehouse.refresh()}
+    assert changes["results_w"] is State.REPLACED
+    new = ["b", "is_repeated"]
+    assert [*warehouse.columns()][4:] == [
+        "a", "job_name", *new, *labels[:4], "is_repeated_2",
+    ]  # fmt: skip
+    warehouse.load("j3", [{"later": 1, "workflow_name": "theirs"}])
+    warehouse.refresh()
+    assert [*warehouse.columns()][13:] == ["later", "workflow_name_2"]
+    rows = {row["job_id"]: row for row in warehouse.rows("results_w")}
+    assert rows["j1"]["job_name"] == "theirs"
+    assert rows["j3"]["workflow_name_2"] == "theirs"
+    assert rows["j2"]["is_repeated_2"] is False
+    if is_postgres:
+        warehouse.where.execute(f"drop view {schema}_mine")

@@ -669,15 +669,26 @@ def _drop(database: Database) -> None:
         database.drop()
 
 
+NOT_LABELLED = {"automation_health", "daily_job_health", "failing_workflows"}
+AGAIN = {
+    "workspaces": ["workspace_name"],
+    "workflows": ["workflow_name"],
+    "workflow_steps": ["step_name"],
+    "jobs": ["job_name"],
+    "successful_jobs": ["job_name"],
+}
+"""Columns of views that say what `name` says, under the name that all views have for it."""
+
+
 def rows(
     database: Database, view: str, workspace: str, columns: str = "*", *, zone: str = ZONES[1]
 ) -> list[tuple[Any, ...]]:
-    """A workspace's rows of a view as tuples, ordered, without the workspace's uid."""
+    """A workspace's rows of a view as tuples, ordered, without the workspace's uid and label, and
+    without the second name of a column."""
     where = f"workspace_id = '{workspace}'"
     found = view_rows(database, view, columns=columns, where=where, zone=zone)
-    values = [
-        tuple(value for name, value in row.items() if name != "workspace_id") for row in found
-    ]
+    again = {"workspace_id", *({"workspace_label", *AGAIN.get(view, ())} if columns == "*" else ())}
+    values = [tuple(value for name, value in row.items() if name not in again) for row in found]
     return sorted(values, key=repr)
 
 
@@ -1597,3 +1608,23 @@ def test_a_run_that_is_still_to_come_is_at_no_time_yet(database: Database) -> No
     (performance,) = view_rows(database, "workflow_performance")
     assert (performance["runs"], performance["last_run_at"]) == (3, past)
     assert len(view_rows(database, "daily_job_health")) == 1
+
+
+def test_all_views_have_one_name_for_one_thing(warehouse: Database) -> None:
+    configured = {
+        row["workspace_uid"]: row["configured_name"]
+        for row in warehouse.execute("select workspace_uid, configured_name from workspaces")
+    }
+    for name, view in VIEWS.items():
+        if name in NOT_LABELLED:
+            continue
+        assert {"workspace_name", "workspace_label"} <= set(view.columns) or (
+            "workspace_name" not in view.columns
+        ), name
+        if "workspace_label" not in view.columns:
+            continue
+        for row in view_rows(warehouse, name):
+            label = configured.get(row["workspace_id"]) or row["workspace_id"]
+            assert row["workspace_label"] in (label, None), name
+    for name, (again,) in AGAIN.items():
+        assert all(row["name"] == row[again] for row in view_rows(warehouse, name)), name
