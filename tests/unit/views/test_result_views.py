@@ -559,9 +559,10 @@ def test_a_view_of_an_earlier_version_gets_the_new_columns_last(warehouse: Wareh
     drop = f"drop view {schema}.results_w; drop table job_result_view_labels; "
     old = (
         "select job_uid as job_id, result_uid as result_id, "
-        "cast(null as timestamptz) as started_at, created_at, cast(1 as bigint) as a, cast('theirs' as text) as job_name from job_results"
+        "cast(null as timestamptz) as started_at, created_at, "
+        "cast(1 as bigint) as a, cast('theirs' as text) as job_name "
+        f"from {warehouse.where.dataset}.job_results"
     )
-    old = old.replace("from job_results", f"from {warehouse.where.dataset}.job_results")
     mark = "[captaindata_source 0123456789abcdef]"
     warehouse.where.execute(
         f"{drop}create view {schema}.results_w as {old}; "
