@@ -70,6 +70,7 @@ def sync(
     create_views: bool | None = None,
     materialize_results: bool | None = None,
     results_include_retries: bool | None = None,
+    report_timezone: str | None = None,
     publish_copy: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
     progress: Callable[[], Collector] | None = SyncOptions.progress,
@@ -102,6 +103,7 @@ def sync(
         materialize_results: Whether results of a workflow are a table instead of a view.
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
+        report_timezone: Time zone of the days and months of runs in views, such as Europe/Paris.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
         watch: Told several times a second how far each workspace is, in the calling thread. One
             that raises is not called again.
@@ -122,6 +124,7 @@ def sync(
             "create_views": create_views,
             "materialize_results": materialize_results,
             "results_include_retries": results_include_retries,
+            "report_timezone": report_timezone,
             "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
         }
         config = load_config(workspaces=workspaces, full_refresh=full_refresh)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from random import Random
 from typing import Any, Literal
 
 from captaindata_source.sandbox import rows_linkedin, rows_web
+from captaindata_source.sandbox.population import Draw
 from captaindata_source.sandbox.rng import stream
 
 Json = dict[str, Any]
@@ -40,7 +40,7 @@ class StepKind:
     permalink: str
     integrations: tuple[str, ...]
     inputs: tuple[str, ...]
-    rows: Callable[[Random], Json]
+    rows: Callable[[Draw], Json]
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,16 @@ class Kind:
 
     name: str
     steps: tuple[StepKind, ...]
-    rows: Callable[[Random], Json]
+    rows: Callable[[Draw], Json]
     drifts: tuple[Drift, ...] = ()
     dated: bool = False
     meta: bool = False
 
 
 @cache
-def columns(rows: Callable[[Random], Json]) -> tuple[str, ...]:
+def columns(rows: Callable[[Draw], Json]) -> tuple[str, ...]:
     """Return the columns that `rows` can have, in order."""
-    return tuple(rows(stream("columns")))
+    return tuple(rows(Draw(rng=stream("columns"))))
 
 
 _LINKEDIN = ("linkedin",)
@@ -126,7 +126,7 @@ KINDS: tuple[Kind, ...] = (
         Drift("engagement_rate", "vanishes", 2.5),
     )),
     Kind("Post Likers \u2192 Audience", (LIKERS,), LIKERS.rows, drifts=(
-        Drift("liker_profile_id", "becomes_integer", -21.0),
+        Drift("linkedin_profile_id", "becomes_integer", -21.0),
     )),
     Kind("Google Maps Places", (PLACES,), PLACES.rows, dated=True, drifts=(
         Drift("price_level", "appears", -40.0),

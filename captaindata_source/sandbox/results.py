@@ -12,6 +12,7 @@ from typing import Any
 from captaindata_source.sandbox.catalogue import KINDS, Kind
 from captaindata_source.sandbox.dialect import TimeStyle
 from captaindata_source.sandbox.jobs import Segment, iso, take
+from captaindata_source.sandbox.population import Draw, Population, Subject
 from captaindata_source.sandbox.rng import stream
 
 Json = dict[str, Any]
@@ -19,6 +20,8 @@ Json = dict[str, Any]
 CHUNK_ROWS = 100
 DUPLICATE_CHANCE = 0.04
 META_CHANCE = 0.6
+PLANTED_FROM = 2
+"""The rows of a planted pair are this one and the next."""
 DEFAULT_CACHE_CHUNKS = 1000
 _EXTRACTED_AT_STYLES: tuple[TimeStyle, ...] = ("naive", "zulu", "offset")
 
@@ -47,18 +50,28 @@ class ResultStore:
         self._cache_chunks = cache_chunks
         self._cache: OrderedDict[tuple[str, int, bool], list[bytes]] = OrderedDict()
 
-    def rows(self, segments: tuple[Segment, ...], kind: Kind) -> list[Json]:
+    def rows(self, segments: tuple[Segment, ...], kind: Kind, population: Population) -> list[Json]:
         """Return all rows of `segments`, as fresh objects."""
-        rows: list[Json] = []
+        return deepcopy([row for row, _ in self._made(segments, kind, population)])
+
+    def subjects(
+        self, segments: tuple[Segment, ...], kind: Kind, population: Population
+    ) -> list[Subject | None]:
+        """Return who each row of `segments` is about."""
+        return [subject for _, subject in self._made(segments, kind, population)]
+
+    def _made(
+        self, segments: tuple[Segment, ...], kind: Kind, population: Population
+    ) -> Iterator[tuple[Json, Subject | None]]:
         for segment in segments:
             for index, first, last in _chunks(segment):
-                rows += self._make(segment, index, kind)[first:last]
-        return deepcopy(rows)
+                yield from self._make(segment, index, kind, population)[first:last]
 
     def encoded(
         self,
         segments: tuple[Segment, ...],
         kind: Kind,
+        population: Population,
         *,
         first: int,
         last: int,
@@ -68,36 +81,44 @@ class ResultStore:
         rows: list[bytes] = []
         for segment in take(segments, first, last):
             for index, low, high in _chunks(segment):
-                rows += self._encoded_chunk(segment, index, kind, ascii_json)[low:high]
+                key = (segment.stream, index, ascii_json)
+                chunk = self._cached(key)
+                if chunk is None:
+                    made = self._make(segment, index, kind, population)
+                    chunk = [dumps(row, ascii_json=ascii_json) for row, _ in made]
+                    self._keep(key, chunk)
+                rows += chunk[low:high]
         return rows
 
-    def _encoded_chunk(
-        self, segment: Segment, index: int, kind: Kind, ascii_json: bool
-    ) -> list[bytes]:
-        key = (segment.stream, index, ascii_json)
-        chunk = self._cache.get(key)
-        if chunk is None:
-            rows = self._make(segment, index, kind)
-            chunk = self._cache[key] = [dumps(row, ascii_json=ascii_json) for row in rows]
-            if len(self._cache) > self._cache_chunks:
-                self._cache.popitem(last=False)
-        else:
+    def _cached(self, key: tuple[str, int, bool]) -> list[bytes] | None:
+        if key in self._cache:
             self._cache.move_to_end(key)
-        return chunk
+        return self._cache.get(key)
 
-    def _make(self, segment: Segment, index: int, kind: Kind) -> list[Json]:
+    def _keep(self, key: tuple[str, int, bool], chunk: list[bytes]) -> None:
+        self._cache[key] = chunk
+        if len(self._cache) > self._cache_chunks:
+            self._cache.popitem(last=False)
+
+    def _make(
+        self, segment: Segment, index: int, kind: Kind, population: Population
+    ) -> list[tuple[Json, Subject | None]]:
         rng = stream(self._seed, segment.stream, index)
-        drifts = kind.drifts
+        pair = stream(self._seed, segment.stream, "planted").randrange(1000)
         style = _EXTRACTED_AT_STYLES[KINDS.index(kind) % 3]
         pace = (segment.ends - segment.begins) / segment.size
         offset = index * CHUNK_ROWS
-        rows: list[Json] = []
+        rows: list[tuple[Json, Subject | None]] = []
         for number in range(offset, min(offset + CHUNK_ROWS, segment.size)):
-            if rows and rng.random() < DUPLICATE_CHANCE:
+            is_planted = 0 <= number - PLANTED_FROM < 2
+            if rows and rng.random() < DUPLICATE_CHANCE and not is_planted:
                 rows.append(rows[-1])
                 continue
-            row = kind.rows(rng)
-            for drift in drifts:
+            draw = Draw(rng=rng, day=segment.begins, population=population)
+            if is_planted:
+                draw.pair = (pair, number - PLANTED_FROM)
+            row = kind.rows(draw)
+            for drift in kind.drifts:
                 drift.apply(row, segment.begins)
             if kind.dated:
                 moment = self._start + timedelta(days=segment.begins + pace * number)
@@ -107,7 +128,7 @@ class ResultStore:
                     "crm_id": rng.randrange(10**6),
                     "campaign": {"name": None, "wave": 2},
                 }
-            rows.append(row)
+            rows.append((row, draw.subject))
         return rows
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
+from captaindata_source.sandbox.population import Draw, Person
 from captaindata_source.sandbox.vocabulary import (
     CITIES,
     COMPANIES,
@@ -12,15 +12,22 @@ from captaindata_source.sandbox.vocabulary import (
     SENTENCES,
     TITLES,
     maybe,
-    person,
     slug,
+    spelled,
 )
 
 Json = dict[str, Any]
 
+TYPED_URLS = (
+    "linkedin.com/in/{handle}",
+    "http://www.linkedin.com/in/{handle}/?locale=en_US",
+    "www.linkedin.com/in/{upper}/",
+)
 
-def place(rng: Random) -> Json:
+
+def place(draw: Draw) -> Json:
     """Return a place of Google Maps, with coordinates and opening hours."""
+    rng = draw.rng
     name = rng.choice(COMPANIES)
     city, country, latitude, longitude = rng.choice(CITIES)
     return {
@@ -45,8 +52,9 @@ def place(rng: Random) -> Json:
     }
 
 
-def search_hit(rng: Random) -> Json:
+def search_hit(draw: Draw) -> Json:
     """Return a hit of a Google search."""
+    rng = draw.rng
     domain = f"{slug(rng.choice(COMPANIES))}.example.net"
     return {
         "query": f"site:{domain} {rng.choice(INDUSTRIES).lower()}",
@@ -59,16 +67,19 @@ def search_hit(rng: Random) -> Json:
     }
 
 
-def email(rng: Random) -> Json:
-    """Return what an e-mail finder found for a person."""
-    first, last = person(rng)
-    domain = f"{slug(rng.choice(COMPANIES))}.example.com"
-    found = rng.random() < 0.7
+def email(draw: Draw) -> Json:
+    """Return what an e-mail finder found for a person. The URL has the host of a country."""
+    who, rng = draw.person(), draw.rng
+    facts = who.on(draw.day)
+    domain = _domain(who) or facts.company.domain
+    found = draw.pair is not None or rng.random() < 0.7
     return {
-        "first_name": first,
-        "last_name": last,
+        "first_name": who.first_name,
+        "last_name": who.last_name,
+        "full_name": who.full_name,
+        "linkedin_profile_url": spelled("https://fr.linkedin.com/in/{handle}", facts.handle),
         "domain": domain,
-        "email": f"{slug(first)}.{slug(last)}{rng.randrange(100)}@{domain}" if found else None,
+        "email": who.email if found else None,
         "email_status": rng.choice(("valid", "catch_all")) if found else "not_found",
         "score": rng.random() if found else 0,
         "sources": [{"uri": f"https://{domain}/team", "last_seen": None}] * rng.randrange(0, 3),
@@ -77,8 +88,9 @@ def email(rng: Random) -> Json:
     }
 
 
-def website_contact(rng: Random) -> Json:
+def website_contact(draw: Draw) -> Json:
     """Return the contacts found on a website."""
+    rng = draw.rng
     domain = f"{slug(rng.choice(COMPANIES))}.example.org"
     return {
         "url": f"https://{domain}/contact",
@@ -95,13 +107,18 @@ def website_contact(rng: Random) -> Json:
     }
 
 
-def enriched_company(rng: Random) -> Json:
-    """Return an enriched company, with a deep tree of firmographics."""
-    name = rng.choice(COMPANIES)
+def enriched_company(draw: Draw) -> Json:
+    """Return an enriched company, with firmographics and two keys that differ in case alone."""
+    what, rng = draw.company(), draw.rng
     return {
         "company_id": rng.randrange(10**4, 10**8),
-        "name": name,
-        "domain": f"{slug(name)}.example.com",
+        "name": what.name,
+        "domain": what.domain,
+        "Website": spelled("HTTP://WWW.{upper}", what.domain),
+        "website": maybe(rng, spelled("https://{handle}/?utm_source=sandbox", what.domain)),
+        "linkedin_company_id": str(what.linkedin_company_id or ""),
+        "linkedin_company_url": spelled("linkedin.com/company/{upper}", what.handle),
+        "number_employees": what.employees_on(draw.day),
         "siren": maybe(rng, f"{rng.randrange(10**9):09d}", 0.5),
         "revenue": maybe(rng, rng.randrange(10**5, 10**11)),
         "revenue_growth": maybe(rng, round(rng.uniform(-0.9, 4.0), 3)),
@@ -119,33 +136,49 @@ def enriched_company(rng: Random) -> Json:
     }
 
 
-def multi_step(rng: Random) -> Json:
+def multi_step(draw: Draw) -> Json:
     """Return a row of a search → profile → e-mail chain: keys with spaces, dots and capitals."""
-    first, last = person(rng)
-    found = email(rng)
+    who, rng = draw.person(), draw.rng
+    facts = who.on(draw.day)
+    found = draw.pair is not None or rng.random() < 0.7
     return {
-        "Profile ID": rng.randrange(10**6, 10**10),
-        "full name": f"{first} {last}",
-        "Company.Name": rng.choice(COMPANIES),
-        "company.name": rng.choice(COMPANIES).lower(),
-        "job_title": maybe(rng, rng.choice(TITLES)),
-        "profile": {"headline": rng.choice(TITLES), "location": {"city": rng.choice(CITIES)[0]}},
-        "email": found["email"],
-        "email_finder": {"status": found["email_status"], "score": found["score"]},
-        "prénom": first,
+        "Profile ID": who.linkedin_profile_id or 0,
+        "linkedin_profile_url": spelled("HTTPS://WWW.LINKEDIN.COM/IN/{upper}", facts.handle),
+        "full name": who.full_name,
+        "Company.Name": facts.company.name,
+        "company.name": facts.company.name.lower(),
+        "job_title": maybe(rng, facts.job_title),
+        "profile": {"headline": facts.headline, "location": {"city": rng.choice(CITIES)[0]}},
+        "email": who.email if found else None,
+        "email_finder": {
+            "status": rng.choice(("valid", "catch_all")) if found else "not_found",
+            "score": rng.random() if found else 0,
+        },
+        "prénom": who.first_name,
     }
 
 
-def crm_record(rng: Random) -> Json:
-    """Return the receipt of a record written to a CRM."""
-    first, last = person(rng)
+def crm_record(draw: Draw) -> Json:
+    """Return the receipt of a record written to a CRM, with URL and e-mail as they were typed."""
+    who, rng = draw.person(), draw.rng
+    facts = who.on(draw.day)
     return {
         "crm_id": rng.randrange(10**10, 10**12),
         "object": rng.choice(("contact", "company", "deal")),
-        "name": f"{first} {last}",
+        "name": who.full_name,
+        "email": rng.choice((who.email, who.email.upper(), f" {who.email}")),
+        "linkedin_profile_url": spelled(rng.choice(TYPED_URLS), facts.handle),
+        "job_title": facts.job_title,
+        "company_name": facts.company.name,
+        "domain": _domain(who),
         "action": rng.choice(("created", "updated", "skipped")),
         "amount": maybe(rng, rng.randrange(10**4, 10**8) / 100, 0.4),
         "fields": {"owner": None, "lifecycle": "lead", "tags": [[1, "a"], [2, None]]},
         "error": maybe(rng, rng.choice(SENTENCES), 0.1),
         "synced": True,
     }
+
+
+def _domain(who: Person) -> str | None:
+    """Return what is behind the @ of the e-mail, None if it is a placeholder."""
+    return who.email.rpartition("@")[2] if "@" in who.email else None

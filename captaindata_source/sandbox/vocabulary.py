@@ -45,6 +45,16 @@ SENTENCES = (
 )  # fmt: skip
 
 
+PLACEHOLDERS = ("", "N/A")
+
+
+def spelled(form: str, handle: str) -> str:
+    """Return the URL of a handle in a form with `{handle}` or `{upper}`; a placeholder as it is."""
+    if handle in PLACEHOLDERS:
+        return handle
+    return form.format(handle=handle, upper=handle.upper())
+
+
 def slug(text: str) -> str:
     """Return `text` as a lower-case handle of ASCII letters; never empty."""
     return "".join(c for c in text.lower() if c.isascii() and c.isalnum()) or "sample"

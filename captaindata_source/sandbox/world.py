@@ -11,9 +11,11 @@ from captaindata_source.sandbox.identities import account_object
 from captaindata_source.sandbox.jobs import Job
 from captaindata_source.sandbox.people import PERMALINKS, workspace_object
 from captaindata_source.sandbox.planted import secrets_in
+from captaindata_source.sandbox.population import Subject
 from captaindata_source.sandbox.workflows import Workflow
 from captaindata_source.sandbox.world_base import NotFoundError, WorldBase
 from captaindata_source.sandbox.world_extras import WorldExtras
+from captaindata_source.sandbox.world_flows import WorldFlows
 from captaindata_source.sandbox.world_v4 import WorldV4
 
 Json = dict[str, Any]
@@ -42,6 +44,7 @@ class World(WorldBase):
     Attributes:
         v4: The same as v4 of the API shows it; the other methods are about v3.
         extras: What else both show: inputs, schedules, deliveries, consumption.
+        flows: Runs of flows.
     """
 
     @cached_property
@@ -51,6 +54,10 @@ class World(WorldBase):
     @cached_property
     def extras(self) -> WorldExtras:
         return WorldExtras(self, self.v4)
+
+    @cached_property
+    def flows(self) -> WorldFlows:
+        return WorldFlows(self)
 
     def workspace_object(self, workspace: Workspace) -> Json:
         """Return what `GET /workspace` gives."""
@@ -149,7 +156,21 @@ class World(WorldBase):
         """
         with self.lock:
             job, kind = self._job(workspace, job_uid)
-            return self._results.rows(job.state(self.day).segments, kind)
+            return self._results.rows(
+                job.state(self.day).segments, kind, self.population(workspace)
+            )
+
+    def subjects(self, workspace: Workspace, job_uid: str) -> list[Subject | None]:
+        """Return who each row of `results` is about; None: nobody who can come back.
+
+        Raises:
+            NotFoundError: If there is no such job.
+        """
+        with self.lock:
+            job, kind = self._job(workspace, job_uid)
+            return self._results.subjects(
+                job.state(self.day).segments, kind, self.population(workspace)
+            )
 
     def results_page(
         self, workspace: Workspace, job_uid: str, *, first: int, count: int
@@ -165,6 +186,7 @@ class World(WorldBase):
             rows = self._results.encoded(
                 state.segments,
                 kind,
+                self.population(workspace),
                 first=first,
                 last=first + count,
                 ascii_json=self.dialect.ascii_json,
@@ -179,7 +201,8 @@ class World(WorldBase):
             for name in PERMALINKS
             for account in self.accounts(workspace, name)
         ]
-        return [*self.v4.secrets(), *self.extras.secrets(), *secrets_in(accounts)]
+        more = (self.v4, self.extras, self.flows)
+        return [*(text for each in more for text in each.secrets()), *secrets_in(accounts)]
 
     def _render(self, job: Job, day: float) -> Json:
         return job.render(day, self.start, self.dialect)

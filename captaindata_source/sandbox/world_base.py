@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from captaindata_source.sandbox.contents import Content, Workspace, make_content, make_workspace
 from captaindata_source.sandbox.dialect import Dialect
+from captaindata_source.sandbox.population import Population, make_population
 from captaindata_source.sandbox.results import ResultStore
 
 Json = dict[str, Any]
@@ -72,6 +73,10 @@ class WorldBase:
     def content(self, workspace: Workspace) -> Content:
         """Return what a workspace is made of."""
         return self._contents[workspace.uid]
+
+    def population(self, workspace: Workspace) -> Population:
+        """Return the people and companies that come back in the workspace's results."""
+        return make_population(self.seed, workspace.index)
 
     @property
     def now(self) -> datetime:

@@ -110,9 +110,14 @@ class WorldV4:
             if not isinstance(run, JobRun):
                 raise NotFoundError("Run not found")
             segments = run.outputs(day, all_answers=dialect.continued_outputs == "all")
-            kind = self._world.content(workspace).workflows[run.job.workflow_index].kind
+            content = self._world.content(workspace)
             rows = self._world.result_store.encoded(
-                segments, kind, first=first, last=first + count, ascii_json=dialect.ascii_json
+                segments,
+                content.workflows[run.job.workflow_index].kind,
+                self._world.population(workspace),
+                first=first,
+                last=first + count,
+                ascii_json=dialect.ascii_json,
             )
             return rows, total(segments)
 

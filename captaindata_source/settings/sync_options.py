@@ -22,7 +22,8 @@ from captaindata_source.settings.kinds import (
     option_of,
 )
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import SELECTABLE, TABLES
+from captaindata_source.tables import FLOWS, SELECTABLE, TABLES
+from captaindata_source.times import UTC_NAME, is_zone
 
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
@@ -47,6 +48,7 @@ class SyncOptions:
         materialize_results: Whether results of a workflow are a table instead of a view.
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
+        report_timezone: Time zone of the days and months of runs in views.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
 
     Raises:
@@ -84,6 +86,15 @@ class SyncOptions:
         default=False,
         metadata=option(FLAG, "false"),
     )
+    report_timezone: str = field(
+        default=UTC_NAME,
+        metadata=option(
+            TEXT,
+            '"Europe/Paris"',
+            must='must be UTC or the name of a time zone, such as "Europe/Paris"',
+            allows=is_zone,
+        ),
+    )
     publish_copy: str | None = field(
         default=None,
         metadata=option(
@@ -113,7 +124,7 @@ class SyncOptions:
     def wanted_of(self, settings: Settings) -> frozenset[str]:
         """The tables to load of a workspace."""
         usual = [*(table.name for table in TABLES), *settings.extra_tables]
-        return frozenset(self.tables or usual)
+        return frozenset(self.tables or usual) - {FLOWS}
 
 
 def check_dataset(dataset: object) -> None:

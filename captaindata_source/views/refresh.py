@@ -13,8 +13,10 @@ from captaindata_source.errors import DestinationError
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
+from captaindata_source.times import UTC_NAME
 from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.install import create_views
+from captaindata_source.views.raw_comments import describe_tables
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.fields import FieldStore
@@ -51,8 +53,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
-LOCK_WAITS = (1.0, 3.0)
-"""Seconds before each further try where others hold a view."""
+LOCK_WAITS = (1.0, 3.0)  # seconds before each further try where others hold a view
 
 
 def follow_load_until_signal(
@@ -87,6 +88,7 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
                 pipeline,
                 materialize_results=options.materialize_results,
                 results_include_retries=options.results_include_retries,
+                report_timezone=options.report_timezone,
             )
         except KeyboardInterrupt:
             aftermath.error = INTERRUPTED
@@ -115,24 +117,31 @@ def refresh_views(
     *,
     materialize_results: bool = False,
     results_include_retries: bool = False,
+    report_timezone: str = UTC_NAME,
 ) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
-    For pipelines of one's own: the command does it after each sync. Does nothing where the
-    destination is neither DuckDB nor Postgres.
+    For pipelines of one's own, on DuckDB and Postgres; the command does it after each sync.
 
     Args:
         pipeline: Has loaded this source.
         materialize_results: Whether results of a workflow are a table instead of a view.
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
+        report_timezone: Time zone of the days and months of runs, such as Europe/Paris.
 
     Returns:
         What became of each view.
 
     Raises:
+        ConfigError: There is no such time zone.
         DestinationError: The database refused what is needed for all views.
     """
+    how = SyncOptions(
+        materialize_results=materialize_results,
+        results_include_retries=results_include_retries,
+        report_timezone=report_timezone,
+    )
     with holding(pipeline), open_database(pipeline) as database:
         if database is None:
             return []
@@ -140,8 +149,9 @@ def refresh_views(
         return refresh(
             database,
             schema_of(pipeline),
-            materialize_results=materialize_results,
-            results_include_retries=results_include_retries,
+            materialize_results=how.materialize_results,
+            results_include_retries=how.results_include_retries,
+            report_timezone=how.report_timezone,
         )
 
 
@@ -181,6 +191,7 @@ def refresh(
     *,
     materialize_results: bool = False,
     results_include_retries: bool = False,
+    report_timezone: str = UTC_NAME,
 ) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
     if len(views_schema(dataset)) > MAX_IDENTIFIER:
@@ -198,6 +209,7 @@ def refresh(
                 dataset,
                 materialize_results=materialize_results,
                 keeps_repeated=results_include_retries,
+                report_timezone=report_timezone,
             )
         except RefusedError as error:
             if seconds is None or not error.is_busy:
@@ -213,12 +225,20 @@ def refresh(
 
 
 def _refresh_once(
-    database: Database, dataset: str, *, materialize_results: bool, keeps_repeated: bool
+    database: Database,
+    dataset: str,
+    *,
+    materialize_results: bool,
+    keeps_repeated: bool,
+    report_timezone: str,
 ) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
-    tables = database.relations(dataset)
-    shipped = without_missing_tables(shipped_views(dataset), dataset, tables)
+    shipped = without_missing_tables(
+        shipped_views(dataset, report_timezone=report_timezone),
+        dataset,
+        database.relations(dataset),
+    )
     taken = [view.name for view in shipped]
     typed = result_views(database, dataset, taken=taken, keeps_repeated=keeps_repeated)
     shipped += united_views(
@@ -228,11 +248,12 @@ def _refresh_once(
         fields=FieldStore(database, dataset).all(),
         keeps_repeated=keeps_repeated,
     )
-    names = [each.view.name for each in typed]
     views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
-    changes = create_views(database, dataset, views, keep=names if materialize_results else ())
+    keep = [each.view.name for each in typed] if materialize_results else ()
+    changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)
+    describe_tables(database, dataset)
     return note_left_out(database, dataset, typed, changes)
 
 

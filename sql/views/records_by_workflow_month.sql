@@ -1,13 +1,13 @@
 -- records_by_workflow_month: Records that each workflow delivered, by month
 --
--- Grain: One row per UTC month, workspace and workflow (month, workspace_id, workflow_id) in which
+-- Grain: One row per month, workspace and workflow (month, workspace_id, workflow_id) in which
 --   a main run that succeeded ended, or whose results are loaded. A run without an end is counted
 --   at its run_at. The results of a retry are counted in the month of its main run, unless the main
 --   run holds them too.
 -- Needs: captaindata_views.jobs, captaindata_views.job_results
 --
 -- Columns:
---   month: first day of the UTC month
+--   month: first day of the month in the time zone of the option report_timezone (UTC by default)
 --   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
 --   workflow_id: UID of the workflow
@@ -31,7 +31,9 @@ with recursive jobs as (
         status_group,
         records_processed,
         cast(
-            date_trunc('month', (coalesce(finished_at, run_at) at time zone 'UTC')) as date
+            date_trunc(
+                'month', (coalesce(finished_at, run_at) at time zone 'UTC' /* report_timezone */)
+            ) as date
         ) as month
     from captaindata_views.jobs
 ),
@@ -105,7 +107,11 @@ parts as (
         case
             when ranked.job_id is not null then ranked.month
             when jobs.job_id is not null then jobs.month
-            else cast(date_trunc('month', (results.created_at at time zone 'UTC')) as date)
+            else cast(
+                date_trunc(
+                    'month', (results.created_at at time zone 'UTC' /* report_timezone */)
+                ) as date
+            )
         end as month,
         results.workspace_id,
         results.workflow_id,

@@ -420,6 +420,16 @@ def test_a_new_key_is_appended_whatever_its_place(warehouse: Warehouse) -> None:
     assert {change.state for change in warehouse.refresh()} == {State.UNCHANGED}
 
 
+def test_keys_that_differ_in_case_alone_have_columns_of_their_own(warehouse: Warehouse) -> None:
+    warehouse.load("j1", [{"Website": "HTTP://WWW.A", "website": None}, {"website": "https://a"}])
+    warehouse.refresh()
+    columns = {row["key"]: name for name, row in warehouse.catalogue().items()}
+    assert [(row[columns["Website"]], row[columns["website"]]) for row in warehouse.typed()] == [
+        ("HTTP://WWW.A", None),
+        (None, "https://a"),
+    ]
+
+
 def test_columns_end_at_a_limit_and_the_catalogue_says_so(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -225,7 +225,6 @@ def test_a_first_sync_tells_nothing(database: Database) -> None:
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_json_in_binary_form(database: Database) -> None:
     create_raw_tables(database, json_type="jsonb")
-    database.execute("create table _dlt_loads (load_id text, status bigint)")
     warehouse = Warehouse.__new__(Warehouse)
     warehouse.where, warehouse.schema, warehouse._loads = database, f"{database.dataset}_views", 0
     load(warehouse, {"m": None, "s": "m"}, {"m": [A], "s": [A, B, A]})
