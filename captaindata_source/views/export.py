@@ -188,8 +188,8 @@ def preview(
         assert database is not None  # noqa: S101 - it was listed
         there = database.columns(views_schema(schema_of(pipeline)), each.view)
         last = [
-            *("created_at", "started_at", "job_id", "result_id"),
             *(name for name, _ in there if name in each.labels),
+            *("created_at", "started_at", "job_id", "result_id"),
         ]
         names = [*(name for name, _ in there if name not in last), *last]
         query = (

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from captaindata_source.views.view import State
+from captaindata_source.views.aftermath import Aftermath
+from captaindata_source.views.view import Change, State
 from tests.support.databases import Database
 from tests.support.raw_tables import create_raw_tables
 from tests.support.results import NOON, Warehouse, opened
@@ -230,3 +231,11 @@ def test_json_in_binary_form(database: Database) -> None:
     load(warehouse, {"m": None, "s": "m"}, {"m": [A], "s": [A, B, A]})
     warehouse.refresh()
     assert_agrees(warehouse, {"m": None, "s": "m"}, {"m": [A], "s": [A, B, A]})
+
+
+def test_the_summary_says_how_many_rows_are_left_out() -> None:
+    changes = [Change("results_a", State.REPLACED, left_out=1_200), Change("b", State.REPLACED)]
+    assert Aftermath(changes=changes).as_text().splitlines()[-1] == (
+        "views of results: 1,200 rows of retries that the main run holds too are left out of "
+        "1 results_… from now on; results_include_retries = true keeps them"
+    )
