@@ -129,6 +129,7 @@ class _Installation:
         self._hashes = self._definitions.of(there)
         self._views = {view.name: view for view in views}
         self._done: dict[str, Change] = {}
+        self._begun: set[str] = set()
 
     def run(self, keep: Collection[str]) -> Iterator[Change]:
         for view in self._views.values():
@@ -169,6 +170,11 @@ class _Installation:
         for each in reversed(self._views.values()):
             if each.name in wanted:  # and new views that it reads now
                 wanted.update(set(each.views) - set(self._there))
+        self._begun.add(view.name)
+        for name in sorted({name for own in ours for name in self._views[own].views} - {*ours}):
+            # what our views on top read besides may be of an earlier version, too
+            if name in self._views and name not in {*self._done, *self._begun}:
+                self._bring_up_to_date(self._views[name])
         again = [each for each in self._views.values() if each.name in wanted]
         drop = [each.name for each in reversed(again) if each.name in self._there]
         self._try(view, again, drop)
