@@ -173,7 +173,8 @@ class _Installation:
         self._begun.add(view.name)
         for name in sorted({name for own in ours for name in self._views[own].views} - {*ours}):
             # what our views on top read besides may be of an earlier version, too
-            if name in self._views and name not in {*self._done, *self._begun}:
+            is_there = name in self._views and name in self._there
+            if is_there and name not in {*self._done, *self._begun}:
                 self._bring_up_to_date(self._views[name])
         again = [each for each in self._views.values() if each.name in wanted]
         drop = [each.name for each in reversed(again) if each.name in self._there]
