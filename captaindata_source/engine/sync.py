@@ -69,6 +69,7 @@ def sync(
     package_max_minutes: float | None = None,
     create_views: bool | None = None,
     materialize_results: bool | None = None,
+    results_include_retries: bool | None = None,
     report_timezone: str | None = None,
     publish_copy: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
@@ -100,6 +101,8 @@ def sync(
         package_max_minutes: Minutes after which a load package is closed.
         create_views: Whether views follow the load.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        results_include_retries: Whether views and tables of results have the results of retries
+            that the main run holds too.
         report_timezone: Time zone of the days and months of runs in views, such as Europe/Paris.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
         watch: Told several times a second how far each workspace is, in the calling thread. One
@@ -120,6 +123,7 @@ def sync(
             "package_max_minutes": package_max_minutes,
             "create_views": create_views,
             "materialize_results": materialize_results,
+            "results_include_retries": results_include_retries,
             "report_timezone": report_timezone,
             "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
         }

@@ -46,6 +46,8 @@ class SyncOptions:
         package_max_minutes: Minutes after which a load package is closed.
         create_views: Whether views follow the load.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        results_include_retries: Whether views and tables of results have the results of retries
+            that the main run holds too.
         report_timezone: Time zone of the days and months of runs in views.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
 
@@ -77,6 +79,10 @@ class SyncOptions:
         metadata=option(FLAG, "true"),
     )
     materialize_results: bool = field(
+        default=False,
+        metadata=option(FLAG, "false"),
+    )
+    results_include_retries: bool = field(
         default=False,
         metadata=option(FLAG, "false"),
     )

@@ -16,8 +16,10 @@ from captaindata_source.errors import ConfigError, DestinationError
 from captaindata_source.files import take_place
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LEDGER, WORKFLOWS, views_schema
-from captaindata_source.views.results.fields import BASE_COLUMNS, FIELD_JOBS
+from captaindata_source.views.results.fields import FIELD_JOBS, VIEW_LABELS, WorkflowKey
+from captaindata_source.views.results.labels import Labels, labels_of
 from captaindata_source.views.results.names import assign_names
+from captaindata_source.views.results.repeated import count_repeated
 from captaindata_source.views.results.tables import PREFIX, RESULT_VIEWS, workspace_names
 from captaindata_source.warehouse.database import Database, open_database, schema_of
 
@@ -41,7 +43,7 @@ class Listed:
     """A workflow whose results can be looked at.
 
     Args:
-        workspace: Its configured name, else its uid.
+        workspace: Its configured name, else its uid: `workspace_label` of the views.
         workspace_uid: Its uid.
         workflow: Name of the workflow as last seen, else its uid.
         workflow_uid: Its uid.
@@ -49,6 +51,7 @@ class Listed:
         columns: How many columns it has.
         rows: Results loaded.
         folder: Name for the workspace's folder, which no other workspace has.
+        labels: Columns that say where a result is from.
     """
 
     workspace: str
@@ -59,6 +62,7 @@ class Listed:
     columns: int
     rows: int
     folder: str
+    labels: tuple[str, ...] = ()
 
 
 def list_results(pipeline: dlt.Pipeline) -> list[Listed]:
@@ -105,6 +109,15 @@ def _list(database: Database, dataset: str) -> list[Listed]:
     views = database.query(
         f"select workspace_uid, workflow_uid, view_name from {schema}.{RESULT_VIEWS}"
     )
+    labels = labels_of(database, dataset) if VIEW_LABELS in tables else {}
+    left_out: dict[WorkflowKey, int] = {}
+    if any(each.keeps_repeated is False for each in labels.values()):
+        repeated = count_repeated(database, dataset)
+        left_out = {
+            key: repeated.get(key, 0)
+            for key, each in labels.items()
+            if each.keeps_repeated is False
+        }
     spaces = {workspace for workspace, *_ in views}
     folders = assign_names(
         ((workspace, [[names.get(workspace) or workspace]]) for workspace in spaces), taken=()
@@ -117,8 +130,9 @@ def _list(database: Database, dataset: str) -> list[Listed]:
             workflow_uid=workflow,
             view=view,
             columns=len(database.columns(views_schema(dataset), view)),
-            rows=counts.get((workspace, workflow), 0),
+            rows=counts.get((workspace, workflow), 0) - left_out.get((workspace, workflow), 0),
             folder=folders[workspace],
+            labels=labels.get((workspace, workflow), Labels()).names,
         )
         for workspace, workflow, view in views
         if view in there
@@ -173,8 +187,11 @@ def preview(
     with open_database(pipeline) as database:
         assert database is not None  # noqa: S101 - it was listed
         there = database.columns(views_schema(schema_of(pipeline)), each.view)
-        names = [name for name, _ in there if name not in BASE_COLUMNS]
-        names += ["created_at", "started_at", "job_id", "result_id"]
+        last = [
+            *(name for name, _ in there if name in each.labels),
+            *("created_at", "started_at", "job_id", "result_id"),
+        ]
+        names = [*(name for name, _ in there if name not in last), *last]
         query = (
             f"select {', '.join(map(quoted, names))} from {_target(pipeline, each)} "
             f"order by created_at desc nulls last, result_id limit {limit}"

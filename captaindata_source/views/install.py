@@ -13,6 +13,7 @@ from captaindata_source.sqltext import quoted
 from captaindata_source.tables import views_schema
 from captaindata_source.times import UTC_NAME
 from captaindata_source.views.definitions import Definitions
+from captaindata_source.views.stand_ins import without_missing_tables
 from captaindata_source.views.view import (
     Change,
     State,
@@ -93,7 +94,8 @@ def list_views(
     there = database.relations(views_schema(dataset))
     hashes = Definitions(database, dataset).of(there)
     found: dict[str, tuple[str, str, str]] = {}
-    for view in shipped_views(dataset, report_timezone=report_timezone):
+    shipped = shipped_views(dataset, report_timezone=report_timezone)
+    for view in without_missing_tables(shipped, dataset, tables):
         missing = _missing(view, tables, there)
         if view.name in there:
             mark = hashes.get(view.name)
@@ -127,6 +129,7 @@ class _Installation:
         self._hashes = self._definitions.of(there)
         self._views = {view.name: view for view in views}
         self._done: dict[str, Change] = {}
+        self._begun: set[str] = set()
 
     def run(self, keep: Collection[str]) -> Iterator[Change]:
         for view in self._views.values():
@@ -167,6 +170,12 @@ class _Installation:
         for each in reversed(self._views.values()):
             if each.name in wanted:  # and new views that it reads now
                 wanted.update(set(each.views) - set(self._there))
+        self._begun.add(view.name)
+        for name in sorted({name for own in ours for name in self._views[own].views} - {*ours}):
+            # what our views on top read besides may be of an earlier version, too
+            is_there = name in self._views and name in self._there
+            if is_there and name not in {*self._done, *self._begun}:
+                self._bring_up_to_date(self._views[name])
         again = [each for each in self._views.values() if each.name in wanted]
         drop = [each.name for each in reversed(again) if each.name in self._there]
         self._try(view, again, drop)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import dlt
 from dlt.common.runtime import signals
@@ -16,13 +14,17 @@ from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
 from captaindata_source.times import UTC_NAME
+from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.install import create_views
 from captaindata_source.views.raw_comments import describe_tables
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
+from captaindata_source.views.results.fields import FieldStore
 from captaindata_source.views.results.materialize import materialize
-from captaindata_source.views.results.tables import result_views
-from captaindata_source.views.shipped import load_views
+from captaindata_source.views.results.repeated import note_left_out
+from captaindata_source.views.results.tables import groups_of, result_views
+from captaindata_source.views.results.united import united_views
+from captaindata_source.views.stand_ins import without_missing_tables
 from captaindata_source.views.view import Change, State, shipped_views
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import (
@@ -52,75 +54,6 @@ logger = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
 LOCK_WAITS = (1.0, 3.0)  # seconds before each further try where others hold a view
-
-
-@dataclass(slots=True, kw_only=True)
-class Aftermath:
-    """What followed a load.
-
-    Args:
-        changes: What became of each view.
-        error: Why the views could not be seen to.
-        published: Where the copy is.
-        publish_error: Why it is not.
-    """
-
-    changes: list[Change] = field(default_factory=list)
-    error: str | None = None
-    published: Path | None = None
-    publish_error: str | None = None
-
-    @property
-    def is_ok(self) -> bool:
-        """A view that is blocked or skipped is no failure; one that was never made is, and so is a
-        table that lacks rows."""
-        is_made = not self.in_state(State.FAILED) and not any(
-            each.is_stale for each in self.changes
-        )
-        return is_made and self.error is None and self.publish_error is None
-
-    def in_state(self, state: State) -> list[Change]:
-        return [change for change in self.changes if change.state is state]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`; views that nobody asked for are not named as skipped."""
-        optional = {view.name for view in load_views() if view.is_optional}
-        views: dict[str, list[str]] = {}
-        for change in self.changes:
-            is_missed = change.state is not State.SKIPPED or change.view not in optional
-            if change.state is not State.UNCHANGED and is_missed:
-                views.setdefault(str(change.state), []).append(change.view)
-        return {
-            "views": views,
-            "views_error": self.error,
-            "published": None if self.published is None else str(self.published),
-            "publish_error": self.publish_error,
-        }
-
-    def as_text(self) -> str:
-        """For people: what changed, and what stands in the way."""
-        counts = [
-            f"{len(found)} {state}"
-            for state in (State.CREATED, State.REPLACED, State.DROPPED)
-            if (found := self.in_state(state))
-        ]
-        lines = [f"views: {', '.join(counts)}"] if counts else []
-        for change in self.in_state(State.BLOCKED):
-            kind, outcome = "view", "replaced and stays as it was"
-            if change.is_stale:
-                kind, outcome = "table", "refreshed and lacks the newest rows"
-            lines.append(f"{kind} {change.view} could not be {outcome}: {change.reason}")
-        lines += [
-            f"view {change.view}: FAILED, it could not be made: {change.reason}"
-            for change in self.in_state(State.FAILED)
-        ]
-        if self.error:
-            lines.append(f"views: FAILED: {self.error}")
-        if self.published:
-            lines.append(f"copy for readers: {self.published}")
-        if self.publish_error:
-            lines.append(f"copy for readers: FAILED: {self.publish_error}")
-        return "\n".join(lines)
 
 
 def follow_load_until_signal(
@@ -154,6 +87,7 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
             aftermath.changes = refresh_views(
                 pipeline,
                 materialize_results=options.materialize_results,
+                results_include_retries=options.results_include_retries,
                 report_timezone=options.report_timezone,
             )
         except KeyboardInterrupt:
@@ -179,7 +113,11 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
 
 
 def refresh_views(
-    pipeline: dlt.Pipeline, *, materialize_results: bool = False, report_timezone: str = UTC_NAME
+    pipeline: dlt.Pipeline,
+    *,
+    materialize_results: bool = False,
+    results_include_retries: bool = False,
+    report_timezone: str = UTC_NAME,
 ) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
@@ -188,6 +126,8 @@ def refresh_views(
     Args:
         pipeline: Has loaded this source.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        results_include_retries: Whether views and tables of results have the results of retries
+            that the main run holds too.
         report_timezone: Time zone of the days and months of runs, such as Europe/Paris.
 
     Returns:
@@ -197,7 +137,11 @@ def refresh_views(
         ConfigError: There is no such time zone.
         DestinationError: The database refused what is needed for all views.
     """
-    how = SyncOptions(materialize_results=materialize_results, report_timezone=report_timezone)
+    how = SyncOptions(
+        materialize_results=materialize_results,
+        results_include_retries=results_include_retries,
+        report_timezone=report_timezone,
+    )
     with holding(pipeline), open_database(pipeline) as database:
         if database is None:
             return []
@@ -206,6 +150,7 @@ def refresh_views(
             database,
             schema_of(pipeline),
             materialize_results=how.materialize_results,
+            results_include_retries=how.results_include_retries,
             report_timezone=how.report_timezone,
         )
 
@@ -245,6 +190,7 @@ def refresh(
     dataset: str,
     *,
     materialize_results: bool = False,
+    results_include_retries: bool = False,
     report_timezone: str = UTC_NAME,
 ) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
@@ -258,7 +204,13 @@ def refresh(
     changes: dict[str, Change] = {}
     for seconds in (*LOCK_WAITS, None):
         try:
-            found = _refresh_once(database, dataset, materialize_results, report_timezone)
+            found = _refresh_once(
+                database,
+                dataset,
+                materialize_results=materialize_results,
+                keeps_repeated=results_include_retries,
+                report_timezone=report_timezone,
+            )
         except RefusedError as error:
             if seconds is None or not error.is_busy:
                 raise
@@ -273,19 +225,36 @@ def refresh(
 
 
 def _refresh_once(
-    database: Database, dataset: str, materialize_results: bool, report_timezone: str
+    database: Database,
+    dataset: str,
+    *,
+    materialize_results: bool,
+    keeps_repeated: bool,
+    report_timezone: str,
 ) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
-    shipped = shipped_views(dataset, report_timezone=report_timezone)
-    typed = result_views(database, dataset, taken=[view.name for view in shipped])
+    shipped = without_missing_tables(
+        shipped_views(dataset, report_timezone=report_timezone),
+        dataset,
+        database.relations(dataset),
+    )
+    taken = [view.name for view in shipped]
+    typed = result_views(database, dataset, taken=taken, keeps_repeated=keeps_repeated)
+    shipped += united_views(
+        database,
+        dataset,
+        groups=groups_of(database, dataset, taken=taken),
+        fields=FieldStore(database, dataset).all(),
+        keeps_repeated=keeps_repeated,
+    )
     views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
     keep = [each.view.name for each in typed] if materialize_results else ()
     changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)
     describe_tables(database, dataset)
-    return changes
+    return note_left_out(database, dataset, typed, changes)
 
 
 def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:

@@ -70,6 +70,17 @@ CATALOGUE_TEXTS = {
             "added_at": "time the view got its name",
         },
     ),
+    "job_result_view_labels": TableText(
+        "Bookkeeping of the views of results. One row per workflow.",
+        {
+            "workspace_uid": "UID of the workspace",
+            "workflow_uid": "UID of the workflow",
+            "label_names": "columns of the view for the names of workspace, workflow and job, and"
+            " for `is_sub_job` and `is_repeated`, separated by spaces",
+            "labels_behind": "`column_place` of the last key before them; 0 if they come first",
+            "keeps_repeated": "true if the view has the results that are `is_repeated`",
+        },
+    ),
     "job_result_field_counts": TableText(
         "Bookkeeping of the catalogue. One row per job, key of its results and kind of value.", {}
     ),

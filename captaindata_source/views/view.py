@@ -57,6 +57,7 @@ class Change:
         state: How it stands.
         reason: Why it is blocked or skipped.
         is_stale: It is a table that lacks rows, for it could not be made or refreshed.
+        left_out: Rows that it had until now, and that are left out because they are repeated.
     """
 
     view: str
@@ -65,6 +66,7 @@ class Change:
     is_busy: bool = field(default=False, compare=False)
     """Others hold it; later it may work."""
     is_stale: bool = False
+    left_out: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

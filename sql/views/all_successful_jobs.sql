@@ -25,6 +25,7 @@
 --   records_processed: number of records that the job produced, as reported by the API
 --   is_partial: true if the run succeeded for only some of its inputs; null if the API does not
 --     report it (v3)
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with jobs as (
     select * from captaindata_views.successful_jobs
@@ -34,6 +35,7 @@ joined as (
     select
         jobs.workspace_id,
         jobs.workspace_name,
+        jobs.workspace_label,
         workspaces.configured_name,
         jobs.workflow_id,
         jobs.workflow_name,
@@ -71,5 +73,6 @@ select
     finished_at,
     duration_seconds,
     records_processed,
-    is_partial
+    is_partial,
+    workspace_label
 from joined

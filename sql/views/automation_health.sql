@@ -29,6 +29,7 @@
 --   last_sync_at: end of the last sync that did not fail, in UTC
 --   credits_left: remaining quota in credits; null in API v3, which counts tasks
 --   stuck_runs: main runs that stuck_runs lists
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with workspaces as (
     select * from captaindata_views.workspaces
@@ -104,6 +105,7 @@ joined as (
     select
         known.workspace_id,
         coalesce(workspaces.name, syncs.workspace_name) as workspace_name,
+        coalesce(workspaces.workspace_label, known.workspace_id) as workspace_label,
         coalesce(workflows.active_workflows, 0) as active_workflows,
         coalesce(workflows.paused_workflows, 0) as paused_workflows,
         coalesce(workflows.archived_workflows, 0) as archived_workflows,
@@ -156,5 +158,6 @@ select
     tasks_left,
     last_sync_at,
     credits_left,
-    stuck_runs
+    stuck_runs,
+    workspace_label
 from joined

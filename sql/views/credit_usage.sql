@@ -21,6 +21,7 @@
 --   quota_month_started_at: start of the quota month, in UTC; null if before 2016 or after 2099
 --   quota_month_ends_at: end of the quota month, in UTC; null if before 2016 or after 2099
 --   plan_name: name of the plan
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select
@@ -92,7 +93,8 @@ joined as (
     select
         days.*,
         days.workspace_uid as workspace_id,
-        coalesce(workspaces.name, workspaces.configured_name) as workspace_name
+        coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, days.workspace_uid) as workspace_label
     from days
     left join captaindata.workspaces as workspaces
         on days.workspace_uid = workspaces.workspace_uid
@@ -110,5 +112,6 @@ select
     quota_left,
     quota_month_started_at,
     quota_month_ends_at,
-    plan_name
+    plan_name,
+    workspace_label
 from joined

@@ -18,6 +18,7 @@
 --   runs_in_month: runs in the billing month, at the last reading of the day
 --   month_started_at: start of the billing month, in UTC; null if before 2016 or after 2099
 --   month_ends_at: end of the billing month, in UTC; null if before 2016 or after 2099
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select
@@ -94,6 +95,7 @@ joined as (
         days.*,
         days.workspace_uid as workspace_id,
         coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, days.workspace_uid) as workspace_label,
         days.action_slug as action
     from days
     left join captaindata.workspaces as workspaces
@@ -110,5 +112,6 @@ select
     credits_used_in_month,
     runs_in_month,
     month_started_at,
-    month_ends_at
+    month_ends_at,
+    workspace_label
 from joined

@@ -24,11 +24,13 @@
 --     seconds; null if none has a duration
 --   duration_p95_seconds: 95th percentile of that duration, in seconds
 --   records_processed: records of main runs that succeeded, as reported by the API
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with runs as (
     select
         workspace_id,
         workspace_name,
+        workspace_label,
         workflow_id,
         workflow_name,
         status_group,
@@ -64,6 +66,7 @@ workflows as (
     select
         workspace_id,
         max(workspace_name) as workspace_name,
+        max(workspace_label) as workspace_label,
         workflow_id,
         max(workflow_name collate "C") as workflow_name,
         min(day) as first_day
@@ -75,6 +78,7 @@ spans as (
     select
         workflows.workspace_id,
         workflows.workspace_name,
+        workflows.workspace_label,
         workflows.workflow_id,
         workflows.workflow_name,
         workflows.first_day,
@@ -89,6 +93,7 @@ runs_and_days as (
         day,
         workspace_id,
         workspace_name,
+        workspace_label,
         workflow_id,
         workflow_name,
         status_group,
@@ -100,6 +105,7 @@ runs_and_days as (
         spans.first_day + cast(g.i as int) as day,
         spans.workspace_id,
         spans.workspace_name,
+        spans.workspace_label,
         spans.workflow_id,
         spans.workflow_name,
         null as status_group,
@@ -114,6 +120,7 @@ counted as (
         day,
         workspace_id,
         max(workspace_name) as workspace_name,
+        max(workspace_label) as workspace_label,
         workflow_id,
         max(workflow_name collate "C") as workflow_name,
         count(status_group) as runs,
@@ -151,5 +158,6 @@ select
     / nullif(succeeded_runs + failed_runs, 0) as success_rate,
     duration_p50_seconds,
     duration_p95_seconds,
-    records_processed
+    records_processed,
+    workspace_label
 from counted

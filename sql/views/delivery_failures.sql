@@ -17,6 +17,7 @@
 --   is_delivered: true if a repetition of the delivery arrived
 --   failed_at: time the delivery was made, in UTC; null if before 2016 or after 2099
 --   loaded_at: time the row was last written, in UTC
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with recursive source as (
     select
@@ -80,6 +81,7 @@ joined as (
     select
         source.workspace_uid as workspace_id,
         coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, source.workspace_uid) as workspace_label,
         source.uid as delivery_id,
         source.parent_uid as repeats_id,
         source.run_uid as run_id,
@@ -123,5 +125,6 @@ select
     error,
     is_delivered,
     failed_at,
-    loaded_at
+    loaded_at,
+    workspace_label
 from joined

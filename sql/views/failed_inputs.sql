@@ -19,6 +19,7 @@
 --   jobs: number of jobs in which it did
 --   last_job_id: UID of the job in which it failed last
 --   last_failed_at: time of the last failure, in UTC; null if not known, before 2016 or after 2099
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select
@@ -84,6 +85,7 @@ joined as (
     select
         ordered.workspace_uid as workspace_id,
         coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, ordered.workspace_uid) as workspace_label,
         ordered.workflow_uid as workflow_id,
         coalesce(workflows.name, ordered.workflow_uid) as workflow_name,
         ordered.input_id,
@@ -131,5 +133,6 @@ select
     failures,
     jobs,
     last_job_id,
-    last_failed_at
+    last_failed_at,
+    workspace_label
 from joined

@@ -35,11 +35,13 @@
 --     recent run is compared with runs of other days, among the last 1,000, within 6 hours of its
 --     time of day: the nearest third, at least 5. Durations below a second count as a second; null
 --     if fewer than 5 recent runs can be compared, or fewer than 5 earlier runs have a duration
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with ended as (
     select
         workspace_id,
         workspace_name,
+        workspace_label,
         workflow_id,
         workflow_name,
         status_group,
@@ -62,6 +64,7 @@ compared as (
     select
         workspace_id,
         max(workspace_name) as workspace_name,
+        max(workspace_label) as workspace_label,
         workflow_id,
         max(workflow_name collate "C") as workflow_name,
         count(*) filter (where newest_first <= 10) as recent_runs,
@@ -302,5 +305,6 @@ select
     failures_in_a_row,
     last_run_at,
     last_error_message,
-    times_as_long
+    times_as_long,
+    workspace_label
 from explained

@@ -20,6 +20,7 @@
 --   changed_at: last change of the integration, in UTC, as reported by the API; null if before 2016
 --     or after 2099
 --   loaded_at: time the row was last written, in UTC
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with integrations as (
     select * from captaindata.integrations
@@ -30,6 +31,7 @@ joined as (
     select
         integrations.workspace_uid as workspace_id,
         coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, integrations.workspace_uid) as workspace_label,
         integrations.identity_uid as identity_id,
         identities.name as identity_name,
         integrations.integration_permalink as integration,
@@ -75,5 +77,6 @@ select
     is_shared,
     error,
     changed_at,
-    loaded_at
+    loaded_at,
+    workspace_label
 from joined

@@ -3,7 +3,8 @@
 --
 -- Grain: One row per workspace, workflow and key of a result, nested keys included (workspace_id,
 --   workflow_id, field_id).
--- Needs: captaindata.job_result_fields, captaindata.job_result_views, captaindata.workflows
+-- Needs: captaindata.job_result_fields, captaindata.job_result_views, captaindata.workflows,
+--   captaindata.workspaces
 --
 -- Columns:
 --   workspace_id: UID of the workspace
@@ -19,13 +20,15 @@
 --   is_in_view: true if the view has the column; false for an object, and for columns beyond the
 --     first 1,500, whose values are only in job_results.data
 --   json_types: JSON types seen, sorted and separated by commas
---   rows_with_value: number of results with a value other than null
+--   rows_with_value: number of results with a value other than null, those of retries included
 --   first_seen_at: created_at of the oldest result with a value, in UTC; null if before 2016 or
 --     after 2099
 --   last_seen_at: created_at of the newest result with a value, in UTC; null if before 2016 or
 --     after 2099
 --   previous_type: type of the column before it was last widened; null if it never was
 --   type_changed_at: time the type was last widened, in UTC
+--   workspace_name: name of the workspace
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with fields as (
     select * from captaindata.job_result_fields
@@ -37,6 +40,10 @@ result_views as (
 
 workflows as (
     select * from captaindata.workflows
+),
+
+workspaces as (
+    select * from captaindata.workspaces
 )
 
 select
@@ -65,7 +72,9 @@ select
             then fields.last_seen_at
     end as last_seen_at,
     fields.previous_type,
-    fields.type_changed_at
+    fields.type_changed_at,
+    coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+    coalesce(workspaces.configured_name, fields.workspace_uid) as workspace_label
 from fields
 left join result_views
     on result_views.workspace_uid = fields.workspace_uid
@@ -73,3 +82,5 @@ left join result_views
 left join workflows
     on workflows.workspace_uid = fields.workspace_uid
     and workflows.uid = fields.workflow_uid
+left join workspaces
+    on workspaces.workspace_uid = fields.workspace_uid

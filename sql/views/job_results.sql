@@ -1,9 +1,8 @@
 -- job_results: Records that the jobs produced
 --
--- Grain: One row per workspace and result (workspace_id, result_id). The results of a retry are
---   also among the results of the run that it retries: sum over main runs or over sub-jobs, not
---   over both.
--- Needs: captaindata.job_results
+-- Grain: One row per workspace and result (workspace_id, result_id), with every result of retries
+--   (sub-jobs). Count and sum where not is_repeated.
+-- Needs: captaindata.job_results, captaindata.jobs
 --
 -- Columns:
 --   workspace_id: UID of the workspace
@@ -14,26 +13,149 @@
 --   data: the record as JSON, unchanged; its keys differ from workflow to workflow
 --   created_at: time the record was extracted, or else the time its job finished, in UTC; null if
 --     before 2016 or after 2099
+--   is_sub_job: true if the job retries another job
+--   is_repeated: true if the job retries another job that holds the same result, with equal JSON.
+--     Of n equal results of the retry and m of the other job, the first m. A retry of a retry is
+--     compared with both. False if the other job holds no such result, or is not loaded
 
 with source as (
     select * from captaindata.job_results
 ),
 
+sub_jobs as (
+    select
+        workspace_uid,
+        uid
+    from captaindata.jobs as jobs
+    where is_sub_job
+),
+
+repeated as (
+    with recursive sub_jobs as (
+        select
+            workspace_uid,
+            uid as job_uid,
+            main_job_uid
+        from captaindata.jobs as jobs
+        where is_sub_job and main_job_uid <> uid
+    ),
+
+    ancestors as (
+        select
+            workspace_uid,
+            job_uid,
+            main_job_uid
+        from sub_jobs
+        union
+        select
+            ancestors.workspace_uid,
+            ancestors.job_uid,
+            sub_jobs.main_job_uid
+        from ancestors
+        inner join sub_jobs
+            on
+                ancestors.workspace_uid = sub_jobs.workspace_uid
+                and ancestors.main_job_uid = sub_jobs.job_uid
+    ),
+
+    -- of jobs that name one another, none is the main job
+    mains as (
+        select
+            ancestors.workspace_uid,
+            ancestors.job_uid,
+            ancestors.main_job_uid
+        from ancestors
+        left join ancestors as backwards
+            on
+                ancestors.workspace_uid = backwards.workspace_uid
+                and ancestors.main_job_uid = backwards.job_uid
+                and ancestors.job_uid = backwards.main_job_uid
+        where backwards.job_uid is null
+    ),
+
+    -- each retry beside each of its main jobs
+    compared as (
+        select
+            workspace_uid,
+            job_uid,
+            main_job_uid,
+            job_uid as holder_uid,
+            false as is_main
+        from mains
+        union all
+        select
+            workspace_uid,
+            job_uid,
+            main_job_uid,
+            main_job_uid as holder_uid,
+            true as is_main
+        from mains
+    ),
+
+    held as (
+        select
+            compared.workspace_uid,
+            compared.job_uid,
+            compared.main_job_uid,
+            compared.is_main,
+            results.result_uid,
+            results.position,
+            md5(cast(results.data as text)) as content
+        from compared
+        inner join captaindata.job_results as results
+            on
+                compared.workspace_uid = results.workspace_uid
+                and compared.holder_uid = results.job_uid
+    ),
+
+    -- equal results of both: their IDs in the retry, and how many the main job has
+    equal as (
+        select
+            workspace_uid,
+            job_uid,
+            main_job_uid,
+            content,
+            array_agg(result_uid order by position, result_uid) filter (
+                where not is_main
+            ) as result_uids,
+            cast(count(*) filter (where is_main) as int) as copies
+        from held
+        group by workspace_uid, job_uid, main_job_uid, content
+        having count(*) filter (where is_main) > 0 and count(*) filter (where not is_main) > 0
+    )
+
+    select
+        workspace_uid,
+        unnest((result_uids)[1:copies]) as result_uid
+    from equal
+),
+
 renamed as (
     select
-        workspace_uid as workspace_id,
-        workflow_uid as workflow_id,
-        job_uid as job_id,
-        result_uid as result_id,
-        position,
-        cast(data as json) as data,
+        source.workspace_uid as workspace_id,
+        source.workflow_uid as workflow_id,
+        source.job_uid as job_id,
+        source.result_uid as result_id,
+        source.position,
+        cast(source.data as json) as data,
         case
             when
-                created_at between timestamptz '2016-01-01 00:00:00+00'
+                source.created_at between timestamptz '2016-01-01 00:00:00+00'
                 and timestamptz '2099-12-31 23:59:59+00'
-                then created_at
-        end as created_at
+                then source.created_at
+        end as created_at,
+        sub_jobs.uid is not null as is_sub_job,
+        (source.workspace_uid, source.result_uid) in (
+            select
+                repeated.workspace_uid,
+                repeated.result_uid
+            from repeated
+        ) as is_repeated
     from source
+    left join sub_jobs
+        on
+            source.workspace_uid = sub_jobs.workspace_uid
+            and source.job_uid = sub_jobs.uid
 )
 
 select
@@ -43,5 +165,7 @@ select
     result_id,
     position,
     data,
-    created_at
+    created_at,
+    is_sub_job,
+    is_repeated
 from renamed

@@ -18,6 +18,7 @@
 --   valid_to: time at which a sync first saw another status, in UTC; null for the current status
 --   is_current: true for the status that the job has now
 --   hours: time from valid_from to valid_to, in hours; null if one is missing
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with changes as (
     select
@@ -78,6 +79,7 @@ united as (
     select
         workspace_id,
         workspace_name,
+        workspace_label,
         workflow_id,
         workflow_name,
         job_id,
@@ -95,6 +97,7 @@ united as (
     select
         workspace_id,
         workspace_name,
+        workspace_label,
         workflow_id,
         workflow_name,
         job_id,
@@ -119,5 +122,6 @@ select
     valid_from,
     valid_to,
     is_current,
-    cast(extract(epoch from (valid_to - valid_from)) as double precision) / 3600 as hours
+    cast(extract(epoch from (valid_to - valid_from)) as double precision) / 3600 as hours,
+    workspace_label
 from united

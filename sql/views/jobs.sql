@@ -41,6 +41,8 @@
 --   execution_mode: LIVE or ASYNC, as reported by the API; null if the API does not report it (v3)
 --   has_results: true if the results can be fetched; false for a LIVE run, whose outputs the API
 --     sends only to the caller
+--   job_name: name of the job
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select * from captaindata.jobs
@@ -101,6 +103,7 @@ renamed as (
     select
         source.workspace_uid as workspace_id,
         coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, source.workspace_uid) as workspace_label,
         source.workflow_uid as workflow_id,
         coalesce(workflows.name, source.workflow_name) as workflow_name,
         source.uid as job_id,
@@ -187,5 +190,7 @@ select
     error_message,
     is_partial,
     execution_mode,
-    has_results
+    has_results,
+    name as job_name,
+    workspace_label
 from renamed

@@ -1,9 +1,9 @@
 -- jobs_with_results: Results with the job and the workflow that produced them
 --
 -- Grain: One row per workspace and result (workspace_id, result_id). A job has as many rows as it
---   has results: to count jobs, use count(distinct job_id), and do not sum columns of the job. The
---   results of a retry are also among the results of the run that it retries: filter with not
---   is_sub_job.
+--   has results: to count jobs, use count(distinct job_id), and do not sum columns of the job. Of
+--   the results of a retry, those that the run that it retries holds too are is_repeated: filter
+--   with not is_repeated.
 -- Needs: captaindata_views.job_results, captaindata_views.jobs
 --
 -- Columns:
@@ -29,6 +29,8 @@
 --     before 2016 or after 2099
 --   is_partial: true if the job succeeded for only some of its inputs; null if the API does not
 --     report it (v3) or the job is not loaded
+--   is_repeated: true if the job retries another job that holds an equal result
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with results as (
     select * from captaindata_views.job_results
@@ -42,6 +44,7 @@ joined as (
     select
         results.workspace_id,
         jobs.workspace_name,
+        jobs.workspace_label,
         results.workflow_id,
         jobs.workflow_name,
         results.job_id,
@@ -57,7 +60,8 @@ joined as (
         results.position,
         results.data,
         results.created_at,
-        jobs.is_partial
+        jobs.is_partial,
+        results.is_repeated
     from results
     left join jobs
         on
@@ -83,5 +87,7 @@ select
     position,
     data,
     created_at,
-    is_partial
+    is_partial,
+    is_repeated,
+    workspace_label
 from joined

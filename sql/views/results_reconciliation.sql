@@ -22,6 +22,7 @@
 --   state: equal; missing (fewer results than records); surplus (more results than records);
 --     unknown (the API reports no number); not_loaded (the job did not succeed, so its results were
 --     not fetched, or they cannot be fetched: has_results in jobs is false)
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with jobs as (
     select * from captaindata_views.jobs
@@ -41,6 +42,7 @@ joined as (
     select
         coalesce(jobs.workspace_id, results.workspace_id) as workspace_id,
         jobs.workspace_name,
+        jobs.workspace_label,
         coalesce(jobs.workflow_id, results.workflow_id) as workflow_id,
         jobs.workflow_name,
         coalesce(jobs.job_id, results.job_id) as job_id,
@@ -87,5 +89,6 @@ select
     records_processed,
     results_loaded,
     case when state <> 'not_loaded' then results_loaded - records_processed end as difference,
-    state
+    state,
+    workspace_label
 from compared

@@ -23,6 +23,7 @@
 --   reason: why it waits, if the API says so: its error message, or else the message or label of
 --     last_error or last_info; null if the API does not say
 --   last_sync_at: end of the last sync of the workspace that did not fail, in UTC
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with jobs as (
     select * from captaindata_views.jobs
@@ -69,6 +70,7 @@ waiting as (
     select
         jobs.workspace_id,
         jobs.workspace_name,
+        jobs.workspace_label,
         jobs.workflow_id,
         jobs.workflow_name,
         jobs.job_id,
@@ -136,6 +138,7 @@ select
     seconds / 3600 as hours,
     usual_duration_seconds,
     reason,
-    last_sync_at
+    last_sync_at,
+    workspace_label
 from measured
 where seconds > 3600 and seconds > 3 * coalesce(usual_duration_seconds, 0)

@@ -22,6 +22,8 @@
 --   is_partial: true if the run succeeded for only some of its inputs; null if the API does not
 --     report it (v3)
 --   execution_mode: LIVE or ASYNC, as reported by the API; null if the API does not report it (v3)
+--   job_name: name of the job
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with jobs as (
     select * from captaindata_views.jobs
@@ -47,5 +49,7 @@ select
     duration_seconds,
     records_processed,
     is_partial,
-    execution_mode
+    execution_mode,
+    job_name,
+    workspace_label
 from successful

@@ -13,6 +13,7 @@
 --   last_outcome: outcome of the last sync of the workspace, whichever tables it read: loaded,
 --     stopped_early, partly_loaded, quota or failed
 --   syncs: number of syncs that read the table
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select
@@ -78,6 +79,7 @@ joined as (
     select
         counted.workspace_uid as workspace_id,
         coalesce(workspaces.name, last_syncs.workspace_name) as workspace_name,
+        coalesce(workspaces.configured_name, counted.workspace_uid) as workspace_label,
         counted.table_name,
         counted.last_sync_at,
         counted.last_change_at,
@@ -99,5 +101,6 @@ select
     last_change_at,
     rows_last_change,
     last_outcome,
-    syncs
+    syncs,
+    workspace_label
 from joined

@@ -15,11 +15,13 @@
 --   first_seen_at: end (or else run_at) of the first such run, in UTC
 --   last_seen_at: end (or else run_at) of the last such run, in UTC
 --   last_job_id: UID of the last such run
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with runs as (
     select
         workspace_id,
         workspace_name,
+        workspace_label,
         workflow_id,
         job_id,
         error_message,
@@ -45,6 +47,7 @@ counted as (
     select
         workspace_id,
         max(workspace_name) as workspace_name,
+        max(workspace_label) as workspace_label,
         error_message,
         count(*) as runs,
         count(distinct workflow_id) as workflows,
@@ -67,5 +70,6 @@ select
     workflows,
     first_seen_at,
     last_seen_at,
-    last_job_id
+    last_job_id,
+    workspace_label
 from counted

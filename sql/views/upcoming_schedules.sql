@@ -17,6 +17,7 @@
 --     that is later, in UTC; null if before 2016 or after 2099
 --   last_run_at: time of the last run, in UTC; null if before 2016 or after 2099
 --   loaded_at: time the row was last written, in UTC
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with schedules as (
     select
@@ -32,6 +33,7 @@ joined as (
     select
         schedules.workspace_uid as workspace_id,
         coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, schedules.workspace_uid) as workspace_label,
         schedules.kind,
         schedules.uid as schedule_id,
         schedules.name,
@@ -70,5 +72,6 @@ select
     timezone,
     next_run_at,
     last_run_at,
-    loaded_at
+    loaded_at,
+    workspace_label
 from joined

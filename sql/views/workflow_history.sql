@@ -17,6 +17,7 @@
 --     creation time of the workflow, null if that is not known or not before valid_to
 --   valid_to: time at which a sync first saw the next version, in UTC; null for the current version
 --   is_current: true for the current version
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with changes as (
     select
@@ -114,6 +115,7 @@ joined as (
     select
         filled.*,
         coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, filled.workspace_uid) as workspace_label,
         case
             when
                 workflows.created_at between timestamptz '2016-01-01 00:00:00+00'
@@ -143,5 +145,6 @@ select
         when valid_to is null or created_at < valid_to then created_at
     end as valid_from,
     valid_to,
-    valid_to is null as is_current
+    valid_to is null as is_current,
+    workspace_label
 from joined

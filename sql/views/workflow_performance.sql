@@ -26,6 +26,7 @@
 --   last_run_at: run_at of the newest main run, in UTC
 --   last_success_at: end of the last main run that succeeded, in UTC
 --   failures_in_a_row: failed main runs since the last main run that succeeded
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with workflows as (
     select * from captaindata_views.workflows
@@ -48,6 +49,7 @@ performance as (
         workspace_id,
         workflow_id,
         max(workspace_name) as workspace_name,
+        max(workspace_label) as workspace_label,
         max(workflow_name collate "C") as workflow_name,
         count(*) filter (where not is_sub_job) as runs,
         count(*) filter (where not is_sub_job and status_group = 'succeeded') as succeeded_runs,
@@ -84,6 +86,7 @@ joined as (
     select
         coalesce(workflows.workspace_id, performance.workspace_id) as workspace_id,
         coalesce(workflows.workspace_name, performance.workspace_name) as workspace_name,
+        coalesce(workflows.workspace_label, performance.workspace_label) as workspace_label,
         coalesce(workflows.workflow_id, performance.workflow_id) as workflow_id,
         coalesce(workflows.name, performance.workflow_name) as workflow_name,
         workflows.status as workflow_status,
@@ -128,5 +131,6 @@ select
     records_processed,
     last_run_at,
     last_success_at,
-    failures_in_a_row
+    failures_in_a_row,
+    workspace_label
 from joined

@@ -16,6 +16,8 @@
 --     are not loaded
 --   output_schema: columns of the step's results, as a JSON array; null if the workflow's details
 --     are not loaded
+--   step_name: name of the step
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select
@@ -74,6 +76,7 @@ renamed as (
     select
         ordered.workspace_uid as workspace_id,
         workflows.workspace_name,
+        workflows.workspace_label,
         ordered.uid as workflow_id,
         workflows.name as workflow_name,
         ordered.position,
@@ -99,5 +102,7 @@ select
     name,
     permalink,
     integrations,
-    output_schema
+    output_schema,
+    name as step_name,
+    workspace_label
 from renamed

@@ -17,6 +17,8 @@
 --     workflow is an action, creation time of its first known run
 --   updated_at: in UTC. API v3: time at which the connector last found the definition changed,
 --     because the API does not report it. API v4: creation time of its newest known run
+--   workflow_name: name of the workflow
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select * from captaindata.workflows
@@ -52,6 +54,7 @@ renamed as (
     select
         source.workspace_uid as workspace_id,
         coalesce(workspaces.name, workspaces.configured_name) as workspace_name,
+        coalesce(workspaces.configured_name, source.workspace_uid) as workspace_label,
         source.uid as workflow_id,
         source.name,
         case
@@ -92,5 +95,7 @@ select
     status,
     steps,
     created_at,
-    updated_at
+    updated_at,
+    name as workflow_name,
+    workspace_label
 from renamed

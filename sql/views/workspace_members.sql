@@ -16,6 +16,7 @@
 --   role: role in the workspace (the first, if the API reports several); null if the API reports
 --     none
 --   timezone: time zone of the member; null if the API does not report it
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select * from captaindata_views.workspaces
@@ -24,7 +25,8 @@ with source as (
 members as (
     select
         source.workspace_id,
-        source.name as workspace_name,
+        source.workspace_name,
+        source.workspace_label,
         (source.members -> cast(g.i as int)) as member
     from source
     cross join lateral generate_series(0, cast(source.members_count as int) - 1) as g (i)
@@ -34,6 +36,7 @@ renamed as (
     select
         workspace_id,
         workspace_name,
+        workspace_label,
         (member ->> 'uid') as member_id,
         (member ->> 'email') as email,
         (member ->> 'first_name') as first_name,
@@ -57,5 +60,6 @@ select
     country,
     accounts,
     role,
-    timezone
+    timezone,
+    workspace_label
 from renamed

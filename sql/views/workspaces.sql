@@ -25,6 +25,8 @@
 --     report it (v3)
 --   identities_synced: number of identities in use
 --   identities_remaining: number of identities that can still be added
+--   workspace_name: display name in Captain Data, or else the configured name
+--   workspace_label: name of the workspace in your configuration, or else its UID
 
 with source as (
     select * from captaindata.workspaces
@@ -102,5 +104,7 @@ select
     credits_left,
     identities_included,
     identities_synced,
-    identities_remaining
+    identities_remaining,
+    name as workspace_name,
+    coalesce(configured_name, workspace_id) as workspace_label
 from renamed

@@ -16,6 +16,7 @@ import psycopg2
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS
 from captaindata_source.views import refresh
 from captaindata_source.views.install import create_views
+from captaindata_source.views.results.labels import LABELS
 from captaindata_source.views.view import Change, shipped_views
 from captaindata_source.warehouse import database
 from tests.support.databases import Database, DuckDb, Postgres, Row, open_file
@@ -43,7 +44,6 @@ def opened(where: Database) -> Iterator[database.Database]:
 
 def _create_tables(where: Database) -> None:
     create_raw_tables(where)
-    where.execute("create table _dlt_loads (load_id text, status bigint)")
 
 
 @functools.cache
@@ -120,20 +120,43 @@ class Warehouse:
         )
         return load_id
 
-    def add_job(self, uid: str, *, start_time: datetime, workflow: str = "w") -> None:
-        row = {"workspace_uid": "a", "uid": uid, "workflow_uid": workflow, "status": "finished"}
-        insert(self.where, JOBS, [{**row, "start_time": start_time}])
+    def add_job(
+        self,
+        uid: str,
+        *,
+        start_time: datetime,
+        workflow: str = "w",
+        of: str | None = None,
+        workspace: str = "a",
+    ) -> None:
+        """Adds a job; `of` is the job that it retries."""
+        row = {
+            "workspace_uid": workspace,
+            "uid": uid,
+            "name": f"job {uid}",
+            "workflow_uid": workflow,
+            "status": "finished",
+            "main_job_uid": of,
+            "is_sub_job": of is not None,
+            "start_time": start_time,
+        }
+        insert(self.where, JOBS, [row])
 
-    def refresh(self, *, materialize: bool = False) -> list[Change]:
+    def refresh(self, *, materialize: bool = False, retries: bool = False) -> list[Change]:
         with opened(self.where) as found:
-            return refresh.refresh(found, self.where.dataset, materialize_results=materialize)
+            return refresh.refresh(
+                found,
+                self.where.dataset,
+                materialize_results=materialize,
+                results_include_retries=retries,
+            )
 
     def rows(self, view: str, *, columns: str = "*", where: str = "true") -> list[Row]:
         return view_rows(self.where, view, columns=columns, where=where)
 
     def typed(self, view: str = "results_w") -> list[Row]:
-        """Rows of a workflow's view, without the first four columns, by result."""
-        base = {"job_id", "result_id", "started_at", "created_at"}
+        """Rows of a workflow's view, by result: the columns of its keys."""
+        base = {"job_id", "result_id", "started_at", "created_at", *LABELS}
         rows = sorted(self.rows(view), key=lambda row: str(row["result_id"]))
         return [{name: value for name, value in row.items() if name not in base} for row in rows]
 

@@ -28,6 +28,7 @@ LOAD_DEFAULTS = {
     "package_max_minutes": 5.0,
     "create_views": True,
     "materialize_results": False,
+    "results_include_retries": False,
     "report_timezone": "UTC",
     "publish_copy": None,
 }
@@ -357,6 +358,7 @@ WRONG_TYPES = {
     "package_max_minutes": ("a number, such as 5", ["five"]),
     "create_views": ("true or false, such as true", ["maybe", "2", ""]),
     "materialize_results": ("true or false, such as false", ["nope"]),
+    "results_include_retries": ("true or false, such as false", ["nope"]),
     "result_statuses": (
         'a list of texts, such as ["finished", "completed"]',
         ["finished", '{"a": 1}', ""],

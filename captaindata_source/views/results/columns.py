@@ -6,7 +6,7 @@ DuckDB extracts a list of paths in one pass, Postgres a record.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from captaindata_source.sqltext import MAX_IDENTIFIER, clean_json, literal, object_of, quoted
@@ -17,7 +17,7 @@ from captaindata_source.views.results.types import (
     ValueType,
 )
 
-__all__ = ["Column", "column_types", "columns_that_fit", "select_query"]
+__all__ = ["Column", "Source", "column_types", "columns_that_fit", "kept_columns", "select_query"]
 
 DOUBLE_PATTERN = r"^-?[0-9]{1,200}(\.[0-9]{1,200})?([eE][+-]?0*[0-9]{1,2})?$"
 """What Postgres casts to a double without an error; more than what counts as a number."""
@@ -63,6 +63,15 @@ def column_types(kind: str) -> Mapping[ValueType, str]:
     return {**COMMON_TYPES, ValueType.DOUBLE: "double precision", ValueType.TEXT: "text"}
 
 
+def kept_columns(
+    wanted: Sequence[Column], there: Sequence[tuple[str, str]], kind: str
+) -> list[Column]:
+    """The wanted columns, those that are there with the type that they have there."""
+    known = {name: value_type for value_type, name in column_types(kind).items()}
+    types = {name: known[each.lower()] for name, each in there if each.lower() in known}
+    return [replace(each, value_type=types.get(each.name, each.value_type)) for each in wanted]
+
+
 MAX_ROW_BYTES = 7_900
 """Of a row of Postgres, less what its header takes with 1,600 columns."""
 MAX_INLINE = 24
@@ -71,8 +80,8 @@ MAX_INLINE = 24
 
 def columns_that_fit(columns: Sequence[Column]) -> list[Column]:
     """The first of the columns, as many as a row of Postgres holds whatever their values are, with
-    the four before them and one of JSON behind them."""
-    left = MAX_ROW_BYTES - 3 * MAX_INLINE - 3 * 8
+    the others of a view of results and one of JSON."""
+    left = MAX_ROW_BYTES - 6 * MAX_INLINE - 4 * 8
     kept = []
     is_aligned = True
     for column in columns:
@@ -92,37 +101,70 @@ def columns_that_fit(columns: Sequence[Column]) -> list[Column]:
     return kept
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the columns come from.
+
+    Args:
+        results: A select of results: the columns `base`, those of `labels`, and `data`.
+        base: Columns that come first.
+        labels: Columns that follow, with the names that they get.
+        place: How many columns of keys are before the labels.
+    """
+
+    results: str
+    base: Sequence[str]
+    labels: Mapping[str, str]
+    place: int = 0
+
+    @property
+    def names(self) -> str:
+        """All but `data`, as the select has them."""
+        return ", ".join((*self.base, *self.labels))
+
+    def around(self, typed: Sequence[str], table: str) -> str:
+        """All columns of the query, each in a line.
+
+        Args:
+            typed: Those of the keys, with their names.
+            table: What has the others.
+        """
+        labels = [f"{table}.{name} as {quoted(new)}" for name, new in self.labels.items()]
+        base = [f"{table}.{name}" for name in self.base]
+        return ",\n    ".join((*base, *typed[: self.place], *labels, *typed[self.place :]))
+
+
 def select_query(
-    kind: str, results: str, columns: Sequence[Column], *, rest: str | None = None
+    kind: str, source: Source, columns: Sequence[Column], *, rest: str | None = None
 ) -> str:
     """A select of results with typed columns.
 
     Args:
         kind: `duckdb` or `postgres`.
-        results: A select of `job_id`, `result_id`, `started_at`, `created_at`, `data`.
-        columns: What follows the first four.
+        source: The results.
+        columns: Columns of keys.
         rest: On Postgres, name of a column behind them that holds the whole result as JSON.
     """
     if not columns:
-        return f"select job_id, result_id, started_at, created_at from ({results}) as results"
+        return f"select\n    {source.around([], 'results')}\nfrom ({source.results}) as results"
     if kind == "duckdb":
-        return _duckdb_select(results, columns)
-    return _postgres_select(results, columns, rest)
+        return _duckdb_select(source, columns)
+    return _postgres_select(source, columns, rest)
 
 
-def _duckdb_select(results: str, columns: Sequence[Column]) -> str:
+def _duckdb_select(source: Source, columns: Sequence[Column]) -> str:
     paths = ", ".join(literal(_path(column)) for column in columns)
-    typed = ",\n    ".join(
+    typed = [
         f"{_DUCKDB_CASTS[column.value_type].format(f'found[{place}]')} as {quoted(column.name)}"
         for place, column in enumerate(columns, start=1)
-    )
+    ]
     return (
         "with extracted as (\n"
-        "    select job_id, result_id, started_at, created_at,\n"
+        f"    select {source.names},\n"
         f"        json_extract_string({clean_json('data', 'varchar')}, [{paths}]) as found\n"
-        f"    from ({results}) as results\n"
+        f"    from ({source.results}) as results\n"
         ")\n"
-        f"select job_id, result_id, started_at, created_at,\n    {typed}\nfrom extracted"
+        f"select\n    {source.around(typed, 'extracted')}\nfrom extracted"
     )
 
 
@@ -147,7 +189,7 @@ def _path(column: Column) -> str:
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
 
 
-def _postgres_select(results: str, columns: Sequence[Column], rest: str | None) -> str:
+def _postgres_select(source: Source, columns: Sequence[Column], rest: str | None) -> str:
     parents = {column.key for column in columns if column.nested_key is not None}
     whole = {
         (column.key, column.nested_key) for column in columns if column.value_type is ValueType.JSON
@@ -171,12 +213,11 @@ def _postgres_select(results: str, columns: Sequence[Column], rest: str | None) 
     joins = [join for each in (record, *nested.values()) if (join := each.join())]
     return (
         "with results as (\n"
-        "    select job_id, result_id, started_at, created_at, "
-        f"{clean_json('data', 'text')} as data\n"
-        f"    from ({results}) as found\n"
+        f"    select {source.names}, {clean_json('data', 'text')} as data\n"
+        f"    from ({source.results}) as found\n"
         ")\n"
-        "select results.job_id, results.result_id, results.started_at, results.created_at,\n"
-        "    " + ",\n    ".join(typed) + "\nfrom results" + "".join(f"\n{join}" for join in joins)
+        f"select\n    {source.around(typed, 'results')}\nfrom results"
+        + "".join(f"\n{join}" for join in joins)
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "FIELD_JOBS",
     "GONE",
     "RESULT_VIEWS",
+    "VIEW_LABELS",
     "Field",
     "FieldStore",
     "WorkflowKey",
@@ -38,6 +39,8 @@ BASE_COLUMNS = ("job_id", "result_id", "started_at", "created_at")
 GONE = ""
 """In place of a load, until its table was refreshed: the workflow no longer has the job."""
 OF_WORKFLOW = "workspace_uid = %s and workflow_uid = %s"
+VIEW_LABELS = "job_result_view_labels"
+"""Which columns of each view say where a result is from."""
 WorkflowKey = tuple[str, str]
 """Workspace uid and workflow uid."""
 
@@ -116,6 +119,15 @@ class FieldStore:
     def of(self, workflow: WorkflowKey) -> list[Field]:
         """The fields of a workflow."""
         return self._fields(OF_WORKFLOW, workflow).get(workflow, [])
+
+    def label_names(self, workflow: WorkflowKey) -> list[str]:
+        """Columns of a workflow's view, if it was made, that say where a result is from."""
+        if VIEW_LABELS not in self._database.relations(self._dataset):
+            return []
+        found = self.query(
+            f"select label_names from {{{VIEW_LABELS}}} where {OF_WORKFLOW}", workflow
+        )
+        return [name for (names,) in found for name in names.split()]
 
     def create_tables(self) -> None:
         """Creates the tables where they are missing."""
@@ -228,6 +240,7 @@ class FieldStore:
             FIELD_COUNTS,
             FIELD_JOBS,
             RESULT_VIEWS,
+            VIEW_LABELS,
             JOB_RESULTS.name,
             LEDGER.name,
             "_dlt_loads",

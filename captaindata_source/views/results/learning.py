@@ -45,7 +45,8 @@ def learn_fields(store: FieldStore, workflow: WorkflowKey) -> None:
         fresh = fresh[:room]
     places = _Places(known.values())
     now = datetime.now(UTC)
-    new = _new_fields({path: kinds[path] for path in fresh}, known.values(), places)
+    taken = {*BASE_COLUMNS, *store.label_names(workflow)} if fresh else set()
+    new = _new_fields({path: kinds[path] for path in fresh}, known.values(), places, taken)
     store.insert(workflow, list(new), now)
     for path, field in known.items():
         if not kinds.get(path, set()) <= field.kinds:
@@ -80,11 +81,14 @@ def _kinds_of(store: FieldStore, workflow: WorkflowKey) -> Mapping[Path, set[str
 
 
 def _new_fields(
-    kinds: Mapping[Path, set[str]], known: Collection[Field], places: _Places
+    kinds: Mapping[Path, set[str]],
+    known: Collection[Field],
+    places: _Places,
+    taken: Collection[str],
 ) -> Iterable[Field]:
     names = assign_names(
         ((path, [[part for part in path if part is not None]]) for path in kinds),
-        taken={*BASE_COLUMNS, *(field.column_name for field in known)},
+        taken={*taken, *(field.column_name for field in known)},
     )
     next_id = 1 + max((field.field_id for field in known), default=0)
     for number, (path, seen) in enumerate(kinds.items(), start=next_id):

@@ -12,7 +12,12 @@ from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import views_schema
 from captaindata_source.views.definitions import Definitions
 from captaindata_source.views.install import holders
-from captaindata_source.views.results.columns import Column, column_types, columns_that_fit
+from captaindata_source.views.results.columns import (
+    Column,
+    column_types,
+    columns_that_fit,
+    kept_columns,
+)
 from captaindata_source.views.results.fields import (
     BASE_COLUMNS,
     FIELD_COUNTS,
@@ -20,7 +25,9 @@ from captaindata_source.views.results.fields import (
     FIELDS,
     GONE,
 )
-from captaindata_source.views.results.tables import ResultView, kept_columns
+from captaindata_source.views.results.labels import IS_SUB_JOB, LABEL_TYPES
+from captaindata_source.views.results.sub_jobs import forget_changed, rename, sub_job_results
+from captaindata_source.views.results.tables import ResultView
 from captaindata_source.views.view import Change, State, View, comments, hash_in
 from captaindata_source.warehouse.database import Database, RefusedError
 
@@ -39,7 +46,8 @@ REST = "data"
 def materialize(database: Database, dataset: str, wanted: Sequence[ResultView]) -> list[Change]:
     """Brings a table up to date for each workflow.
 
-    Rows of jobs that were loaded since are replaced. The table is built anew where a column's type
+    Rows of jobs that were loaded since are replaced, and those of retries if other results are
+    repeated than before. The table is built anew where a column's type
     widened, or where the rows that are in it have values for a new column. Where a row is wider
     than Postgres can store, the table has as many columns as always fit, and the whole result as
     JSON.
@@ -49,7 +57,8 @@ def materialize(database: Database, dataset: str, wanted: Sequence[ResultView]) 
         dataset: Holds the tables; the views' schema is named after it.
         wanted: What the tables hold.
     """
-    return [_Table(database, dataset, each).bring_up_to_date() for each in wanted]
+    with sub_job_results(database, dataset):
+        return [_Table(database, dataset, each).bring_up_to_date() for each in wanted]
 
 
 class _Table:
@@ -61,6 +70,7 @@ class _Table:
         self._wanted = wanted
         self._view: View = wanted.view
         self._columns = wanted.columns
+        self._fixed = (*BASE_COLUMNS, *wanted.labels.names)
         self._rest: str | None = None
         self._is_too_big = False
         self._target = f"{quoted(self._schema)}.{quoted(self._view.name)}"
@@ -86,7 +96,7 @@ class _Table:
 
     def _limit(self) -> None:
         """From now on: the columns that always fit, and one for the rest."""
-        taken = {*BASE_COLUMNS, *(column.name for column in self._wanted.columns)}
+        taken = {*self._fixed, *(column.name for column in self._wanted.columns)}
         numbered = chain([REST], (f"{REST}_{number}" for number in count(2)))
         self._rest = next(name for name in numbered if name not in taken)
         self._columns = columns_that_fit(self._wanted.columns)
@@ -149,7 +159,11 @@ class _Table:
     def _fill(self, table: str) -> None:
         self._database.run(f"create table {table} as\n{self._query('true')}")
         if self._database.kind == "postgres":
-            self._database.run(f"create index on {table} (job_id)")
+            is_sub_job = quoted(self._wanted.labels.names[IS_SUB_JOB])
+            self._database.run(
+                f"create index on {table} (job_id);\n"
+                f"create index on {table} (result_id) where {is_sub_job}"
+            )
 
     def _build(self) -> bool:
         self._fill(self._target)
@@ -206,7 +220,7 @@ class _Table:
         view = self._view
         if self._rest is not None:
             hidden = len(self._wanted.columns) - len(self._columns)
-            kept = {*BASE_COLUMNS, *(column.name for column in self._columns)}
+            kept = {*self._fixed, *(column.name for column in self._columns)}
             texts = {name: text for name, text in view.columns.items() if name in kept}
             view = replace(
                 view,
@@ -238,26 +252,44 @@ class _Table:
 
     def _refresh(self, columns: Sequence[Column]) -> bool:
         """Replaces the rows of jobs that are in the table as another load brought them."""
+        is_changed = self._add_labels()
+        is_changed |= rename(self._database, self._dataset_name, self._wanted)
+        forget_changed(self._database, self._dataset_name, self._wanted)
         stale = (
             f"select job_uid from {self._dataset}.{FIELD_JOBS} "
             f"where {self._scope} and load_id <> coalesce(table_load_id, '')"
         )
         if not self._database.query(f"{stale} limit 1"):
-            return False
+            return is_changed
         rest = [] if self._rest is None else [self._rest]
         if rest:  # where others hold the table, it stays as it is but for this
             self._database.run(
                 f"alter table {self._target} add column if not exists {quoted(rest[0])} json"
             )
-        all_names = (*BASE_COLUMNS, *(c.name for c in columns), *rest)
+        all_names = (*self._fixed, *(c.name for c in columns), *rest)
         names = ", ".join(quoted(name) for name in all_names)
-        fresh = self._wanted.query_of(columns, f"r.job_uid in ({stale})", self._rest)
+        fresh = self._wanted.query_of(columns, f"r.job_id in ({stale})", self._rest)
         self._database.run(
             f"delete from {self._target} where job_id in ({stale});\n"
             f"insert into {self._target} ({names})\nselect {names} from ({fresh}) as fresh"
         )
         self._settle()
         return True
+
+    def _add_labels(self) -> bool:
+        """Adds the columns that a table of an earlier version lacks, where others hold it; all its
+        rows are to be written again then."""
+        names = {name for name, _ in self._database.columns(self._schema, self._view.name)}
+        labels = zip(self._wanted.labels.names, LABEL_TYPES, strict=True)
+        missing = [(name, kind) for name, kind in labels if name not in names]
+        for name, kind in missing:
+            self._database.run(f"alter table {self._target} add column {quoted(name)} {kind}")
+        if missing:
+            self._database.run(
+                f"update {self._dataset}.{FIELD_JOBS} set table_load_id = null where {self._scope} "
+                f"and load_id <> '{GONE}'"
+            )
+        return bool(missing)
 
     def _settle(self) -> None:
         jobs = f"{self._dataset}.{FIELD_JOBS}"

@@ -9,6 +9,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Hashable, Iterable, Sequence
+from itertools import count
 from typing import TypeVar
 
 from captaindata_source.sqltext import MAX_IDENTIFIER
@@ -67,8 +68,9 @@ def assign_names(
         prefix: Every name begins with it.
 
     Returns:
-        A name for each, whatever order they came in: the first text, cleaned, that nobody else has,
-        else the first with some digits of a hash of what is named.
+        A name for each, whatever order they came in: the first text, cleaned, that nobody else has.
+        Else the first with a number behind, such as `company_name_2`; with a prefix, with some
+        digits of a hash of what is named.
     """
     used = set(taken)
     names: dict[T, str] = {}
@@ -81,6 +83,8 @@ def assign_names(
     for key, choices in sorted(texts, key=rank):
         candidates = [_cleaned(parts, prefix, key) for parts in choices]
         name = next((name for name in candidates if name not in used), "")
+        if not name and not prefix:
+            name = _with_number(candidates[0], used)
         length = DIGEST_LENGTH
         while not name or name in used:
             name = _with_digest(candidates[0], key, length)
@@ -98,6 +102,13 @@ def _cleaned(parts: Sequence[str], prefix: str, key: Hashable) -> str:
     else:
         name = _legal(_words(parts[0]))
     return name if len(name) < MAX_IDENTIFIER else _with_digest(name, key, DIGEST_LENGTH)
+
+
+def _with_number(name: str, used: Collection[str]) -> str:
+    """The first name with a number behind that is free; empty: it would be too long."""
+    numbered = (f"{name.rstrip('_')}_{number}" for number in count(2))
+    free = next(each for each in numbered if each not in used)
+    return free if len(free) <= MAX_IDENTIFIER else ""
 
 
 def _with_digest(name: str, key: Hashable, length: int) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from captaindata_source.sqltext import literal, quoted
-from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES
-from captaindata_source.times import EARLIEST, LATEST
-from captaindata_source.views.results.columns import Column, column_types, select_query
+from captaindata_source.sqltext import quoted
+from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES, views_schema
+from captaindata_source.views.results.columns import Column, Source, kept_columns, select_query
 from captaindata_source.views.results.fields import (
     BASE_COLUMNS,
     RESULT_VIEWS,
@@ -17,7 +16,14 @@ from captaindata_source.views.results.fields import (
     WorkflowKey,
 )
 from captaindata_source.views.results.keys import ensure_keys
+from captaindata_source.views.results.labels import (
+    LABELS,
+    Labels,
+    ensure_labels,
+)
 from captaindata_source.views.results.names import assign_names
+from captaindata_source.views.results.origin import RESULTS, results_of
+from captaindata_source.views.results.united import Group, group_names
 from captaindata_source.views.view import View
 from captaindata_source.warehouse.database import Database
 
@@ -25,7 +31,7 @@ __all__ = [
     "PREFIX",
     "RESULT_VIEWS",
     "ResultView",
-    "kept_columns",
+    "groups_of",
     "result_views",
     "workspace_names",
 ]
@@ -53,19 +59,25 @@ class ResultView:
         workspace_uid: The workspace.
         workflow_uid: The workflow.
         view: The view, or what the table holds.
-        columns: Columns behind the first four.
-        query_of: Makes the query on some columns, with a condition on `r`, the results, and the
-            name of a column that holds the whole result, None: without.
+        columns: Columns of keys.
+        labels: The columns that say where a result is from.
+        keeps_repeated: Whether it has the results that are repeated.
+        query_of: Makes the query on some columns, with a condition on `r`, the view of results, and
+            the name of a column that holds the whole result, None: without.
     """
 
     workspace_uid: str
     workflow_uid: str
     view: View
     columns: Sequence[Column]
+    labels: Labels
+    keeps_repeated: bool
     query_of: Callable[[Sequence[Column], str, str | None], str]
 
 
-def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> list[ResultView]:
+def result_views(
+    database: Database, dataset: str, *, taken: Sequence[str], keeps_repeated: bool = False
+) -> list[ResultView]:
     """The views that there should be, one for each workflow that is known.
 
     A workflow's view keeps its name, whatever happens to the workflow's.
@@ -74,6 +86,7 @@ def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> l
         database: Outside of a transaction.
         dataset: Holds the tables.
         taken: Names of other views.
+        keeps_repeated: Whether they have the results of retries that the main job holds too.
     """
     tables = database.relations(dataset)
     if JOB_RESULTS.name not in tables:
@@ -81,22 +94,51 @@ def result_views(database: Database, dataset: str, *, taken: Sequence[str]) -> l
     fields = FieldStore(database, dataset).all()
     workflows = _workflows(database, dataset, tables, seen=fields)
     spaces = workspace_names(database, dataset, tables)
+    taken = [*taken, *(group.view_name for group in groups_of(database, dataset, taken=taken))]
     names = _view_names(
         database, dataset, workflows, spaces, taken=taken, exists=RESULT_VIEWS in tables
+    )
+    labels = ensure_labels(
+        database,
+        dataset,
+        views=names,
+        fields=fields,
+        there=database.relations(views_schema(dataset)),
     )
     return [
         _result_view(
             key,
+            labels=labels[key],
+            keeps_repeated=keeps_repeated,
+            tables=tables,
             workflow_name=workflows.get(key, ""),
             workspace_name=spaces.get(key[0], key[0]),
             view_name=name,
             fields=fields.get(key, []),
             dataset=dataset,
             kind=database.kind,
-            has_jobs=JOBS.name in tables,
         )
         for key, name in sorted(names.items(), key=lambda each: each[1])
     ]
+
+
+def groups_of(database: Database, dataset: str, *, taken: Sequence[str]) -> list[Group]:
+    """The workflows that share a name, with a name for the view of their results.
+
+    Args:
+        database: Outside of a transaction.
+        dataset: Holds the tables.
+        taken: Names of views of the package.
+    """
+    tables = database.relations(dataset)
+    if JOB_RESULTS.name not in tables:
+        return []
+    named = []
+    if RESULT_VIEWS in tables:
+        table = f"{quoted(dataset)}.{RESULT_VIEWS}"
+        named = [name for (name,) in database.query(f"select view_name from {table}")]
+    workflows = _workflows(database, dataset, tables, seen=())
+    return group_names(workflows, taken=[*taken, *named])
 
 
 def _workflows(
@@ -128,7 +170,7 @@ def workspace_names(database: Database, dataset: str, tables: Collection[str]) -
     if WORKSPACES.name not in tables:
         return {}
     table = f"{quoted(dataset)}.{WORKSPACES.name}"
-    return dict(database.query(f"select uid, coalesce(configured_name, name, uid) from {table}"))
+    return dict(database.query(f"select uid, coalesce(configured_name, uid) from {table}"))
 
 
 def _view_names(
@@ -184,7 +226,9 @@ def _result_view(
     fields: Sequence[Field],
     dataset: str,
     kind: str,
-    has_jobs: bool,
+    labels: Labels,
+    keeps_repeated: bool,
+    tables: Collection[str],
 ) -> ResultView:
     placed = sorted(
         (field for field in fields if field.column_place is not None and field.column_type),
@@ -195,6 +239,7 @@ def _result_view(
         for field in placed
         if field.column_type is not None
     ]
+    place = sum(1 for field in placed if (field.column_place or 0) <= labels.behind)
     hidden = sum(1 for field in fields if field.column_type and field.column_place is None)
     descriptions = {
         column.name: f"key {column.key!r}"
@@ -210,8 +255,14 @@ def _result_view(
         comment += f" {hidden} more keys are in job_results.data alone."
 
     def query_of(some: Sequence[Column], condition: str = "true", rest: str | None = None) -> str:
-        source = _source(key, dataset, has_jobs=has_jobs)
-        return select_query(kind, f"{source} and {condition}", some, rest=rest)
+        kept = condition if keeps_repeated else f"not r.is_repeated and {condition}"
+        source = Source(
+            results=f"{results_of(key, dataset, tables)} and {kept}",
+            base=BASE_COLUMNS,
+            labels=dict(zip(LABELS, labels.names, strict=True)),
+            place=place,
+        )
+        return select_query(kind, source, some, rest=rest)
 
     def query_keeping(there: Sequence[tuple[str, str]]) -> str:
         return query_of(kept_columns(columns, there, kind))
@@ -224,40 +275,11 @@ def _result_view(
             query=query_of(columns),
             query_keeping=query_keeping,
             comment=comment,
-            columns=BASE_DESCRIPTIONS | descriptions,
+            views=[RESULTS],
+            columns=BASE_DESCRIPTIONS | labels.descriptions | descriptions,
         ),
         columns=columns,
+        labels=labels,
+        keeps_repeated=keeps_repeated,
         query_of=query_of,
     )
-
-
-def kept_columns(
-    wanted: Sequence[Column], there: Sequence[tuple[str, str]], kind: str
-) -> list[Column]:
-    """The wanted columns, those that are there with the type that they have there."""
-    known = {name: value_type for value_type, name in column_types(kind).items()}
-    types = {name: known[each.lower()] for name, each in there if each.lower() in known}
-    return [replace(each, value_type=types.get(each.name, each.value_type)) for each in wanted]
-
-
-def _source(key: WorkflowKey, dataset: str, *, has_jobs: bool) -> str:
-    schema = quoted(dataset)
-    started = _plausible("j.start_time") if has_jobs else "cast(null as timestamp with time zone)"
-    join = (
-        f"left join {schema}.{JOBS.name} as j "
-        "on j.workspace_uid = r.workspace_uid and j.uid = r.job_uid "
-        if has_jobs
-        else ""
-    )
-    return (
-        f"select r.job_uid as job_id, r.result_uid as result_id, {started} as started_at, "
-        f"{_plausible('r.created_at')} as created_at, r.data "
-        f"from {schema}.{JOB_RESULTS.name} as r {join}"
-        f"where r.workspace_uid = {literal(key[0])} and r.workflow_uid = {literal(key[1])}"
-    )
-
-
-def _plausible(time: str) -> str:
-    """A time that the API tells, null where it can't be one; see `captaindata_source.times`."""
-    bounds = f"timestamptz '{EARLIEST}' and timestamptz '{LATEST}'"
-    return f"case when {time} between {bounds} then {time} end"

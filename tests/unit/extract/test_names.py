@@ -98,8 +98,15 @@ def test_clean_names(text: str, name: str) -> None:
 
 def test_who_has_the_plain_name() -> None:
     assert named(["Name", "name"])["name"] == "name"
-    assert re.fullmatch("name_[0-9a-f]{6}", named(["Name", "name"])["Name"])
-    assert named(["job_id"])["job_id"].startswith("job_id_")
+    assert named(["Name", "name"])["Name"] == "name_2"
+    assert named(["job_id"])["job_id"] == "job_id_2"
+    assert named(["company_name", "Company_Name", "COMPANY_NAME", "company_name_2"]) == {
+        "company_name": "company_name",
+        "company_name_2": "company_name_2",
+        "COMPANY_NAME": "company_name_3",
+        "Company_Name": "company_name_4",
+    }
+    assert named(["_", "*"]) == {"*": "field", "_": "field_2"}
     second = assign_names(
         [(2, [["Posts"], ["Posts", "Client A"]])], taken={"results_posts"}, prefix="results_"
     )

@@ -58,8 +58,17 @@ def test_one_typed_column_for_each_key(warehouse: Warehouse) -> None:
     )
     changes = {change.view: change.state for change in warehouse.refresh()}
     assert changes["results_posts"] is State.CREATED
-    assert texts(warehouse.rows("results_posts")) == [
-        {
+    labels = {
+        "workspace_name": None,
+        "workflow_name": "Posts",
+        "job_name": "job j1",
+        "is_sub_job": False,
+        "is_repeated": False,
+    }
+    rows = sorted(warehouse.rows("results_posts"), key=lambda row: str(row["result_id"]))
+    assert texts(rows) == [
+        labels
+        | {
             "job_id": "j1",
             "result_id": "j1-0",
             "started_at": NOON,
@@ -74,7 +83,8 @@ def test_one_typed_column_for_each_key(warehouse: Warehouse) -> None:
             "author_posts": 3,
             "author_deep": {"x": [1]},
         },
-        {
+        labels
+        | {
             "job_id": "j1",
             "result_id": "j1-1",
             "started_at": NOON,
@@ -91,11 +101,12 @@ def test_one_typed_column_for_each_key(warehouse: Warehouse) -> None:
         },
     ]
     elsewhere = view_rows(warehouse.where, "results_posts", zone="America/Los_Angeles")
-    assert elsewhere == warehouse.rows("results_posts"), "times do not follow the session"
+    elsewhere.sort(key=lambda row: str(row["result_id"]))
+    assert elsewhere == rows, "times do not follow the session"
     is_duckdb = warehouse.where.name == "duckdb"
     text, double = ("varchar", "double") if is_duckdb else ("text", "double precision")
     kinds = [text, "bigint", double, "boolean", "timestamp with time zone", "json", text, "bigint"]
-    assert [*warehouse.columns("results_posts").values()][4:] == [*kinds, "json"]
+    assert [*warehouse.columns("results_posts").values()][9:] == [*kinds, "json"]
 
 
 def test_the_catalogue_tells_what_was_seen(warehouse: Warehouse) -> None:
@@ -363,7 +374,7 @@ def test_two_workflows_of_one_name_have_two_views_and_keep_them(warehouse: Wareh
     names = views()
     assert len({*names.values()}) == 3
     assert "results_posts" in names.values()
-    columns = {uid: [*warehouse.columns(view)][4:] for uid, view in names.items()}
+    columns = {uid: [*warehouse.columns(view)][9:] for uid, view in names.items()}
     assert columns == {"w1": ["a"], "w2": ["b"], "w3": ["c"]}
     warehouse.where.execute("update workflows set name = 'Renamed'")
     warehouse.refresh()
@@ -376,7 +387,7 @@ def test_a_workflow_named_like_a_view_of_ours_gets_another_name(warehouse: Wareh
     warehouse.refresh()
     (row,) = warehouse.where.execute("select view_name from job_result_views")
     assert row["view_name"].startswith("results_reconciliation_")
-    assert [*warehouse.columns(row["view_name"])][4:] == ["a"]
+    assert [*warehouse.columns(row["view_name"])][9:] == ["a"]
     assert "difference" in warehouse.columns("results_reconciliation")
 
 
@@ -395,6 +406,7 @@ def test_a_workflow_without_results_has_an_empty_view(warehouse: Warehouse) -> N
     assert warehouse.rows("results_quiet") == []
     assert [*warehouse.columns("results_quiet")] == [
         "job_id", "result_id", "started_at", "created_at",
+        "workspace_name", "workflow_name", "job_name", "is_sub_job", "is_repeated",
     ]  # fmt: skip
 
 
@@ -404,7 +416,7 @@ def test_a_new_key_is_appended_whatever_its_place(warehouse: Warehouse) -> None:
     warehouse.load("j2", [{"a": 1, "m": 2, "z": {"k": 1}}])
     changes = {change.view: change.state for change in warehouse.refresh()}
     assert changes["results_w"] is State.REPLACED
-    assert [*warehouse.columns()][4:] == ["m", "a", "z_k"]
+    assert [*warehouse.columns()][9:] == ["m", "a", "z_k"]
     assert {change.state for change in warehouse.refresh()} == {State.UNCHANGED}
 
 
@@ -424,7 +436,7 @@ def test_columns_end_at_a_limit_and_the_catalogue_says_so(
     monkeypatch.setattr(learning, "MAX_COLUMNS", 3)
     warehouse.load("j1", [{f"k{n}": n for n in range(5)}])
     warehouse.refresh()
-    assert [*warehouse.columns()][4:] == ["k0", "k1", "k2"]
+    assert [*warehouse.columns()][9:] == ["k0", "k1", "k2"]
     shown = {name: row["is_in_view"] for name, row in warehouse.catalogue().items()}
     assert shown == {"k0": True, "k1": True, "k2": True, "k3": False, "k4": False}
     (row,) = warehouse.rows("job_results")
@@ -546,3 +558,42 @@ def test_a_loader_that_owns_nothing_but_its_schemas(warehouse: Warehouse) -> Non
         found.run("reset role")
     assert warehouse.typed() == [{"a": 1}]
     warehouse.where.execute(f"drop owned by {role}; drop role {role}")
+
+
+def test_a_view_of_an_earlier_version_gets_the_new_columns_last(warehouse: Warehouse) -> None:
+    """On Postgres others' views on it stay, and the keys that come later are behind them."""
+    labels = ["workspace_name", "workflow_name", "job_name_2", "is_sub_job", "is_repeated"]
+    warehouse.load("j1", [{"a": 1, "job_name": "theirs"}])
+    warehouse.refresh()
+    schema = warehouse.schema
+    drop = f"drop view {schema}.results_w; drop table job_result_view_labels; "
+    old = (
+        "select job_uid as job_id, result_uid as result_id, "
+        "cast(null as timestamptz) as started_at, created_at, "
+        "cast(1 as bigint) as a, cast('theirs' as text) as job_name "
+        f"from {warehouse.where.dataset}.job_results"
+    )
+    mark = "[captaindata_source 0123456789abcdef]"
+    warehouse.where.execute(
+        f"{drop}create view {schema}.results_w as {old}; "
+        f"comment on view {schema}.results_w is 'Old. {mark}'"
+    )
+    is_postgres = warehouse.where.name == "postgres"
+    if is_postgres:
+        warehouse.where.execute(f"create view {schema}_mine as select * from {schema}.results_w")
+    warehouse.load("j2", [{"a": 2, "b": 3, "is_repeated": "no"}])
+    changes = {change.view: change.state for change in warehouse.refresh()}
+    assert changes["results_w"] is State.REPLACED
+    new = ["b", "is_repeated"]
+    assert [*warehouse.columns()][4:] == [
+        "a", "job_name", *new, *labels[:4], "is_repeated_2",
+    ]  # fmt: skip
+    warehouse.load("j3", [{"later": 1, "workflow_name": "theirs"}])
+    warehouse.refresh()
+    assert [*warehouse.columns()][13:] == ["later", "workflow_name_2"]
+    rows = {row["job_id"]: row for row in warehouse.rows("results_w")}
+    assert rows["j1"]["job_name"] == "theirs"
+    assert rows["j3"]["workflow_name_2"] == "theirs"
+    assert rows["j2"]["is_repeated_2"] is False
+    if is_postgres:
+        warehouse.where.execute(f"drop view {schema}_mine")

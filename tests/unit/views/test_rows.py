@@ -769,15 +769,25 @@ def _drop(database: Database) -> None:
         database.drop()
 
 
+AGAIN = {
+    "workspaces": ["workspace_name"],
+    "workflows": ["workflow_name"],
+    "workflow_steps": ["step_name"],
+    "jobs": ["job_name"],
+    "successful_jobs": ["job_name"],
+}
+"""Columns of views that say what `name` says, under the name that all views have for it."""
+
+
 def rows(
     database: Database, view: str, workspace: str, columns: str = "*", *, zone: str = ZONES[1]
 ) -> list[tuple[Any, ...]]:
-    """A workspace's rows of a view as tuples, ordered, without the workspace's uid."""
+    """A workspace's rows of a view as tuples, ordered, without the workspace's uid and label, and
+    without the second name of a column."""
     where = f"workspace_id = '{workspace}'"
     found = view_rows(database, view, columns=columns, where=where, zone=zone)
-    values = [
-        tuple(value for name, value in row.items() if name != "workspace_id") for row in found
-    ]
+    again = {"workspace_id", *({"workspace_label", *AGAIN.get(view, ())} if columns == "*" else ())}
+    values = [tuple(value for name, value in row.items() if name not in again) for row in found]
     return sorted(values, key=repr)
 
 
@@ -1071,15 +1081,15 @@ def test_successful_jobs(warehouse: Database) -> None:
 def test_job_results(warehouse: Database) -> None:
     created = at("03-01 00:30")
     assert rows(warehouse, "job_results", "a") == [
-        ("ghost", "g1", "r7", 0, {"n": "r7"}, created),
-        ("w1", "j1", "r1", 0, {"n": "r1"}, created),
-        ("w1", "j1", "r2", 1, {"n": "r2"}, created),
-        ("w1", "j1", "r3", 2, {"n": "r3"}, created),
-        ("w1", "j3", "r4", 0, {"n": "r4"}, created),
-        ("w1", "j3", "r5", 1, {"n": "r5"}, created),
-        ("w3", "o1", "r8", 0, {"n": "r8"}, created),
-        ("w3", "o1", "r9", 1, {"n": "r9"}, created),
-        ("w4", "p1", "r6", 0, {"n": "r6"}, created),
+        ("ghost", "g1", "r7", 0, {"n": "r7"}, created, False, False),
+        ("w1", "j1", "r1", 0, {"n": "r1"}, created, False, False),
+        ("w1", "j1", "r2", 1, {"n": "r2"}, created, False, False),
+        ("w1", "j1", "r3", 2, {"n": "r3"}, created, False, False),
+        ("w1", "j3", "r4", 0, {"n": "r4"}, created, True, False),
+        ("w1", "j3", "r5", 1, {"n": "r5"}, created, True, False),
+        ("w3", "o1", "r8", 0, {"n": "r8"}, created, False, False),
+        ("w3", "o1", "r9", 1, {"n": "r9"}, created, False, False),
+        ("w4", "p1", "r6", 0, {"n": "r6"}, created, False, False),
     ]
 
 
@@ -1112,7 +1122,10 @@ def test_jobs_with_results(warehouse: Database) -> None:
         (resting, "r6", 0), (ghost, "r7", 0), (old, "r8", 0), (old, "r9", 1),
     ]  # fmt: skip
     assert rows(warehouse, "jobs_with_results", "a") == ordered(
-        *((*of, uid, position, {"n": uid}, at("03-01 00:30"), None) for of, uid, position in placed)
+        *(
+            (*of, uid, position, {"n": uid}, at("03-01 00:30"), None, False)
+            for of, uid, position in placed
+        )
     )
     columns = "workflow_id, workflow_name, job_id, is_sub_job, status_group, result_id"
     assert rows(warehouse, "jobs_with_results", "b", columns) == [
@@ -1403,7 +1416,7 @@ def test_top_error_messages(warehouse: Database) -> None:
 def test_records_by_workflow_month(warehouse: Database) -> None:
     for zone in ZONES:
         assert rows(warehouse, "records_by_workflow_month", "a", zone=zone) == ordered(
-            (day("03-01"), "Acme", "w1", "Profiles", 1, 3, 3),
+            (day("03-01"), "Acme", "w1", "Profiles", 1, 3, 5),
             (day("03-01"), "Acme", "w4", "Resting", 1, 2, 1),
             (day("03-01"), "Acme", "ghost", "Ghost", 1, 0, 1),
             (day("02-01"), "Acme", "w3", "Old", 1, 1, 2),
@@ -1416,7 +1429,8 @@ def test_records_by_workflow_month(warehouse: Database) -> None:
         (day("03-01"), "bolt", "w1", "Other", 1, 1, 1)
     ]
     assert rows(warehouse, "records_by_workflow_month", "recon") == [
-        (None, "Recon", "w1", None, 6, 6, 5)
+        (None, "Recon", "w1", None, 6, 6, 6),
+        (day("03-01"), "Recon", "w9", None, 0, 0, 1),
     ]
 
 
@@ -1787,3 +1801,21 @@ def test_a_run_that_is_still_to_come_is_at_no_time_yet(database: Database) -> No
     (performance,) = view_rows(database, "workflow_performance")
     assert (performance["runs"], performance["last_run_at"]) == (3, past)
     assert len(view_rows(database, "daily_job_health")) == 1
+
+
+def test_all_views_have_one_name_for_one_thing(warehouse: Database) -> None:
+    configured = {
+        row["workspace_uid"]: row["configured_name"]
+        for row in warehouse.execute("select workspace_uid, configured_name from workspaces")
+    }
+    for name, view in VIEWS.items():
+        assert {"workspace_name", "workspace_label"} <= set(view.columns) or (
+            "workspace_name" not in view.columns
+        ), name
+        if "workspace_label" not in view.columns:
+            continue
+        for row in view_rows(warehouse, name):
+            label = configured.get(row["workspace_id"]) or row["workspace_id"]
+            assert row["workspace_label"] in (label, None), name
+    for name, (again,) in AGAIN.items():
+        assert all(row["name"] == row[again] for row in view_rows(warehouse, name)), name
