@@ -11,7 +11,7 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -69,6 +69,7 @@ def sync(
     package_max_minutes: float | None = None,
     create_views: bool | None = None,
     materialize_results: bool | None = None,
+    people_fields: Mapping[str, Sequence[str]] | None = None,
     publish_copy: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
     progress: Callable[[], Collector] | None = SyncOptions.progress,
@@ -99,6 +100,8 @@ def sync(
         package_max_minutes: Minutes after which a load package is closed.
         create_views: Whether views follow the load.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        people_fields: Field of people or companies to keys of results that feed it, beside those
+            that the package knows.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
         watch: Told several times a second how far each workspace is, in the calling thread. One
             that raises is not called again.
@@ -118,6 +121,7 @@ def sync(
             "package_max_minutes": package_max_minutes,
             "create_views": create_views,
             "materialize_results": materialize_results,
+            "people_fields": people_fields,
             "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
         }
         config = load_config(workspaces=workspaces, full_refresh=full_refresh)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from captaindata_source.errors import ConfigError
+from captaindata_source.people_fields import FIELD_NAMES, are_people_fields
 from captaindata_source.settings.kinds import (
     FLAG,
     NUMBER,
     SECTION,
+    TABLE,
     TEXT,
     WHOLE,
     is_positive,
@@ -45,6 +47,8 @@ class SyncOptions:
         package_max_minutes: Minutes after which a load package is closed.
         create_views: Whether views follow the load.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        people_fields: Field of people or companies to keys of results that feed it, beside those
+            that the package knows; None: no others.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
 
     Raises:
@@ -77,6 +81,16 @@ class SyncOptions:
     materialize_results: bool = field(
         default=False,
         metadata=option(FLAG, "false"),
+    )
+    people_fields: Mapping[str, Sequence[str]] | None = field(
+        default=None,
+        metadata=option(
+            TABLE,
+            '{ job_title = ["current role"] }',
+            must="must be a table of fields, each with a list of keys, such as "
+            '{ job_title = ["current role"] }. Fields are ' + ", ".join(FIELD_NAMES),
+            allows=are_people_fields,
+        ),
     )
     publish_copy: str | None = field(
         default=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
 from captaindata_source.views.install import create_views
+from captaindata_source.views.people.refresh import refresh_people
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.materialize import materialize
@@ -151,7 +153,9 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
     if options.create_views:
         try:
             aftermath.changes = refresh_views(
-                pipeline, materialize_results=options.materialize_results
+                pipeline,
+                materialize_results=options.materialize_results,
+                people_fields=options.people_fields,
             )
         except KeyboardInterrupt:
             aftermath.error = INTERRUPTED
@@ -175,7 +179,12 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
     return aftermath
 
 
-def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) -> list[Change]:
+def refresh_views(
+    pipeline: dlt.Pipeline,
+    *,
+    materialize_results: bool = False,
+    people_fields: Mapping[str, Sequence[str]] | None = None,
+) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
     For pipelines of one's own: the command does it after each sync. Does nothing where the
@@ -184,6 +193,8 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
     Args:
         pipeline: Has loaded this source.
         materialize_results: Whether results of a workflow are a table instead of a view.
+        people_fields: Field of people or companies to keys of results that feed it, beside those
+            that the package knows.
 
     Returns:
         What became of each view.
@@ -195,7 +206,12 @@ def refresh_views(pipeline: dlt.Pipeline, *, materialize_results: bool = False) 
         if database is None:
             return []
         _overwrite(pipeline, database)
-        return refresh(database, schema_of(pipeline), materialize_results=materialize_results)
+        return refresh(
+            database,
+            schema_of(pipeline),
+            materialize_results=materialize_results,
+            people_fields=people_fields,
+        )
 
 
 def _overwrite(pipeline: dlt.Pipeline, database: Database | None = None) -> None:
@@ -228,7 +244,13 @@ def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted) -> None:
         logger.debug("Catalogue", exc_info=True)
 
 
-def refresh(database: Database, dataset: str, *, materialize_results: bool = False) -> list[Change]:
+def refresh(
+    database: Database,
+    dataset: str,
+    *,
+    materialize_results: bool = False,
+    people_fields: Mapping[str, Sequence[str]] | None = None,
+) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
     if len(views_schema(dataset)) > MAX_IDENTIFIER:
         raise DestinationError(
@@ -240,7 +262,12 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     changes: dict[str, Change] = {}
     for seconds in (*LOCK_WAITS, None):
         try:
-            found = _refresh_once(database, dataset, materialize_results=materialize_results)
+            found = _refresh_once(
+                database,
+                dataset,
+                materialize_results=materialize_results,
+                people_fields=people_fields,
+            )
         except RefusedError as error:
             if seconds is None or not error.is_busy:
                 raise
@@ -254,9 +281,16 @@ def refresh(database: Database, dataset: str, *, materialize_results: bool = Fal
     return _verified(database, dataset, list(changes.values()))
 
 
-def _refresh_once(database: Database, dataset: str, *, materialize_results: bool) -> list[Change]:
+def _refresh_once(
+    database: Database,
+    dataset: str,
+    *,
+    materialize_results: bool,
+    people_fields: Mapping[str, Sequence[str]] | None,
+) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
+    of_people = _refresh_people(database, dataset, people_fields)
     shipped = shipped_views(dataset)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])
     names = [each.view.name for each in typed]
@@ -264,7 +298,22 @@ def _refresh_once(database: Database, dataset: str, *, materialize_results: bool
     changes = create_views(database, dataset, views, keep=names if materialize_results else ())
     if materialize_results:
         changes += materialize(database, dataset, typed)
-    return changes
+    return changes + of_people
+
+
+def _refresh_people(
+    database: Database, dataset: str, people_fields: Mapping[str, Sequence[str]] | None
+) -> list[Change]:
+    """Brings people and companies up to date; where it can't, all else goes on."""
+    try:
+        refresh_people(database, dataset, more_keys=people_fields)
+    except Exception as error:
+        logger.debug("People", exc_info=True)
+        if signals.was_signal_received():
+            raise
+        is_busy = isinstance(error, RefusedError) and error.is_busy
+        return [Change("people", State.BLOCKED, message_of(error), is_busy, is_stale=True)]
+    return []
 
 
 def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:

@@ -28,6 +28,7 @@ LOAD_DEFAULTS = {
     "package_max_minutes": 5.0,
     "create_views": True,
     "materialize_results": False,
+    "people_fields": None,
     "publish_copy": None,
 }
 

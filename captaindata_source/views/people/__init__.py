@@ -1,0 +1,1 @@
+"""People and companies, once each, over all results."""
