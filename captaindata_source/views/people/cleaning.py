@@ -17,7 +17,7 @@ from captaindata_source.people_fields import (
 )
 from captaindata_source.sqltext import literal
 
-__all__ = ["IS_COMPANY_PAGE", "Step", "cleaned_texts", "steps"]
+__all__ = ["IS_COMPANY_PAGE", "Step", "steps", "text_steps"]
 
 Step = tuple[str, str]
 """Name of a column, and the expression of it."""
@@ -30,6 +30,7 @@ def _list(values: Iterable[str]) -> str:
 SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 MAX_ID, MAX_URL = 200, 500
 """Characters; longer ones are no ids."""
+LONGEST = max(map(len, PLACEHOLDERS))
 NUMBER = r"\+?[0-9]+(\.0+)?"
 HASH = "[0-9a-f]{64}"
 LINKEDIN = r"(?i)^(?:[^/@]*\.)?linkedin\.com(?::[0-9]+)?/+(.*)$"
@@ -47,17 +48,25 @@ IS_COMPANY_PAGE = "(?i)linkedin[.]com/+(sales/+)?(company|school|showcase|organi
 DOMAIN = "[^ /@:]+[.][^ /@:.]*[^ /@:.0-9][^ /@:.]*"
 
 
-def cleaned_texts(values: str) -> str:
-    """A list of texts, trimmed, without JSON and placeholders.
+def text_steps(name: str, value: str) -> list[list[Step]]:
+    """The steps that make a text, trimmed; JSON and placeholders become null.
 
     Args:
-        values: Expression of a list.
+        name: Of the column that has it then.
+        value: Expression of the value.
     """
-    trimmed = f"list_transform({values}, lambda x: trim(x, {SPACES}))"
-    return (
-        f"list_transform({trimmed}, lambda x: case when starts_with(x, '{{') "
-        f"or starts_with(x, '[') or lower(x) in ({_list(PLACEHOLDERS)}) then null else x end)"
-    )
+    trimmed = f"{name}_trimmed"
+    return [
+        [(trimmed, f"trim({value}, {SPACES})")],
+        [
+            (
+                name,
+                f"case when starts_with({trimmed}, '{{') or starts_with({trimmed}, '[') "
+                f"or (strlen({trimmed}) <= {LONGEST} "
+                f"and lower({trimmed}) in ({_list(PLACEHOLDERS)})) then null else {trimmed} end",
+            )
+        ],
+    ]
 
 
 def steps(clean: Clean, name: str, text: str) -> list[list[Step]]:
@@ -66,26 +75,23 @@ def steps(clean: Clean, name: str, text: str) -> list[list[Step]]:
     Args:
         clean: How.
         name: Names of the columns begin with it.
-        text: Expression of the value, of `cleaned_texts`.
+        text: Expression of the value, of `text_steps`.
 
     Returns:
         Columns by step. Each may name those of earlier steps. The value is the column `name` then;
         the id that a URL has in it is `name` with `_id` behind it.
     """
-    if clean is Clean.ID:
-        return _id_steps(name, text)
-    if clean is Clean.DOMAIN:
-        return _domain_steps(name, text)
-    if clean is Clean.PROFILE_URL:
-        return [*_url_steps(name, text), *_profile_steps(name)]
-    if clean is Clean.COMPANY_URL:
-        return [*_url_steps(name, text), *_company_steps(name)]
-    if clean is Clean.EMAIL:
-        return [[(name, f"nullif(regexp_replace(lower({text}), '^mailto:', ''), '')")]]
-    if clean is Clean.COUNT:
-        plain = f"regexp_replace({text}, '[ ,]', '', 'g')"
-        return [[(name, f"try_cast(try_cast({plain} as double) as bigint)")]]
-    return [[(name, text)]]
+    plain = f"regexp_replace({text}, '[ ,]', '', 'g')"
+    found: dict[Clean, list[list[Step]]] = {
+        Clean.TEXT: [[(name, text)]],
+        Clean.ID: _id_steps(name, text),
+        Clean.DOMAIN: _domain_steps(name, text),
+        Clean.PROFILE_URL: [*_url_steps(name, text), *_profile_steps(name)],
+        Clean.COMPANY_URL: [*_url_steps(name, text), *_company_steps(name)],
+        Clean.EMAIL: [[(name, f"nullif(regexp_replace(lower({text}), '^mailto:', ''), '')")]],
+        Clean.COUNT: [[(name, f"try_cast(try_cast({plain} as double) as bigint)")]],
+    }
+    return found[clean]
 
 
 def _id_steps(name: str, text: str) -> list[list[Step]]:
@@ -156,13 +162,11 @@ def _url_steps(name: str, text: str) -> list[list[Step]]:
                 f"and not regexp_matches({bare}, '{LINKEDIN}') "
                 f"then {host} || '/' || trim(regexp_replace({bare}, '^[^/]*', ''), '/') end",
             ),
-        ],
-        [
             (
                 f"{name}_path",
                 f"case when {on_linkedin} <> '' then {on_linkedin} "
                 f"else regexp_extract({bare}, '{WITHOUT_HOST}', 1) end",
-            )
+            ),
         ],
     ]
 
@@ -176,10 +180,15 @@ def _profile_steps(name: str) -> list[list[Step]]:
         [
             (
                 f"{name}_found",
-                f"case when regexp_matches({path}, '{OLD}') then {whole} "
+                f"case when starts_with(lower({path}), 'pub/') and regexp_matches({path}, '{OLD}') "
+                f"then {whole} "
                 f"else regexp_extract({path}, '{HANDLE}', 1) end",
             ),
-            (within, f"regexp_extract({path}, '{SALES}', 1)"),
+            (
+                within,
+                f"case when starts_with(lower({path}), 'sales/') "
+                f"then regexp_extract({path}, '{SALES}', 1) else '' end",
+            ),
         ],
         [(handle, _known(f"{name}_found", PLACEHOLDER_HANDLES, MAX_URL))],
         [

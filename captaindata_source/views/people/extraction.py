@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from captaindata_source.people_fields import Clean, Entity, ResultField
 from captaindata_source.sqltext import clean_json, literal, quoted
-from captaindata_source.views.people.cleaning import IS_COMPANY_PAGE, Step, cleaned_texts, steps
+from captaindata_source.views.people.cleaning import IS_COMPANY_PAGE, Step, steps, text_steps
 from captaindata_source.views.people.paths import FieldPaths, Path, Plan
 
 __all__ = ["ORIGIN", "mention_columns", "mentions_query"]
@@ -75,8 +75,8 @@ class _Query:
             f"as raw from ({results}) as results"
         )
         query = (
-            f"select {origin}, {self._is_of_person} as is_of_person, "
-            f"{cleaned_texts('raw')} as texts from ({query}) as extracted"
+            f"select {origin}, {self._is_of_person} as is_of_person, raw "
+            f"from ({query}) as extracted"
         )
         for number, columns in sorted(self._steps.items()):
             listed = ", ".join(f"{expression} as {name}" for name, expression in columns)
@@ -87,9 +87,9 @@ class _Query:
             value = f"coalesce({', '.join(found)})" if found else "null"
             shown.append(f"{value} as {quoted(name)}")
         some_id = " or ".join(f"{quoted(name)} <> ''" for name in self._entity.ids)
-        return (
-            f"select * from (select {origin}, {', '.join(shown)} from ({query}) as cleaned) "
-            f"as mentions where {some_id}"
+        return (  # a condition on what is not materialized would be computed twice
+            f"with mentions as materialized (select {origin}, {', '.join(shown)} "
+            f"from ({query}) as cleaned) select * from mentions where {some_id}"
         )
 
     def _about_a_person(self, person: Entity) -> str:
@@ -114,7 +114,12 @@ class _Query:
             name = f"v{number}_{field.clean}"
             if name not in self._names:
                 self._names.add(name)
-                for step, columns in enumerate(steps(field.clean, name, f"texts[{number}]")):
+                todo = text_steps(f"v{number}", f"raw[{number}]")
+                if f"v{number}" in self._names:
+                    todo = [[] for _ in todo]
+                self._names.add(f"v{number}")
+                todo += steps(field.clean, name, f"v{number}")
+                for step, columns in enumerate(todo):
                     self._steps[step] += columns
             yield name, is_alone
 

@@ -23,43 +23,52 @@ def gather_rows(engine: Engine, entity: Entity, linked: str) -> None:
         create or replace temp table in_order as
         select *, row_number() over (
             order by seen_at nulls first, workspace_uid, result_uid
-        ) as place
+        ) as place, count(*) over (partition by workspace_uid, own_id) as mentions
         from {linked} where not is_repeated;
         create or replace temp table gathered_rows as
-        {_grouped(entity, "workspace_uid, own_id", "true", "not bool_or(is_shared)", "true")}
+        select true as is_own, not is_shared as is_overall, workspace_uid, own_id as uid,
+            {_columns(entity, "{}")},
+            seen_at as first_seen_at, seen_at as last_seen_at, 1 as times_seen, 1 as jobs,
+            1 as workflows, cast(to_json([workflow_uid]) as varchar) as workflow_uids,
+            1 as workspaces, cast(to_json([workspace_uid]) as varchar) as workspace_uids, component
+        from in_order where mentions = 1
         union all
-        {_grouped(entity, "overall_id", "false", "true", "is_shared")};
+        select true, not bool_or(is_shared), workspace_uid, own_id,
+            {_grouped(entity, "job_uid", "workflow_uid")}
+        from in_order where mentions > 1
+        group by workspace_uid, own_id
+        union all
+        select false, true, null, overall_id,
+            {_grouped(entity, "(workspace_uid, job_uid)", "(workspace_uid, workflow_uid)")}
+        from in_order where is_shared
+        group by overall_id;
         drop table in_order
         """
     )
 
 
-def _grouped(entity: Entity, by: str, is_own: str, is_overall: str, condition: str) -> str:
-    """A select of one row for each group; each field has its newest value."""
+def _columns(entity: Entity, value: str) -> str:
+    """Ids and facts; in `value`, `{}` stands for the column of a mention."""
     urls = {field.name for field in entity.fields if field.clean in _URLS}
-    ids = ",\n".join(
-        f"{_shown(newest) if name in urls else newest} as {quoted(name)}"
-        for name in entity.ids
-        for newest in [f"arg_max(nullif({quoted(name)}, ''), place)"]
-    )
-    facts = ",\n".join(
-        f"arg_max({quoted(field.name)}, place) as {quoted(field.name)}" for field in entity.facts
-    )
-    workspace = "workspace_uid" if "workspace_uid" in by else "null as workspace_uid"
+    found = []
+    for name in entity.ids:
+        newest = value.format(f"nullif({quoted(name)}, '')")
+        found.append(f"{_shown(newest) if name in urls else newest} as {quoted(name)}")
+    found += [
+        f"{value.format(quoted(field.name))} as {quoted(field.name)}" for field in entity.facts
+    ]
+    return ",\n".join(found)
+
+
+def _grouped(entity: Entity, job: str, workflow: str) -> str:
+    """What a group of mentions has; each field its newest value."""
     return f"""
-        select {is_own} as is_own, {is_overall} as is_overall, {workspace},
-            {by.rsplit(", ", maxsplit=1)[-1]} as uid,
-            {ids},
-            {facts},
-            min(seen_at) as first_seen_at, max(seen_at) as last_seen_at, count(*) as times_seen,
-            count(distinct (workspace_uid, job_uid)) as jobs,
-            count(distinct (workspace_uid, workflow_uid)) as workflows,
-            {_listed("workflow_uid")} as workflow_uids,
-            count(distinct workspace_uid) as workspaces,
-            {_listed("workspace_uid")} as workspace_uids,
-            min(component) as component
-        from in_order where {condition}
-        group by {by}
+        {_columns(entity, "arg_max({}, place)")},
+        min(seen_at) as first_seen_at, max(seen_at) as last_seen_at, count(*) as times_seen,
+        count(distinct {job}) as jobs, count(distinct {workflow}) as workflows,
+        {_listed("workflow_uid")} as workflow_uids,
+        count(distinct workspace_uid) as workspaces, {_listed("workspace_uid")} as workspace_uids,
+        min(component) as component
     """
 
 
