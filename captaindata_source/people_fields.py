@@ -212,7 +212,7 @@ COMPANY = Entity(
         ResultField(
             name="company_name",
             keys=("company_name", "current_company_name", "linkedin_company_name"),
-            alone=("name", "legal_name"),
+            alone=("name", "legal_name", "business_name", "title"),
         ),
         ResultField(name="website", keys=("company_website",), alone=("website", "website_url")),
         ResultField(

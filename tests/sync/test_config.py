@@ -361,6 +361,10 @@ WRONG_TYPES = {
         'a list of texts, such as ["finished", "completed"]',
         ["finished", '{"a": 1}', ""],
     ),
+    "people_fields": (
+        'a table, such as { job_title = ["current role"] }',
+        ["email", "[]", "{job_title}"],
+    ),
     "exclude_fields": ('a list of texts, such as ["phone"]', ["phone", "phone,email"]),
     "hash_fields": ('a list of texts, such as ["email"]', ["'email'"]),
     "extra_tables": ('a list of texts, such as ["identities"]', ["identities"]),

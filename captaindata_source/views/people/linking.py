@@ -14,6 +14,8 @@ from captaindata_source.views.people.resolve import CHAIN, Conflict, Ids, compon
 
 __all__ = ["CONFLICT_COLUMNS", "link"]
 
+ID_LENGTH = 20
+"""Hexadecimal digits of a person's or company's uid."""
 CONFLICT_COLUMNS = {
     "workspace_uid": "text",
     "entity": "text",
@@ -56,8 +58,9 @@ def link(engine: Engine, entity: Entity, mentions: str) -> None:
         f"""
         create or replace temp table links as
         select s.workspace_uid, {", ".join(f"s.{name}" for name in entity.ids)}, c.component,
-            md5(coalesce(h.own_key, c.key)) as own_id,
-            md5(coalesce(h.overall_key, c.key)) as overall_id, c.spaces > 1 as is_shared
+            left(md5(coalesce(h.own_key, c.key)), {ID_LENGTH}) as own_id,
+            left(md5(coalesce(h.overall_key, c.key)), {ID_LENGTH}) as overall_id,
+            c.spaces > 1 as is_shared
         from placed as s
         inner join linked_parts as c on c.root = s.root
         left join hard_keys as h on h.s = s.s;

@@ -9,6 +9,13 @@ from captaindata_source.views.people.engine import Engine
 __all__ = ["gather_rows"]
 
 
+PLACE = (
+    "create_sort_key(seen_at, 'asc nulls first', m.workspace_uid, 'asc nulls first', "
+    "m.result_uid, 'asc nulls first')"
+)
+"""Where a mention is in the order of time."""
+
+
 def gather_rows(engine: Engine, entity: Entity, linked: str) -> None:
     """Makes the temporary table `gathered_rows`, with the columns of `row_columns`.
 
@@ -20,29 +27,36 @@ def gather_rows(engine: Engine, entity: Entity, linked: str) -> None:
     """
     engine.run(
         f"""
-        create or replace temp table in_order as
-        select *, row_number() over (
-            order by seen_at nulls first, workspace_uid, result_uid
-        ) as place, count(*) over (partition by workspace_uid, own_id) as mentions
-        from {linked} where not is_repeated;
+        create or replace temp table seen as
+        select workspace_uid, own_id, count(*) as times
+        from {linked} where not is_repeated group by workspace_uid, own_id;
         create or replace temp table gathered_rows as
-        select true as is_own, not is_shared as is_overall, workspace_uid, own_id as uid,
+        select true as is_own, not is_shared as is_overall, m.workspace_uid, m.own_id as uid,
             {_columns(entity, "{}")},
             seen_at as first_seen_at, seen_at as last_seen_at, 1 as times_seen, 1 as jobs,
             1 as workflows, cast(to_json([workflow_uid]) as varchar) as workflow_uids,
-            1 as workspaces, cast(to_json([workspace_uid]) as varchar) as workspace_uids, component
-        from in_order where mentions = 1
+            1 as workspaces, cast(to_json([m.workspace_uid]) as varchar) as workspace_uids,
+            component
+        from {linked} as m
+        inner join seen as s on s.workspace_uid = m.workspace_uid and s.own_id = m.own_id
+        where times = 1 and not is_repeated
         union all
         select true, not bool_or(is_shared), workspace_uid, own_id,
             {_grouped(entity, "job_uid", "workflow_uid")}
-        from in_order where mentions > 1
+        from (
+            select m.*, {PLACE} as place from {linked} as m
+            inner join seen as s on s.workspace_uid = m.workspace_uid and s.own_id = m.own_id
+            where times > 1 and not is_repeated
+        ) as several
         group by workspace_uid, own_id
         union all
         select false, true, null, overall_id,
             {_grouped(entity, "(workspace_uid, job_uid)", "(workspace_uid, workflow_uid)")}
-        from in_order where is_shared
+        from (
+            select m.*, {PLACE} as place from {linked} as m where is_shared and not is_repeated
+        ) as shared
         group by overall_id;
-        drop table in_order
+        drop table seen
         """
     )
 

@@ -46,8 +46,6 @@ def kept_mentions(entity: Entity) -> dict[str, str]:
         **mention_columns(entity),
         "is_repeated": "boolean",
         "own_id": "text",
-        "overall_id": "text",
-        "is_shared": "boolean",
         "component": "bigint",
     }
 
