@@ -9,6 +9,7 @@ __all__ = [
     "CALLBACKS",
     "CREDIT_CONSUMPTION",
     "EXTRA_TABLES",
+    "FLOWS",
     "IDENTITIES",
     "INPUTS_LEDGER",
     "INTEGRATIONS",
@@ -16,6 +17,9 @@ __all__ = [
     "SCHEDULES",
     "WORKSPACE_MEMBERS",
 ]
+
+FLOWS = "flows"
+"""No table, but named where extra tables are: it adds rows of flows to the five entities."""
 
 IDENTITIES = Table(
     "identities",

@@ -108,7 +108,7 @@ def captaindata(
             over the runs; 0: each time.
         extra_tables: Resources to select beside the five: identities, integrations,
             workspace_members, schedules, callbacks, credit_consumption (v4), accounts (v3),
-            job_inputs.
+            job_inputs. "flows" (v4) is no resource: flows become workflows, their runs jobs.
         job_inputs_of: Jobs whose inputs are loaded where `job_inputs` is selected: those that
             failed or are partial ("failed"), or "all".
         exclude_fields: Keys of results and inputs that are dropped before anything is written.

@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
-__all__ = ["EARLIEST", "LATEST", "UnfitError", "parse_time", "since_epoch"]
+__all__ = ["EARLIEST", "LATEST", "UTC_NAME", "UnfitError", "is_zone", "parse_time", "since_epoch"]
 
 EARLIEST, LATEST = "2016-01-01 00:00:00+00", "2099-12-31 23:59:59+00"
 """Plausible times; the views show others as null. Programs write the years 1, 1970 and 9999 for
 unknown times."""
+
+UTC_NAME = "UTC"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_EPOCH_SECONDS = 253_402_300_800
@@ -210,3 +212,18 @@ def since_epoch(time: datetime | None) -> timedelta | None:
     if time is None:
         return None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def is_zone(name: object) -> bool:
+    """Whether it names a time zone of the IANA database, such as Europe/Paris, or is UTC.
+
+    Short names such as CET are none: databases differ in what they mean by them.
+    """
+    if name == UTC_NAME:
+        return True
+    return isinstance(name, str) and "/" in name and name in _zone_names()

@@ -15,7 +15,21 @@ import msgspec
 from captaindata_source.api.coverage import Coverage, Span
 from captaindata_source.api.records import Record
 
-__all__ = ["Api", "JobListing", "JobPage", "Part", "Parts", "Probe", "Record"]
+__all__ = [
+    "FLOW_RUNS",
+    "RUNS",
+    "Api",
+    "JobListing",
+    "JobPage",
+    "Part",
+    "Parts",
+    "Probe",
+    "Record",
+]
+
+RUNS = "runs"
+FLOW_RUNS = "flow runs"
+"""Lists that hold the jobs of all workflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +95,22 @@ class JobListing:
         pages: Fetches the list; in their order.
         workflow_uid: The workflow whose jobs these are; None: those of all.
         can_wait: Whether it may be long: it is read in part, and the rest later.
+        of: Which list it is, where it is that of all workflows.
+        may_lack: Whether a server may not have the call: where it answers 404, what is loaded
+            stays.
     """
 
     name: str
     pages: Iterator[JobPage]
     workflow_uid: str | None = None
     can_wait: bool = False
+    of: str = RUNS
+    may_lack: bool = False
+
+    @property
+    def scope(self) -> str | None:
+        """Whose jobs it lists: a workflow's, those of flows, or all others (None)."""
+        return self.workflow_uid if self.of == RUNS else self.of
 
 
 class Api(Protocol):
@@ -169,11 +193,19 @@ class Api(Protocol):
                 asked once the page was taken.
         """
 
+    def flow_listing(self, covered: Coverage) -> JobListing | None:
+        """The list of flow runs, by creation; None where there are no flows.
+
+        Args:
+            covered: Spans of time whose flow runs are known as far as they were created within.
+        """
+
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         """All jobs that are in a status now; None where they can't be asked for by that."""
 
     def job(self, uid: str) -> Record | None:
-        """One job, listed or not; None where it is gone."""
+        """One job, listed or not; None where it is gone, an empty record where it is there and its
+        list alone shows its state."""
 
     def results_path(self, job_uid: str) -> str:
         """Where the results of a job are, for errors."""

@@ -17,7 +17,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from captaindata_source.api.base import Record
+from captaindata_source.api.base import JobListing, Record
+from captaindata_source.api.coverage import Coverage
 from captaindata_source.http import HttpClient, Reply
 from captaindata_source.issues import Action, IssueLog, Kind
 
@@ -139,6 +140,8 @@ class ApiBase:
         issues: Told of what is not as promised.
     """
 
+    has_flows = False
+    """Whether flows are loaded."""
     jobs_route = ""
     """The class of routes that calls for jobs and results are of."""
 
@@ -146,6 +149,10 @@ class ApiBase:
         self._client = client
         self.issues = issues or IssueLog()
         self._documents = Documents(client, self.issues)
+
+    def flow_listing(self, covered: Coverage) -> JobListing | None:  # noqa: ARG002
+        """See `Api.flow_listing`: there are no flows."""
+        return None
 
     @property
     def documents(self) -> Documents:

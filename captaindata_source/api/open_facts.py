@@ -20,6 +20,7 @@ from captaindata_source.api.documents import (
     segment,
 )
 from captaindata_source.api.pagination import link_target
+from captaindata_source.api.statuses import SUCCEEDED
 
 __all__ = ["MAX_CALLS", "Fact", "open_facts"]
 
@@ -29,6 +30,7 @@ WORKFLOWS, PAGES, JOBS = 2, 3, 4
 """Lists that are begun, pages of one that are read, jobs whose results are."""
 FAR = 1_000_000
 BIG_LIMIT = 500
+FLOW_LIMIT = 1_000
 NEXT_HEADER = "x-pagination-next"
 
 
@@ -53,7 +55,7 @@ def open_facts(api: Api) -> list[Fact]:
     if not isinstance(api, ApiBase):
         return []
     asker = Asker(api.documents, most=MAX_CALLS)
-    found = [*(_of_v3(asker) if api.lists_workflows else _of_v4(asker))]
+    found = [*(_of_v3(asker) if api.lists_workflows else _of_v4(asker, has_flows=api.has_flows))]
     return [*found, *asker.facts()]
 
 
@@ -121,7 +123,7 @@ def _results_of_v3(ask: Asker, jobs: Sequence[Record]) -> Iterator[Fact]:
     yield Fact("results of a retry that are in the main run", share(again))
 
 
-def _of_v4(ask: Asker) -> Iterator[Fact]:
+def _of_v4(ask: Asker, *, has_flows: bool) -> Iterator[Fact]:
     workspace = ask.ask("workspaces", RAWS)
     yield Fact("key in the documented header", _taken(workspace))
     runs = _records(ask.ask("runs", LISTS, limit=100, offset=0, sort="-updated_at"))
@@ -155,6 +157,28 @@ def _of_v4(ask: Asker) -> Iterator[Fact]:
     data = (identities.data if identities else None) or []
     yield Fact("identities that name accounts", share(["accounts" in each for each in data]))
     yield Fact("page beyond the end of identities", _beyond(ask.ask("identities", LISTS, page=FAR)))
+    if has_flows:
+        yield from _of_flows(ask, runs)
+
+
+def _of_flows(ask: Asker, runs: Sequence[Record]) -> Iterator[Fact]:
+    answer = ask.ask("flows/runs", LISTS, limit=100, offset=0, sort="-created_at")
+    flow_runs = _records(answer)
+    yield Fact("flow runs", _taken(answer))
+    yield Fact(
+        "order of flow runs by created_at", order_of([r.get("created_at") for r in flow_runs])
+    )
+    named = {str(run["flow_run_id"]) for run in runs if run.get("flow_run_id") not in (None, "")}
+    by = [name for name in ("uid", "id") if named & {str(each.get(name)) for each in flow_runs}]
+    yield Fact("flow_run_id of runs is", " and ".join(by) or NOT_SEEN)
+    ended = [run for run in flow_runs if run.get("status") in SUCCEEDED][:1]
+    outputs = [
+        ask.ask(f"flows/runs/{segment(str(run['uid']))}/outputs", RAW_LISTS, limit=FLOW_LIMIT)
+        for run in ended
+    ]
+    yield Fact(
+        f"limit={FLOW_LIMIT} of outputs of flows", _taken(outputs[0]) if outputs else NOT_SEEN
+    )
 
 
 def _records(answer: Answered[list[dict[str, msgspec.Raw]]] | None) -> list[Record]:

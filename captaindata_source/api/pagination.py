@@ -29,8 +29,8 @@ MAX_PAGES = 10_000
 URL = re.compile("https?://", re.IGNORECASE)
 LIMIT = 500
 """The most rows of a page (documented)."""
-EARLIER_LIMIT = 100
-"""The same of older servers, which refuse more with 400."""
+LIMITS = (LIMIT, 100)
+"""That, and the same of older servers, which refuse more with 400."""
 REFUSED = 400
 NEXT_HEADER = "x-pagination-next"
 NO_LINK = ("", "null", "none")
@@ -173,9 +173,12 @@ class SizedPages(Generic[T]):
         has_limit: Whether the call takes the parameter `limit`.
     """
 
+    limits: Sequence[int] = LIMITS
+    """Sizes of pages; the next one is tried where the server refuses the first page (400)."""
+
     def __init__(self, documents: Documents, *, has_limit: bool = True) -> None:
         self._documents = documents
-        self._limit = LIMIT if has_limit else None
+        self._limit = self.limits[0] if has_limit else None
         self._is_proven = not has_limit
         self._asking = threading.Lock()
 
@@ -197,21 +200,28 @@ class SizedPages(Generic[T]):
         # one thread alone asks first, so that a server refuses one call and not several
         is_first = not self._is_proven and self._asking.acquire(timeout=MAX_WAIT_SECONDS)
         limit = self._limit
+        smaller = [each for each in self.limits if limit is not None and each < limit]
         try:
-            page = self._page(target, parameters, limit)
-        except CallRefusedError as error:
-            scope = error.problem.known_scope if error.problem else None
-            is_limit = error.status == REFUSED and scope in (None, "param")
-            if not is_limit or self._is_proven or limit == EARLIER_LIMIT:
-                raise
-            page = self._page(target, parameters, EARLIER_LIMIT)
-            self._limit, self._is_proven = EARLIER_LIMIT, True
-        else:
-            self._is_proven = True
+            while True:
+                try:
+                    page = self._page(target, parameters, limit)
+                except CallRefusedError as error:
+                    scope = error.problem.known_scope if error.problem else None
+                    is_limit = error.status == REFUSED and scope in (None, "param")
+                    if not is_limit or self._is_proven or not smaller:
+                        raise
+                    limit = smaller.pop(0)
+                else:
+                    self._limit, self._is_proven = limit, True
+                    return page
         finally:
             if is_first:
                 self._asking.release()
-        return page
+
+    @property
+    def limit(self) -> int:
+        """The size that pages are asked for."""
+        return self._limit or self.limits[0]
 
     def _page(
         self, target: str, parameters: dict[str, str], limit: int | None = None

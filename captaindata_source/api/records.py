@@ -76,6 +76,8 @@ class WorkflowRecord(TypedDict, total=False):
     project_id: Integer
     template_uid: Text
     steps: Json
+    kind: Text
+    """Ours: what a workflow is in this version, or `flow`."""
 
 
 class JobRecord(TypedDict, total=False):

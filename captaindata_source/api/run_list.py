@@ -50,6 +50,7 @@ class RunList:
         fetch: Offset and number of runs to runs, the last change first.
         path: For the error.
         covered: Spans whose runs need not be read.
+        sorted_by: Time by which the list is sorted: what is "changed" here.
         on_unsorted: Told once where the runs are not in order; then all of them are read.
     """
 
@@ -59,9 +60,11 @@ class RunList:
         *,
         path: str,
         covered: Coverage | None = None,
+        sorted_by: str = "updated_at",
         on_unsorted: Callable[[], None] = lambda: None,
     ) -> None:
         self._fetch = fetch
+        self._field = sorted_by
         self._covered = covered or Coverage()
         self._path = path
         self._on_unsorted = on_unsorted
@@ -81,7 +84,7 @@ class RunList:
         walk = self._walk(0)
         while (page := next(walk, None)) is not None:
             pages += 1
-            times = [_changed(run) for run in page]
+            times = [self._changed(run) for run in page]
             is_unsorted = is_unsorted or not _are_sorted(times)
             if self._is_sorted and (is_unsorted or None in times):
                 self._is_sorted = False
@@ -184,9 +187,9 @@ class RunList:
     ) -> bool:
         """Whether runs may stand between two pages, or above the first one."""
         if not before:
-            return after is not None and not _is_later(page, after)
-        last = _changed(before[-1])
-        if self._is_sorted and last is not None and _is_later(page, last):
+            return after is not None and not self._is_later(page, after)
+        last = self._changed(before[-1])
+        if self._is_sorted and last is not None and self._is_later(page, last):
             return False
         return len(before) > 1 and set(_uids(before)).isdisjoint(_uids(page))
 
@@ -195,10 +198,10 @@ class RunList:
         for _ in range(MAX_PASSES):
             newest = top
             for page in self._walk(0):
-                fresh = [run for run in page if (_changed(run) or top) > top]
+                fresh = [run for run in page if (self._changed(run) or top) > top]
                 if fresh:
                     yield JobPage(fresh)
-                    newest = max(newest, _changed(fresh[0]) or top)
+                    newest = max(newest, self._changed(fresh[0]) or top)
                 if len(fresh) < len(page):
                     break
             if newest == top:
@@ -227,7 +230,17 @@ class RunList:
         return low
 
     def _is_after(self, offset: int, moment: datetime) -> bool:
-        return _is_later(self._fetch(offset, 1), moment)
+        return self._is_later(self._fetch(offset, 1), moment)
+
+    def _is_later(self, page: Sequence[Record], moment: datetime) -> bool:
+        """Whether a page begins with a run that changed after a moment."""
+        return bool(page) and (self._changed(page[0]) or moment) > moment
+
+    def _changed(self, run: Record) -> datetime | None:
+        try:
+            return parse_time(run.get(self._field))
+        except UnfitError:
+            return None
 
 
 class _Patience:
@@ -263,11 +276,6 @@ class _Patience:
         self._seen.update(uids)
 
 
-def _is_later(page: Sequence[Record], moment: datetime) -> bool:
-    """Whether a page begins with a run that changed after a moment."""
-    return bool(page) and (_changed(page[0]) or moment) > moment
-
-
 def _stands_still(before: Sequence[Record], page: Sequence[Record], step: int) -> bool:
     """Whether a page holds the one before, elsewhere than it should for so many runs further on."""
     uids = _uids(page)
@@ -277,13 +285,6 @@ def _stands_still(before: Sequence[Record], page: Sequence[Record], step: int) -
 
 def _uids(page: Sequence[Record]) -> list[str]:
     return [run["uid"] for run in page]
-
-
-def _changed(run: Record) -> datetime | None:
-    try:
-        return parse_time(run.get("updated_at"))
-    except UnfitError:
-        return None
 
 
 def _are_sorted(times: Sequence[datetime | None]) -> bool:

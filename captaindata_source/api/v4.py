@@ -19,27 +19,23 @@ from captaindata_source.api.documents import (
     RAW_LISTS,
     ApiBase,
     Fields,
-    once,
     record,
     segment,
 )
+from captaindata_source.api.flow_keys import PREFIX
 from captaindata_source.api.identity_list import IdentityList
 from captaindata_source.api.inputs import InputLists
-from captaindata_source.api.pagination import LIMIT, OutputPages, follow_links, read_until_known
+from captaindata_source.api.pagination import LIMIT, OutputPages, follow_links
 from captaindata_source.api.run_list import PAGE_SIZE, RunList
 from captaindata_source.api.statuses import FINAL, RESTING, SUCCEEDED, Statuses
 from captaindata_source.api.v4_extras import V4Extras
-from captaindata_source.api.v4_records import (
-    integrations_of,
-    job,
-    member,
-    message,
-    plain_identity,
-)
-from captaindata_source.errors import AuthError, NotFoundError, Problem, WrongWorkspaceError
+from captaindata_source.api.v4_flows import FlowRuns
+from captaindata_source.api.v4_people import USER_LISTS, V4People
+from captaindata_source.api.v4_records import job
+from captaindata_source.errors import NotFoundError, Problem, WrongWorkspaceError
 from captaindata_source.http import HttpClient
 from captaindata_source.issues import Action, IssueLog, Kind
-from captaindata_source.tables import ACCOUNTS, IDENTITIES, INTEGRATIONS, WORKSPACE_MEMBERS
+from captaindata_source.tables import ACCOUNTS
 from captaindata_source.tables import EXTRA_TABLES as ALL_EXTRA_TABLES
 
 __all__ = [
@@ -71,12 +67,7 @@ class _Error(msgspec.Struct):
     params: msgspec.Raw = msgspec.Raw()  # an absent one is empty: no union takes it
 
 
-class _UsersPage(msgspec.Struct):
-    users: list[Fields]
-
-
 _workspace_lists = msgspec.json.Decoder(Fields | list[Fields])
-_user_lists = msgspec.json.Decoder(list[Fields] | _UsersPage)
 _decode_error = msgspec.json.Decoder(_Error).decode
 
 
@@ -114,6 +105,7 @@ class V4Api(ApiBase):
         workspace: What `workspace` gave already; the first call gives it without a request.
         calls: Requests that this took.
         told_by: What names `workspace_uid`, for the error.
+        has_flows: Whether flows are loaded: `probes` try their calls.
     """
 
     version = "v4"
@@ -139,6 +131,7 @@ class V4Api(ApiBase):
         workspace: Record | None = None,
         calls: int = 0,
         told_by: str = "project_uid",
+        has_flows: bool = False,
     ) -> None:
         super().__init__(client, issues)
         self._workspace_uid = workspace_uid or None
@@ -148,8 +141,9 @@ class V4Api(ApiBase):
         self._outputs = OutputPages(self._documents)
         self._inputs = InputLists(self._documents, has_limit=True)
         self._more = V4Extras(self._documents)
-        self._all_members = once(self._members)
-        self._all_identities = once(self._identities)
+        self._people = V4People(self._documents)
+        self._flows = FlowRuns(self._documents, check_workspace=self._refuse_others)
+        self.has_flows = has_flows
 
     @property
     def calls(self) -> int:
@@ -158,9 +152,7 @@ class V4Api(ApiBase):
     @property
     def extras(self) -> Mapping[str, Callable[[], Parts]]:
         return {
-            IDENTITIES.name: lambda: [self._all_identities],
-            INTEGRATIONS.name: self._integrations,
-            WORKSPACE_MEMBERS.name: lambda: [self._all_members],
+            **self._people.tables,
             **self._more.tables,
         }
 
@@ -178,7 +170,7 @@ class V4Api(ApiBase):
         return found
 
     def members(self) -> list[msgspec.Raw]:
-        return [msgspec.Raw(msgspec.json.encode(user)) for user in self._all_members()]
+        return [msgspec.Raw(msgspec.json.encode(user)) for user in self._people.members()]
 
     def workflows(self) -> list[Record]:
         return []
@@ -193,11 +185,16 @@ class V4Api(ApiBase):
         *,
         is_last: Callable[[str, int], bool],  # noqa: ARG002 - its pages overlap
     ) -> Sequence[JobListing]:
-        def unsorted() -> None:
-            self.issues.add(Kind.UNSORTED_LISTING, Action.KEPT, detail="All runs are read")
-
+        unsorted = partial(self._note_unsorted, "runs")
         runs = RunList(self._runs, covered=covered, path="runs", on_unsorted=unsorted)
         return [JobListing("The list of runs", runs.pages(), can_wait=True)]
+
+    def flow_listing(self, covered: Coverage) -> JobListing | None:
+        unsorted = partial(self._note_unsorted, "flow runs")
+        return self._flows.listing(covered, on_unsorted=unsorted)
+
+    def _note_unsorted(self, what: str) -> None:
+        self.issues.add(Kind.UNSORTED_LISTING, Action.KEPT, detail=f"All {what} are read")
 
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         wanted = Statuses([status])
@@ -216,6 +213,8 @@ class V4Api(ApiBase):
         return [self._job_of(run) for run in self._documents.with_uid(runs, "run")]
 
     def job(self, uid: str) -> Record | None:
+        if uid.startswith(PREFIX):
+            return self._flows.find(uid)
         try:
             found = record(self._documents.get(f"runs/{segment(uid)}", OBJECTS))
         except NotFoundError:
@@ -223,20 +222,26 @@ class V4Api(ApiBase):
         return self._job_of(found)
 
     def results_path(self, job_uid: str) -> str:
+        if job_uid.startswith(PREFIX):
+            return self._flows.results_path(job_uid)
         return f"runs/{segment(job_uid)}/outputs"
 
     def result_pages(self, job_uid: str) -> Iterator[Sequence[bytes]]:
+        if job_uid.startswith(PREFIX):
+            return self._flows.result_pages(job_uid)
         path = self.results_path(job_uid)
         fetch = partial(self._outputs.fetch, path=path)
         return follow_links(fetch, path=path, what=f"results of job {job_uid}")
 
     def input_pages(self, job_uid: str) -> Iterator[Sequence[Record]]:
+        if job_uid.startswith(PREFIX):  # there is no such call
+            return iter(())
         return self._inputs.pages(f"runs/{segment(job_uid)}/inputs", job_uid=job_uid)
 
     def probes(self) -> Iterator[Probe]:
         runs: list[Record] = []
         yield Probe("workspaces", self.workspace)
-        yield Probe("users", partial(self._documents.get, "users", _user_lists, page=1))
+        yield Probe("users", partial(self._documents.get, "users", USER_LISTS, page=1))
         yield Probe("runs", lambda: runs.extend(self._runs(0, PAGE_SIZE)))
         for run in runs[:1]:
             yield Probe("run", partial(self._documents.get, f"runs/{segment(run['uid'])}", OBJECTS))
@@ -245,48 +250,12 @@ class V4Api(ApiBase):
             path = self.results_path(run["uid"])
             yield Probe("run outputs", partial(self._documents.get, path, RAW_LISTS, limit=1))
         yield Probe("identities", IdentityList(self._documents).first)
+        if self.has_flows:
+            yield Probe("flow runs", partial(self._flows.page, 0, PAGE_SIZE))
 
     def _job_of(self, run: Record) -> Record:
         self._refuse_others(run.get("workspace_uid"), "runs")
         return job(run)
-
-    def _members(self) -> list[Record]:
-        def fetch(page: int) -> list[Record]:
-            found = self._documents.get("users", _user_lists, page=page + 1)
-            users = found if isinstance(found, list) else found.users
-            return self._documents.with_uid(users, "member")
-
-        users = read_until_known(fetch, lambda user: user["uid"], path="users", what="users")
-        return [member(user) for user in {user["uid"]: user for user in users}.values()]
-
-    def _identities(self) -> list[Record]:
-        return [plain_identity(each) for each in IdentityList(self._documents).all()]
-
-    def _integrations(self) -> Parts:
-        return [
-            partial(self._integration, identity["uid"], name, account)
-            for identity in self._all_identities()
-            for name, account in integrations_of(identity).items()
-        ]
-
-    def _integration(self, identity_uid: str, name: str, account: Record | None) -> list[Record]:
-        path = f"identities/{segment(identity_uid)}/integrations/{segment(name)}"
-        try:
-            found: Record | None = record(self._documents.get(path, OBJECTS))
-        except (NotFoundError, AuthError) as error:
-            if error.is_fatal or (account is None and isinstance(error, AuthError)):
-                raise
-            found = account
-        if found is None:
-            return []
-        return [
-            {
-                **found,
-                "identity_uid": identity_uid,
-                "integration_permalink": found.get("integration_permalink") or name,
-                "error": message(found.get("error")),
-            }
-        ]
 
     def _refuse_others(self, workspace_uid: object, path: str) -> None:
         if self._workspace_uid is None or workspace_uid in (None, "", self._workspace_uid):

@@ -40,6 +40,7 @@ class _Open(Protocol):
         workspace: Record | None = None,
         calls: int = 0,
         told_by: str = UID_OPTION,
+        has_flows: bool = False,
     ) -> Api: ...
 
 
@@ -53,10 +54,12 @@ class Version:
         key_value: The header's value, from the key.
         headers: What else every call carries, from the workspace's UID.
         open: Makes the API of a workspace; sends nothing. `workspace` is what `Api.workspace` gave
-            already, with so many `calls`; `told_by` is what names `workspace_uid`, for errors.
+            already, with so many `calls`; `told_by` is what names `workspace_uid`, for errors;
+            `has_flows`: whether flows are loaded.
         route_of: Path of a call to the class of routes that a rate limit counts together.
         explain: What the body of an error says.
         extra_tables: Those of `EXTRA_TABLES` that it has anything for.
+        has_flows: Whether it has flows.
         stored_as: The version that `sync_runs.api_version` names; None: its own name.
         names_workspace: Whether the API says which workspace a key belongs to.
     """
@@ -69,6 +72,7 @@ class Version:
     route_of: Callable[[str], str] = lambda _path: ""
     explain: Callable[[bytes], Problem | None] | None = None
     extra_tables: frozenset[str] = frozenset()
+    has_flows: bool = False
     stored_as: str | None = None
     names_workspace: bool = False
 
@@ -81,6 +85,7 @@ def _open_v3(
     workspace: Record | None = None,  # noqa: ARG001
     calls: int = 0,  # noqa: ARG001
     told_by: str = UID_OPTION,  # noqa: ARG001
+    has_flows: bool = False,  # noqa: ARG001
 ) -> Api:
     return v3.V3Api(client, issues)
 
@@ -93,6 +98,7 @@ def _open_v4(
     workspace: Record | None = None,
     calls: int = 0,
     told_by: str = UID_OPTION,
+    has_flows: bool = False,
 ) -> Api:
     return v4.V4Api(
         client,
@@ -101,6 +107,7 @@ def _open_v4(
         workspace=workspace,
         calls=calls,
         told_by=told_by,
+        has_flows=has_flows,
     )
 
 
@@ -113,6 +120,7 @@ _V4 = Version(
     route_of=v4.route_of,
     explain=v4.explain,
     extra_tables=v4.EXTRA_TABLES,
+    has_flows=True,
     names_workspace=True,
 )
 VERSIONS: Mapping[str, Version] = {

@@ -85,10 +85,12 @@ def _list_views(options: argparse.Namespace) -> int:
     from captaindata_source.views.install import list_views
     from captaindata_source.warehouse.database import open_database, schema_of
 
-    pipeline = warehouse_of(options)
+    how = options_of(options)
+    pipeline = warehouse_of(options, how)
     with open_database(pipeline) as database:
         if database is None:
             raise ConfigError(NO_VIEWS)
-        found = sorted(list_views(database, schema_of(pipeline)))
+        zone = how.report_timezone
+        found = sorted(list_views(database, schema_of(pipeline), report_timezone=zone))
     write_table([("view", "state", "shows"), *found])
     return OK if is_delivered() else FAILED

@@ -5,27 +5,32 @@ dlt goes on with such a package where it stopped and runs the job once more, whi
 into staging twice, and from there into the tables. So a package that holds tables of ours and was
 begun is always loaded from its beginning: staging is emptied first, and merging the same rows again
 changes nothing. What such a job appended, as dlt's own state, is removed before.
+
+Tables that keep changes are loaded before all others: what they say of the old values can't be told
+any more once those are replaced.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from dlt.common.runtime import signals
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import get_write_disposition
+from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.load import Load
+from dlt.load import load as load_module
 from dlt.load.exceptions import LoadClientJobRetry
 
 from captaindata_source.dlt_internals.clients import is_appending
 from captaindata_source.dlt_internals.packages import restart_package, unfinished
-from captaindata_source.tables import ALL_TABLES
+from captaindata_source.tables import ALL_TABLES, CHANGE_TABLES
 from captaindata_source.waiting import wait_seconds
 
 __all__ = ["load_packages_as_a_whole"]
@@ -37,6 +42,7 @@ WAITS = (1.0, 2.0, 4.0, 8.0)
 MARK = "_captaindata_source"
 APPEND = "append"
 LOAD_ID = "_dlt_load_id"
+CHANGES = frozenset(table.name for table in CHANGE_TABLES.values())
 
 
 def load_packages_as_a_whole() -> None:
@@ -83,6 +89,29 @@ def load_packages_as_a_whole() -> None:
 
     setattr(load_single_package, MARK, True)
     Load.load_single_package = load_single_package  # type: ignore[method-assign]
+    _load_changes_first()
+
+
+def _load_changes_first() -> None:
+    """Lets other tables of a package wait until those that keep changes are loaded and merged."""
+    original: Callable[..., Sequence[str]] = vars(load_module)["filter_new_jobs"]
+
+    @functools.wraps(original)
+    def filter_new_jobs(
+        file_names: Sequence[str],
+        capabilities: Any,
+        config: Any,
+        running_jobs: Any,
+        available_slots: int,
+    ) -> Sequence[str]:
+        first = [
+            name for name in file_names if ParsedLoadJobFileName.parse(name).table_name in CHANGES
+        ]
+        is_waiting = first or any(job.job_file_info().table_name in CHANGES for job in running_jobs)
+        chosen = first if is_waiting else file_names
+        return original(chosen, capabilities, config, running_jobs, available_slots)
+
+    vars(load_module)["filter_new_jobs"] = filter_new_jobs
 
 
 def _remove_appended(load: Load, load_id: str, schema: Schema, tables: set[str]) -> set[str]:

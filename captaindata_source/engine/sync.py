@@ -70,6 +70,7 @@ def sync(
     create_views: bool | None = None,
     materialize_results: bool | None = None,
     people_fields: Mapping[str, Sequence[str]] | None = None,
+    report_timezone: str | None = None,
     publish_copy: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
     progress: Callable[[], Collector] | None = SyncOptions.progress,
@@ -102,6 +103,7 @@ def sync(
         materialize_results: Whether results of a workflow are a table instead of a view.
         people_fields: Field of people or companies to keys of results that feed it, beside those
             that the package knows.
+        report_timezone: Time zone of the days and months of runs in views, such as Europe/Paris.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
         watch: Told several times a second how far each workspace is, in the calling thread. One
             that raises is not called again.
@@ -122,6 +124,7 @@ def sync(
             "create_views": create_views,
             "materialize_results": materialize_results,
             "people_fields": people_fields,
+            "report_timezone": report_timezone,
             "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
         }
         config = load_config(workspaces=workspaces, full_refresh=full_refresh)

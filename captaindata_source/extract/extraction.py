@@ -27,6 +27,7 @@ from captaindata_source.tables import (
     WORKFLOWS,
     WORKSPACES,
     Row,
+    Table,
 )
 from captaindata_source.views.results.counting import Counted, ValueCounter
 from captaindata_source.warehouse.appending import LoadedJobs
@@ -116,6 +117,7 @@ class Extraction:
             loaded_at=datetime.now(UTC),
             on_file=self._finished_files.append,
             on_rows=self._counter.add if self._counter else None,
+            on_job=plan.context.changes.see_results,
         )
         self._workspace: deque[tuple[Row | None, Row | None]] = deque()
         named = plan.named_workflows
@@ -161,6 +163,10 @@ class Extraction:
             Steps(workers, *plan.listing.stages, end, *last).begin()
         for name in tables & plan.extras.keys():
             Steps(workers, *plan.extras[name].stages, self._end(name)).begin()
+
+    def take_changes(self, table: Table) -> list[Row]:
+        """What changed in a table, once all its rows are found; nothing where it is not loaded."""
+        return self.plan.context.changes.take(table) if self.is_loaded else []
 
     def take_ledger(self) -> list[Row]:
         """Rows of the ledger, once all files are taken."""
@@ -208,7 +214,9 @@ class Extraction:
             if (row := fetch()) is not None:
                 self._workflows.append(row)
 
-        return [partial(read, fetch) for fetch in self.plan.workflows.changed()]
+        changed: list[Task] = [partial(read, fetch) for fetch in self.plan.workflows.changed()]
+        self._workflows.extend(self.plan.workflows.without_kind())
+        return changed
 
     def _read_results_and_inputs(self) -> list[Task]:
         self.plan.expect()

@@ -94,6 +94,7 @@ def connect(
         workspace=learned.record if learned else None,
         calls=learned.calls if learned else 0,
         told_by="project_uid" if learned is None else f"the dataset, for {settings.name!r},",
+        has_flows=settings.has_flows,
     )
 
 
@@ -137,6 +138,7 @@ def remember_and_plan(
         wanted=wanted,
         fresh=fresh,
         many=(lambda *_: False) if is_each_needed else partial(remember_many, facts=facts),
+        has_flows=settings.has_flows,
     )
     if isinstance(settings, LearnedSettings):
         _refuse_other_name(settings, loaded.uids_named(settings.name))

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from dlt.common.runtime import signals
 
 from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.loaded_rows import StoredCount
 
 __all__ = ["Limits", "Package", "ResultJob", "ResultQueue"]
 
 POLL_SECONDS = 0.05
 MAX_BYTES = 80 * 1024 * 1024
-"""JSON text after which no job is handed out: a package is one transaction, and DuckDB holds what
-it has not committed in memory."""
+"""JSON text after which no job is handed out: DuckDB holds what is not committed in memory."""
 OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -41,6 +41,8 @@ class ResultJob:
         is_old: Whether it is too old for that.
         carries: Whether results that are loaded stay where the newest answer lacks them.
         says_none: Whether all that the API counts of it is 0.
+        before: What the ledger says of it, for a full refresh too.
+        stored: What the destination holds of it; None: nothing.
     """
 
     uid: str
@@ -56,6 +58,8 @@ class ResultJob:
     is_old: bool = False
     carries: bool = False
     says_none: bool = False
+    before: Answer | None = None
+    stored: StoredCount | None = None
 
 
 class Limits:
@@ -142,19 +146,19 @@ class ResultQueue:
         """Takes a job out, if it waits."""
         self._jobs = deque(job for job in self._jobs if job.uid != uid)
 
-    def confirm(self, count: Callable[[Sequence[str]], Mapping[str, int]]) -> None:
+    def confirm(self, count: Callable[[Sequence[str]], Mapping[str, StoredCount]]) -> None:
         """Finds out of which jobs the destination holds what the ledger says.
 
         Args:
             count: Uids of jobs to the numbers of their results there.
         """
-        asked = [job.uid for job in self._jobs if job.says_none or (job.answer and job.answer.rows)]
+        asked = [job.uid for job in self._jobs if job.says_none or (job.before and job.before.rows)]
         there = count(asked) if asked else {}
 
         def confirmed(job: ResultJob) -> ResultJob:
-            rows = there.get(job.uid, 0)
-            if job.answer:
-                job = replace(job, is_stored=job.answer.rows == rows)
+            rows = stored.rows if (stored := there.get(job.uid)) else 0
+            is_stored = job.answer is not None and job.answer.rows == rows
+            job = replace(job, stored=stored, is_stored=is_stored)
             return replace(job, says_none=False) if job.says_none and rows else job
 
         self._jobs = deque(map(confirmed, self._jobs))

@@ -15,6 +15,7 @@ from captaindata_source.extract.package_work import PackageWork
 from captaindata_source.extract.results.files import ResultFile
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import (
+    CHANGE_TABLES,
     CHECKPOINTS,
     DELETE_MARK,
     EXTRA_TABLES,
@@ -67,6 +68,8 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
         (JOB_INPUTS, INPUTS_LEDGER),
     ):
         _add_table(resources[resource.name], table)
+    for name, changes in CHANGE_TABLES.items():
+        _add_table(resources[name], changes)
     for each in resources.values():
         _add_table(each, CHECKPOINTS)
         _add_table(each, SYNC_RUNS)
@@ -82,6 +85,7 @@ def _generator(begin: Begin, table: Table, rows: Rows) -> Callable[[], Iterator[
             for extraction in work.extractions:
                 if table.name in extraction.tables:
                     yield from rows(extraction)
+                    yield from _changes(extraction, table)
             if work.logs_in(table.name):
                 while not work.is_last(table.name):
                     yield None  # dlt turns to the other resources
@@ -95,6 +99,17 @@ def _generator(begin: Begin, table: Table, rows: Rows) -> Callable[[], Iterator[
         work.end(table.name)
 
     return resource
+
+
+def _changes(extraction: Extraction, table: Table) -> Iterator[Any]:
+    """Rows of the table that keeps the changes; it is there also when nothing ever changed."""
+    changes = CHANGE_TABLES.get(table.name)
+    if changes is None or not extraction.is_loaded:
+        return
+    if rows := extraction.take_changes(table):
+        yield dlt.mark.with_table_name(rows, changes.name)
+    elif changes.name not in dlt.current.source_schema().tables:
+        yield dlt.mark.with_table_name(dlt.mark.materialize_table_schema(), changes.name)
 
 
 def _log(work: PackageWork) -> Iterator[Any]:

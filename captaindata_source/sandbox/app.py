@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from captaindata_source.sandbox import calls_extras, calls_v3, calls_v4
+from captaindata_source.sandbox import calls_extras, calls_flows, calls_v3, calls_v4
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.sandbox.errors import BadRequestError, error_response, generation_of
 from captaindata_source.sandbox.gate import Callers, Gate
@@ -23,7 +23,7 @@ from captaindata_source.sandbox.world_base import Generation, NotFoundError
 
 GENERATION_CALLS: dict[Generation, dict[str, calls_v3.Call]] = {
     "v3": {**calls_v3.CALLS, **calls_extras.V3_CALLS},
-    "v4": {**calls_extras.V4_CALLS, **calls_v4.CALLS},
+    "v4": {**calls_extras.V4_CALLS, **calls_flows.CALLS, **calls_v4.CALLS},
 }
 Hook = Callable[[str], None]
 Wrap = Callable[[ASGIApp], ASGIApp]

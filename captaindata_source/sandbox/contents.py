@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from captaindata_source.sandbox.flows import FlowBook
 from captaindata_source.sandbox.identities import Identity, make_identities
 from captaindata_source.sandbox.people import Member, make_members
 from captaindata_source.sandbox.rng import stream, uid
@@ -34,6 +35,7 @@ class Content:
     schedule: Schedule
     runs: RunBook
     identities: tuple[Identity, ...]
+    flows: FlowBook
 
 
 def make_workspace(seed: int, index: int) -> Workspace:
@@ -68,6 +70,14 @@ def make_content(
         jobs_per_day=jobs_per_day,
         mean_results=mean_results,
     )
+    user_uids = tuple(member.data["uid"] for member in members if member.joins < 0)
+    flows = FlowBook(
+        seed=seed,
+        workspace=workspace.index,
+        days=days,
+        mean_results=mean_results,
+        user_uids=user_uids,
+    )
     runs = RunBook(
         seed=seed,
         workspace=workspace.index,
@@ -75,9 +85,10 @@ def make_content(
         start=start,
         schedule=schedule,
         workflows=made,
-        user_uids=tuple(member.data["uid"] for member in members if member.joins < 0),
+        user_uids=user_uids,
         days=days,
         live_runs_per_day=live_runs_per_day,
+        flows=flows,
     )
     identities = make_identities(seed, workspace.index, workspace.uid)
-    return Content(made, members, schedule, runs, identities)
+    return Content(made, members, schedule, runs, identities, flows)

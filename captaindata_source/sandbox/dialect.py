@@ -60,6 +60,7 @@ class Dialect:
         outputs_page_size: Most rows on a page of v4's outputs, also if `limit` is higher.
         outputs_max_limit: The highest `limit` of v4's outputs; more is refused with 400. Older
             servers take 100.
+        flow_outputs_max_limit: The highest `limit` of outputs of flow runs; more is refused.
         continued_outputs: What v4 answers for a run that was continued: all its outputs, or those
             of the newest batch alone.
         outputs_next_style: How v4's `X-Pagination-Next` is written.
@@ -84,6 +85,7 @@ class Dialect:
     v4_time_style: AwareTimeStyle = "offset"
     outputs_page_size: int = 500
     outputs_max_limit: int = 500
+    flow_outputs_max_limit: int = 1000
     continued_outputs: ContinuedOutputs = "all"
     outputs_next_style: NextStyle = "absolute"
     outputs_end: OutputsEnd = "absent"

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from captaindata_source.sandbox.flows import FlowBook
 from captaindata_source.sandbox.jobs import Job
 from captaindata_source.sandbox.live_runs import live_runs
 from captaindata_source.sandbox.rng import stream, uid
@@ -16,7 +17,7 @@ from captaindata_source.sandbox.workflows import Workflow
 
 SORT_FIELDS = ("created_at", "updated_at", "status")
 DEFAULT_SORT = "-created_at"
-FILTERS = ("status", "action_name", "execution_mode", "uid", "user_uid")
+FILTERS = ("status", "action_name", "execution_mode", "uid", "user_uid", "flow_run_id")
 # So many orders are kept while the clock stands.
 CACHED_ORDERS = 16
 # Runs are archived so many days after they were created.
@@ -38,6 +39,7 @@ class RunBook:
         user_uids: Members who may have started a run.
         days: Days of history before the start.
         live_runs_per_day: Mean number of live runs a day.
+        flows: Its flows, which made some of the runs.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class RunBook:
         user_uids: tuple[str, ...],
         days: int,
         live_runs_per_day: float,
+        flows: FlowBook,
     ) -> None:
         self.workspace_uid = workspace_uid
         self.actions = make_actions(seed, workspace, workflows)
@@ -62,6 +65,7 @@ class RunBook:
         self._workflows = workflows
         self._user_uids = user_uids
         self._live_runs_per_day = live_runs_per_day
+        self._flows = flows
         self._live_until = -days
         self._jobs_seen = 0
         self._runs: dict[str, Run] = {}
@@ -167,6 +171,7 @@ class RunBook:
         dice = number_of(job.uid)
         action = self.actions[job.workflow_uid]
         daily = job.configuration.get("schedule", {}).get("repeat") == "daily"
+        maker = self._flows.maker_of(job.uid, job.scheduled)
         hook = f"https://hooks.example.com/captain-data/{job.uid[:8]}"
         return JobRun(
             uid=job.uid,
@@ -180,6 +185,7 @@ class RunBook:
             callback_url=hook if dice % 3 == 0 else None,
             parameters=job.configuration,
             name=job.name,
+            flow_run_id=None if maker is None else maker.uid,
             job=job,
         )
 
@@ -207,6 +213,7 @@ def _meets(run: Run, day: float, wanted: Mapping[str, str]) -> bool:
         wanted.get("action_name", run.action.name) == run.action.name
         and wanted.get("execution_mode", run.execution_mode) == run.execution_mode
         and wanted.get("user_uid", run.user_uid) == run.user_uid
+        and wanted.get("flow_run_id", run.flow_run_id) == run.flow_run_id
         and ("status" not in wanted or wanted["status"] == run.status(day))
     )
 

@@ -83,6 +83,7 @@ class Run(ABC):
         parameters: How it was configured.
         name: Its name.
         sync_mode: Goes into its parameters; an `incremental` run can be continued.
+        flow_run_id: Uid of the flow run that made it.
     """
 
     uid: str
@@ -97,6 +98,7 @@ class Run(ABC):
     parameters: Json
     name: str | None = None
     sync_mode: str | None = None
+    flow_run_id: str | None = None
 
     @abstractmethod
     def status(self, day: float) -> str:
@@ -138,7 +140,7 @@ class Run(ABC):
             "output_count": moment.output_count,
             "scheduled_run_uid": self.scheduled_run_uid,
             "scheduled_run_name": self.action.name if self.scheduled_run_uid else None,
-            "flow_run_id": None,
+            "flow_run_id": self.flow_run_id,
             "postponed_until": time(self.created_day) if moment.status == "SCHEDULED" else None,
             "started_at": time(moment.started),
             "finished_at": time(moment.finished),

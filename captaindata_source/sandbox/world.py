@@ -15,6 +15,7 @@ from captaindata_source.sandbox.population import Subject
 from captaindata_source.sandbox.workflows import Workflow
 from captaindata_source.sandbox.world_base import NotFoundError, WorldBase
 from captaindata_source.sandbox.world_extras import WorldExtras
+from captaindata_source.sandbox.world_flows import WorldFlows
 from captaindata_source.sandbox.world_v4 import WorldV4
 
 Json = dict[str, Any]
@@ -43,6 +44,7 @@ class World(WorldBase):
     Attributes:
         v4: The same as v4 of the API shows it; the other methods are about v3.
         extras: What else both show: inputs, schedules, deliveries, consumption.
+        flows: Runs of flows.
     """
 
     @cached_property
@@ -52,6 +54,10 @@ class World(WorldBase):
     @cached_property
     def extras(self) -> WorldExtras:
         return WorldExtras(self, self.v4)
+
+    @cached_property
+    def flows(self) -> WorldFlows:
+        return WorldFlows(self)
 
     def workspace_object(self, workspace: Workspace) -> Json:
         """Return what `GET /workspace` gives."""
@@ -195,7 +201,8 @@ class World(WorldBase):
             for name in PERMALINKS
             for account in self.accounts(workspace, name)
         ]
-        return [*self.v4.secrets(), *self.extras.secrets(), *secrets_in(accounts)]
+        more = (self.v4, self.extras, self.flows)
+        return [*(text for each in more for text in each.secrets()), *secrets_in(accounts)]
 
     def _render(self, job: Job, day: float) -> Json:
         return job.render(day, self.start, self.dialect)

@@ -24,7 +24,8 @@ from captaindata_source.settings.kinds import (
     option_of,
 )
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import SELECTABLE, TABLES
+from captaindata_source.tables import FLOWS, SELECTABLE, TABLES
+from captaindata_source.times import UTC_NAME, is_zone
 
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
@@ -49,6 +50,7 @@ class SyncOptions:
         materialize_results: Whether results of a workflow are a table instead of a view.
         people_fields: Field of people or companies to keys of results that feed it, beside those
             that the package knows; None: no others.
+        report_timezone: Time zone of the days and months of runs in views.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
 
     Raises:
@@ -92,6 +94,15 @@ class SyncOptions:
             allows=are_people_fields,
         ),
     )
+    report_timezone: str = field(
+        default=UTC_NAME,
+        metadata=option(
+            TEXT,
+            '"Europe/Paris"',
+            must='must be UTC or the name of a time zone, such as "Europe/Paris"',
+            allows=is_zone,
+        ),
+    )
     publish_copy: str | None = field(
         default=None,
         metadata=option(
@@ -121,7 +132,7 @@ class SyncOptions:
     def wanted_of(self, settings: Settings) -> frozenset[str]:
         """The tables to load of a workspace."""
         usual = [*(table.name for table in TABLES), *settings.extra_tables]
-        return frozenset(self.tables or usual)
+        return frozenset(self.tables or usual) - {FLOWS}
 
 
 def check_dataset(dataset: object) -> None:

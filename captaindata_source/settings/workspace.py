@@ -29,13 +29,14 @@ from captaindata_source.settings.kinds import (
     option,
     option_of,
 )
-from captaindata_source.tables import EXTRA_TABLES
+from captaindata_source.tables import EXTRA_TABLES, FLOWS
 
 __all__ = ["Settings"]
 
 MAX_PARALLEL_REQUESTS = 64
 HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 EXTRA = [table.name for table in EXTRA_TABLES]
+NAMED = [*EXTRA, FLOWS]
 INPUTS_OF = ("failed", "all")
 DAYS = "must be a number of days from 0, such as 7"
 KEYS = 'must be a list of keys of results, such as ["email"]'
@@ -60,7 +61,8 @@ class Settings:
             where it is sorted by change.
         deep_listing_hours: After how many hours each list of jobs is read as a whole again, in
             turn over the syncs; 0: each time.
-        extra_tables: What else to load where no tables are named.
+        extra_tables: What else to load where no tables are named; `flows` adds to the five,
+            whatever is named.
         job_inputs_of: Jobs whose inputs are loaded where `job_inputs` is: those that failed or are
             partial ("failed"), or "all".
         exclude_fields: Keys of results and inputs that are dropped before anything is written.
@@ -162,8 +164,8 @@ class Settings:
         metadata=option(
             TEXTS,
             '["identities"]',
-            must=f'must be a list of {", ".join(EXTRA)}, such as ["{EXTRA[0]}"]',
-            allows=lambda value: are_names(value) and {*value} <= {*EXTRA},
+            must=f'must be a list of {", ".join(NAMED)}, such as ["{NAMED[0]}"]',
+            allows=lambda value: are_names(value) and {*value} <= {*NAMED},
         ),
     )
     job_inputs_of: str = field(
@@ -240,6 +242,11 @@ class Settings:
     def missing_tables(self) -> frozenset[str]:
         """Tables that this version of the API has nothing for."""
         return frozenset(EXTRA) - VERSIONS[self.api_version].extra_tables
+
+    @property
+    def has_flows(self) -> bool:
+        """Whether flows are loaded as workflows, and their runs as jobs."""
+        return FLOWS in self.extra_tables and VERSIONS[self.api_version].has_flows
 
     @property
     def wanted_statuses(self) -> Statuses:

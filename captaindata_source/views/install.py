@@ -11,13 +11,16 @@ from dataclasses import replace
 
 from captaindata_source.sqltext import quoted
 from captaindata_source.tables import views_schema
+from captaindata_source.times import UTC_NAME
+from captaindata_source.views.definitions import Definitions
 from captaindata_source.views.view import (
     Change,
     State,
     View,
     comment_of,
     comments,
-    marked,
+    hash_in,
+    is_ours,
     shipped_views,
     unmarked,
 )
@@ -45,13 +48,14 @@ def create_views(
     there = database.relations(schema)
     if not database.has_schema(schema) and any(not _missing(view, tables, ()) for view in views):
         database.run(f"create schema {quoted(schema)}")
-    return list(_Installation(database, schema, tables, there, views).run(keep))
+    return list(_Installation(database, dataset, tables, there, views).run(keep))
 
 
 def drop_views(database: Database, dataset: str) -> list[Change]:
     """Drops every view of ours; their schema stays, with what is granted on it."""
     schema = views_schema(dataset)
-    ours = {n: r for n, r in database.relations(schema).items() if marked(r.comment)}
+    definitions = Definitions(database, dataset)
+    ours = {n: r for n, r in database.relations(schema).items() if is_ours(r.comment)}
     changes: dict[str, Change] = {}
     waiting = set(ours)
     while waiting:
@@ -60,6 +64,7 @@ def drop_views(database: Database, dataset: str) -> list[Change]:
             try:
                 with database.transaction():
                     database.run(_drop(schema, name, ours[name]))
+                    definitions.forget(name)
             except RefusedError as error:
                 reason = holders(database, schema, name, but=waiting) or str(error)
                 changes[name] = Change(name, State.BLOCKED, reason)
@@ -71,26 +76,35 @@ def drop_views(database: Database, dataset: str) -> list[Change]:
     return [changes[name] for name in sorted(changes)]
 
 
-def list_views(database: Database, dataset: str) -> list[tuple[str, str, str]]:
+def list_views(
+    database: Database, dataset: str, *, report_timezone: str = UTC_NAME
+) -> list[tuple[str, str, str]]:
     """All views, shipped ones that are missing included.
+
+    Args:
+        database: Holds them.
+        dataset: Their schema is named after it.
+        report_timezone: As for `shipped_views`.
 
     Returns:
         Name, state, and its title or what is missing.
     """
     tables = database.relations(dataset)
     there = database.relations(views_schema(dataset))
+    hashes = Definitions(database, dataset).of(there)
     found: dict[str, tuple[str, str, str]] = {}
-    for view in shipped_views(dataset):
+    for view in shipped_views(dataset, report_timezone=report_timezone):
         missing = _missing(view, tables, there)
         if view.name in there:
-            mark = marked(there[view.name].comment)
-            standing = "current" if mark == view.hash else "outdated" if mark else "not ours"
+            mark = hashes.get(view.name)
+            ours = "not ours" if mark is None else "outdated"
+            standing = "current" if mark == view.hash else ours
             found[view.name] = (view.name, standing, view.comment.partition(". ")[0])
         else:
             wait = f"needs {', '.join(missing)}" if missing else "run `captaindata views create`"
             found[view.name] = (view.name, "missing", wait)
     for name, relation in sorted(there.items()):
-        if name not in found and marked(relation.comment):
+        if name not in found and name in hashes:
             text = unmarked(relation.comment)
             found[name] = (name, "view" if relation.is_view else "table", text)
     return list(found.values())
@@ -100,15 +114,17 @@ class _Installation:
     def __init__(
         self,
         database: Database,
-        schema: str,
+        dataset: str,
         tables: Collection[str],
         there: Mapping[str, Relation],
         views: Sequence[View],
     ) -> None:
         self._database = database
-        self._schema = schema
+        self._definitions = Definitions(database, dataset)
+        self._schema = views_schema(dataset)
         self._tables = tables
         self._there = dict(there)
+        self._hashes = self._definitions.of(there)
         self._views = {view.name: view for view in views}
         self._done: dict[str, Change] = {}
 
@@ -118,7 +134,7 @@ class _Installation:
                 self._bring_up_to_date(view)
             yield self._done[view.name]
         for name, found in list(self._there.items()):
-            if name not in self._views and name not in keep and marked(found.comment):
+            if name not in self._views and name not in keep and name in self._hashes:
                 yield self._remove(name, found)
 
     def _bring_up_to_date(self, view: View) -> None:
@@ -128,9 +144,9 @@ class _Installation:
             self._note(view, State.SKIPPED, f"{', '.join(missing)} is not there")
         elif found is None:
             self._try(view, [view], [])
-        elif (mark := marked(found.comment)) is None:
+        elif (mark := self._hashes.get(view.name)) is None:
             self._note(view, State.BLOCKED, "something else has its name, with no mark of ours")
-        elif mark == view.hash and found.is_view:
+        elif mark == view.hash and found.is_view and not hash_in(found.comment):
             self._note(view, State.UNCHANGED)
         else:
             error = self._try(view, [view], []) if found.is_view else None
@@ -142,13 +158,18 @@ class _Installation:
         ours = {
             name
             for schema, name in self._database.dependents(self._schema, view.name)
-            if schema == self._schema and name in self._views and marked(self._there[name].comment)
+            if schema == self._schema and name in self._views and name in self._hashes
         }
         if foreign := holders(self._database, self._schema, view.name, but=ours):
             self._keep_columns(view, foreign)
             return
-        again = [each for each in self._views.values() if each.name in {view.name, *ours}]
-        self._try(view, again, [each.name for each in reversed(again)])
+        wanted = {view.name, *ours}
+        for each in reversed(self._views.values()):
+            if each.name in wanted:  # and new views that it reads now
+                wanted.update(set(each.views) - set(self._there))
+        again = [each for each in self._views.values() if each.name in wanted]
+        drop = [each.name for each in reversed(again) if each.name in self._there]
+        self._try(view, again, drop)
 
     def _try(self, view: View, create: Sequence[View], drop: Sequence[str]) -> RefusedError | None:
         """Drops and creates, all or nothing; notes how it went."""
@@ -161,6 +182,7 @@ class _Installation:
                     database.run(_drop(schema, name, self._there[name]))
                 for each in create:
                     database.run(";\n".join(_create(schema, each)))
+                    self._definitions.note(each.name, each.hash)
                 if grants:
                     database.run(";\n".join(grants))
         except RefusedError as error:
@@ -169,8 +191,10 @@ class _Installation:
             self._done[view.name] = Change(view.name, state, str(error), error.is_busy)
             return error
         for each in create:
+            is_new = each.name not in self._there
             self._there[each.name] = Relation(is_view=True, comment=comment_of(each))
-            self._note(each, state if each is view else State.REPLACED)
+            self._hashes[each.name] = each.hash
+            self._note(each, State.CREATED if is_new else State.REPLACED)
         return None
 
     def _keep_columns(self, view: View, reason: str) -> None:
@@ -181,7 +205,7 @@ class _Installation:
             reason += (
                 "; values that its column types can't hold are null in it, and whole in job_results"
             )
-            if marked(self._there[view.name].comment) != kept.hash:
+            if self._hashes.get(view.name) != kept.hash:
                 error = self._try(kept, [kept], [])
                 reason += f" ({error})" if error else ""
         self._note(view, State.BLOCKED, reason)
@@ -190,6 +214,7 @@ class _Installation:
         try:
             with self._database.transaction():
                 self._database.run(_drop(self._schema, name, found))
+                self._definitions.forget(name)
         except RefusedError as error:
             reason = holders(self._database, self._schema, name) or str(error)
             return Change(name, State.BLOCKED, f"no longer defined, but {reason}")

@@ -16,8 +16,10 @@ from captaindata_source.errors import DestinationError
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
+from captaindata_source.times import UTC_NAME
 from captaindata_source.views.install import create_views
-from captaindata_source.views.people.refresh import refresh_people
+from captaindata_source.views.people import prepare_people, refresh_people
+from captaindata_source.views.raw_comments import describe_tables
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.materialize import materialize
@@ -51,8 +53,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
-LOCK_WAITS = (1.0, 3.0)
-"""Seconds before each further try where others hold a view."""
+LOCK_WAITS = (1.0, 3.0)  # seconds before each further try where others hold a view
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,6 +156,7 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
             aftermath.changes = refresh_views(
                 pipeline,
                 materialize_results=options.materialize_results,
+                report_timezone=options.report_timezone,
                 people_fields=options.people_fields,
             )
         except KeyboardInterrupt:
@@ -183,25 +185,31 @@ def refresh_views(
     pipeline: dlt.Pipeline,
     *,
     materialize_results: bool = False,
+    report_timezone: str = UTC_NAME,
     people_fields: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
-    For pipelines of one's own: the command does it after each sync. Does nothing where the
-    destination is neither DuckDB nor Postgres.
+    For pipelines of one's own, on DuckDB and Postgres; the command does it after each sync.
 
     Args:
         pipeline: Has loaded this source.
         materialize_results: Whether results of a workflow are a table instead of a view.
-        people_fields: Field of people or companies to keys of results that feed it, beside those
-            that the package knows.
+        report_timezone: Time zone of the days and months of runs, such as Europe/Paris.
+        people_fields: Field of people or companies to more keys of results that feed it.
 
     Returns:
         What became of each view.
 
     Raises:
+        ConfigError: There is no such time zone or field.
         DestinationError: The database refused what is needed for all views.
     """
+    how = SyncOptions(
+        materialize_results=materialize_results,
+        report_timezone=report_timezone,
+        people_fields=people_fields,
+    )
     with holding(pipeline), open_database(pipeline) as database:
         if database is None:
             return []
@@ -209,8 +217,9 @@ def refresh_views(
         return refresh(
             database,
             schema_of(pipeline),
-            materialize_results=materialize_results,
-            people_fields=people_fields,
+            materialize_results=how.materialize_results,
+            report_timezone=how.report_timezone,
+            people_fields=how.people_fields,
         )
 
 
@@ -249,6 +258,7 @@ def refresh(
     dataset: str,
     *,
     materialize_results: bool = False,
+    report_timezone: str = UTC_NAME,
     people_fields: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
@@ -263,10 +273,7 @@ def refresh(
     for seconds in (*LOCK_WAITS, None):
         try:
             found = _refresh_once(
-                database,
-                dataset,
-                materialize_results=materialize_results,
-                people_fields=people_fields,
+                database, dataset, materialize_results, report_timezone, people_fields
             )
         except RefusedError as error:
             if seconds is None or not error.is_busy:
@@ -284,36 +291,23 @@ def refresh(
 def _refresh_once(
     database: Database,
     dataset: str,
-    *,
     materialize_results: bool,
+    report_timezone: str,
     people_fields: Mapping[str, Sequence[str]] | None,
 ) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
-    of_people = _refresh_people(database, dataset, people_fields)
-    shipped = shipped_views(dataset)
+    of_people = prepare_people(database, dataset, people_fields)
+    shipped = shipped_views(dataset, report_timezone=report_timezone)
     typed = result_views(database, dataset, taken=[view.name for view in shipped])
-    names = [each.view.name for each in typed]
     views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
-    changes = create_views(database, dataset, views, keep=names if materialize_results else ())
+    keep = [each.view.name for each in typed] if materialize_results else ()
+    changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)
+    of_people += refresh_people(database, dataset, people_fields)
+    describe_tables(database, dataset)
     return changes + of_people
-
-
-def _refresh_people(
-    database: Database, dataset: str, people_fields: Mapping[str, Sequence[str]] | None
-) -> list[Change]:
-    """Brings people and companies up to date; where it can't, all else goes on."""
-    try:
-        refresh_people(database, dataset, more_keys=people_fields)
-    except Exception as error:
-        logger.debug("People", exc_info=True)
-        if signals.was_signal_received():
-            raise
-        is_busy = isinstance(error, RefusedError) and error.is_busy
-        return [Change("people", State.BLOCKED, message_of(error), is_busy, is_stale=True)]
-    return []
 
 
 def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:

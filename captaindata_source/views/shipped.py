@@ -3,7 +3,8 @@
 A file begins with a comment that states the view's title, grain and columns. The connector writes
 it into the database as comments; `sql/views/README.md` prints it too. The query names its sources
 in the default schemas, `captaindata` and `captaindata_views`, so the file runs as it is. For
-another dataset the schemas are replaced when the view is made.
+another dataset the schemas are replaced when the view is made. The time zone of reports is
+`'UTC' /* report_timezone */` in it, and is replaced too.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from captaindata_source.people_fields import PEOPLE_TABLES
-from captaindata_source.sqltext import quoted
+from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import EXTRA_TABLES, views_schema
+from captaindata_source.times import UTC_NAME
 
-__all__ = ["ViewDefinition", "load_views", "parse_view"]
+__all__ = ["ViewDefinition", "load_views", "parse_view", "sql_folder"]
 
 RAW, VIEWS = "captaindata", "captaindata_views"
 SOURCE = re.compile(rf"\b({VIEWS}|{RAW})\.(\w+)")
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
+ZONE = "'UTC' /* report_timezone */"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +71,11 @@ class ViewDefinition:
         """The other views that it reads."""
         return frozenset(name for schema, name in self._sources() if schema == VIEWS)
 
-    def query_on(self, dataset: str) -> str:
-        """The select on a dataset and its views."""
+    def query_on(self, dataset: str, *, report_timezone: str = UTC_NAME) -> str:
+        """The select on a dataset and its views, with days and months in a time zone."""
         names = {RAW: dataset, VIEWS: views_schema(dataset)}
-        return SOURCE.sub(lambda m: f"{quoted(names[m[1]])}.{quoted(m[2])}", self.query)
+        query = self.query.replace(ZONE, literal(report_timezone))
+        return SOURCE.sub(lambda m: f"{quoted(names[m[1]])}.{quoted(m[2])}", query)
 
     def _sources(self) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = SOURCE.findall(COMMENT.sub("", self.query))
@@ -82,7 +86,7 @@ class ViewDefinition:
 def load_views() -> Sequence[ViewDefinition]:
     """All views, each after those that it reads."""
     found = {}
-    for file in sorted((_folder() / "views").iterdir(), key=lambda each: each.name):
+    for file in sorted((sql_folder() / "views").iterdir(), key=lambda each: each.name):
         if file.name.endswith(".sql"):
             name = file.name.removesuffix(".sql")
             found[name] = parse_view(name, file.read_text(encoding="utf-8"))
@@ -126,7 +130,7 @@ def parse_view(name: str, text: str) -> ViewDefinition:
     )
 
 
-def _folder() -> Traversable:
+def sql_folder() -> Traversable:
     """`sql/`, which is within the package where it was installed from a wheel."""
     packaged = files("captaindata_source") / "sql"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "sql"

@@ -1,7 +1,7 @@
 """A view as it should be, the mark that says that it is ours, and what became of it.
 
-A view's comment ends with a mark that holds the hash of its definition. What bears no mark is not
-ours.
+The comment of a view of ours ends with `SIGNATURE`. What does not is not ours. Comments of earlier
+versions end with the hash of the view's definition, which is in a table now: see `definitions.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from captaindata_source.sqltext import literal, quoted
+from captaindata_source.times import UTC_NAME
 from captaindata_source.views.shipped import load_views
 
 __all__ = [
@@ -21,13 +22,15 @@ __all__ = [
     "View",
     "comment_of",
     "comments",
-    "marked",
+    "hash_in",
+    "is_ours",
     "shipped_views",
     "unmarked",
 ]
 
 HASH_VERSION = 1
-MARK = re.compile(r"\s*\[captaindata_source ([0-9a-f]{16})\]$")
+SIGNATURE = "Made by captaindata_source."
+OLD_MARK = re.compile(r"\s*\[captaindata_source ([0-9a-f]{16})\]$")
 
 
 class State(StrEnum):
@@ -96,13 +99,18 @@ class View:
         return hashlib.blake2b(f"{HASH_VERSION}{text}".encode(), digest_size=8).hexdigest()
 
 
-def shipped_views(dataset: str) -> list[View]:
-    """The views of `sql/views/`, each after those that it reads."""
+def shipped_views(dataset: str, *, report_timezone: str = UTC_NAME) -> list[View]:
+    """The views of `sql/views/`, each after those that it reads.
+
+    Args:
+        dataset: Holds the tables that they read.
+        report_timezone: Time zone of the days and months of runs.
+    """
     made: dict[str, View] = {}
     for definition in load_views():
         made[definition.name] = View(
             name=definition.name,
-            query=definition.query_on(dataset),
+            query=definition.query_on(dataset, report_timezone=report_timezone),
             comment=definition.comment,
             columns=definition.columns,
             tables=definition.tables,
@@ -112,20 +120,25 @@ def shipped_views(dataset: str) -> list[View]:
     return list(made.values())
 
 
-def marked(comment: str) -> str | None:
-    """The hash in a comment of ours, None in that of others."""
-    found = MARK.search(comment)
+def is_ours(comment: str) -> bool:
+    """Whether a comment is that of a view, or of a table of results, that the connector made."""
+    return comment.endswith(SIGNATURE) or hash_in(comment) is not None
+
+
+def hash_in(comment: str) -> str | None:
+    """The hash in a comment of an earlier version, None where it has none."""
+    found = OLD_MARK.search(comment)
     return found[1] if found else None
 
 
 def unmarked(comment: str) -> str:
-    """A comment without its mark."""
-    return MARK.sub("", comment)
+    """A comment of ours without its end."""
+    return OLD_MARK.sub("", comment).removesuffix(SIGNATURE).rstrip()
 
 
-def comments(target: str, view: View, *, kind: str, mark: str | None = None) -> str:
+def comments(target: str, view: View, *, kind: str) -> str:
     """Statements that describe a view, or a table that holds the same, and mark it as ours."""
-    statements = [f"comment on {kind} {target} is {literal(comment_of(view, mark))}"]
+    statements = [f"comment on {kind} {target} is {literal(comment_of(view))}"]
     statements += [
         f"comment on column {target}.{quoted(column)} is {literal(text)}"
         for column, text in view.columns.items()
@@ -134,6 +147,6 @@ def comments(target: str, view: View, *, kind: str, mark: str | None = None) -> 
     return ";\n".join(statements)
 
 
-def comment_of(view: View, mark: str | None = None) -> str:
-    """The comment of a view, with its mark."""
-    return f"{view.comment} [captaindata_source {mark or view.hash}]".lstrip()
+def comment_of(view: View) -> str:
+    """The comment of a view, with its end."""
+    return f"{view.comment} {SIGNATURE}".lstrip()

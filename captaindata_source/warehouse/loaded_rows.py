@@ -15,7 +15,7 @@ from captaindata_source.warehouse.workspace_queries import (
     WorkspaceQueries,
 )
 
-__all__ = ["LoadedRows", "StoredResult", "in_batches", "typed"]
+__all__ = ["LoadedRows", "StoredCount", "StoredResult", "in_batches", "typed"]
 
 DLT_PREFIX = "_dlt_"
 STORED_BATCH = 5_000
@@ -33,6 +33,13 @@ class StoredResult(NamedTuple):
     position: int
     data: str | None
     created_at: datetime | None
+
+
+class StoredCount(NamedTuple):
+    """How many results of a job are loaded, and of which workflow it was then."""
+
+    rows: int
+    workflow_uid: str | None
 
 
 class LoadedRows(WorkspaceQueries):
@@ -105,14 +112,14 @@ class LoadedRows(WorkspaceQueries):
                     continue
                 yield {name: _as_text(value) for name, value in row.items() if value is not None}
 
-    def count_results(self, uids: Sequence[str]) -> Mapping[str, int]:
+    def count_results(self, uids: Sequence[str]) -> Mapping[str, StoredCount]:
         """How many results of jobs there are; jobs that have none are left out."""
         named = () if len(uids) > MAX_NAMED else uids
         condition = f"t.job_uid in ({', '.join(['%s'] * len(named))})" if named else "1 = 1"
-        selected = ["t.job_uid", "count(*)"]
+        selected = ["t.job_uid", "count(*)", "max(t.workflow_uid)"]
         with self._lock, self.connection(waits=OPEN_WAITS):
             found = self.query(JOB_RESULTS, selected, condition, named, "group by t.job_uid")
-            return dict(found)
+            return {uid: StoredCount(*of_job) for uid, *of_job in found}
 
     def results_of(self, job_uid: str) -> Iterator[Sequence[StoredResult]]:
         """The results of a job by position, some thousands at a time; some may come twice."""

@@ -15,6 +15,7 @@ from captaindata_source.times import parse_time, since_epoch
 from captaindata_source.warehouse.answers import MAX_EQUAL, MIN_PROOF
 from captaindata_source.warehouse.loaded_rows import LoadedRows
 from captaindata_source.warehouse.memory import INCREMENTAL, Facts, JobTotals, KnownJob, Memory
+from captaindata_source.warehouse.open_changes import as_committed
 from captaindata_source.warehouse.remember import (
     ANSWER_COLUMNS,
     answer_of,
@@ -150,7 +151,8 @@ class _ManyJobs:
                 f"(t.status in {self._success} and coalesce(s.row_hash, '') <> t.row_hash)",
                 f"(coalesce(t.status, '') not in {self._success} and s.uid is not null)",
             ]
-        return f"t.is_deleted is not true and ({' or '.join(reasons)})"
+        is_there = f"(t.is_deleted is not true or not {IS_COMMITTED})"
+        return f"{is_there} and ({' or '.join(reasons)})"
 
     def _joins(self, of_answers: str, of_successes: str) -> str:
         joins = LEDGER_OF_JOB.replace("{part}", of_answers)
@@ -267,7 +269,8 @@ class _ManyJobs:
         memory, facts = self._memory, self._facts
         columns = ["uid", *KnownJob._fields]
         for is_valid, uid, row_hash, *values in self._rows.known(JOBS, columns, (), uids=uids):
-            memory.jobs[uid] = KnownJob(row_hash if is_valid else None, *values)
+            known = KnownJob(row_hash if is_valid else None, *values)
+            memory.jobs[uid] = as_committed(memory, JOBS, (uid,), known)
         memory.strangers.update(uid for uid in uids if uid not in memory.jobs)
         memory.unread_times.update(unread_times(self._rows, uids=uids))
         if facts.has_results:

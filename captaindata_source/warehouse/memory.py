@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from captaindata_source.api import Coverage
+from captaindata_source.api import FLOW_RUNS, RUNS, Coverage
 from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.flow_memory import FlowMemory
 from captaindata_source.warehouse.input_memory import KnownInputs
 
 __all__ = [
+    "FLOW_KIND",
+    "FLOW_RUNS",
     "INCREMENTAL",
     "RUNS",
     "Facts",
@@ -27,12 +30,12 @@ __all__ = [
     "KnownRow",
     "KnownWorkflow",
     "Memory",
+    "OpenChange",
+    "OpenChanges",
 ]
 
-RUNS = "runs"
-"""The list of v4's runs, in `Memory.lists`."""
-
-
+FLOW_KIND = "flow"
+"""`kind` of workflows that are flows."""
 INCREMENTAL = "incremental"
 """`sync_mode` of runs that can be continued (documented in API v4)."""
 
@@ -49,6 +52,8 @@ class KnownWorkflow(NamedTuple):
     is_deleted: bool
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    name: str | None = None
+    kind: str | None = None
 
 
 class KnownJob(NamedTuple):
@@ -91,6 +96,26 @@ class KnownRow(NamedTuple):
     is_deleted: bool
     status: str | None = None
     created_at: datetime | None = None
+
+
+class OpenChange(NamedTuple):
+    """A row of a table of changes whose load was not committed.
+
+    What the table holds may be of that load already; `old` is what was committed.
+
+    Args:
+        uid: Of the row.
+        old: The old value; of results the old workflow.
+        rows: Of results: how many there were.
+    """
+
+    uid: str
+    old: str | None
+    rows: int | None = None
+
+
+OpenChanges = dict[str, dict[tuple[str | None, ...], OpenChange]]
+"""By name of a table of changes: key of what changed and field, to the change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,10 +207,13 @@ class Memory:
         quota_readings: uid to `row_hash`, None as above.
         covered: Spans of time within which every job that changed is in `jobs`.
         checkpoint: Under which uid that was found; None where it was not.
-        lists: By uid of the checkpoint of a list: what was learned of it.
+        lists: By uid of the checkpoint of a list: what was learned of it; those of v4 are `RUNS`
+            and `FLOW_RUNS`.
+        flows: What is known of flows.
         synced_at: When the last sync that did not fail began; None: nothing tells.
         extras: By name of an extra table: key, but for the workspace, to row.
         inputs: By uid of a job whose inputs are loaded.
+        open_changes: Changes whose load was not committed.
         totals: Of all jobs, where not all are remembered.
         finder: Finds the others; None: all are remembered.
         strangers: Uids that were looked up and are not known.
@@ -204,10 +232,12 @@ class Memory:
     covered: Coverage = field(default_factory=Coverage)
     checkpoint: str | None = None
     lists: dict[str, KnownList] = field(default_factory=dict)
+    flows: FlowMemory = field(default_factory=FlowMemory)
     synced_at: datetime | None = None
     extras: dict[str, dict[tuple[str, ...], KnownRow]] = field(default_factory=dict)
     inputs: dict[str, KnownInputs] = field(default_factory=dict)
     unclean: dict[str, set[str]] = field(default_factory=dict)
+    open_changes: OpenChanges = field(default_factory=dict)
     totals: JobTotals | None = None
     finder: Finder | None = None
     strangers: set[str] = field(default_factory=set)
@@ -216,6 +246,24 @@ class Memory:
     def count(self) -> int:
         """How many jobs are known."""
         return len(self.jobs) if self.totals is None else self.totals.count
+
+    def see_spans(self, uid: str, covered: Coverage, *, read_at: datetime | None) -> None:
+        """Remembers how far a list of v4 is read.
+
+        Args:
+            uid: Of the checkpoint; that of flow runs ends with their name.
+            covered: As far as the checkpoint says.
+            read_at: When the list was last read deep.
+        """
+        is_of_flows = uid.endswith(FLOW_RUNS)
+        known = self.flows if is_of_flows else self
+        known.covered, known.checkpoint = covered, uid
+        self.lists[FLOW_RUNS if is_of_flows else RUNS] = KnownList(read_at=read_at)
+
+    def forget_lists(self) -> None:
+        """Forgets how far any list is read: rows are lost."""
+        self.covered = self.flows.covered = Coverage()
+        self.lists.clear()
 
     def look_up(self, uids: Sequence[str]) -> None:
         """Remembers what is known of jobs, where not all are remembered."""

@@ -25,16 +25,18 @@ from captaindata_source.tables import (
 )
 from captaindata_source.times import parse_time
 from captaindata_source.warehouse.answers import Answer
+from captaindata_source.warehouse.flow_memory import remember_links
 from captaindata_source.warehouse.input_memory import known_inputs
 from captaindata_source.warehouse.loaded_rows import LoadedRows, in_batches
 from captaindata_source.warehouse.memory import (
-    RUNS,
+    FLOW_KIND,
     KnownJob,
     KnownList,
     KnownRow,
     KnownWorkflow,
     Memory,
 )
+from captaindata_source.warehouse.open_changes import as_committed, open_changes
 from captaindata_source.warehouse.past_loads import loaded_version
 
 __all__ = ["ANSWER_COLUMNS", "answer_of", "has_results", "remember", "unread_times"]
@@ -56,6 +58,7 @@ def remember(
     wanted: Collection[str] = (),
     fresh: Collection[str] = (),
     many: RememberMany = lambda _rows, _memory: False,
+    has_flows: bool = False,
 ) -> Memory:
     """Reads what is needed to compare a listing with.
 
@@ -64,18 +67,22 @@ def remember(
         wanted: Extra tables that are needed.
         fresh: Tables that are about to be emptied; what they hold does not count.
         many: Tried where no table is fresh.
+        has_flows: Whether flows are loaded now; else only what was loaded of them before counts.
 
     Raises:
         DestinationError: The destination can't be read.
     """
     memory = Memory()
     with rows.connection():
+        memory.open_changes = open_changes(rows, wanted=wanted, fresh=fresh)
         _remember(rows, memory, fresh, many)
+        if has_flows or any(each.kind == FLOW_KIND for each in memory.workflows.values()):
+            remember_links(rows, memory.flows, fresh)
         for table in EXTRA_TABLES:
             if table is JOB_INPUTS and table.name in wanted:
                 memory.inputs = known_inputs(rows, fresh=fresh)
             elif table.name in wanted:
-                memory.extras[table.name] = _known_rows(rows, table, fresh)
+                memory.extras[table.name] = _known_rows(rows, table, memory, fresh)
     return memory
 
 
@@ -86,7 +93,8 @@ def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str], many: Re
         memory.workspace_hash = row_hash if is_valid else None
     columns = ["uid", *KnownWorkflow._fields]
     for is_valid, uid, row_hash, *values in rows.known(WORKFLOWS, columns, fresh):
-        memory.workflows[uid] = KnownWorkflow(row_hash if is_valid else None, *values)
+        known_workflow = KnownWorkflow(row_hash if is_valid else None, *values)
+        memory.workflows[uid] = as_committed(memory, WORKFLOWS, (uid,), known_workflow)
     if fresh or not many(rows, memory):
         _remember_jobs(rows, memory, fresh)
     columns = ["uid", "row_hash"]
@@ -99,7 +107,8 @@ def _remember(rows: LoadedRows, memory: Memory, fresh: Collection[str], many: Re
 def _remember_jobs(rows: LoadedRows, memory: Memory, fresh: Collection[str]) -> None:
     columns = ["uid", *KnownJob._fields]
     for is_valid, uid, row_hash, *values in rows.known(JOBS, columns, fresh):
-        memory.jobs[uid] = KnownJob(row_hash if is_valid else None, *values)
+        known_job = KnownJob(row_hash if is_valid else None, *values)
+        memory.jobs[uid] = as_committed(memory, JOBS, (uid,), known_job)
     if memory.jobs:
         memory.unread_times = unread_times(rows)
     columns = ["uid", "row_hash"]
@@ -164,22 +173,19 @@ def _remember_covered(rows: LoadedRows, memory: Memory) -> None:
             flag, size, *times = learned
             memory.lists[uid] = KnownList(flag, size, *map(_aware, times))
         elif is_valid:
-            memory.checkpoint = uid
             spans = json.loads(covered) if isinstance(covered, str) else covered
-            memory.covered = Coverage.from_json(spans)
-            memory.lists[RUNS] = KnownList(read_at=_aware(learned[2]))
+            memory.see_spans(uid, Coverage.from_json(spans), read_at=_aware(learned[2]))
         is_lost = is_lost or (is_valid and memory.count < jobs)
     if is_lost:
         logger.warning("%s lacks rows that it had: the lists are read again", JOBS.name)
-        memory.covered = Coverage()
-        memory.lists.clear()
+        memory.forget_lists()
 
 
 def _known_rows(
-    rows: LoadedRows, table: Table, fresh: Collection[str]
+    rows: LoadedRows, table: Table, memory: Memory, fresh: Collection[str]
 ) -> dict[tuple[str, ...], KnownRow]:
     key = [name for name in table.key if name != "workspace_uid"]
-    return {
+    found = {
         tuple(values): KnownRow(
             row_hash if is_valid else None, bool(is_deleted), status, _aware(created_at)
         )
@@ -187,6 +193,7 @@ def _known_rows(
             table, ["row_hash", "is_deleted", "status", "created_at", *key], fresh
         )
     }
+    return {uids: as_committed(memory, table, uids, known) for uids, known in found.items()}
 
 
 def _answers(rows: LoadedRows) -> dict[str, Answer]:

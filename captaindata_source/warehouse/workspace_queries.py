@@ -37,8 +37,8 @@ LOADED = 0
 def is_committed(alias: str) -> str:
     """A condition in SQL: whether the load of a row was committed."""
     return (
-        f"exists (select 1 from {{{LOADS}}} as committed "
-        f"where committed.load_id = {alias}._dlt_load_id and committed.status = {LOADED})"
+        f"coalesce({alias}._dlt_load_id in (select committed.load_id from {{{LOADS}}} as committed "
+        f"where committed.status = {LOADED}), false)"
     )
 
 

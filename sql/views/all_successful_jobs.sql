@@ -15,8 +15,10 @@
 --   workflow_status: active, paused or archived; null if the workflow itself is not loaded
 --   job_id: UID of the job
 --   job_name: name of the job
---   main_job_id: UID of the job that this job retries; null for a main run
---   is_sub_job: true if the job retries another job
+--   main_job_id: UID of the job that this job retries, or of the flow run that made it (Edges);
+--     null for a main run
+--   is_sub_job: true if the job retries another job, or was made by a flow run that is loaded
+--     (Edges)
 --   started_at: start time, in UTC
 --   finished_at: end time, in UTC
 --   duration_seconds: time from start to end, in seconds

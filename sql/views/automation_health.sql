@@ -4,7 +4,8 @@
 -- Grain: One row per workspace (workspace_id), including workspaces without workflows and
 --   workspaces that no sync has loaded yet. Runs are main runs.
 -- Needs: captaindata_views.workspaces, captaindata_views.workflow_performance,
---   captaindata_views.failing_workflows, captaindata_views.jobs, captaindata.sync_runs
+--   captaindata_views.failing_workflows, captaindata_views.stuck_runs, captaindata_views.jobs,
+--   captaindata.sync_runs
 --
 -- Columns:
 --   workspace_id: UID of the workspace
@@ -27,6 +28,7 @@
 --   tasks_left: remaining quota in tasks; null in API v4, which counts credits
 --   last_sync_at: end of the last sync that did not fail, in UTC
 --   credits_left: remaining quota in credits; null in API v3, which counts tasks
+--   stuck_runs: main runs that stuck_runs lists
 
 with workspaces as (
     select * from captaindata_views.workspaces
@@ -54,6 +56,14 @@ failing as (
         workspace_id,
         count(*) as failing_workflows
     from captaindata_views.failing_workflows
+    group by workspace_id
+),
+
+stuck as (
+    select
+        workspace_id,
+        count(*) as stuck_runs
+    from captaindata_views.stuck_runs
     group by workspace_id
 ),
 
@@ -110,7 +120,8 @@ joined as (
         workflows.last_success_at,
         workspaces.tasks_left,
         syncs.last_sync_at,
-        workspaces.credits_left
+        workspaces.credits_left,
+        coalesce(stuck.stuck_runs, 0) as stuck_runs
     from known
     left join workspaces
         on known.workspace_id = workspaces.workspace_id
@@ -118,6 +129,8 @@ joined as (
         on known.workspace_id = workflows.workspace_id
     left join failing
         on known.workspace_id = failing.workspace_id
+    left join stuck
+        on known.workspace_id = stuck.workspace_id
     left join recent
         on known.workspace_id = recent.workspace_id
     left join syncs
@@ -142,5 +155,6 @@ select
     last_success_at,
     tasks_left,
     last_sync_at,
-    credits_left
+    credits_left,
+    stuck_runs
 from joined

@@ -1,14 +1,13 @@
 -- daily_job_health: Runs, failures and success rate of each workflow, by day
 --
--- Grain: One row per UTC day, workspace and workflow (day, workspace_id, workflow_id). The days go
---   from the first run of the workflow to the newest run or the last sync of its workspace,
---   whichever is later; days without runs are included. Only main runs count, on the UTC day of
---   their start (or else of their schedule, or else of their end). Runs without any of these times
---   are not counted.
+-- Grain: One row per day, workspace and workflow (day, workspace_id, workflow_id). The days go from
+--   the first run of the workflow to the newest run or the last sync of its workspace, whichever is
+--   later; days without runs are included. Only main runs count, on the day of their start (or else
+--   of their schedule, or else of their end). Runs without any of these times are not counted.
 -- Needs: captaindata_views.jobs, captaindata.sync_runs
 --
 -- Columns:
---   day: UTC day
+--   day: day in the time zone of the option report_timezone (UTC by default)
 --   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
 --   workflow_id: UID of the workflow
@@ -21,6 +20,10 @@
 --   unknown_runs: main runs with an unknown status
 --   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null if there are
 --     neither
+--   duration_p50_seconds: median duration of the day's main runs that succeeded or failed, in
+--     seconds; null if none has a duration
+--   duration_p95_seconds: 95th percentile of that duration, in seconds
+--   records_processed: records of main runs that succeeded, as reported by the API
 
 with runs as (
     select
@@ -29,7 +32,9 @@ with runs as (
         workflow_id,
         workflow_name,
         status_group,
-        cast((run_at at time zone 'UTC') as date) as day
+        duration_seconds,
+        records_processed,
+        cast((run_at at time zone 'UTC' /* report_timezone */) as date) as day
     from captaindata_views.jobs
     where not is_sub_job and run_at is not null
 ),
@@ -42,7 +47,7 @@ days_seen as (
     union all
     select
         workspace_uid as workspace_id,
-        cast((finished_at at time zone 'UTC') as date) as day
+        cast((finished_at at time zone 'UTC' /* report_timezone */) as date) as day
     from captaindata.sync_runs
     where outcome not in ('failed', 'quota')
 ),
@@ -86,7 +91,9 @@ runs_and_days as (
         workspace_name,
         workflow_id,
         workflow_name,
-        status_group
+        status_group,
+        duration_seconds,
+        records_processed
     from runs
     union all
     select
@@ -95,7 +102,9 @@ runs_and_days as (
         spans.workspace_name,
         spans.workflow_id,
         spans.workflow_name,
-        null as status_group
+        null as status_group,
+        null as duration_seconds,
+        null as records_processed
     from spans
     cross join lateral generate_series(0, spans.days) as g (i)
 ),
@@ -112,7 +121,16 @@ counted as (
         count(*) filter (where status_group = 'failed') as failed_runs,
         count(*) filter (where status_group = 'stopped') as stopped_runs,
         count(*) filter (where status_group = 'in_progress') as in_progress_runs,
-        count(*) filter (where status_group = 'unknown') as unknown_runs
+        count(*) filter (where status_group = 'unknown') as unknown_runs,
+        percentile_cont(0.5) within group (order by duration_seconds) filter (
+            where status_group in ('succeeded', 'failed')
+        ) as duration_p50_seconds,
+        percentile_cont(0.95) within group (order by duration_seconds) filter (
+            where status_group in ('succeeded', 'failed')
+        ) as duration_p95_seconds,
+        cast(
+            coalesce(sum(records_processed) filter (where status_group = 'succeeded'), 0) as bigint
+        ) as records_processed
     from runs_and_days
     group by day, workspace_id, workflow_id
 )
@@ -130,5 +148,8 @@ select
     in_progress_runs,
     unknown_runs,
     cast(succeeded_runs as double precision)
-    / nullif(succeeded_runs + failed_runs, 0) as success_rate
+    / nullif(succeeded_runs + failed_runs, 0) as success_rate,
+    duration_p50_seconds,
+    duration_p95_seconds,
+    records_processed
 from counted

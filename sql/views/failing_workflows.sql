@@ -14,8 +14,12 @@
 --   workflow_status: active, paused or archived; null if the workflow itself is not loaded
 --   reason: reason why the workflow is listed, as a sentence
 --   is_failing_often: true if at least 3 in 10 of its recent runs failed
---   is_slower: true if the median duration of its recent runs is over 1.5 times that of its earlier
---     runs, at least 5 of which have a duration
+--   is_slower: true if times_as_long is over 1.5, half of the recent runs took over 1.25 times as
+--     long, and chance does not explain it: about one in a hundred workflows that did not change is
+--     listed. Of workflows whose runs take twice as long, over 90% are listed if the standard
+--     deviation of the logarithm of their durations is up to 0.3 with 10 earlier runs, 0.4 with 20
+--     and 0.5 with 60; a wider spread hides a doubling. Judged only if 5 earlier runs have a
+--     duration, and 8 in 10 recent runs can be compared
 --   recent_runs: number of recent runs, 3 to 10
 --   recent_failed_runs: recent runs that failed
 --   recent_failure_rate: recent_failed_runs / recent_runs, from 0 to 1
@@ -27,6 +31,10 @@
 --   failures_in_a_row: failed main runs since the last main run that succeeded
 --   last_run_at: run_at of its newest main run, in UTC
 --   last_error_message: error message of the newest run that failed
+--   times_as_long: how many times as long recent runs took as earlier ones (geometric mean). Each
+--     recent run is compared with runs of other days, among the last 1,000, within 6 hours of its
+--     time of day: the nearest third, at least 5. Durations below a second count as a second; null
+--     if fewer than 5 recent runs can be compared, or fewer than 5 earlier runs have a duration
 
 with ended as (
     select
@@ -36,6 +44,7 @@ with ended as (
         workflow_name,
         status_group,
         duration_seconds,
+        run_at,
         error_message,
         row_number() over (
             partition by workspace_id, workflow_id
@@ -59,6 +68,7 @@ compared as (
         count(*) filter (
             where newest_first <= 10 and status_group = 'failed'
         ) as recent_failed_runs,
+        count(duration_seconds) filter (where newest_first <= 10) as recent_durations,
         percentile_cont(0.5) within group (order by duration_seconds) filter (
             where newest_first <= 10
         ) as recent_duration_p50_seconds,
@@ -77,19 +87,164 @@ compared as (
     group by workspace_id, workflow_id
 ),
 
-judged as (
+-- Is it slower? Logarithms of durations, because what counts is how many times as long a run takes.
+timed as (
+    select
+        workspace_id,
+        workflow_id,
+        newest_first,
+        ln(greatest(duration_seconds, 1)) as log_duration,
+        cast(floor(extract(epoch from (run_at at time zone 'UTC'))) as bigint) as at_second
+    from ended
+    where duration_seconds is not null and newest_first <= 1010
+),
+
+-- earlier runs of another day within 6 hours of the time of day of a recent one
+pairs as (
+    select
+        recent.workspace_id,
+        recent.workflow_id,
+        recent.newest_first as recent_run,
+        recent.log_duration as recent_log,
+        earlier.newest_first as earlier_run,
+        earlier.log_duration as earlier_log,
+        abs(
+            mod(recent.at_second - earlier.at_second + 43200, 86400) - 43200
+        ) as seconds_apart
+    from timed as recent
+    inner join timed as earlier
+        on
+            recent.workspace_id = earlier.workspace_id
+            and recent.workflow_id = earlier.workflow_id
+    where
+        recent.newest_first <= 10
+        and earlier.newest_first > 10
+        and recent.at_second - earlier.at_second >= 43200
+        and abs(mod(recent.at_second - earlier.at_second + 43200, 86400) - 43200) <= 21600
+),
+
+ranked as (
     select
         *,
-        cast(recent_failed_runs as double precision) / recent_runs as recent_failure_rate,
-        cast(earlier_failed_runs as double precision)
-        / nullif(earlier_runs, 0) as earlier_failure_rate,
-        (recent_failed_runs * 10 >= recent_runs * 3) as is_failing_often,
-        (
-            earlier_durations >= 5
-            and coalesce(recent_duration_p50_seconds > 1.5 * earlier_duration_p50_seconds, false)
-        ) as is_slower
+        rank() over (
+            partition by workspace_id, workflow_id, recent_run order by seconds_apart
+        ) as nearness,
+        count(*) over (partition by workspace_id, workflow_id, recent_run) as at_that_time
+    from pairs
+),
+
+-- those that are nearest: a third, but at least five
+matched as (
+    select
+        *,
+        cast(1 as double precision) / count(*) over (
+            partition by workspace_id, workflow_id, recent_run
+        ) as weight
+    from ranked
+    where nearness * 3 <= greatest(15, at_that_time)
+),
+
+differences as (
+    select
+        workspace_id,
+        workflow_id,
+        recent_run,
+        max(recent_log) - avg(earlier_log) as difference,
+        var_samp(earlier_log) as earlier_variance
+    from matched
+    group by workspace_id, workflow_id, recent_run
+),
+
+recent_spread as (
+    select
+        workspace_id,
+        workflow_id,
+        count(*) as runs,
+        avg(difference) as difference,
+        percentile_cont(0.5) within group (order by difference) as median_difference,
+        var_samp(difference) as variance,
+        avg(earlier_variance) as earlier_variance
+    from differences
+    group by workspace_id, workflow_id
+),
+
+earlier_weights as (
+    select
+        workspace_id,
+        workflow_id,
+        earlier_run,
+        sum(weight) as weight
+    from matched
+    group by workspace_id, workflow_id, earlier_run
+),
+
+earlier_spread as (
+    select
+        workspace_id,
+        workflow_id,
+        count(*) as runs,
+        sum(weight * weight) as weights
+    from earlier_weights
+    group by workspace_id, workflow_id
+),
+
+judged_durations as (
+    select
+        recent_spread.workspace_id,
+        recent_spread.workflow_id,
+        recent_spread.runs,
+        recent_spread.difference,
+        recent_spread.median_difference,
+        -- under one in a hundred by chance: the quantile of Student's t, near enough
+        (2.5 + 4.0 / (recent_spread.runs + earlier_spread.runs - 2))
+        * sqrt(
+            (
+                (recent_spread.runs - 1) * recent_spread.variance
+                + (earlier_spread.runs - 1)
+                * coalesce(recent_spread.earlier_variance, recent_spread.variance)
+            )
+            / (recent_spread.runs + earlier_spread.runs - 2)
+            * (
+                cast(1 as double precision) / recent_spread.runs
+                + earlier_spread.weights / (recent_spread.runs * recent_spread.runs)
+            )
+        ) as chance
+    from recent_spread
+    inner join earlier_spread
+        on
+            recent_spread.workspace_id = earlier_spread.workspace_id
+            and recent_spread.workflow_id = earlier_spread.workflow_id
+    where recent_spread.runs >= 5
+),
+
+judged as (
+    select
+        compared.*,
+        cast(compared.recent_failed_runs as double precision)
+        / compared.recent_runs as recent_failure_rate,
+        cast(compared.earlier_failed_runs as double precision)
+        / nullif(compared.earlier_runs, 0) as earlier_failure_rate,
+        (compared.recent_failed_runs * 10 >= compared.recent_runs * 3) as is_failing_often,
+        coalesce(
+            compared.earlier_durations >= 5
+            and durations.runs * 10 >= compared.recent_durations * 8
+            -- more than rounding
+            and durations.difference > greatest(ln(1.5), durations.chance) + 0.000000001
+            and durations.median_difference > ln(1.25),
+            false
+        ) as is_slower,
+        case
+            when compared.earlier_durations >= 5
+                then cast(
+                    cast(exp(durations.difference) as decimal(18, 3)) as double precision
+                )
+        end as times_as_long
     from compared
-    where recent_runs >= 3
+    left join judged_durations as durations
+        on
+            compared.workspace_id = durations.workspace_id
+            and compared.workflow_id = durations.workflow_id
+    where compared.recent_runs >= 3
 ),
 
 explained as (
@@ -103,12 +258,18 @@ explained as (
                         || ' of its last ' || cast(judged.recent_runs as text) || ' runs'
             end,
             case
-                when judged.is_slower
+                when
+                    judged.is_slower
+                    and judged.recent_duration_p50_seconds > judged.earlier_duration_p50_seconds
                     then 'median run took '
                         || cast(cast(judged.recent_duration_p50_seconds as decimal(18, 1)) as text)
                         || ' s, before that '
                         || cast(cast(judged.earlier_duration_p50_seconds as decimal(18, 1)) as text)
                         || ' s'
+                when judged.is_slower
+                    then 'runs took '
+                        || cast(cast(judged.times_as_long as decimal(18, 1)) as text)
+                        || ' times as long as before at the same time of day'
             end
         ) as reason,
         performance.workflow_status,
@@ -140,5 +301,6 @@ select
     earlier_duration_p50_seconds,
     failures_in_a_row,
     last_run_at,
-    last_error_message
+    last_error_message,
+    times_as_long
 from explained

@@ -1,7 +1,8 @@
 -- jobs: Jobs: the runs of workflows and their retries
 --
 -- Grain: One row per workspace and job (workspace_id, job_id). A retry is a job of its own, called
---   a sub-job. Reports count main runs, which are all jobs but sub-jobs.
+--   a sub-job, and so is a run that a loaded flow run made (Edges). Reports count main runs, which
+--   are all jobs but sub-jobs.
 -- Needs: captaindata.jobs, captaindata.workflows, captaindata.workspaces
 --
 -- Columns:
@@ -11,8 +12,10 @@
 --   workflow_name: current name of the workflow; if the workflow is not loaded, its name in the job
 --   job_id: UID of the job
 --   name: name of the job
---   main_job_id: UID of the job that this job retries; null for a main run
---   is_sub_job: true if the job retries another job
+--   main_job_id: UID of the job that this job retries, or of the flow run that made it (Edges);
+--     null for a main run
+--   is_sub_job: true if the job retries another job, or was made by a flow run that is loaded
+--     (Edges)
 --   is_deleted: true if the API answered 404 for the job
 --   is_archived: true if the API answered 404 for the job because it archives runs after 90 days
 --     (v4)
@@ -30,7 +33,8 @@
 --   duration_seconds: time from start to end, in seconds; null if one is missing or the end is
 --     before the start
 --   inputs: number of inputs
---   records_processed: number of records that the job produced, as reported by the API
+--   records_processed: number of records that the job produced, as reported by the API; of a flow
+--     run, for which the API reports none, the sum over the runs that it made
 --   error_message: error message of the job
 --   is_partial: true if the run succeeded for only some of its inputs; null if the API does not
 --     report it (v3)
@@ -40,6 +44,16 @@
 
 with source as (
     select * from captaindata.jobs
+),
+
+flow_records as (
+    select
+        workspace_uid,
+        main_job_uid,
+        cast(sum(coalesce(row_count, total_row_count)) as bigint) as records
+    from captaindata.jobs
+    where flow_run_id is not null and is_sub_job
+    group by workspace_uid, main_job_uid
 ),
 
 cleaned as (
@@ -132,7 +146,7 @@ renamed as (
                 )
         end as duration_seconds,
         source.number_inputs as inputs,
-        source.records_processed,
+        coalesce(source.records_processed, flow_records.records) as records_processed,
         source.error_message,
         source.is_partial,
         source.execution_mode,
@@ -144,6 +158,10 @@ renamed as (
             and source.workflow_uid = workflows.uid
     left join captaindata.workspaces as workspaces
         on source.workspace_uid = workspaces.workspace_uid
+    left join flow_records
+        on
+            source.workspace_uid = flow_records.workspace_uid
+            and source.uid = flow_records.main_job_uid
 )
 
 select

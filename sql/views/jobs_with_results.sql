@@ -13,8 +13,10 @@
 --   workflow_name: name of the workflow
 --   job_id: UID of the job that produced the record
 --   job_name: name of the job
---   main_job_id: UID of the job that this job retries; null for a main run
---   is_sub_job: true if the job retries another job
+--   main_job_id: UID of the job that this job retries, or of the flow run that made it (Edges);
+--     null for a main run
+--   is_sub_job: true if the job retries another job, or was made by a flow run that is loaded
+--     (Edges)
 --   job_status: status of the job, as reported by the API
 --   status_group: status group of the job, as in jobs; null if the job is not loaded
 --   started_at: start of the job, in UTC

@@ -1,11 +1,11 @@
 -- records_by_workflow_month: Records that each workflow delivered, by month
 --
--- Grain: One row per UTC month, workspace and workflow (month, workspace_id, workflow_id) in which
+-- Grain: One row per month, workspace and workflow (month, workspace_id, workflow_id) in which
 --   a main run that succeeded ended. A run without an end is counted at its run_at.
 -- Needs: captaindata_views.jobs, captaindata_views.job_results
 --
 -- Columns:
---   month: first day of the UTC month
+--   month: first day of the month in the time zone of the option report_timezone (UTC by default)
 --   workspace_id: UID of the workspace
 --   workspace_name: name of the workspace
 --   workflow_id: UID of the workflow
@@ -24,7 +24,9 @@ with runs as (
         job_id,
         records_processed,
         cast(
-            date_trunc('month', (coalesce(finished_at, run_at) at time zone 'UTC')) as date
+            date_trunc(
+                'month', (coalesce(finished_at, run_at) at time zone 'UTC' /* report_timezone */)
+            ) as date
         ) as month
     from captaindata_views.jobs
     where not is_sub_job and status_group = 'succeeded'

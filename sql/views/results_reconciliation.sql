@@ -11,10 +11,12 @@
 --   workflow_name: name of the workflow
 --   job_id: UID of the job
 --   job_name: name of the job
---   is_sub_job: true if the job retries another job
+--   is_sub_job: true if the job retries another job, or was made by a flow run that is loaded
+--     (Edges)
 --   status_group: status group of the job, as in jobs; null if the job is not loaded
 --   finished_at: end of the job, in UTC
---   records_processed: number of records that the job produced, as reported by the API
+--   records_processed: number of records that the job produced, as reported by the API; null for
+--     flow runs
 --   results_loaded: number of its results in the warehouse
 --   difference: results_loaded - records_processed; null if state is unknown or not_loaded
 --   state: equal; missing (fewer results than records); surplus (more results than records);
@@ -46,7 +48,9 @@ joined as (
         coalesce(jobs.is_sub_job, false) as is_sub_job,
         jobs.status_group,
         jobs.finished_at,
-        jobs.records_processed,
+        -- of a flow run they are those of its runs, and no number of its own results
+        case when left(jobs.job_id, 5) <> 'flow:' then jobs.records_processed end
+            as records_processed,
         jobs.has_results,
         coalesce(results.results_loaded, 0) as results_loaded
     from jobs

@@ -17,7 +17,7 @@
 --   stopped_runs: main runs that were stopped
 --   in_progress_runs: main runs that have not ended
 --   unknown_runs: main runs with an unknown status
---   retries: number of retries (sub-jobs)
+--   retries: number of sub-jobs: retries, and runs that loaded flow runs made (Edges)
 --   success_rate: succeeded_runs / (succeeded_runs + failed_runs), from 0 to 1; null if there are
 --     neither
 --   duration_p50_seconds: median duration of main runs that succeeded or failed, in seconds

@@ -41,7 +41,8 @@ NOT_IN_FILE = {
     "result_statuses",
     "requests_per_minute",
     "hash_salt",
-    "publish_copy", "people_fields",
+    "publish_copy",
+    "people_fields",
 }
 """Secrets, and options whose default is to be left out."""
 

@@ -24,6 +24,8 @@ ROOMS = (
 )
 """From the top down. A room imports from those below it, and from the modules at the ground."""
 GROUND = {
+    "bookkeeping_tables",
+    "change_tables",
     "dlt_internals",
     "errors",
     "extra_tables",

@@ -704,3 +704,28 @@ def test_example_secrets_of_both_generations(sandbox: FaultySandbox) -> None:
         f"{new['base_url']}/workspaces", headers={"X-API-Key": new["api_key"]}, trust_env=False
     )
     assert answer.json()["uid"] == new["project_uid"]
+
+
+def test_flow_runs_and_their_outputs(sandbox: FaultySandbox, client: Client) -> None:
+    world, workspace = sandbox.world, client.workspace
+    runs = client.walk("/flows/runs")
+    assert runs == world.flows.runs(workspace)
+    created = [run["created_at"] for run in runs]
+    assert created == sorted(created, reverse=True)
+    assert client.walk("/flows/runs", sort="created_at") == runs[::-1]
+    assert len(client.json("/flows/runs")) == 10
+    for query in ({"limit": 101}, {"limit": 0}, {"offset": -1}, {"sort": "-updated_at"}):
+        assert client.get("/flows/runs", params=query).status_code == 400
+    ended = next(run for run in runs if run["status"] == "SUCCEEDED")
+    path = f"/flows/runs/{ended['uid']}/outputs"
+    outputs = [json.loads(row) for row in world.flows.outputs(workspace, ended["uid"])]
+    assert client.json(path, limit=1000) == outputs
+    assert client.json(path, limit=3, offset=2) == outputs[2:5]
+    assert client.get(path, params={"limit": 1001}).status_code == 400
+    assert client.get("/flows/runs/none/outputs").status_code == 404
+    made = next(run for run in world.v4.runs(workspace) if run["flow_run_id"])
+    maker = next(run for run in runs if run["uid"] == made["flow_run_id"])
+    assert maker["created_at"] <= made["created_at"]
+    found = client.walk("/runs", flow_run_id=maker["uid"])
+    assert made in found
+    assert {run["flow_run_id"] for run in found} == {maker["uid"]}

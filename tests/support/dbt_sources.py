@@ -18,6 +18,7 @@ from captaindata_source import tables
 from captaindata_source.people_fields import PEOPLE_TABLES
 from captaindata_source.tables import DELETE_MARK, Table
 from captaindata_source.views.shipped import ViewDefinition, load_views
+from captaindata_source.views.table_texts import CATALOGUE_TEXTS, DLT_COLUMNS, table_texts
 
 ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "sql" / "dbt" / "models" / "sources.yml"
@@ -77,6 +78,7 @@ class Entry:
 
 
 _OUTCOMES = Accepted(("loaded", "stopped_early", "partly_loaded", "failed"))
+_CHANGE = Accepted(("replaced", "added", "moved", "removed"))
 _WORKFLOW_STATUS = Accepted(("active", "paused", "archived"))
 _JOB_STATUS = (
     *("pending", "running", "paused", "stopped", "shutdown", "warning"),
@@ -88,6 +90,7 @@ OPTIONAL = frozenset(
     for table in (
         *tables.EXTRA_TABLES,
         *(tables.INPUTS_LEDGER, tables.QUOTA_READINGS, tables.CHECKPOINTS),
+        tables.INTEGRATION_CHANGES,
     )
 ) | frozenset(PEOPLE_TABLES)
 """Tables that are not in each warehouse: those that are off until they are selected, those of one
@@ -95,10 +98,6 @@ version of the API, and those that an older connector does not fill."""
 
 # -- raw tables --------------------------------------------------------------------------------
 
-DLT_COLUMNS = {
-    "_dlt_load_id": "load package that wrote the row; valid if it is in `_dlt_loads`",
-    "_dlt_id": "dlt's key of the row; a new one each time the row is written",
-}
 LOADS = Entry(
     name="_dlt_loads",
     description="dlt's record of load packages. A listed package was loaded completely.",
@@ -113,26 +112,8 @@ LOADS = Entry(
 )
 FIELDS = Entry(
     name="job_result_fields",
-    description="Catalogue of the columns of results. One row per workflow and key of a result,"
-    " nested keys included.",
-    columns={
-        "workspace_uid": "UID of the workspace",
-        "workflow_uid": "UID of the workflow",
-        "field_id": "number of the key within the workflow",
-        "key": "key in the result, unchanged",
-        "nested_key": "key within the object that is the value of `key`; null if not nested",
-        "column_name": "name of the column in the workflow's view",
-        "column_type": "type of the column; null for an object, whose keys have their own columns",
-        "column_place": "position of the column in the view; null if the view does not have it",
-        "json_types": "JSON types seen, separated by commas",
-        "value_kinds": "kinds of values seen, finer than `json_types`, separated by spaces",
-        "rows_with_value": "number of results with a value other than null",
-        "first_seen_at": "`created_at` of the oldest result with a value",
-        "last_seen_at": "`created_at` of the newest result with a value",
-        "previous_type": "type of the column before it was last widened",
-        "type_changed_at": "time the type was last widened",
-        "added_at": "time the key was added",
-    },
+    description=CATALOGUE_TEXTS["job_result_fields"].description,
+    columns=CATALOGUE_TEXTS["job_result_fields"].columns,
     unique=[
         ("workspace_uid", "workflow_uid", "field_id"),
         ("workspace_uid", "workflow_uid", "column_name"),
@@ -141,21 +122,11 @@ FIELDS = Entry(
 )
 RESULT_VIEWS = Entry(
     name="job_result_views",
-    description="Names of the views of results. One row per workflow.",
-    columns={
-        "workspace_uid": "UID of the workspace",
-        "workflow_uid": "UID of the workflow",
-        "view_name": "name of the view in the schema of the views",
-        "added_at": "time the view got its name",
-    },
+    description=CATALOGUE_TEXTS["job_result_views"].description,
+    columns=CATALOGUE_TEXTS["job_result_views"].columns,
     unique=[("workspace_uid", "workflow_uid"), ("view_name",)],
     not_null=("workspace_uid", "workflow_uid", "view_name"),
 )
-MEANINGS = {
-    ("successful_jobs", "_deleted"): "null; on destinations that cannot merge, true if the job"
-    " is no longer successful",
-}
-"""Columns that `sql/tables.md` does not list."""
 RAW_UNIQUE: Mapping[str, Sequence[tuple[str, ...]]] = {
     "workspaces": [("workspace_uid",)],
     "job_results": [("workspace_uid", "result_uid"), ("workspace_uid", "job_uid", "position")],
@@ -165,6 +136,9 @@ RAW_NOT_NULL = {
     "job_results": ("result_uid", "position", "_dlt_load_id"),
     "sync_runs": ("started_at", "finished_at", "outcome"),
     "sync_issues": ("seen_at", "kind", "action", "occurrences"),
+    "job_changes": ("job_uid", "field", "seen_at"),
+    "workflow_changes": ("workflow_uid", "field", "seen_at"),
+    "results_changes": ("job_uid", "change", "rows_before", "rows_after", "seen_at"),
 }
 """Beside the tables' keys."""
 _WORKFLOW = Related("workflows", ("workspace_uid", "workflow_uid"), ("workspace_uid", "uid"))
@@ -175,6 +149,9 @@ RAW_RELATED = {
     "successful_jobs": (Related("jobs", ("workspace_uid", "uid")),),
     "job_results": (_JOB, Related("job_results_ledger", ("workspace_uid", "job_uid"))),
     "job_results_ledger": (_JOB,),
+    "job_changes": (_JOB,),
+    "workflow_changes": (_WORKFLOW,),
+    "results_changes": (_JOB,),
 }
 RAW_ACCEPTED = {
     "jobs": {"status": Accepted((*_JOB_STATUS, *_SUCCESS), is_certain=False)},
@@ -183,6 +160,7 @@ RAW_ACCEPTED = {
     "sync_issues": {
         "action": Accepted(("retried", "reread", "mended", "kept", "set_aside", "failed"))
     },
+    "results_changes": {"change": _CHANGE},
 }
 RAW_CONFIG = {
     "sync_runs": {
@@ -205,23 +183,23 @@ def raw_tables() -> Sequence[Table]:
 
 
 def raw_entries() -> Iterator[Entry]:
-    details = (ROOT / "sql" / "tables.md").read_text(encoding="utf-8")
-    described = _openings(details)
-    meanings = _described_columns(details)
+    described = table_texts()
     for table in raw_tables():
         names = [*table.columns, *([DELETE_MARK] if table.has_delete_mark else [])]
-        columns = {name: _meaning(table.name, name, meanings) for name in names}
-        missing = [name for name, text in columns.items() if not text]
-        if missing or table.name not in described:
+        if table.name not in described:
+            raise ValueError(f"sql/tables.md lacks {table.name}")
+        text = described[table.name]
+        if missing := [name for name in names if name not in text.columns]:
             raise ValueError(f"sql/tables.md lacks {table.name}: {missing}")
+        columns = {name: text.columns[name] for name in names}
         if table.name != tables.JOB_RESULTS.name:  # its files are loaded as they are
             columns |= DLT_COLUMNS
         if table.name in OPTIONAL:
-            yield Entry(name=table.name, description=described[table.name], columns=columns)
+            yield Entry(name=table.name, description=text.description, columns=columns)
             continue
         yield Entry(
             name=table.name,
-            description=described[table.name],
+            description=text.description,
             columns=columns,
             unique=RAW_UNIQUE.get(table.name, [table.key]),
             not_null=(*table.key, *RAW_NOT_NULL.get(table.name, ())),
@@ -232,40 +210,19 @@ def raw_entries() -> Iterator[Entry]:
     yield from (FIELDS, RESULT_VIEWS, LOADS)
 
 
-def _openings(readme: str) -> dict[str, str]:
-    """Tables whose section opens with what a row is, to that paragraph."""
-    found = re.findall(r"^## (\w+)\n\n(One row per .+?)\n\n", readme, re.DOTALL | re.MULTILINE)
-    return {name: _plain(text) for name, text in found}
-
-
-def _plain(markdown: str) -> str:
-    """Without line breaks and links."""
-    return re.sub(r"\[(.+?)\]\(.+?\)", r"\1", " ".join(markdown.split()))
-
-
-def _described_columns(readme: str) -> dict[str, dict[str, str]]:
-    """Table to column to meaning."""
-    found: dict[str, dict[str, str]] = {}
-    for name, text in re.findall(r"^#+ (\w+)\n(.*?)(?=\n#+ |\Z)", readme, re.DOTALL | re.MULTILINE):
-        rows = re.findall(r"^\| (`.+?) \|.*?\| *(.*?) *\|$", text, re.MULTILINE)
-        found[name] = {
-            column: text for names, text in rows for column in re.findall(r"`(\w+)`", names)
-        }
-    return found
-
-
-def _meaning(table: str, column: str, meanings: Mapping[str, Mapping[str, str]]) -> str:
-    """`successful_jobs` refers to `jobs`, which refers to `workspaces`."""
-    for name in (table, "jobs", "workspaces"):
-        text = MEANINGS.get((name, column)) or meanings.get(name, {}).get(column)
-        if text and not text.startswith("as in "):
-            return text
-    return ""
-
-
 # -- views -------------------------------------------------------------------------------------
 
-NEVER_NULL = {"workspace_id", "job_id", "result_id", "day", "month", "table_name"}
+NEVER_NULL = {
+    "workspace_id",
+    "job_id",
+    "result_id",
+    "change_id",
+    "position",
+    "version",
+    "day",
+    "month",
+    "table_name",
+}
 """Columns of views that are never null where they are among those that identify a row."""
 STATUS_GROUPS = Accepted(("succeeded", "failed", "in_progress", "stopped", "unknown"))
 ACCEPTED_ANYWHERE = {"status_group": STATUS_GROUPS, "workflow_status": _WORKFLOW_STATUS}
@@ -275,6 +232,7 @@ VIEW_ACCEPTED = {
     "results_reconciliation": {
         "state": Accepted(("equal", "missing", "surplus", "unknown", "not_loaded"))
     },
+    "results_changes": {"change": _CHANGE},
 }
 _VIEW_JOB = ("workspace_id", "job_id")
 VIEW_RELATED = {
@@ -287,6 +245,9 @@ VIEW_RELATED = {
     ),
     "successful_jobs": (Related("jobs", _VIEW_JOB, is_certain=True),),
     "job_results": (Related("jobs", _VIEW_JOB),),
+    "results_changes": (Related("jobs", _VIEW_JOB),),
+    "job_status_timeline": (Related("jobs", _VIEW_JOB, is_certain=True),),
+    "workflow_history": (Related("workflows", ("workspace_id", "workflow_id"), is_certain=True),),
 }
 
 

@@ -897,7 +897,7 @@ DRIP = MatrixRow(
 
 EXTRA_ROWS: tuple[MatrixRow, ...] = (
     MatrixRow(
-        name="404 for the call of a table that is off by default",
+        name="404 for the call of a table that is off by default, or of flow runs",
         outcome="what is loaded stays, nothing is marked as deleted; the rest is loaded",
         calls=1,
         issues=(("not_found", "kept", 1),),
@@ -914,7 +914,7 @@ EXTRA_ROWS: tuple[MatrixRow, ...] = (
         kind="inputs",
     ),
     MatrixRow(
-        name="400 for `limit` of inputs or deliveries",
+        name="400 for `limit` of inputs, deliveries or outputs of flow runs",
         outcome="asked again with the smaller limit of older servers; loaded",
         calls=2,
         faults=lambda target: [target.fault("status", status=400, body=error("param"), times=1)],

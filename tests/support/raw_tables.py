@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from captaindata_source.tables import (
+    CHANGE_TABLES,
     CHECKPOINTS,
     LEDGER,
+    LOADS,
     QUOTA_READINGS,
     SELECTABLE,
     SYNC_RUNS,
@@ -19,7 +21,12 @@ from captaindata_source.tables import (
 from captaindata_source.views.shipped import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row, open_file
 
-RAW_TABLES = (*SELECTABLE, QUOTA_READINGS, CHECKPOINTS, SYNC_RUNS, LEDGER)
+RAW_TABLES = (
+    *(*SELECTABLE, QUOTA_READINGS, CHECKPOINTS, SYNC_RUNS, LEDGER),
+    *CHANGE_TABLES.values(),
+)
+COMMITTED = ("1767225600.1", "1767312000.2")
+"""Ids of loads that were committed."""
 TYPES: Mapping[str, Mapping[ColumnType, str]] = {
     "duckdb": {
         "text": "VARCHAR",
@@ -56,6 +63,11 @@ def create_raw_tables(database: Database, *, json_type: str | None = None) -> No
     types = {**TYPES[database.name]}
     types["json"] = json_type or types["json"]
     database.execute(";".join(_create(table, types) for table in RAW_TABLES))
+    database.execute(
+        f"create table {LOADS} (load_id {types['text']}, status {types['bigint']});"
+        + f"insert into {LOADS} values "
+        + ", ".join(f"('{load_id}', 0)" for load_id in COMMITTED)
+    )
 
 
 def renew(database: Database, *tables: Table) -> None:
@@ -71,12 +83,13 @@ def renew(database: Database, *tables: Table) -> None:
 
 def insert(database: Database, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
     """Inserts rows; columns that a row leaves out are null, nested values become JSON."""
-    values = [[_plain(row.get(name)) for name in table.columns] for row in rows]
+    names = list(dict.fromkeys([*table.columns, "_dlt_load_id"]))
+    values = [[_plain(row.get(name)) for name in names] for row in rows]
     if not values:
         return
-    marks = ", ".join(["%s"] * len(table.columns))
+    marks = ", ".join(["%s"] * len(names))
     database.execute(
-        f"insert into {table.name} ({', '.join(map(_quoted, table.columns))}) "
+        f"insert into {table.name} ({', '.join(map(_quoted, names))}) "
         f"values {', '.join([f'({marks})'] * len(values))}",
         [value for each in values for value in each],
     )
@@ -84,7 +97,7 @@ def insert(database: Database, table: Table, rows: Iterable[Mapping[str, Any]]) 
 
 def raw_views() -> dict[str, ViewDefinition]:
     """The views that read no other tables than these."""
-    names = {table.name for table in RAW_TABLES}
+    names = {LOADS, *(table.name for table in RAW_TABLES)}
     return {view.name: view for view in load_views() if view.tables <= names}
 
 

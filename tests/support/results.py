@@ -43,7 +43,6 @@ def opened(where: Database) -> Iterator[database.Database]:
 
 def _create_tables(where: Database) -> None:
     create_raw_tables(where)
-    where.execute("create table _dlt_loads (load_id text, status bigint)")
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from captaindata_source.http import Secret
 from captaindata_source.issues import Issue, IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import TABLES, Row, Table
+from captaindata_source.warehouse.loaded_rows import StoredCount
 from captaindata_source.warehouse.memory import KnownJob, Memory
 from tests.support.reading import FilesInFolder, answer_of, run_steps
 
@@ -77,6 +78,9 @@ class SmallApi:
             JobListing(uid, iter([JobPage(jobs)]), uid if self.lists_workflows else None)
             for uid, jobs in self.lists.items()
         ]
+
+    def flow_listing(self, covered: Coverage) -> JobListing | None:
+        return None
 
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         del status
@@ -176,7 +180,9 @@ class SmallSyncs:
                 memory=self.memory,
                 read_rows=read_rows,
                 count_results=lambda uids: {
-                    uid: len(self.stored[uid]) for uid in uids if uid in self.stored
+                    uid: StoredCount(len(self.stored[uid]), None)
+                    for uid in uids
+                    if uid in self.stored
                 },
                 wanted={table.name for table in TABLES},
                 issues=issues,

@@ -11,12 +11,20 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from captaindata_source.sandbox import World
-from captaindata_source.tables import IDENTITIES, INTEGRATIONS, QUOTA_READINGS
+from captaindata_source.tables import (
+    IDENTITIES,
+    INTEGRATIONS,
+    JOB_CHANGES,
+    LOADS,
+    QUOTA_READINGS,
+    RESULTS_CHANGES,
+    WORKFLOW_CHANGES,
+)
 from captaindata_source.views import refresh
 from captaindata_source.views.shipped import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row
@@ -99,8 +107,38 @@ def add_samples(database: Database, workspace: str) -> None:
     for table, rows in SAMPLES:
         renew(database, table)
         insert(database, table, [{**key, **row} for row in rows])
+    _add_changes(database, workspace)
     with opened(database) as connected:
         refresh.refresh(connected, database.dataset)
+
+
+def _add_changes(database: Database, workspace: str) -> None:
+    """Adds what a second sync would have seen."""
+    (load, *_) = database.execute(f"select load_id from {LOADS} order by load_id limit 1")
+    (job, *_) = database.execute(
+        "select uid, workflow_uid, start_time from jobs where workspace_uid = %s"
+        " and status = 'finished' and scheduled_time < start_time order by start_time desc, uid",
+        (workspace,),
+    )
+    (flow, *_) = database.execute(
+        "select uid, name from workflows where workspace_uid = %s order by name, uid", (workspace,)
+    )
+    key = {"workspace_uid": workspace, "_dlt_load_id": load["load_id"]}
+    of_job = {**key, "job_uid": job["uid"], "workflow_uid": job["workflow_uid"]}
+    times = [job["start_time"] + timedelta(hours=hours) for hours in (1, 2)]
+    statuses = (("pending", "running"), ("running", "finished"))
+    renew(database, JOB_CHANGES, WORKFLOW_CHANGES, RESULTS_CHANGES)
+    rows: list[Row] = [
+        {**of_job, "uid": old, "old_value": old, "new_value": new, "field": "status", "seen_at": at}
+        for (old, new), at in zip(statuses, times, strict=True)
+    ]
+    insert(database, JOB_CHANGES, rows)
+    row = {**key, "uid": "1", "workflow_uid": flow["uid"], "field": "name"}
+    row |= {"old_value": "Draft", "new_value": flow["name"], "seen_at": "2026-01-10T06:00:00Z"}
+    insert(database, WORKFLOW_CHANGES, [row])
+    row = {**of_job, "uid": "1", "old_workflow_uid": job["workflow_uid"], "change": "replaced"}
+    row |= {"rows_before": 12, "rows_after": 7, "seen_at": times[1]}
+    insert(database, RESULTS_CHANGES, [row])
 
 
 def _reading(workspace: str, day: str, used: int) -> Row:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
 from tests.support.databases import Row
 from tests.support.oracle import Oracle
+from tests.support.slowness import times_as_long
 
 GROUPS = {
     "finished": "succeeded",
@@ -159,7 +160,7 @@ class ViewOracle:
             for run in runs:
                 newest[workspace] = max(newest[workspace], _day(run["run_at"]))
         return [
-            {"day": day, **self._names(*key), "runs": len(found), **_counts(found)}
+            {"day": day, **self._names(*key), "runs": len(found), **_counts(found), **_work(found)}
             for key, runs in self._main.items()
             if runs
             for day in _days(_day(runs[0]["run_at"]), newest[key[0]])
@@ -180,14 +181,11 @@ class ViewOracle:
             for runs in (recent, earlier)
         )
         failures = [run for run in recent if run in failed]
-        timed = [run for run in earlier if run["duration_seconds"] is not None]
         is_failing = len(recent) >= 3 and len(failures) / len(recent) >= 0.3
-        is_slower = len(timed) >= 5 and (recent_p50 or 0) > 1.5 * (earlier_p50 or 0)
+        longer, is_slower = times_as_long(recent, earlier)
         reasons = [
             f"failed {len(failures)} of its last {len(recent)} runs" if is_failing else "",
-            f"median run took {recent_p50:.1f} s, before that {earlier_p50:.1f} s"
-            if is_slower
-            else "",
+            _slower(longer, recent_p50, earlier_p50) if is_slower else "",
         ]
         same = ("workflow_status", "failures_in_a_row", "last_run_at")
         return {
@@ -206,7 +204,37 @@ class ViewOracle:
             else None,
             "earlier_duration_p50_seconds": earlier_p50,
             "last_error_message": failed[-1]["error_message"] if failed else None,
+            "times_as_long": longer,
         }
+
+    def stuck_runs(self, last_syncs: dict[str, datetime]) -> list[Row]:
+        return [
+            row
+            for key, runs in self._main.items()
+            for row in self._waiting(key, runs, last_syncs[key[0]])
+        ]
+
+    def _waiting(self, key: Key, runs: list[Row], now: datetime) -> Iterator[Row]:
+        durations = [
+            run["duration_seconds"]
+            for run in runs
+            if run["status_group"] == "succeeded" and run["duration_seconds"] is not None
+        ]
+        usual = _percentile(durations, 0.5) if len(durations) >= 5 else None
+        for run in runs:
+            waits = (now - run["run_at"]).total_seconds()
+            if run["status_group"] == "in_progress" and waits > max(3600, 3 * (usual or 0)):
+                yield {
+                    **self._names(*key),
+                    "job_id": run["job_id"],
+                    "job_name": run["name"],
+                    "status": run["status"],
+                    "since_at": run["run_at"],
+                    "hours": waits / 3600,
+                    "usual_duration_seconds": usual,
+                    "reason": run["error_message"],
+                    "last_sync_at": now,
+                }
 
     def top_error_messages(self) -> list[Row]:
         found: dict[Key, list[Row]] = defaultdict(list)
@@ -262,7 +290,7 @@ class ViewOracle:
         return [self._reconciled(job, self._loaded(job)) for job in self.jobs]
 
     def automation_health(self) -> list[Row]:
-        """All but `failing_workflows` and `last_sync_at`."""
+        """All but `failing_workflows`, `stuck_runs` and `last_sync_at`."""
         return [self._health(uid) for uid in self._oracle.workspaces]
 
     def _health(self, workspace: str) -> Row:
@@ -366,6 +394,22 @@ def _counts(runs: Iterable[Row]) -> Row:
         **{f"{group}_runs": found[group] for group in COUNTED},
         "success_rate": round(found["succeeded"] / ended, 9) if ended else None,
     }
+
+
+def _work(runs: Sequence[Row]) -> Row:
+    ended = [run for run in runs if run["status_group"] in ("succeeded", "failed")]
+    durations = [run["duration_seconds"] for run in ended]
+    return {
+        "duration_p50_seconds": _percentile(durations, 0.5),
+        "duration_p95_seconds": _percentile(durations, 0.95),
+        "records_processed": _records(run for run in ended if run["status_group"] == "succeeded"),
+    }
+
+
+def _slower(longer: float | None, recent: float | None, earlier: float | None) -> str:
+    if (recent or 0) > (earlier or 0):
+        return f"median run took {recent:.1f} s, before that {earlier:.1f} s"
+    return f"runs took {longer:.1f} times as long as before at the same time of day"
 
 
 def _records(runs: Iterable[Row]) -> int:

@@ -17,7 +17,7 @@ from typing import Any, cast
 import msgspec
 import pyarrow.parquet as pq
 
-from captaindata_source.api import Api, Coverage
+from captaindata_source.api import Api, Coverage, is_flow
 from captaindata_source.extract.extraction import Extraction
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.opening import connect, redactor_of
@@ -28,6 +28,7 @@ from captaindata_source.issues import Issue, IssueLog
 from captaindata_source.sandbox import LoggedRequest
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import (
+    CHANGE_TABLES,
     CHECKPOINTS,
     DELETE_MARK,
     EXTRA_TABLES,
@@ -45,21 +46,26 @@ from captaindata_source.tables import (
     Table,
 )
 from captaindata_source.warehouse.input_memory import KnownInputs
-from captaindata_source.warehouse.loaded_rows import StoredResult
+from captaindata_source.warehouse.loaded_rows import StoredCount, StoredResult
 from captaindata_source.warehouse.memory import (
-    RUNS,
     KnownJob,
     KnownList,
     KnownRow,
     KnownWorkflow,
     Memory,
+    OpenChange,
+    OpenChanges,
 )
+from captaindata_source.warehouse.open_changes import KEYS, OF_RESULTS, as_committed
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.reading import answer_of
 
 __all__ = ["MakeSyncs", "WorldSynced", "WorldSyncs"]
 
-BY_NAME = {table.name: table for table in (*SELECTABLE, LEDGER, INPUTS_LEDGER, CHECKPOINTS)}
+BY_NAME = {
+    table.name: table
+    for table in (*SELECTABLE, LEDGER, INPUTS_LEDGER, CHECKPOINTS, *CHANGE_TABLES.values())
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ class WorldSyncs:
     loads: int = 0
     now: datetime | None = None
     """The time of the connector; None: that of the clock."""
+    broken: set[int] = field(default_factory=set)
+    """Loads whose rows are there, and that were never committed."""
     _synced_at: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -170,6 +178,8 @@ class WorldSyncs:
         finally:
             extraction.close()
         self._store(LEDGER.name, ledger)
+        for name, changes in CHANGE_TABLES.items():
+            self._store(changes.name, extraction.take_changes(BY_NAME[name]))
         self._store(CHECKPOINTS.name, extraction.checkpoints())
         self._synced_at = now
         requests = list(self.sandbox.log.entries)
@@ -206,7 +216,7 @@ class WorldSyncs:
         table = BY_NAME[name]
         stored = self.tables.setdefault(name, {})
         fresh: dict[tuple[Any, ...], list[Row]] = {}
-        for row in sorted(map(dict, rows), key=lambda row: row["loaded_at"]):
+        for row in sorted(map(dict, rows), key=_written_at):
             row["_load_id"] = self.loads
             key = tuple(row[each] for each in table.key)
             group = fresh.setdefault(key, [])
@@ -228,9 +238,11 @@ class WorldSyncs:
                     if value is not None and name != "_load_id"
                 }
 
-    def _count_results(self, uids: Sequence[str]) -> Mapping[str, int]:
-        counts = Counter(row["job_uid"] for row in self.rows(JOB_RESULTS.name))
-        return {uid: counts[uid] for uid in uids}
+    def _count_results(self, uids: Sequence[str]) -> Mapping[str, StoredCount]:
+        rows = self.rows(JOB_RESULTS.name)
+        counts = Counter(row["job_uid"] for row in rows)
+        workflows = {row["job_uid"]: row["workflow_uid"] for row in rows}
+        return {uid: StoredCount(counts[uid], workflows[uid]) for uid in uids if counts[uid]}
 
     def _read_results(self, job_uid: str) -> Iterator[list[StoredResult]]:
         rows = [row for row in self.rows(JOB_RESULTS.name) if row["job_uid"] == job_uid]
@@ -239,31 +251,38 @@ class WorldSyncs:
             yield [StoredResult(row["result_uid"], row["position"], text, row["created_at"])]
 
     def _memory(self, wanted: set[str]) -> Memory:
-        memory = Memory(unclean={})
+        memory = Memory(unclean={}, open_changes=self._open_changes())
         for row in self.rows(WORKSPACES.name):
             memory.workspace_hash = row["row_hash"]
         for row in self.rows(WORKFLOWS.name):
-            memory.workflows[row["uid"]] = KnownWorkflow(**_fields(row, KnownWorkflow))
+            known_workflow = KnownWorkflow(**self._fields(row, KnownWorkflow))
+            memory.workflows[row["uid"]] = as_committed(
+                memory, WORKFLOWS, (row["uid"],), known_workflow
+            )
         for row in self.rows(JOBS.name):
-            memory.jobs[row["uid"]] = KnownJob(**_fields(row, KnownJob))
+            known_job = KnownJob(**self._fields(row, KnownJob))
+            memory.jobs[row["uid"]] = as_committed(memory, JOBS, (row["uid"],), known_job)
         for row in self.rows(SUCCESSFUL_JOBS.name):
             memory.successful_jobs[row["uid"]] = row["row_hash"]
-        for row in self.rows(LEDGER.name):
+        for row in self._committed(LEDGER.name):
             memory.results[row["job_uid"]] = answer_of(row)
         lost = False
-        for row in sorted(self.rows(CHECKPOINTS.name), key=lambda row: str(row["loaded_at"])):
+        for row in sorted(self._committed(CHECKPOINTS.name), key=lambda row: str(row["loaded_at"])):
             learned = KnownList(**_fields(row, KnownList))
             if row["covered"] is None:
                 memory.lists[row["uid"]] = learned
             else:
-                memory.checkpoint = row["uid"]
-                memory.covered = Coverage.from_json(row["covered"])
-                memory.lists[RUNS] = learned
+                covered = Coverage.from_json(row["covered"])
+                memory.see_spans(row["uid"], covered, read_at=learned.read_at)
             if len(memory.jobs) < row["jobs"]:
                 lost = True
         if lost:
-            memory.covered = Coverage()
-            memory.lists.clear()
+            memory.forget_lists()
+        for row in self.rows(JOBS.name):
+            if is_flow(row["uid"]):
+                memory.flows.links.add(row["uid"], row["id"])
+            elif row["flow_run_id"] and not row["main_job_uid"]:
+                memory.flows.loose[row["uid"]] = row["flow_run_id"]
         memory.synced_at = self._synced_at
         for row in self.rows(INPUTS_LEDGER.name):
             memory.inputs[row["job_uid"]] = KnownInputs(
@@ -276,6 +295,25 @@ class WorldSyncs:
         }
         return memory
 
+    def _committed(self, table: str) -> list[Row]:
+        return [row for row in self.rows(table) if row["_load_id"] not in self.broken]
+
+    def _open_changes(self) -> OpenChanges:
+        found: OpenChanges = {}
+        for name, table in CHANGE_TABLES.items():
+            values = OF_RESULTS if name == JOB_RESULTS.name else ("old_value",)
+            for row in self.rows(table.name):
+                if row["_load_id"] in self.broken:
+                    place = tuple(row[each] for each in KEYS[name])
+                    change = OpenChange(row["uid"], *(row[each] for each in values))
+                    found.setdefault(table.name, {})[place] = change
+        return found
+
+    def _fields(self, row: Row, known: Any) -> dict[str, Any]:
+        """A row's values; without its hash where its load was not committed."""
+        is_broken = row["_load_id"] in self.broken
+        return _fields(row, known) | ({"row_hash": None} if is_broken else {})
+
     def _known_rows(self, table: Table) -> dict[tuple[str, ...], KnownRow]:
         key = [name for name in table.key if name != "workspace_uid"]
         return {
@@ -287,6 +325,11 @@ class WorldSyncs:
             )
             for row in self.rows(table.name)
         }
+
+
+def _written_at(row: Row) -> datetime:
+    time: datetime = row["loaded_at"] if "loaded_at" in row else row["seen_at"]
+    return time
 
 
 def _fields(row: Row, known: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ LOAD_DEFAULTS = {
     "create_views": True,
     "materialize_results": False,
     "people_fields": None,
+    "report_timezone": "UTC",
     "publish_copy": None,
 }
 
@@ -412,7 +413,9 @@ def test_options_of_another_type_in_a_file(project: Project, option: str, value:
     assert project.refusal() == f"sources.captaindata.{option} must be {WRONG_TYPES[option][0]}"
 
 
-@pytest.mark.parametrize("option", ["publish_copy", "workspace_name", "base_url", "api_version"])
+@pytest.mark.parametrize(
+    "option", ["publish_copy", "report_timezone", "workspace_name", "base_url", "api_version"]
+)
 @pytest.mark.parametrize("value", ["true", "['x']", "1.5", "{a = 1}"])
 def test_texts_of_another_type_in_a_file(project: Project, option: str, value: str) -> None:
     project.file("config.toml", f"[sources.captaindata]\n{option} = {value}\n")
@@ -441,6 +444,20 @@ def test_packages_of_nothing(project: Project, option: str, value: str) -> None:
     project.env(api_key=KEY, project_uid="p", **{option: value})
     example = {"package_max_results": "200000", "package_max_minutes": "5"}[option]
     assert project.refusal() == (f"sources.captaindata.{option} must be above 0, such as {example}")
+
+
+def test_a_time_zone_of_reports(project: Project) -> None:
+    project.file("config.toml", '[sources.captaindata]\nreport_timezone = "Asia/Kolkata"\n')
+    project.env(api_key=KEY, project_uid="p")
+    assert project.load().load["report_timezone"] == "Asia/Kolkata"
+    project.env(report_timezone="Europe/Paris")
+    assert project.load().load["report_timezone"] == "Europe/Paris"
+    for wrong in ("Paris", "CET", "+02:00", "", "Europe/Paris\n"):
+        project.env(report_timezone=wrong)
+        assert project.refusal() == (
+            "sources.captaindata.report_timezone must be UTC or the name of a time zone, such as "
+            '"Europe/Paris"'
+        )
 
 
 @pytest.mark.parametrize("base_url", ["http://api.captaindata.co/v3", "api.captaindata.co"])

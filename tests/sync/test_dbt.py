@@ -26,6 +26,7 @@ from captaindata_source.tables import views_schema
 from tests.conftest import MakeHarness
 from tests.support import dbt_run, dbt_sources
 from tests.support.databases import Database, DuckDb, Row
+from tests.support.faults import Fault
 from tests.support.harness import Harness
 
 pytestmark = pytest.mark.integration
@@ -204,6 +205,7 @@ def test_a_project_builds_on_the_package(make_harness: MakeHarness, dbt: Dbt) ->
     assert dbt("source", "freshness") == {"sync_runs": "pass"}
     assert_models_follow(harness, dbt)
     sync_below_a_view_of_dbt(harness, dbt)
+    a_job_that_moves(harness, dbt)
     load_that_is_committed_late(harness, dbt)
     break_rows(harness, dbt)
 
@@ -220,6 +222,34 @@ def sync_below_a_view_of_dbt(harness: Harness, dbt: Dbt) -> None:
     assert_models_follow(harness, dbt)
 
 
+def a_job_that_moves(harness: Harness, dbt: Dbt) -> None:
+    world, workspace = harness.world, harness.world.workspaces[0]
+    flows = [flow["uid"] for flow in world.workflows(workspace)]
+    listed = {flow: world.listed_jobs(workspace, flow) for flow in flows}
+    loaded = sizes(harness)
+    source, job = next(
+        (flow, job) for flow in flows for job in listed[flow] if loaded[job["uid"]] > 1
+    )
+    target = next(flow for flow in flows if flow != source)
+    left = [each for each in listed[source] if each is not job]
+    moved = [{**job, "workflow_uid": target}, *listed[target]]
+    faults = harness.sandbox.faults
+    for flow, jobs in ((source, left), (target, moved)):
+        faults.add(Fault(match=f"/{flow}/jobs", kind="replace", body=json.dumps(jobs)))
+    harness.sync()
+    faults.clear()
+    (change,) = harness.database.execute(
+        "select change, old_workflow_uid, workflow_uid, rows_after from results_changes"
+        " where job_uid = %s order by _dlt_load_id desc limit 1",
+        (job["uid"],),
+    )
+    assert tuple(change.values()) == ("moved", source, target, loaded[job["uid"]])
+    dbt.build("results", "filtered")
+    assert_models_follow(harness, dbt)
+    found = results(harness, dbt.table("results"), f"job_uid = '{job['uid']}'").values()
+    assert {row["workflow_uid"] for row in found} == {target}
+
+
 def load_that_is_committed_late(harness: Harness, dbt: Dbt) -> None:
     execute = harness.database.execute
     model = dbt.table("results")
@@ -227,6 +257,13 @@ def load_that_is_committed_late(harness: Harness, dbt: Dbt) -> None:
     was = results(harness, model)
     execute("delete from job_results where job_uid = %s and position > 0", (job,))
     execute(f"update job_results set _dlt_load_id = '{EARLY}' where job_uid = %s", (job,))
+    (workspace,) = harness.world.workspaces
+    execute(
+        "insert into results_changes (workspace_uid, uid, job_uid, change, rows_before,"
+        " rows_after, seen_at, _dlt_load_id, _dlt_id)"
+        f" values (%s, 'late', %s, 'replaced', 2, 1, now(), '{EARLY}', 'late')",
+        (workspace.uid, job),
+    )
     dbt.build("results", "filtered")
     assert results(harness, model) == was
     execute(f"insert into _dlt_loads values ('{EARLY}', 'captaindata', 0, now(), '')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def harness(make_harness: MakeHarness) -> Harness:
         "RUNTIME__LOG_LEVEL": "DEBUG",
         processes.LOG_LEVEL: "DEBUG",
         "SOURCES__CAPTAINDATA__CREATE_VIEWS": "true",
-        "SOURCES__CAPTAINDATA__EXTRA_TABLES": str([*TABLES]).replace("'", '"'),
+        "SOURCES__CAPTAINDATA__EXTRA_TABLES": str([*TABLES, "flows"]).replace("'", '"'),
         "SOURCES__CAPTAINDATA__EXCLUDE_FIELDS": '["email"]',
     }
     return harness
@@ -54,7 +55,8 @@ def assert_equal(harness: Harness) -> None:
         assert sorted((row["position"], row["uid"], row["status"]) for row in found) == [
             (place, each["uid"], each["status"]) for place, each in enumerate(expected)
         ]
-    failed = harness.rows("jobs", where="status in ('warning', 'shutdown', 'FAILED', 'INVALID')")
+    statuses = "('warning', 'shutdown', 'FAILED', 'INVALID')"
+    failed = harness.rows("jobs", where=f"status in {statuses} and left(uid, 5) <> 'flow:'")
     assert {(row["workspace_uid"], row["uid"]) for row in failed if row["has_results"]} <= read
     schedules = harness.rows("schedules", where="not is_deleted")
     assert sorted((row["kind"], row["uid"], row["status"]) for row in schedules) == sorted(
@@ -65,10 +67,53 @@ def assert_equal(harness: Harness) -> None:
     assert sorted((row["uid"], row["status"]) for row in harness.rows("callbacks")) == sorted(
         (each["uid"], each["status"]) for each in world.extras.callbacks(v4)
     )
+    assert_flows(harness)
     used = world.extras.consumption(v4)["consumptions"]
     assert {row["action_slug"] for row in harness.rows("credit_consumption")} >= {
         each["action_slug"] for each in used
     }
+
+
+def assert_flows(harness: Harness) -> None:
+    world, v4 = harness.world, harness.world.workspaces[1]
+    there = {f"flow:{run['uid']}": run for run in world.flows.runs(v4)}
+    jobs = {row["uid"]: row for row in harness.rows("jobs")}
+    flow_runs = {uid: row for uid, row in jobs.items() if uid.startswith("flow:")}
+    assert {uid: row["status"] for uid, row in flow_runs.items()} == {
+        uid: run["status"] for uid, run in there.items()
+    }
+    outputs = {
+        uid: len(world.flows.outputs(v4, uid.removeprefix("flow:")))
+        for uid, run in there.items()
+        if "SUCCEEDED" in run["status"]
+    }
+    counts = Counter(row["job_uid"] for row in harness.rows("job_results"))
+    assert {uid: counts[uid] for uid in flow_runs} == {uid: outputs.get(uid, 0) for uid in there}
+    for table in ("jobs", "successful_jobs"):
+        for row in harness.rows(table, where="flow_run_id is not null"):
+            main = f"flow:{row['flow_run_id']}"
+            assert row["is_sub_job"] == (main in there)
+            assert row["main_job_uid"] == (main if main in there else None)
+    kinds = Counter(row["kind"] for row in harness.rows("workflows"))
+    assert kinds.keys() == {"workflow", "action", "flow"}
+    assert kinds["flow"] == len({run["workflow"]["uid"] for run in there.values()})
+
+
+def assert_counted_once(harness: Harness) -> None:
+    """The records of runs that flows made are those of their flow runs, and of nobody else."""
+    v4 = harness.world.workspaces[1]
+    views = f"{harness.database.dataset}_views"
+    (counted,) = harness.database.execute(
+        f"select sum(records_processed) as records from {views}.jobs "
+        f"where not is_sub_job and workspace_id = '{v4.uid}'"
+    )
+    rows = harness.rows("jobs", where=f"workspace_uid = '{v4.uid}'")
+    assert counted["records"] == sum(row["row_count"] or 0 for row in rows) > 0
+    (wrong,) = harness.database.execute(
+        f"select count(*) as jobs from {views}.results_reconciliation "
+        "where left(job_id, 5) = 'flow:' and state not in ('unknown', 'not_loaded')"
+    )
+    assert wrong["jobs"] == 0
 
 
 def test_equal_to_the_sandbox_and_without_its_secrets(harness: Harness) -> None:
@@ -80,6 +125,7 @@ def test_equal_to_the_sandbox_and_without_its_secrets(harness: Harness) -> None:
         assert harness.database.execute(f"select * from {harness.database.dataset}_views.{view}"), (
             view
         )
+    assert_counted_once(harness)
     again = harness.sync()
     assert asked(again) == []
     assert not [table for table in TABLES if again.total[table]]

@@ -93,6 +93,27 @@ def test_each_run_adds_a_row_to_sync_runs(harness: Harness) -> None:
     assert {first["_dlt_load_id"], second["_dlt_load_id"]} <= loads
 
 
+def test_a_run_writes_what_changed(harness: Harness) -> None:
+    pipeline = make_pipeline(harness)
+    pipeline.run(make_source(harness))
+    assert harness.rows("job_changes") == harness.rows("results_changes") == []
+    before = {row["uid"]: row["status"] for row in harness.rows("jobs")}
+    harness.world.advance(days=3)
+    (load_id,) = pipeline.run(make_source(harness)).loads_ids
+    changes = harness.rows("job_changes")
+    assert {row["_dlt_load_id"] for row in changes} == {load_id}
+    after = {row["uid"]: row["status"] for row in harness.rows("jobs")}
+    assert (
+        {
+            row["job_uid"]: (row["old_value"], row["new_value"])
+            for row in changes
+            if row["field"] == "status"
+        }
+        == {uid: (was, after[uid]) for uid, was in before.items() if was != after[uid]}
+        != {}
+    )
+
+
 def test_a_job_that_fails_is_set_aside_and_comes_with_the_next_run(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     only(harness, oracle)

@@ -188,6 +188,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"package_max_minutes": "5"}, "package_max_minutes must be above 0, such as 5"),
     ({"create_views": "yes"}, "create_views must be true or false"),
     ({"materialize_results": 1}, "materialize_results must be true or false"),
+    ({"report_timezone": "Paris"}, "report_timezone must be UTC or the name of a time zone"),
     ({"publish_copy": " "}, "publish_copy must be a path, or left out"),
     ({"publish_copy": "warehouse.duckdb"}, "is the warehouse itself"),
 ]

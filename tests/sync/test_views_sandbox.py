@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
+from datetime import UTC, datetime
 
 import pytest
 
@@ -34,6 +34,7 @@ def assert_views(harness: Harness, oracle: Oracle) -> None:
     database = harness.database
     configured = {each.uid: harness.config(each)["name"] for each in harness.world.workspaces}
     expected = ViewOracle(oracle, configured)
+    syncs = last_syncs(harness)
     renamed = {"workflow_name"}  # `name` in the view of workflows
     same_rows(view_rows(database, "workspaces"), expected.workspaces())
     same_rows(view_rows(database, "workspace_members"), expected.workspace_members())
@@ -53,13 +54,21 @@ def assert_views(harness: Harness, oracle: Oracle) -> None:
         same_rows(view_rows(database, name), getattr(expected, name)())
     same_rows(
         view_rows(database, "daily_job_health", zone="Asia/Tokyo"),
-        expected.daily_job_health(last_syncs(harness)),
+        expected.daily_job_health({uid: at.date() for uid, at in syncs.items()}),
     )
+    stuck = expected.stuck_runs(syncs)
+    assert stuck, "runs of January wait still"
+    same_rows(view_rows(database, "stuck_runs"), stuck)
     same_rows(
         view_rows(database, "automation_health"),
         expected.automation_health(),
-        ignore={"failing_workflows", "last_sync_at"},
+        ignore={"failing_workflows", "stuck_runs", "last_sync_at"},
     )
+    counted = view_rows(database, "automation_health", columns="workspace_id, stuck_runs")
+    assert {row["workspace_id"]: row["stuck_runs"] for row in counted} == {
+        workspace.uid: sum(row["workspace_id"] == workspace.uid for row in stuck)
+        for workspace in harness.world.workspaces
+    }
     assert_results(harness, oracle)
 
 
@@ -88,11 +97,11 @@ def assert_results(harness: Harness, oracle: Oracle) -> None:
     )
 
 
-def last_syncs(harness: Harness) -> dict[str, date]:
+def last_syncs(harness: Harness) -> dict[str, datetime]:
     rows = harness.database.execute(
         "select workspace_uid, max(finished_at) as at from sync_runs group by workspace_uid"
     )
-    return {row["workspace_uid"]: row["at"].astimezone(UTC).date() for row in rows}
+    return {row["workspace_uid"]: row["at"].astimezone(UTC) for row in rows}
 
 
 def assert_raw_types(harness: Harness) -> None:

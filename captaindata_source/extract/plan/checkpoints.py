@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from captaindata_source.api import Coverage, Span
+from captaindata_source.api import FLOW_RUNS, RUNS, Coverage, Span
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.tables import Row
-from captaindata_source.warehouse.memory import RUNS, KnownList
+from captaindata_source.warehouse.flow_memory import FlowMemory
+from captaindata_source.warehouse.memory import KnownList, Memory
 
 __all__ = ["Checkpoints"]
 
 OVERLAP = timedelta(minutes=15)
 """What is read again each time: the API may show a change a moment after it was made."""
-UIDS = ("even", "odd")
-"""Written in turn: where a load breaks off, the row of the one before still counts."""
+UIDS = {RUNS: ("even", "odd"), FLOW_RUNS: ("even flow runs", "odd flow runs")}
+"""By list. Written in turn: where a load breaks off, the row of the one before still counts."""
 
 
 class Checkpoints:
@@ -23,22 +24,35 @@ class Checkpoints:
 
     Args:
         context: The sync.
+        of: The list.
         is_deep: Whether `lookback_days` are read again.
+        until: The time from which on all is read again, if that is more; None: no such time.
     """
 
-    def __init__(self, context: Context, *, is_deep: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        of: str = RUNS,
+        is_deep: bool,
+        until: datetime | None = None,
+    ) -> None:
         self._context = context
         self._is_deep = is_deep
         memory = context.memory
+        known: Memory | FlowMemory = memory.flows if of == FLOW_RUNS else memory
         lookback = timedelta(days=context.settings.lookback_days)
         again = lookback if is_deep else min(lookback, OVERLAP)
-        self.known = memory.covered.until(context.now).without_last(again)
+        self.known = known.covered.until(context.now).without_last(again)
+        if until is not None:
+            self.known = self.known.until(until)
         if context.settings.full_refresh:
             self.known = Coverage()
         """What earlier loads brought and is not to be read again."""
-        self._uid = memory.checkpoint or UIDS[0]
-        self._written = memory.covered.to_json()
-        self._read_at = memory.lists.get(RUNS, KnownList()).read_at
+        self._uids = UIDS[of]
+        self._uid = known.checkpoint or self._uids[0]
+        self._written = known.covered.to_json()
+        self._read_at = memory.lists.get(of, KnownList()).read_at
         self._covered: Coverage | None = None
 
     def add(self, span: Span) -> None:
@@ -75,7 +89,8 @@ class Checkpoints:
             return None
         self._written = covered
         self._is_deep = self._is_deep and not is_read
-        self._uid = UIDS[1 - UIDS.index(self._uid)] if self._uid in UIDS else UIDS[0]
+        first, second = self._uids
+        self._uid = second if self._uid == first else first
         if is_read:
             self._read_at = self._context.now
         return {"uid": self._uid, "covered": json.dumps(covered), "read_at": self._read_at}

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from captaindata_source.api import Api
+from captaindata_source.api import FLOW_RUNS, RUNS, Api
 from captaindata_source.api.credentials import strip_record
 from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.plan.changes import Changes
 from captaindata_source.extract.plan.totals import totals_of
 from captaindata_source.extract.rows import shape
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import DELETE_MARK, WORKSPACES, Row, Table
-from captaindata_source.warehouse.loaded_rows import StoredResult
+from captaindata_source.warehouse.loaded_rows import StoredCount, StoredResult
 from captaindata_source.warehouse.memory import JobTotals, Memory
 
 __all__ = ["Context", "ResultCounter", "RowReader"]
@@ -30,8 +31,8 @@ RowReader = Callable[[Table, Sequence[str] | None], Iterator[Row]]
 """Table and uids, None for all, to whole rows of the destination."""
 StoredReader = Callable[[str], Iterator[Sequence[StoredResult]]]
 """Uid of a job to its results in the destination, in batches."""
-ResultCounter = Callable[[Sequence[str]], Mapping[str, int]]
-"""Uids of jobs to the numbers of their results in the destination."""
+ResultCounter = Callable[[Sequence[str]], Mapping[str, StoredCount]]
+"""Uids of jobs to how many results the destination has of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,18 @@ class Context:
     read_results: StoredReader = lambda _uid: iter(())
     rows: Counter[str] = field(default_factory=Counter)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    changes: Changes = field(init=False)
+    """What changed since the last load."""
     _totals: list[JobTotals] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        changes = Changes(
+            workspace_uid=self.settings.project_uid,
+            now=self.now,
+            wanted=self.wanted,
+            open_changes=self.memory.open_changes,
+        )
+        object.__setattr__(self, "changes", changes)
 
     @property
     def totals(self) -> JobTotals:
@@ -96,6 +108,11 @@ class Context:
             "workspace_uid": self.settings.project_uid,
             "loaded_at": self.now,
         }
+
+    @property
+    def run_lists(self) -> Sequence[str]:
+        """The lists of v4 that are read."""
+        return (RUNS, FLOW_RUNS) if self.settings.has_flows else (RUNS,)
 
     @property
     def api_now(self) -> datetime:

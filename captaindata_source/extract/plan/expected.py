@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from captaindata_source.extract.plan.lists import are_members_due
+from captaindata_source.extract.plan.deep_looks import are_members_due
 from captaindata_source.extract.queue import ResultJob
 from captaindata_source.tables import JOB_RESULTS, WORKFLOWS, WORKSPACES
 

@@ -17,6 +17,7 @@ from captaindata_source.extract.workers import Step, Task
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import (
     CALLBACKS,
+    CHANGE_TABLES,
     CREDIT_CONSUMPTION,
     EXTRA_TABLES,
     JOB_INPUTS,
@@ -82,6 +83,8 @@ class ExtraPlan:
             if tuple(str(row.get(name)) for name in self._key) in gone
         ]
         self._context.count(self._table, len(rows))
+        for row in rows:
+            self._see_change(tuple(str(row.get(name)) for name in self._key), row)
         return rows
 
     @property
@@ -133,7 +136,16 @@ class ExtraPlan:
             return None
         if self._marks_deleted:
             added["is_deleted"] = False
-        return self._context.row(self._table, record, row_hash=content, **added)
+        row = self._context.row(self._table, record, row_hash=content, **added)
+        self._see_change(key, row)
+        return row
+
+    def _see_change(self, key: tuple[str, ...], row: Row) -> None:
+        known = self._known.get(key)
+        if known is not None and self._table.name in CHANGE_TABLES:
+            uids = dict(zip(self._key, key, strict=True))
+            old = {"status": known.status, "is_deleted": known.is_deleted}
+            self._context.changes.see(self._table, key, uids, old, row)
 
     def _guarded(self, call: Callable[[], None], part: Part | None = None) -> None:
         try:

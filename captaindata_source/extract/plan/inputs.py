@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from captaindata_source.api import Record
+from captaindata_source.api import Record, is_flow
 from captaindata_source.api.credentials import REMOVED, strip_record
 from captaindata_source.api.statuses import FAILED, FINAL, PARTIAL, RESTING, Statuses
 from captaindata_source.errors import ApiError, NotFoundError
@@ -85,6 +85,8 @@ class InputPlan:
         """
         self._jobs.pop(uid, None)
         if JOB_INPUTS.name not in self._context.wanted or known.results_version is None:
+            return
+        if is_flow(uid):  # there is no call for them
             return
         loaded = self._known.get(uid)
         is_refresh = is_listed and self._context.settings.full_refresh

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from captaindata_source.api import Record
+from captaindata_source.api import Record, is_flow
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.result_versions import reads_more, results_version
 from captaindata_source.extract.plan.wanted_results import WantedResults
@@ -52,6 +52,7 @@ class JobPlan:
         self.is_cut = False
         """Whether any were."""
         self.results = WantedResults(context, seen=self.seen)
+        self._flow_runs = self._memory.flows.links
         self._taken: dict[str, _Taken] = {}
         """By job, what it was taken for."""
         self._elsewhere: dict[str, Record] = {}
@@ -139,11 +140,14 @@ class JobPlan:
                 self.is_cut = True
                 return ()
         self.seen.add(uid)
+        if is_flow(uid):
+            self._flow_runs.add(uid, record.get("id"))
         if known is None or not is_same:
             row = self._job_row(record, content)
             row["loaded_at"] += later
             self.changed[uid] = row.get("updated_at")
             self._context.keep(JOBS, self.rows, row)
+            self._context.changes.see_job(known, row)
             known = _as_known(row)
             self.results.rereads.see(known)
         success = self._success(record, content, row, known)
@@ -182,6 +186,8 @@ class JobPlan:
 
     def _job_row(self, record: Record, content: str) -> Row:
         main = record.get("main_job_uid")
+        if main in (None, "") and (flow_run := self._flow_run_of(record)):
+            record, main = {**record, "main_job_uid": flow_run}, flow_run
         row = self._context.row(
             JOBS,
             {"has_results": True, **record},
@@ -198,6 +204,28 @@ class JobPlan:
             fields = self._api.version_fields if is_final else ()
             row["results_version"] = results_version(row, record, known, unread, fields=fields)
         return row
+
+    def _flow_run_of(self, record: Record) -> str | None:
+        """The flow run that made a run, where it is loaded."""
+        return None if is_flow(record["uid"]) else self._flow_runs.find(record.get("flow_run_id"))
+
+    def link_loose(self) -> None:
+        """Makes sub-jobs of the jobs that were loaded before the flow run that made them."""
+        if JOBS.name not in self._context.wanted:
+            return
+        flow_runs = {
+            uid: key
+            for uid, flow_run in self._memory.flows.loose.items()
+            if uid not in self.changed and (key := self._flow_runs.find(flow_run)) is not None
+        }
+        for row in self._context.stored(JOBS, [*flow_runs]):
+            main = {"main_job_uid": flow_runs[row["uid"]], "is_sub_job": True}
+            linked = {**row, **main, "loaded_at": self._context.now}
+            self._context.keep(JOBS, self.rows, linked)
+            if row["status"] in self._api.success_statuses:
+                success = self._success_row(linked)
+                self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, success)
+        self._memory.flows.loose.clear()
 
     def settle_successes(self, uids: Sequence[str]) -> None:
         """Jobs that left the listing while only one of the two tables of jobs was loaded."""
@@ -220,6 +248,7 @@ class JobPlan:
             mark = "is_archived" if is_archived else "is_deleted"
             gone = {**row, mark: True, "loaded_at": self._context.now}
             self._context.keep(JOBS, self.rows, gone)
+            self._context.changes.see_job(self._memory.jobs.get(uid), gone)
         return is_archived
 
     def _is_archived(self, row: Row) -> bool:

@@ -13,18 +13,19 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from captaindata_source.api import JobListing, JobPage, Record
-from captaindata_source.errors import ApiError
-from captaindata_source.extract.plan.checkpoints import Checkpoints
+from captaindata_source.api import FLOW_RUNS, RUNS, JobListing, JobPage
+from captaindata_source.errors import ApiError, NotFoundError
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
 from captaindata_source.extract.plan.lists import JobLists
+from captaindata_source.extract.plan.run_lists import RunLists
 from captaindata_source.extract.plan.unlisted import UnlistedJobs
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.queue import Package
 from captaindata_source.extract.workers import Step, Task
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import JOBS, Row
+from captaindata_source.warehouse.memory import KnownJob
 
 __all__ = ["ListingPlan"]
 
@@ -57,14 +58,14 @@ class ListingPlan:
         self._workflows = workflows
         self._named = named
         self._lists = JobLists(context)
-        self._checkpoints = Checkpoints(context, is_deep=self._lists.is_run_list_deep)
+        self._run_lists = RunLists(context, self._lists)
         self._is_begun = self._is_first = False
         self._listed: dict[str, set[str]] = {}
         """By workflow: the jobs that its list has had so far."""
         self._left: list[JobListing] = []
         self._unread: set[str | None] = set()
-        """Workflows whose jobs could not be listed: what is known of those stays as it is. None:
-        those of all."""
+        """Whose jobs could not be listed (`JobListing.scope`): what is known of those stays as it
+        is."""
         self._unlisted = UnlistedJobs(
             context,
             jobs=jobs,
@@ -72,6 +73,7 @@ class ListingPlan:
             unread=self._unread,
             compare=self._compare,
             is_over=lambda: self._is_over,
+            is_read=self._is_flow_run_read,
         )
         self._package: Package | None = None
         self._to_list = math.inf
@@ -108,20 +110,22 @@ class ListingPlan:
         self._to_list = max_jobs
         self._hold_back = hold_back
         last: tuple[Step, ...] = (
-            lambda: self._unlisted.status_tasks(is_left=bool(self._left)),
+            lambda: self._unlisted.status_tasks(is_left=self._is_left(RUNS)),
             self._open_tasks,
             self._settle,
         )
         if not self._is_begun:
-            begin = (self._first_tasks, self._workflow_tasks, self._unlisted.missing_tasks)
-            self.stages = (*begin, *last)
+            # the runs of a flow are told by its flow run, which comes first
+            lists = (self._flow_tasks, self._first_tasks)
+            self.stages = (*lists, self._workflow_tasks, self._unlisted.missing_tasks, *last)
         elif self._left and len(self._jobs.results.queue) < MAX_WAITING:
-            self.stages = (self._next_tasks, *last)
+            again = (partial(self._next_tasks, FLOW_RUNS), partial(self._next_tasks, RUNS))
+            self.stages = (*again, *last)
         else:
             self.stages = ()
 
     def _open_tasks(self) -> list[Task]:
-        tasks = self._unlisted.open_tasks(is_left=bool(self._left))
+        tasks = self._unlisted.open_tasks(is_left=self._is_left(RUNS))
         if self.reads_lists_only:
             self.unlisted = len(tasks)
             return []
@@ -131,7 +135,7 @@ class ListingPlan:
         """Calls that lists take in a later sync with nothing new, and in a deep look."""
         if self._context.api.lists_workflows:
             return self._lists.calls_to_come()
-        return 1, self._lists.run_list_pages(self._jobs.changed)
+        return len(self._run_lists), self._lists.run_list_pages(self._jobs.changed)
 
     def checkpoints(self) -> list[Row]:
         """The rows that say how far the lists are read, once the round's jobs are loaded; none
@@ -139,8 +143,9 @@ class ListingPlan:
         context = self._context
         if self._jobs.is_cut or JOBS.name not in context.wanted:
             return []
-        is_left = bool(self._left or self._unread)
-        found = [self._checkpoints.row(is_left=is_left), *self._lists.rows(is_cut=is_left)]
+        left = {listing.of for listing in self._left}
+        left |= {RUNS if scope is None else scope for scope in self._unread}
+        found = [*self._run_lists.rows(left=left), *self._lists.rows(is_cut=bool(left))]
         known = context.memory
         jobs = known.count + sum(uid not in known.jobs for uid in self._jobs.seen)
         return [
@@ -151,8 +156,20 @@ class ListingPlan:
                 "loaded_at": datetime.now(UTC),  # the last one of a sync counts
             }
             for row in found
-            if row is not None
         ]
+
+    def _is_left(self, of: str) -> bool:
+        """Whether a list of that kind is to be gone on with."""
+        return any(listing.of == of for listing in self._left)
+
+    def _is_flow_run_read(self, known: KnownJob) -> bool:
+        """Whether the list was read so far that it would have shown a flow run, were it there."""
+        is_whole = not self._is_left(FLOW_RUNS) and FLOW_RUNS not in self._unread
+        return is_whole and self._run_lists.shows(known)
+
+    def _flow_tasks(self) -> list[Task]:
+        listing = self._run_lists.flow_listing()
+        return [partial(self._list, listing)] if listing else []
 
     def _first_tasks(self) -> list[Task]:
         self._is_begun = True
@@ -160,7 +177,7 @@ class ListingPlan:
         order = self._lists.begin([*workflows])
         listings = self._context.api.job_listings(
             [workflows[uid] for uid in order],
-            self._checkpoints.known,
+            self._run_lists.known_runs,
             is_last=self._lists.is_last,
         )
         self._is_first = True
@@ -168,8 +185,9 @@ class ListingPlan:
             self._package.to_come = self._jobs.results.left_by_earlier()
         return [partial(self._list, listing) for listing in listings]
 
-    def _next_tasks(self) -> list[Task]:
-        left, self._left = self._left, []
+    def _next_tasks(self, of: str) -> list[Task]:
+        left = [listing for listing in self._left if listing.of == of]
+        self._left = [listing for listing in self._left if listing.of != of]
         return [partial(self._list, listing) for listing in left]
 
     def _list(self, listing: JobListing) -> None:
@@ -178,20 +196,26 @@ class ListingPlan:
             self._left.append(listing)
             return
         while (page := self._next_page(listing)) is not None:
-            self._compare(page, workflow_uid)
+            self._compare(page, workflow_uid, of=listing.of)
             if workflow_uid is not None:
                 with self._context.lock:
                     if self._lists.is_enough(workflow_uid):
                         return
             self._hold_back()
             self._to_list -= len(page.jobs)
-            is_over = self._to_list <= 0 or self._is_over
             is_pause = listing.can_wait and workflow_uid is None
-            if is_pause and is_over and not self._checkpoints.knew(page.span):
+            if is_pause and self._must_pause(listing, page):
                 self._left.append(listing)
                 return
         if workflow_uid is not None and workflow_uid not in self._unread:
             self._lists.end(workflow_uid)
+
+    def _must_pause(self, listing: JobListing, page: JobPage) -> bool:
+        """Whether a list is left to the next round, or sync, after a page that was progress."""
+        is_over = self._to_list <= 0 or self._is_over
+        if listing.of == FLOW_RUNS:  # their runs wait for them
+            is_over = self._package is not None and self._package.is_at_limit
+        return is_over and not self._run_lists.knew(listing, page)
 
     def _must_wait(self, listing: JobListing) -> bool:
         """Whether a list of a workflow is left to the next round, or sync, before it is begun; the
@@ -208,13 +232,17 @@ class ListingPlan:
             try:
                 page = next(listing.pages, None)
             except ApiError as error:
-                self._context.guard.set_aside(error, listing.name)
-                self._unread.add(listing.workflow_uid)
-                return None
+                self._unread.add(listing.scope)
+                if not (listing.may_lack and isinstance(error, NotFoundError)):
+                    self._context.guard.set_aside(error, listing.name)
+                    return None
+                page = None
+                detail = f"This host has no {error.path}: what is loaded of it stays as it is"
+                self._context.issues.add(Kind.NOT_FOUND, Action.KEPT, detail=detail)
             self._context.guard.answered()
             return page
 
-    def _compare(self, page: JobPage, workflow_uid: str | None = None) -> None:
+    def _compare(self, page: JobPage, workflow_uid: str | None = None, *, of: str = RUNS) -> None:
         times = Counter(record["uid"] for record in page.jobs)
         with self._context.lock:
             self._context.memory.look_up([*times])
@@ -225,8 +253,9 @@ class ListingPlan:
             with self._context.issues.about(
                 workflow_uid=job.get("workflow_uid"), job_uid=record["uid"]
             ):
-                if times[record["uid"]] > 1 or is_again:
-                    job = self._reread(job, is_again=is_again)
+                is_double = times[record["uid"]] > 1 and record["uid"] not in self._jobs.seen
+                if is_double or is_again:
+                    job = self._unlisted.reread(job)
                 with self._context.lock:
                     if is_again:
                         self._jobs.compare_again(job)
@@ -234,30 +263,12 @@ class ListingPlan:
                         self._jobs.compare(job, listed_by=workflow_uid)
                     if self._named is not None:
                         self._named.see(job)
-        if page.is_unsorted:
-            self._checkpoints.forget()
-        elif page.span is not None:
-            self._checkpoints.add(page.span)
+        self._run_lists.see(of, page)
         if workflow_uid is not None:
             before.update(times)
             with self._context.lock:
                 settled = [self._jobs.is_settled(record["uid"]) for record in page.jobs]
                 self._lists.see(workflow_uid, page, settled)
-
-    def _reread(self, record: Record, *, is_again: bool) -> Record:
-        """A job that the listing has in two versions, as it is by itself."""
-        if record["uid"] in self._jobs.seen and not is_again:
-            return record
-        self._context.issues.add(Kind.LISTED_TWICE, Action.REREAD)
-        try:
-            found = self._context.api.job(record["uid"])
-        except ApiError as error:
-            self._context.guard.set_aside(
-                error, f"Job {record['uid']}, which is listed in two versions,"
-            )
-            return record
-        latest = {**record, **(found or {}), "uid": record["uid"]}
-        return of_workflow(latest, record.get("workflow_uid"))
 
     def _workflow_tasks(self) -> list[Task]:
         with self._context.lock:
@@ -276,6 +287,7 @@ class ListingPlan:
     def _settle(self) -> list[Task]:
         if self._package is not None:
             self._package.to_come = 0
+        self._jobs.link_loose()
         self._jobs.results.settle(self._lists.looked_at())
         if self._named is not None:
             self._named.settle()

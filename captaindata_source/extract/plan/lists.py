@@ -10,54 +10,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from captaindata_source.api import JobPage, Record
+from captaindata_source.api import FLOW_RUNS, RUNS, JobPage, is_flow
 from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.deep_looks import is_due
+from captaindata_source.extract.plan.list_reading import Reading, list_time
 from captaindata_source.extract.plan.totals import LISTED_FOR, is_recent
 from captaindata_source.tables import JOBS, Row
-from captaindata_source.times import UnfitError, parse_time
-from captaindata_source.warehouse.memory import RUNS, KnownJob, KnownList
+from captaindata_source.warehouse.memory import KnownJob, KnownList
 
-__all__ = ["MEMBERS", "JobLists", "are_members_due"]
+__all__ = ["JobLists"]
 
 LIST = "jobs of {}"
 PAGES = "pages"
-MEMBERS = "members"
+LONGEST = "longest page"
 """Uids of checkpoints."""
 NOT_EQUAL = 0
 """`page_size` of lists whose pages differ in length: a short one tells nothing."""
 RUNS_A_PAGE = 90
 """New ones of the 100, as pages overlap."""
-TOLERANCE = 25 / 24
-"""Of the hours between two deep looks: a schedule is not exact."""
-
-
-@dataclass(slots=True)
-class _Reading:
-    """One list, as far as it is read."""
-
-    quiet_since: datetime
-    """Since when there are only jobs that are known, unchanged and final."""
-    is_deep: bool
-    is_sorted: bool = True
-    is_begun: bool = False
-    is_whole: bool = False
-    is_settled: bool = False
-    """Whether the last job is known, unchanged and final."""
-    last: datetime | None = None
-    """The time of the last job that has one."""
-    size: int = 0
-    """Jobs on the last page."""
-    recent: int = 0
-    """Recent jobs that were known before."""
-    open: int = 0
-    """Those of them that may still have changed by themselves."""
-    pages: int = 0
-    fresh: int = 0
-    """Jobs of the last `lookback_days`."""
 
 
 class JobLists:
@@ -73,7 +46,10 @@ class JobLists:
         self._known = {} if self._is_blank else context.memory.lists
         self._lookback = timedelta(days=context.settings.lookback_days)
         self._page_size = self._known.get(PAGES, KnownList()).page_size
-        self._readings: dict[str, _Reading] = {}
+        self._longest = self._known.get(LONGEST, KnownList()).page_size or 0
+        """Jobs on the longest page of any list: while no page was followed by another, what is
+        known of how many fit on one."""
+        self._readings: dict[str, Reading] = {}
 
     @property
     def _is_blank(self) -> bool:
@@ -86,8 +62,16 @@ class JobLists:
     @cached_property
     def is_run_list_deep(self) -> bool:
         """Whether v4's list of runs is read `lookback_days` deep."""
-        known = self._known.get(RUNS)
-        return known is None or _is_due(known.read_at, self._context)
+        return self._is_deep(RUNS)
+
+    @cached_property
+    def is_flow_list_deep(self) -> bool:
+        """The same of the list of flow runs."""
+        return self._is_deep(FLOW_RUNS)
+
+    def _is_deep(self, name: str) -> bool:
+        known = self._known.get(name)
+        return known is None or is_due(known.read_at, self._context)
 
     def begin(self, workflow_uids: Sequence[str]) -> list[str]:
         """Decides which lists are read whole.
@@ -97,7 +81,7 @@ class JobLists:
         """
         deep = set(self._deep(workflow_uids))
         now = self._context.now
-        self._readings = {uid: _Reading(now, is_deep=uid in deep) for uid in workflow_uids}
+        self._readings = {uid: Reading(now, is_deep=uid in deep) for uid in workflow_uids}
         never = datetime.min.replace(tzinfo=UTC)
 
         def last(uid: str) -> datetime:
@@ -120,7 +104,8 @@ class JobLists:
         """Whether a page of so many jobs, which was taken, is known to be the last of its list."""
         with self._context.lock:
             reading = self._readings[workflow_uid]
-            if reading.is_deep or not self._page_size or size >= self._page_size:
+            full = self._longest if self._page_size is None else self._page_size
+            if reading.is_deep or size >= full:
                 return False
             # the list would have to hold these too
             return reading.recent >= self._recent[workflow_uid]
@@ -137,13 +122,14 @@ class JobLists:
         if reading.is_begun and page.size:
             self._learn(reading.size)
         reading.is_begun, reading.size = True, page.size or 0
+        self._longest = max(self._longest, reading.size)
         reading.pages += 1
         for job, is_settled in zip(page.jobs, settled, strict=True):
             known = self._context.memory.jobs.get(job["uid"])
             if known is not None and is_recent(known, self._context.now):
                 reading.recent += 1
                 reading.open += self._is_open(known)
-            time = _time(job)
+            time = list_time(job)
             if time is not None:
                 reading.is_sorted &= reading.last is None or time <= reading.last
                 reading.last = time
@@ -182,13 +168,14 @@ class JobLists:
             known = self._of(uid)
             is_sorted = self._is_newest_first(reading, known)
             near = 1 + reading.fresh // (self._page_size or reading.size or 50)
-            unsorted = pages + (not self._page_size)
+            is_end_seen = self._page_size or reading.size < self._longest
+            unsorted = pages + (not is_end_seen)
             routine += max(1, min(pages, near) if is_sorted else unsorted)
             deep += pages + 1
         return routine, deep
 
     def run_list_pages(self, changed: Mapping[str, datetime | None]) -> int:
-        """About how many calls a reading of v4's list takes that is `lookback_days` deep.
+        """About how many calls a reading of v4's lists takes that is `lookback_days` deep.
 
         Args:
             changed: Jobs that are new or in another state, and when they changed.
@@ -196,8 +183,13 @@ class JobLists:
         since = self._context.now - self._lookback
         times = {uid: known.updated_at for uid, known in self._context.memory.jobs.items()}
         times |= changed
-        further = sum(time is not None and time >= since for time in times.values()) // RUNS_A_PAGE
-        return 1 + further + (further > 0)
+        recent = Counter(
+            FLOW_RUNS if is_flow(uid) else RUNS
+            for uid, time in times.items()
+            if time is not None and time >= since
+        )
+        further = [recent[name] // RUNS_A_PAGE for name in self._context.run_lists]
+        return sum(1 + pages + (pages > 0) for pages in further)
 
     def rows(self, *, is_cut: bool) -> Iterator[Row]:
         """What was learned, as checkpoints.
@@ -206,9 +198,10 @@ class JobLists:
             is_cut: Whether some lists could not be read.
         """
         now = self._context.now
-        before = self._known.get(PAGES, KnownList()).page_size
-        if self._page_size is not None and self._page_size != before:
-            yield {"uid": PAGES, "page_size": self._page_size}
+        for uid, size in ((PAGES, self._page_size), (LONGEST, self._longest or None)):
+            is_needed = uid == PAGES or self._page_size is None
+            if is_needed and size not in (None, self._known.get(uid, KnownList()).page_size):
+                yield {"uid": uid, "page_size": size}
         for uid, reading in self._readings.items():
             known = self._of(uid)
             if not (reading.is_begun or reading.is_whole):
@@ -223,21 +216,21 @@ class JobLists:
                     "listed_at": now if is_cut else None,
                 }
 
-    def _is_newest_first(self, reading: _Reading, known: KnownList | None) -> bool:
+    def _is_newest_first(self, reading: Reading, known: KnownList | None) -> bool:
         """Whether a list was never seen in another order."""
         return reading.is_sorted and (known is None or known.is_newest_first is not False)
 
     def _learn(self, size: int) -> None:
         """Learns that a page of so many jobs was followed by another."""
         if self._page_size != NOT_EQUAL:
-            is_short = self._page_size is not None and size < self._page_size
+            is_short = size < (self._longest if self._page_size is None else self._page_size)
             self._page_size = NOT_EQUAL if is_short else size
 
     def _deep(self, workflow_uids: Sequence[str]) -> Iterator[str]:
         ages: list[tuple[timedelta, str]] = []
         for uid in workflow_uids:
             known = self._of(uid)
-            if known is None or _is_due(known.read_at, self._context):
+            if known is None or is_due(known.read_at, self._context):
                 yield uid
             elif known.read_at is not None:
                 ages.append((self._context.now - known.read_at, uid))
@@ -278,32 +271,3 @@ class JobLists:
     def _recent(self) -> Counter[str | None]:
         """By workflow: known jobs that its list should hold still."""
         return self._context.totals.recent
-
-
-def _is_due(read_at: datetime | None, context: Context) -> bool:
-    """Whether what was last read as a whole at a time is to be read so again in this sync, as it
-    would be too late in the next."""
-    most = timedelta(hours=context.settings.deep_listing_hours)
-    if read_at is None or not most:
-        return True
-    age, since = context.now - read_at, timedelta()
-    if context.memory.synced_at is not None:
-        since = max(since, context.now - context.memory.synced_at)
-    # a time to come was written by a clock that went wrong
-    return age < timedelta() or age >= most or age + since > most * TOLERANCE
-
-
-def are_members_due(context: Context) -> bool:
-    """Whether the members are to be read in this sync."""
-    known = context.memory.lists.get(MEMBERS)
-    return context.settings.full_refresh or known is None or _is_due(known.read_at, context)
-
-
-def _time(job: Record) -> datetime | None:
-    """The time by which a list is in order, if it is."""
-    for name in ("start_time", "scheduled_time"):
-        try:
-            return parse_time(job.get(name))
-        except UnfitError:
-            continue
-    return None

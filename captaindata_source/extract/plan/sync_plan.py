@@ -8,6 +8,7 @@ from captaindata_source.extract.plan.expected import Expected, expected
 from captaindata_source.extract.plan.extras import extra_plans
 from captaindata_source.extract.plan.jobs import JobPlan
 from captaindata_source.extract.plan.listing import ListingPlan
+from captaindata_source.extract.plan.run_lists import forget_flows
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.plan.workspaces import WorkspacePlan
 from captaindata_source.tables import (
@@ -31,6 +32,8 @@ class SyncPlan:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.issues = context.issues
+        if not context.settings.has_flows:
+            forget_flows(context.memory)
         self.guard = context.guard
         self.rows = context.rows
         self.workspace = WorkspacePlan(context)

@@ -1,5 +1,5 @@
 """Jobs that were loaded before, and that no list has now: the API is asked for those that may have
-changed."""
+changed. So it is for those that a list has in two versions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
 
-from captaindata_source.api import JobPage, Record
+from captaindata_source.api import FLOW_RUNS, JobPage, Record, is_flow
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.extract.plan.jobs import JobPlan
+from captaindata_source.extract.plan.jobs import JobPlan, of_workflow
 from captaindata_source.extract.plan.lists import JobLists
 from captaindata_source.extract.workers import Task
 from captaindata_source.issues import Action, Kind
@@ -36,6 +36,7 @@ class UnlistedJobs:
             None: those of all.
         compare: Compares a page of jobs.
         is_over: Whether the time of the load package is, where what is left can wait.
+        is_read: Whether the list of flow runs would have shown one, were it there.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class UnlistedJobs:
         unread: Collection[str | None],
         compare: Callable[[JobPage], None],
         is_over: Callable[[], bool],
+        is_read: Callable[[KnownJob], bool] = lambda _known: False,
     ) -> None:
         self._context = context
         self._jobs = jobs
@@ -54,6 +56,7 @@ class UnlistedJobs:
         self._unread = unread
         self._compare = compare
         self._is_over = is_over
+        self._is_read = is_read
 
     def missing_tasks(self) -> list[Task]:
         """Of jobs that no list has, or not yet, as they are known, what is missing."""
@@ -61,7 +64,7 @@ class UnlistedJobs:
         unsettled: list[str] = []
         unseen = self._lists.unseen
         for uid, known in self._unlisted():
-            if self._is_open(known) or known.row_hash is None:
+            if self._is_open(uid, known) or known.row_hash is None:
                 continue
             loaded = memory.successful_jobs.get(uid)
             if known.status in api.success_statuses:
@@ -79,7 +82,11 @@ class UnlistedJobs:
         """Jobs that are read again although no list has them, where there are many in a status."""
         if is_left:  # the rest of the list may have them
             return []
-        statuses = Counter(known.status for _, known in self._unlisted() if self._is_open(known))
+        statuses = Counter(
+            known.status
+            for uid, known in self._unlisted()
+            if self._is_open(uid, known) and not is_flow(uid)
+        )
         many = [status for status, count in statuses.items() if status and count >= MIN_OF_STATUS]
         return [partial(self._list_status, status) for status in many]
 
@@ -101,8 +108,21 @@ class UnlistedJobs:
         return [
             partial(self._read_unlisted, uid)
             for uid, known in self._unlisted()
-            if self._is_open(known) or known.row_hash is None
+            if self._is_open(uid, known) or (known.row_hash is None and not is_flow(uid))
         ]
+
+    def reread(self, record: Record) -> Record:
+        """A job that a list has in two versions, as it is by itself."""
+        self._context.issues.add(Kind.LISTED_TWICE, Action.REREAD)
+        try:
+            found = self._context.api.job(record["uid"])
+        except ApiError as error:
+            self._context.guard.set_aside(
+                error, f"Job {record['uid']}, which is listed in two versions,"
+            )
+            return record
+        latest = {**record, **(found or {}), "uid": record["uid"]}
+        return of_workflow(latest, record.get("workflow_uid"))
 
     def _unlisted(self) -> list[tuple[str, KnownJob]]:
         """Jobs that were loaded before and not seen since."""
@@ -112,12 +132,14 @@ class UnlistedJobs:
             (uid, known)
             for uid, known in self._context.memory.jobs.items()
             if not (uid in self._jobs.seen or known.is_deleted or known.is_archived)
-            and known.workflow_uid not in self._unread
+            and (FLOW_RUNS if is_flow(uid) else known.workflow_uid) not in self._unread
         ]
 
-    def _is_open(self, known: KnownJob) -> bool:
+    def _is_open(self, uid: str, known: KnownJob) -> bool:
         """Whether a job may change by itself, and soon enough to be read in this sync."""
         api = self._context.api
+        if is_flow(uid):  # its list alone tells of it
+            return known.status not in api.final_statuses and self._is_read(known)
         if known.status in api.resting_statuses:
             return self._lists.is_run_list_deep
         return known.status not in api.final_statuses
@@ -138,7 +160,8 @@ class UnlistedJobs:
     def _compare_unlisted(self, uid: str, record: Record | None) -> None:
         with self._context.lock:
             if record is not None:
-                self._jobs.compare({**record, "uid": uid})
+                if record:
+                    self._jobs.compare({**record, "uid": uid})
                 return
             gone = "archived by Captain Data" if self._jobs.mark_gone(uid) else "gone"
             logger.warning("Job %s is %s: it keeps the last status that was seen", uid, gone)

@@ -95,6 +95,7 @@ class WantedResults:
                 is_listed=is_listed,
                 is_new=uid not in self._memory.results,
                 answer=answer,
+                before=self._memory.results.get(uid),
                 is_reread=is_reread,
                 is_old=self.rereads.is_old(known),
                 carries=known.can_continue,

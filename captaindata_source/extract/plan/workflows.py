@@ -7,15 +7,21 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from captaindata_source.api import Record
+from captaindata_source.api import Record, is_flow
+from captaindata_source.api.credentials import strip_record
 from captaindata_source.errors import ApiError
+from captaindata_source.extract.plan.changes import WORKFLOW_FIELDS
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.rows import row_hash
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import WORKFLOWS, Row
 from captaindata_source.times import UnfitError, parse_time
+from captaindata_source.warehouse.memory import FLOW_KIND
 
 __all__ = ["ListedWorkflows", "NamedWorkflows"]
+
+LISTED, NAMED = "workflow", "action"
+"""`kind` of workflows that have a list, and of those that runs name; else it is `FLOW_KIND`."""
 
 
 class ListedWorkflows:
@@ -24,6 +30,9 @@ class ListedWorkflows:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._workflows: list[Record] | None = None
+        self._loaded: dict[str, Row] = {}
+        """Rows of the warehouse that are written again."""
+        self._changed: set[str] = set()
 
     def all(self) -> list[Record]:
         """The listing, read once."""
@@ -37,18 +46,25 @@ class ListedWorkflows:
 
     def changed(self) -> Iterator[Callable[[], Row | None]]:
         """For each workflow to load a call that fetches its details and returns its row."""
+        context = self._context
+        changed: dict[str, tuple[Record, str]] = {}
         for record in self.all():
             content = row_hash(record)
-            known = self._context.memory.workflows.get(record["uid"])
+            known = context.memory.workflows.get(record["uid"])
             if (
-                self._context.settings.full_refresh
+                context.settings.full_refresh
                 or known is None
                 or known.is_deleted
                 or known.row_hash != content
                 or self._is_old(known.details_fetched_at)
             ):
-                self._context.written(WORKFLOWS, record["uid"])
-                yield partial(self._row, record, content)
+                context.written(WORKFLOWS, record["uid"])
+                self._changed.add(record["uid"])
+                changed[record["uid"]] = record, content
+        known_uids = [uid for uid in changed if uid in context.memory.workflows]
+        self._loaded = {row["uid"]: row for row in context.stored(WORKFLOWS, known_uids)}
+        for each in changed.values():
+            yield partial(self._row, *each)
 
     def vanished(self) -> list[Row]:
         """Rows of the workflows that are no longer listed, marked so."""
@@ -60,11 +76,33 @@ class ListedWorkflows:
             if uid not in listed and not known.is_deleted
         ]
         rows = [
-            {**row, "is_deleted": True, "loaded_at": context.now}
+            {"kind": LISTED, **row, "is_deleted": True, "loaded_at": context.now}
             for row in context.stored(WORKFLOWS, gone)
         ]
         for uid in gone:
             context.written(WORKFLOWS, uid)
+        for row in rows:
+            self._see_change(row["uid"], {**row, "is_deleted": False}, row)
+        context.count(WORKFLOWS, len(rows))
+        return rows
+
+    def without_kind(self) -> list[Row]:
+        """Rows of an earlier version, with the kind that they lack; call it after `changed`, and
+        before `vanished`."""
+        context, listed = self._context, {record["uid"] for record in self.all()}
+        lacking = [
+            uid
+            for uid, known in context.memory.workflows.items()
+            if known.kind is None
+            and known.is_deleted != (uid in listed)
+            and uid not in self._changed
+        ]
+        for uid in lacking:
+            context.written(WORKFLOWS, uid)
+        rows = [
+            {**row, "kind": LISTED, "loaded_at": context.now}
+            for row in (context.stored(WORKFLOWS, lacking) if lacking else ())
+        ]
         context.count(WORKFLOWS, len(rows))
         return rows
 
@@ -86,6 +124,7 @@ class ListedWorkflows:
 
     def _row(self, record: Record, content: str) -> Row | None:
         context = self._context
+        loaded = self._loaded.pop(record["uid"], None)
         with context.issues.about(workflow_uid=record["uid"]):
             details: object = None
             try:
@@ -105,13 +144,24 @@ class ListedWorkflows:
                 details_fetched_at=context.now,
                 is_deleted=False,
                 row_hash=content,
+                kind=LISTED,
             )
         if details is None:  # what was loaded of it stays, and is tried again
             row["details_fetched_at"] = None
-            for known in context.stored(WORKFLOWS, [record["uid"]]):
-                row.update({name: known.get(name) for name in ("details", "details_fetched_at")})
+            if loaded is not None:
+                row.update({name: loaded.get(name) for name in ("details", "details_fetched_at")})
+        if loaded is not None:
+            self._see_change(record["uid"], loaded, row)
         context.count(WORKFLOWS, 1)
         return row
+
+    def _see_change(self, uid: str, loaded: Row, row: Row) -> None:
+        # secrets are in no change: nothing would ever remove them
+        old, new = (
+            strip_record({name: each.get(name) for name in WORKFLOW_FIELDS})
+            for each in (loaded, row)
+        )
+        self._context.changes.see(WORKFLOWS, (uid,), {"workflow_uid": uid}, old, new)
 
 
 class NamedWorkflows:
@@ -120,9 +170,16 @@ class NamedWorkflows:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._runs: dict[str, tuple[datetime | None, datetime | None]] = {}
+        known_ones = context.memory.workflows
         self._hashes: dict[str, str | None] = {
-            uid: known.row_hash for uid, known in context.memory.workflows.items()
+            uid: known.row_hash if known.kind else None for uid, known in known_ones.items()
         }
+        self._names: dict[str, tuple[datetime | None, str]] = {
+            uid: (known.updated_at, known.name)
+            for uid, known in known_ones.items()
+            if is_flow(uid) and known.name
+        }
+        """Of flows: the name in the newest run, and when that was created."""
         if context.settings.full_refresh:
             self._hashes.clear()
         for uid, known in context.memory.workflows.items():
@@ -137,20 +194,32 @@ class NamedWorkflows:
         """Sees a job."""
         name = job.get("workflow_uid")
         if isinstance(name, str) and name:
-            self._see(name, job.get("created_at"))
+            created = self._see(name, job.get("created_at"))
+            if is_flow(name) and (title := job.get("workflow_name")):
+                before, _ = self._names.get(name, (None, ""))
+                if before is None or (created is not None and created >= _aware(before)):
+                    self._names[name] = created, str(title)
 
     def settle(self) -> None:
         """Makes rows of the workflows that changed by what was seen."""
         for uid, (first, last) in self._runs.items():
-            record = {"uid": uid, "name": uid, "created_at": first, "updated_at": last}
+            _, name = self._names.get(uid, (None, uid))
+            record = {"uid": uid, "name": name, "created_at": first, "updated_at": last}
             content = row_hash(record)
             if self._hashes.get(uid) == content:
                 continue
             self._hashes[uid] = content
-            row = self._context.row(WORKFLOWS, record, is_deleted=False, row_hash=content)
+            kind = FLOW_KIND if is_flow(uid) else NAMED
+            added = {"is_deleted": False, "row_hash": content, "kind": kind}
+            row = self._context.row(WORKFLOWS, record, **added)
             self._context.keep(WORKFLOWS, self.rows, row)
+            known = self._context.memory.workflows.get(uid)
+            if known is not None and known.name:
+                old = {"name": known.name, "is_deleted": known.is_deleted}
+                self._context.changes.see(WORKFLOWS, (uid,), {"workflow_uid": uid}, old, row)
 
-    def _see(self, name: str, created: object) -> None:
+    def _see(self, name: str, created: object) -> datetime | None:
+        """Returns when the run was created."""
         first, last = self._runs.get(name, (None, None))
         try:
             moment = parse_time(created)
@@ -161,3 +230,8 @@ class NamedWorkflows:
             first = min(first or moment, moment)
             last = max(last or moment, moment)
         self._runs[name] = first, last
+        return moment
+
+
+def _aware(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

@@ -9,7 +9,7 @@ from captaindata_source.api import Record
 from captaindata_source.api.credentials import strip_json
 from captaindata_source.errors import ApiError
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.extract.plan.lists import MEMBERS, are_members_due
+from captaindata_source.extract.plan.deep_looks import MEMBERS, are_members_due
 from captaindata_source.extract.rows import digest, row_hash
 from captaindata_source.tables import QUOTA_READINGS, WORKSPACES, Row
 from captaindata_source.times import UnfitError, parse_time

@@ -87,6 +87,7 @@ class ResultFiles:
         loaded_at: When the package was begun; goes into every row.
         on_file: Called with each file that is finished.
         on_rows: Called with what is written; part of it may be dropped later.
+        on_job: Called with each job that is added, the number of its results and their hash.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class ResultFiles:
         loaded_at: datetime,
         on_file: Callable[[ResultFile], None],
         on_rows: Callable[[pa.Table], None] | None = None,
+        on_job: Callable[[ResultJob, int, str], None] = lambda _job, _rows, _content: None,
     ) -> None:
         self._folder = folder
         self._workspace_uid = workspace_uid
@@ -105,6 +107,7 @@ class ResultFiles:
         self._loaded_at = loaded_at
         self._on_file = on_file
         self._on_rows = on_rows
+        self._on_job = on_job
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._open: list[OpenFile] = []
@@ -158,6 +161,7 @@ class ResultFiles:
         for file in files:
             self._finish(file)
         row = self._ledger_row(job, rows, content=content, load_id=self._load_id)
+        self._on_job(job, rows, content)
         with self._lock:
             self._waiting += pages
             self._waiting_bytes += sum(page.size for page in pages)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from captaindata_source.people_fields import Entity
 from captaindata_source.sqltext import literal, quoted
-from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER
+from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, views_schema
 from captaindata_source.times import EARLIEST, LATEST
 from captaindata_source.views.people.engine import Engine, opened_engine
 from captaindata_source.views.people.extraction import ORIGIN, mention_columns, mentions_query
@@ -32,7 +32,7 @@ from captaindata_source.views.people.store import (
 from captaindata_source.views.results.fields import FIELD_JOBS, FieldStore, WorkflowKey
 from captaindata_source.warehouse.database import Database
 
-__all__ = ["refresh_people"]
+__all__ = ["PeopleRefresh"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,41 +40,47 @@ RULES = 1
 """To be raised when results are to be read again, for they are understood in another way."""
 BATCH_ROWS = 400_000
 """Results that are read in one transaction."""
+RESULTS_VIEW, REPEATED = "job_results", "is_repeated"
 CHANGED = {"workspace_uid": "text", "job_uid": "text", "version": "text", "plan": "bigint"}
 
 
-def refresh_people(
-    database: Database, dataset: str, *, more_keys: Mapping[str, Sequence[str]] | None = None
-) -> int:
+class PeopleRefresh:
     """Brings people and companies up to date.
 
     Args:
         database: Outside of a transaction. The catalogue is up to date.
         dataset: Holds the tables.
         more_keys: Field to keys that feed it beside those of the package.
-
-    Returns:
-        Jobs that were read again, or are gone.
     """
-    return _Refresh(database, dataset, with_more_keys(more_keys)).run()
 
-
-class _Refresh:
-    def __init__(self, database: Database, dataset: str, entities: Sequence[Entity]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dataset: str,
+        more_keys: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self._database = database
         self._dataset = dataset
-        self._entities = entities
+        self._entities = with_more_keys(more_keys)
         self._store = PeopleStore(database, dataset)
         self._plans: list[Plan] = []
 
-    def run(self) -> int:
-        plans = self._plans_of_workflows()
-        tables = self._database.relations(self._dataset)
-        if not plans and JOBS_READ not in tables:
-            return 0
-        if not TABLES.keys() <= tables.keys():
+    def prepare(self) -> None:
+        """Creates what is missing of the tables, once results have ids."""
+        tables = self._database.relations(self._dataset).keys()
+        if not TABLES.keys() <= tables and (JOBS_READ in tables or self._plans_of_workflows()):
             self._store.create()
-        changed = self._changed_jobs(plans, has_jobs=JOBS.name in tables)
+
+    def run(self) -> int:
+        """Reads the jobs whose results changed, if the tables are there.
+
+        Returns:
+            Jobs that were read again, or are gone.
+        """
+        tables = self._database.relations(self._dataset)
+        if not TABLES.keys() <= tables.keys():
+            return 0
+        changed = self._changed_jobs(self._plans_of_workflows(), has_jobs=JOBS.name in tables)
         if not changed:
             return 0
         self._store.create()
@@ -116,7 +122,8 @@ class _Refresh:
             inner join {named(JOBS.name)} as j
                 on j.workspace_uid = w.workspace_uid and j.uid = w.job_uid
             inner join differing as d
-                on d.workspace_uid = j.workspace_uid and d.job_uid = j.main_job_uid
+                on d.workspace_uid = j.workspace_uid
+                and d.job_uid in (j.main_job_uid, j.flow_run_id)
             """
             if has_jobs
             else ""
@@ -174,7 +181,7 @@ class _Refresh:
                 engine.run(f"drop table {entity.name}_{name}_now")
 
     def _find(self, engine: Engine, entity: Entity) -> None:
-        columns = declared(mention_columns(entity))
+        columns = declared({**mention_columns(entity), "is_repeated": "boolean"})
         engine.run(f"create or replace temp table {entity.name}_found ({columns})")
 
     def _read(self, engine: Engine) -> None:
@@ -201,7 +208,35 @@ class _Refresh:
                     if plan.of(entity):
                         source = f"select {origin}, data from {part} as part where plan = {number}"
                         found = mentions_query(plan, entity, self._entities[0], source)
-                        engine.run(f"insert into {entity.name}_found {found}")
+                        engine.run(
+                            f"insert into {entity.name}_found select *, false from ({found})"
+                        )
+        self._mark_repeated(engine)
+
+    def _mark_repeated(self, engine: Engine) -> None:
+        """Notes which mentions are in results of retries that the main run has too.
+
+        The view of results says which these are. The retries of a job are read again with it.
+        """
+        schema = views_schema(self._dataset)
+        columns = self._database.columns(schema, RESULTS_VIEW)
+        if REPEATED not in {name for name, _ in columns}:
+            return
+        repeated = f"""
+            select workspace_id, result_id from {quoted(schema)}.{RESULTS_VIEW}
+            where {REPEATED} and (workspace_id, job_id) in (
+                select workspace_uid, job_uid from changed_now
+            )
+        """
+        engine.run("create or replace temp table repeated_now (workspace_uid text, uid text)")
+        for part in engine.stream(repeated, ["changed_now"]):
+            engine.run(f"insert into repeated_now select * from {part} as part")
+        for entity in self._entities:
+            engine.run(
+                f"update {entity.name}_found set is_repeated = true where "
+                "(workspace_uid, result_uid) in (select workspace_uid, uid from repeated_now)"
+            )
+        engine.run("drop table repeated_now")
 
     def _work_out(self, engine: Engine, entity: Entity) -> None:
         """Links fresh mentions with the known ones that they touch."""
@@ -213,8 +248,7 @@ class _Refresh:
             f"""
             create or replace temp table {name}_ids as
             select distinct {ids} from {name}_found;
-            create or replace temp table {name}_touched_now (component bigint);
-            alter table {name}_found add column is_repeated boolean default false
+            create or replace temp table {name}_touched_now (component bigint)
             """
         )
         if self._database.query(f"select 1 from {kept} limit 1"):

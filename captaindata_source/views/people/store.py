@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from captaindata_source.people_fields import COMPANY, PERSON, Entity
 from captaindata_source.sqltext import quoted
@@ -134,10 +134,6 @@ class PeopleStore:
                     for column in columns
                 )
             )
-
-    def columns(self, table: str) -> Sequence[str]:
-        """Names of a table's columns."""
-        return [*TABLES[table]]
 
 
 def declared(columns: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from itertools import chain, count
 
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import views_schema
+from captaindata_source.views.definitions import Definitions
 from captaindata_source.views.install import holders
 from captaindata_source.views.results.columns import Column, column_types, columns_that_fit
 from captaindata_source.views.results.fields import (
@@ -20,7 +21,7 @@ from captaindata_source.views.results.fields import (
     GONE,
 )
 from captaindata_source.views.results.tables import ResultView, kept_columns
-from captaindata_source.views.view import Change, State, View, comments, marked
+from captaindata_source.views.view import Change, State, View, comments, hash_in
 from captaindata_source.warehouse.database import Database, RefusedError
 
 __all__ = ["materialize"]
@@ -95,13 +96,16 @@ class _Table:
         found = self._database.relations(self._schema).get(name)
         if found is None:
             return self._try(self._build, State.CREATED)
-        if (mark := marked(found.comment)) is None:
+        mark = Definitions(self._database, self._dataset_name).of({name: found}).get(name)
+        if mark is None:
             return Change(name, State.BLOCKED, "something else has its name, with no mark of ours")
         if found.is_view:
             return self._try(partial(self._rebuild, "view"), State.REPLACED)
         if self._rest is None and self._is_limited(mark):
             self._limit()
         if mark == self._hash(self._columns):
+            if hash_in(found.comment):
+                self._try(self._describe_anew, State.REPLACED)
             return self._try(partial(self._refresh, self._columns), State.REPLACED)
         change = self._try(partial(self._change, mark), State.REPLACED)
         # where it could not change, it gets at least the rows: what its columns can't hold is null
@@ -194,6 +198,10 @@ class _Table:
     def _query(self, condition: str) -> str:
         return self._wanted.query_of(self._columns, condition, self._rest)
 
+    def _describe_anew(self) -> bool:
+        self._describe()
+        return True
+
     def _describe(self) -> None:
         view = self._view
         if self._rest is not None:
@@ -205,8 +213,9 @@ class _Table:
                 comment=f"{view.comment} {hidden} more keys are in its column {self._rest} alone.",
                 columns={**texts, self._rest: "the whole result"},
             )
-        mark = self._hash(self._columns)
-        self._database.run(comments(self._target, view, kind="table", mark=mark))
+        self._database.run(comments(self._target, view, kind="table"))
+        definitions = Definitions(self._database, self._dataset_name)
+        definitions.note(view.name, self._hash(self._columns))
 
     def _has_rows(self, column: Column) -> bool:
         """Whether a job whose rows are in the table has the column's key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from captaindata_source.errors import DestinationError
 
-__all__ = ["Database", "RefusedError", "Relation", "Rows"]
+__all__ = ["Database", "RefusedError", "Relation", "Rows", "nested"]
 
 Rows = list[tuple[Any, ...]]
 
@@ -65,8 +66,19 @@ class Database(Protocol):
     def columns(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
         """Names and types of a table's or view's columns, in their order."""
 
+    def column_comments(self, schema: str) -> dict[str, dict[str, str]]:
+        """Table to column to comment, empty where there is none, of all tables of a schema."""
+
     def dependents(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
         """Schema and name of what depends on a relation, directly or not."""
 
     def grants(self, schema: str, relation: str, /) -> list[str]:
         """Statements that grant again what is granted on a relation."""
+
+
+def nested(rows: Rows) -> dict[str, dict[str, str]]:
+    """First value to second to third."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for first, second, third in rows:
+        found[first][second] = third
+    return dict(found)

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows
+from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows, nested
 from captaindata_source.warehouse.remedies import words_of
 
 __all__ = ["DuckDbDatabase"]
@@ -84,6 +84,17 @@ class DuckDbDatabase:
                 (schema, relation),
             )
         ]
+
+    def column_comments(self, schema: str) -> dict[str, dict[str, str]]:
+        return nested(
+            self.query(
+                """
+                select table_name, column_name, coalesce(comment, '') from duckdb_columns()
+                where schema_name = %s and database_name = current_database()
+                """,
+                (schema,),
+            )
+        )
 
     def dependents(self, _schema: str, _relation: str) -> list[tuple[str, str]]:
         return []  # nothing that depends on it holds a view back

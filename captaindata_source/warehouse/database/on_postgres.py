@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from captaindata_source.sqltext import quoted
-from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows
+from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows, nested
 from captaindata_source.warehouse.database.statements import (
     LOCK_SECONDS,
     SET_TIMEOUT,
@@ -152,6 +152,24 @@ class PostgresDatabase:
                 (schema, relation),
             )
         ]
+
+    def column_comments(self, schema: str) -> dict[str, dict[str, str]]:
+        return nested(
+            self.query(
+                """
+                select c.relname, a.attname, coalesce(d.description, '')
+                from pg_class as c
+                inner join pg_namespace as n on n.oid = c.relnamespace
+                inner join pg_attribute as a on a.attrelid = c.oid
+                left join pg_description as d
+                    on d.objoid = c.oid and d.objsubid = a.attnum
+                    and d.classoid = 'pg_class'::regclass
+                where n.nspname = %s and c.relkind in ('r', 'p')
+                    and a.attnum > 0 and not a.attisdropped
+                """,
+                (schema,),
+            )
+        )
 
     def dependents(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
         return [

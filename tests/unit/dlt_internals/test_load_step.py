@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dlt
 import pytest
-from dlt.common.storages.load_package import PackageStorage
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.storages.load_package import PackageStorage, ParsedLoadJobFileName
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 from dlt.load import Load
+from dlt.load import load as dlt_load
+from dlt.load.configuration import LoaderConfiguration
 
 from captaindata_source.dlt_internals import load_step
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
@@ -64,6 +68,26 @@ def test_a_killed_run_is_ended_by_the_next(harness: Harness, place: str) -> None
 
 
 # -- one load step, by itself ----------------------------------------------------------------------
+
+
+def test_tables_of_changes_are_loaded_before_all_others() -> None:
+    load_packages_as_a_whole()
+
+    def chosen(*files: str, running: str | None = None) -> list[str]:
+        jobs = [SimpleNamespace(job_file_info=lambda: ParsedLoadJobFileName.parse(str(running)))]
+        caps = DestinationCapabilitiesContext.generic_capabilities()
+        options = LoaderConfiguration()
+        return list(
+            vars(dlt_load)["filter_new_jobs"](files, caps, options, jobs if running else [], 20)
+        )
+
+    jobs, more = "jobs.a1.0.parquet", "workflows.b1.0.parquet"
+    changes, merge = "job_changes.c1.0.insert_values", "job_changes.d1.0.sql"
+    assert chosen(jobs, changes, more) == [changes]
+    assert chosen(jobs, more, running=changes) == []
+    assert chosen(jobs, merge, more) == [merge]
+    assert chosen(jobs, more) == [jobs, more]
+    assert chosen(more, running=jobs) == [more]
 
 
 def own_pipeline(folder: Path) -> dlt.Pipeline:

@@ -89,6 +89,29 @@ def test_a_list_in_another_order_is_read_whole_each_time(make: MakeCallSyncs, or
     assert not syncs.missing()
 
 
+def test_a_page_shorter_than_one_of_another_list_is_the_last(make: MakeCallSyncs) -> None:
+    syncs = make(order="none", page_size=1_000)
+    syncs.measured(lookback=None)
+    for _ in range(2):
+        syncs.server.add(0, syncs.server.now)
+    for _ in range(3):
+        syncs.server.now += HOUR
+        syncs.server.add(1, syncs.server.now)
+        syncs.measured()
+        assert not syncs.missing()
+    assert syncs.kinds()["jobs"] <= 4 + 2, "but for the two that are, or were, the longest"
+    rows = {row["uid"]: row for row in syncs.rows(CHECKPOINTS.name)}
+    assert "pages" not in rows
+    # pages that become shorter are seen once one of them is followed by another
+    syncs.server.page_size = 30
+    syncs.server.now += HOUR
+    syncs.server.add(2, syncs.server.now)
+    syncs.measured()
+    assert not syncs.missing(), "known jobs tell that the list goes on"
+    rows = {row["uid"]: row for row in syncs.rows(CHECKPOINTS.name)}
+    assert rows["pages"]["page_size"] == 0
+
+
 def test_a_list_that_is_once_out_of_order_is_read_on(make: MakeCallSyncs) -> None:
     syncs = make(workflows=1)
     syncs.measured(lookback=None)

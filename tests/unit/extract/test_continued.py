@@ -42,6 +42,10 @@ def test_rows_of_all_answers_of_a_continued_run_are_there(
         after = data_of(syncs, uid)
         assert len(after) == len(before) + rows
         assert not [row for row in before if row not in after]
+        changes = [r for r in syncs.rows("results_changes") if r["_load_id"] == syncs.loads]
+        assert [row["change"] for row in changes if row["job_uid"] == uid] == [
+            "added" if rows else "replaced"
+        ]
         before = after
     found = [row for row in syncs.rows(JOB_RESULTS.name) if row["job_uid"] == uid]
     assert sum(bool(row["is_carried"]) for row in found) == (

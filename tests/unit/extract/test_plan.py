@@ -19,6 +19,7 @@ from captaindata_source.http import Secret
 from captaindata_source.issues import IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOBS, TABLES, Row, Table
+from captaindata_source.warehouse.loaded_rows import StoredCount
 from captaindata_source.warehouse.memory import KnownJob, KnownWorkflow, Memory
 from tests.support.reading import run_steps
 
@@ -68,6 +69,9 @@ class FakeApi:
         assert not workflows
         self.covered = covered
         return [JobListing("The list", iter(self._pages), can_wait=True)]
+
+    def flow_listing(self, covered: Coverage) -> JobListing | None:
+        return None
 
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         self.asked.append(status)
@@ -119,7 +123,7 @@ def plan_of(
             settings=settings,
             memory=memory,
             read_rows=read_rows,
-            count_results=lambda uids: dict.fromkeys(uids, 1),
+            count_results=lambda uids: dict.fromkeys(uids, StoredCount(1, None)),
             wanted={table.name for table in TABLES},
             issues=issues,
             guard=Guard(issues),

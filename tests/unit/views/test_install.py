@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from captaindata_source.views.definitions import DEFINITIONS
 from captaindata_source.views.install import create_views, drop_views, list_views
 from captaindata_source.views.shipped import load_views, parse_view
 from captaindata_source.views.view import Change, State, View, shipped_views
@@ -72,12 +73,53 @@ def test_a_view_is_touched_only_when_its_definition_changed(views: Views) -> Non
 def test_comments_are_in_the_database(views: Views, database: Database) -> None:
     views.create(views.base("a"))
     comment = views.connected.relations(views.schema)["base"].comment
-    assert comment.startswith("Base. [captaindata_source ")
+    assert comment == "Base. Made by captaindata_source."
     if isinstance(database, Postgres):
         sql = "select col_description('{}.base'::regclass, 1)"
     else:
         sql = "select comment from duckdb_columns() where schema_name = '{}' and column_name = 'a'"
     assert views.connected.query(sql.format(views.schema)) == [("the a",)]
+
+
+def test_a_comment_of_an_earlier_version_is_recognised(views: Views) -> None:
+    base = views.base("a")
+    views.create(base)
+    for mark, state in ((base.hash, State.REPLACED), ("0123456789abcdef", State.REPLACED)):
+        views.connected.run(
+            f"delete from {views.dataset}.{DEFINITIONS}; "
+            f"comment on view {views.schema}.base is 'Base. [captaindata_source {mark}]'"
+        )
+        listed = {name: how for name, how, _ in list_views(views.connected, views.dataset)}
+        assert listed["base"] == "view", "it is ours"
+        assert views.create(base) == {"base": state}
+        comment = views.connected.relations(views.schema)["base"].comment
+        assert comment == "Base. Made by captaindata_source."
+        assert views.create(base) == {"base": State.UNCHANGED}
+    views.connected.run(
+        f"comment on view {views.schema}.base is 'Base. [captaindata_source {base.hash}]'"
+    )
+    assert [change.state for change in drop_views(views.connected, views.dataset)] == [
+        State.DROPPED
+    ]
+
+
+def test_a_view_whose_hash_is_lost_is_made_anew(views: Views) -> None:
+    base = views.base("a")
+    views.create(base)
+    views.connected.run(f"drop table {views.dataset}.{DEFINITIONS}")
+    assert views.create(base) == {"base": State.REPLACED}
+    assert views.create(base) == {"base": State.UNCHANGED}
+
+
+@pytest.mark.parametrize(
+    "comment", ["", "Mine", "Made by captaindata_source. Not!", "[captaindata]"]
+)
+def test_other_comments_are_not_ours(views: Views, comment: str) -> None:
+    base = views.base("a")
+    views.create(base)
+    views.connected.run(f"comment on view {views.schema}.base is '{comment}'")
+    assert views.create(views.base("a, b")) == {"base": State.BLOCKED}
+    assert drop_views(views.connected, views.dataset) == []
 
 
 def test_new_columns_are_appended_in_place(views: Views, database: Database) -> None:
@@ -96,6 +138,21 @@ def test_a_type_that_changes_takes_our_views_on_top_along(views: Views) -> None:
     views.create(base, views.top(base))
     text = views.base("cast(a as text) as a")
     assert views.create(text, views.top(text)) == {"base": State.REPLACED, "top": State.REPLACED}
+    assert views.connected.query(f"select a from {views.schema}.top") == [("1",)]
+
+
+def test_a_view_on_top_that_reads_a_new_view_is_made_after_it(views: Views) -> None:
+    base = views.base("a")
+    views.create(base, views.top(base))
+    changed = views.base("cast(a as text) as a")
+    new = replace(views.top(changed), name="new")
+    query = f"select a from {views.schema}.new"
+    top = View(name="top", query=query, views=["base", "new"], basis=(changed.hash, new.hash))
+    assert views.create(changed, new, top) == {
+        "base": State.REPLACED,
+        "new": State.CREATED,
+        "top": State.REPLACED,
+    }
     assert views.connected.query(f"select a from {views.schema}.top") == [("1",)]
 
 

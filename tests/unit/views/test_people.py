@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from captaindata_source.people_fields import COMPANY, PERSON, Clean, Entity
 from captaindata_source.sandbox import World
 from captaindata_source.sandbox.population import Company, Person
+from captaindata_source.tables import JOBS
 from captaindata_source.views.people import refresh as people_refresh
 from captaindata_source.views.people.cleaning import steps, text_steps
 from captaindata_source.views.people.engine import opened_engine
@@ -28,6 +29,7 @@ from captaindata_source.warehouse.database import DuckDbDatabase
 from tests.support.databases import Database, Row
 from tests.support.marks import ON_DUCKDB, POSTGRES_LATER
 from tests.support.people_oracle import Grouping, Ids, company_ids, groups, person_ids
+from tests.support.raw_tables import insert
 from tests.support.results import Warehouse, opened
 
 IMMUTABLE = {"person": (0, 1), "company": (0,)}
@@ -291,7 +293,9 @@ def refresh_alone(warehouse: Warehouse, **options: Any) -> None:
     """People and what they need, without the views."""
     with opened(warehouse.where) as found:
         Catalogue(found, warehouse.where.dataset).refresh()
-        people_refresh.refresh_people(found, warehouse.where.dataset, **options)
+        people = people_refresh.PeopleRefresh(found, warehouse.where.dataset, **options)
+        people.prepare()
+        people.run()
 
 
 @ON_DUCKDB
@@ -359,6 +363,31 @@ def test_a_failure_leaves_the_views_alone(
 class TableNamed:
     def __init__(self, name: str) -> None:
         self.name = name
+
+
+@POSTGRES_LATER
+def test_rows_of_retries_that_the_run_has_too_count_once(warehouse: Warehouse) -> None:
+    """The view of results says which these are; here one that a test wrote."""
+    ada = {"linkedin_profile_id": 1, "linkedin_company_id": 2}
+    warehouse.load("run", [ada])
+    warehouse.load("retry", [ada])
+    key = {"workspace_uid": "a", "workflow_uid": "w", "status": "finished"}
+    insert(warehouse.where, JOBS, [{**key, "uid": "retry", "main_job_uid": "run"}])
+    warehouse.refresh()
+    schema = f"{warehouse.where.dataset}_views"
+    for repeated, times in ((["retry-0"], 1), ([], 2), (["retry-0"], 1)):
+        is_repeated = " or ".join(["false", *(f"result_uid = '{uid}'" for uid in repeated)])
+        warehouse.where.execute(
+            f"drop view {schema}.job_results cascade; create view {schema}.job_results as "
+            "select workspace_uid as workspace_id, job_uid as job_id, result_uid as result_id, "
+            f"{is_repeated} as is_repeated from {warehouse.where.dataset}.job_results"
+        )
+        warehouse.load("run", [ada])
+        refresh_alone(warehouse)
+        for view in ("people", "companies", "people_all"):
+            [row] = warehouse.rows(view)
+            assert row["times_seen"] == row["jobs"] == times
+        assert len(warehouse.rows("people_results")) == times
 
 
 # -- values ------------------------------------------------------------------------------------

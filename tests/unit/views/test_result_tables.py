@@ -232,3 +232,24 @@ def test_a_held_table_that_gets_too_wide_a_row_has_it_all_the_same(warehouse: Wa
     assert not change.is_stale
     assert sorted(row["a"] for row in where.execute(f"select a from {view}")) == [1, 2, 3, 5]
     where.execute(f"drop schema {where.dataset}_others cascade")
+
+
+def test_a_table_of_an_earlier_version_keeps_its_rows_and_gets_another_comment(
+    warehouse: Warehouse,
+) -> None:
+    dataset = warehouse.where.dataset
+    (row,) = warehouse.where.execute("select hash from view_definitions where name = 'results_w'")
+    warehouse.where.execute(
+        "delete from view_definitions where name = 'results_w'; "
+        f"comment on table {warehouse.schema}.results_w is 'x [captaindata_source {row['hash']}]'"
+    )
+    mark_rows(warehouse)
+    refresh(warehouse)
+    assert [each["a"] for each in warehouse.typed()] == [-1, -2, -3]
+    with opened(warehouse.where) as found:
+        comment = found.relations(warehouse.schema)["results_w"].comment
+        assert comment.endswith("One row per result (result_id). Made by captaindata_source.")
+        assert found.query(
+            f"select hash from {dataset}.view_definitions where name = 'results_w'"
+        ) == [(row["hash"],)]
+    assert refresh(warehouse) is State.UNCHANGED

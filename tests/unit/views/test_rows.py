@@ -18,17 +18,21 @@ from captaindata_source.tables import (
     CREDIT_CONSUMPTION,
     IDENTITIES,
     INTEGRATIONS,
+    JOB_CHANGES,
     JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
     QUOTA_READINGS,
+    RESULTS_CHANGES,
     SCHEDULES,
     SYNC_RUNS,
+    WORKFLOW_CHANGES,
     WORKFLOWS,
     WORKSPACES,
 )
 from tests.support.databases import Database, DuckDb, Postgres, Row
 from tests.support.raw_tables import (
+    COMMITTED,
     create_raw_tables,
     create_views,
     insert,
@@ -376,7 +380,7 @@ jobs: list[Row] = [
         for time in ["" if n < 4 and flow == "untimed" else "03-01 10:00"]
     ),
     *series("slow", "slower", "." * 15, minutes="222223444444444"),
-    *series("slow", "same", "." * 15, minutes="222224333333333"),
+    *series("slow", "same", "." * 15, minutes="222223233333333"),
     *series("slow", "short", "." * 14, minutes="11119999999999"),
     *series("slow", "retried", "." * 15, minutes="1" * 15),
     *(
@@ -445,6 +449,40 @@ jobs: list[Row] = [
             ("w1", "shutdown", "03-04 10:00", "", None),
         ))
     ),
+    # a day of runs of each kind
+    job("day", "d1", "w1", "finished", "03-01 10:00", end="03-01 10:01", rows=5),
+    job("day", "d2", "w1", "finished", "03-01 11:00", end="03-01 11:10"),
+    job("day", "d3", "w1", "shutdown", "03-01 12:00", end="03-01 12:02", rows=7),
+    job("day", "d4", "w1", "stopped", "03-01 13:00", end="03-01 19:00", rows=7),
+    job("day", "d5", "w1", "running", "03-01 14:00", rows=7),
+    job("day", "d6", "w1", "running", "03-01 15:00", end="03-01 22:00", rows=7),
+    job("day", "d7", "w1", "finished", "03-01 16:00", end="03-01 23:00", of="d3", rows=7),
+    # runs of an hour; the newest sync was on 5 March at noon
+    *(
+        job("stuck", f"usual-{flow}-{n}", flow, "finished", f"02-0{n} 10:00", end=f"02-0{n} {end}")
+        for flow, count, end in (("hour", 5, "11:00"), ("few", 4, "23:00"), ("quick", 5, "10:01"))
+        for n in range(1, count + 1)
+    ),
+    job("stuck", "longer", "hour", "running", "03-05 08:59:59"),
+    job("stuck", "thrice", "hour", "running", "03-05 09:00"),
+    job("stuck", "few", "few", "pending", planned="03-05 10:59"),
+    job("stuck", "few-ok", "few", "running", "03-05 11:00"),
+    job("stuck", "quick", "quick", "RUNNING", "03-05 10:00", error_message="Slow answer"),
+    job("stuck", "quick-ok", "quick", "running", "03-05 11:30"),
+    job("stuck", "failing", "hour", "failed", "03-01 10:00", end="03-04 10:00"),
+    job("stuck", "retry", "quick", "running", "03-05 01:00", of="failing"),
+    job("stuck", "unknown", "quick", "running", "03-01 01:00", is_deleted=True),
+    job("stuck", "odd", "quick", "ON_FIRE", "03-01 01:00"),
+    job("stuck", "ahead", "quick", "SCHEDULED", planned="03-05 13:00"),
+    # planned before the row was written, and it never was written again
+    job("stuck", "late", "quick", "QUEUED", planned="03-03 12:00", loaded_at=at("03-01 00:00")),
+    job("stuck", "again", "quick", "running", "03-01 12:00", end="03-05 06:00"),
+    job("stuck", "blocked", None, "BLOCKED", "03-05 00:00", error_message=" ",
+        last_error={"label": "LIMIT", "params": {}}, last_info={"message": "Later"}),
+    job("stuck", "untimed", "new", "CREATED", created_at=at("03-05 06:00"),
+        loaded_at=at("03-05 11:59"), last_info='"Waits for a slot"'),
+    job("stuck", "unseen", "new", "paused", loaded_at=at("03-05 06:00"),
+        last_info={"message": "Queue is full"}),
     # flags that are null, no time at all, times that are odd, and a workflow of two names
     job("odd", "n1", "w1", "finished", "03-01 10:00", is_sub_job=None, is_deleted=None),
     job("odd", "n2", "w1", "finished", "03-01 10:00", end="03-01 10:00"),
@@ -514,6 +552,9 @@ syncs: list[Row] = [
     sync("odd", "o1", "03-03 12:00", start="03-03 09:00", jobs=3),
     sync("odd", "o2", "03-03 11:00", "partly_loaded", start="03-03 10:00", jobs=2),
     sync("odd", "o3", "", "failed", jobs=0),
+    sync("stuck", "t1", "03-05 12:00", jobs=3),
+    sync("stuck", "t2", "03-09 12:00", "failed"),
+    sync("stuck", "t3", "03-09 12:00", "quota"),
     sync("slow", "s1", "03-03 12:00", jobs=3),
     sync("slow", "s2", "", "failed", start="03-03 13:00"),
     sync("gone", "n1", "03-02 12:00", "failed"),
@@ -618,6 +659,62 @@ consumption: list[Row] = [
     used("v4", "c6", "", "search", 9.0, 9, "03-15"),
     used("lost", "c1", "03-02 08:00", "search", 3.0, 1, "02-15"),
 ]
+BROKEN = "1767398400.3"
+"""A load that was never committed."""
+
+
+def change(
+    workspace: str, uid: str, field: str, values: Sequence[str | None], seen: str, load: str
+) -> Row:
+    """A change of a job or a workflow."""
+    old, new = values
+    return {
+        "workspace_uid": workspace,
+        "uid": f"{uid} {field} {seen}",
+        "job_uid": uid,
+        "workflow_uid": uid,
+        "field": field,
+        "old_value": old,
+        "new_value": new,
+        "seen_at": at(seen),
+        "_dlt_load_id": load,
+    }
+
+
+FIRST, SECOND = COMMITTED
+job_changes: list[Row] = [
+    change("a", "j1", "status", ("running", "finished"), "03-01 01:00", SECOND),
+    change("a", "j1", "status", ("pending", "running"), "03-01 00:00", FIRST),
+    change("a", "j1", "row_count", (None, "3"), "03-01 01:00", SECOND),
+    change("a", "j1", "status", ("finished", "lost"), "03-02 00:00", BROKEN),
+    # seen before the job began, by its own word
+    change("a", "j2", "status", (None, "warning"), "03-01 07:00", FIRST),
+    # of a job that is not there
+    change("gone", "j1", "status", ("running", "finished"), "03-01 00:00", FIRST),
+]
+workflow_changes: list[Row] = [
+    change("a", "w1", "name", ("Before", "Profiles"), "03-01 00:00", FIRST),
+    change("a", "w1", "steps", ("[]", "[1]"), "03-02 00:00", SECOND),
+    change("a", "w1", "details", (None, "{}"), "03-02 00:00", SECOND),
+    change("a", "w1", "name", ("Profiles", "Lost"), "03-03 00:00", BROKEN),
+    change("a", "w3", "is_deleted", ("false", "true"), "03-01 00:00", FIRST),
+    change("a", "w3", "name", ("Older", "Old"), "03-02 00:00", SECOND),
+]
+results_changes: list[Row] = [
+    {
+        "workspace_uid": "a",
+        "uid": f"{load}",
+        "job_uid": "j1",
+        "old_workflow_uid": "w0",
+        "workflow_uid": "w1",
+        "change": kind,
+        "rows_before": 3,
+        "rows_after": after,
+        "seen_at": at("03-01 01:00"),
+        "_dlt_load_id": load,
+    }
+    for kind, after, load in (("moved", 2, FIRST), ("removed", 0, BROKEN))
+]
 for each in workspaces:
     each["uid"] = each["workspace_uid"]
 
@@ -641,6 +738,9 @@ def warehouse(
     insert(database, SCHEDULES, schedules)
     insert(database, CALLBACKS, callbacks)
     insert(database, CREDIT_CONSUMPTION, consumption)
+    insert(database, JOB_CHANGES, job_changes)
+    insert(database, WORKFLOW_CHANGES, workflow_changes)
+    insert(database, RESULTS_CHANGES, results_changes)
     create_views(database)
     yield database
     _drop(database)
@@ -1151,29 +1251,37 @@ def days(first: str, last: str) -> list[date]:
 def test_daily_job_health(warehouse: Database) -> None:
     profiles, resting = ("Acme", "w1", "Profiles"), ("Acme", "w4", "Resting")
     ghost, old = ("Acme", "ghost", "Ghost"), ("Acme", "w3", "Old")
-    nothing = (0, 0, 0, 0, 0, 0, None)
+    untimed = (None, None, 0)
+    nothing = (0, 0, 0, 0, 0, 0, None, *untimed)
     for zone in ZONES:
         assert rows(warehouse, "daily_job_health", "a", zone=zone) == ordered(
-            (day("02-28"), *profiles, 2, 1, 0, 0, 0, 1, 1.0),
-            (day("03-01"), *profiles, 1, 0, 1, 0, 0, 0, 0.0),
+            (day("02-28"), *profiles, 2, 1, 0, 0, 0, 1, 1.0, 3600.0, 3600.0, 3),
+            (day("03-01"), *profiles, 1, 0, 1, 0, 0, 0, 0.0, 60.0, 60.0, 0),
             (day("03-02"), *profiles, *nothing),
-            (day("03-03"), *profiles, 1, 0, 1, 0, 0, 0, 0.0),
-            (day("03-04"), *profiles, 3, 0, 0, 1, 1, 1, None),
+            (day("03-03"), *profiles, 1, 0, 1, 0, 0, 0, 0.0, *untimed),
+            (day("03-04"), *profiles, 3, 0, 0, 1, 1, 1, None, *untimed),
             (day("03-05"), *profiles, *nothing),
-            (day("03-02"), *resting, 1, 1, 0, 0, 0, 0, 1.0),
-            (day("03-03"), *resting, 1, 0, 0, 0, 1, 0, None),
+            (day("03-02"), *resting, 1, 1, 0, 0, 0, 0, 1.0, 30.5, 30.5, 2),
+            (day("03-03"), *resting, 1, 0, 0, 0, 1, 0, None, *untimed),
             (day("03-04"), *resting, *nothing),
             (day("03-05"), *resting, *nothing),
-            (day("03-01"), *ghost, 1, 1, 0, 0, 0, 0, 1.0),
+            (day("03-01"), *ghost, 1, 1, 0, 0, 0, 0, 1.0, *untimed),
             *((each, *ghost, *nothing) for each in days("03-02", "03-05")),
-            (day("01-31"), *old, 1, 1, 0, 0, 0, 0, 1.0),
-            (day("02-01"), *old, 1, 0, 0, 0, 1, 0, None),
+            (day("01-31"), *old, 1, 1, 0, 0, 0, 0, 1.0, 60.0, 60.0, 1),
+            (day("02-01"), *old, 1, 0, 0, 0, 1, 0, None, *untimed),
             *((each, *old, *nothing) for each in days("02-02", "03-05")),
         )
         assert rows(warehouse, "daily_job_health", "b", zone=zone) == [
-            (day("03-01"), "bolt", "w1", "Other", 1, 0, 1, 0, 0, 0, 0.0),
-            (day("03-02"), "bolt", "w1", "Other", 1, 1, 0, 0, 0, 0, 1.0),
+            (day("03-01"), "bolt", "w1", "Other", 1, 0, 1, 0, 0, 0, 0.0, 10.0, 10.0, 0),
+            (day("03-02"), "bolt", "w1", "Other", 1, 1, 0, 0, 0, 0, 1.0, 20.0, 20.0, 1),
         ]
+
+
+def test_durations_and_records_of_a_day(warehouse: Database) -> None:
+    columns = "duration_p50_seconds, duration_p95_seconds, records_processed"
+    found = rows(warehouse, "daily_job_health", "day", f"runs, {columns}")
+    # 1, 2 and 10 minutes; not those that were stopped, run, or retry; records of successes alone
+    assert found == [(6, 120.0, 552.0, 5)]
 
 
 def test_days_go_on_to_the_newest_run_of_the_workspace(warehouse: Database) -> None:
@@ -1190,22 +1298,22 @@ def test_failing_workflows(warehouse: Database) -> None:
     assert rows(warehouse, "failing_workflows", "a") == [
         (
             "Acme", "w1", "Profiles", "active", "failed 2 of its last 3 runs", True, False, 3, 2,
-            0.666666667, 1830.0, 0, None, None, 2, at("03-04 12:00"), "Bad input",
+            0.666666667, 1830.0, 0, None, None, 2, at("03-04 12:00"), "Bad input", None,
         )
     ]  # fmt: skip
     assert rows(warehouse, "failing_workflows", "b") == []
     assert rows(warehouse, "failing_workflows", "often") == [
         (
             "Often", "mended", "mended", "active", "failed 3 of its last 5 runs", True, False, 5,
-            3, 0.6, 60.0, 0, None, None, 0, at("03-12 10:00"), "Boom 3",
+            3, 0.6, 60.0, 0, None, None, 0, at("03-12 10:00"), "Boom 3", None,
         ),
         (
             "Often", "tenth", "tenth", "active", "failed 3 of its last 10 runs", True, False, 10,
-            3, 0.3, 60.0, 4, 1.0, 60.0, 0, at("03-14 10:00"), "Boom 7",
+            3, 0.3, 60.0, 4, 1.0, 60.0, 0, at("03-14 10:00"), "Boom 7", None,
         ),
         (
             "Often", "three", "three", "active", "failed 1 of its last 3 runs", True, False, 3, 1,
-            0.333333333, 60.0, 0, None, None, 0, at("03-03 10:00"), "Boom 1",
+            0.333333333, 60.0, 0, None, None, 0, at("03-03 10:00"), "Boom 1", None,
         ),
     ]  # fmt: skip
     both = "failed 3 of its last 10 runs; median run took 390.0 s, before that 180.0 s"
@@ -1213,15 +1321,15 @@ def test_failing_workflows(warehouse: Database) -> None:
     assert rows(warehouse, "failing_workflows", "slow") == [
         (
             "Slow", "both", "both", "active", both, True, True, 10, 3, 0.3, 390.0, 5, 0.0, 180.0,
-            0, at("03-15 10:00"), "Boom 8",
+            0, at("03-15 10:00"), "Boom 8", 2.888,
         ),
         (
             "Slow", "endless", "endless", "active", "failed 3 of its last 10 runs", True, False,
-            10, 3, 0.3, None, 5, 0.0, 60.0, 0, at("04-20 10:00"), None,
+            10, 3, 0.3, None, 5, 0.0, 60.0, 0, at("04-20 10:00"), None, None,
         ),
         (
             "Slow", "slower", "slower", "active", slower, False, True, 10, 0, 0.0, 240.0, 5, 0.0,
-            120.0, 0, at("03-15 10:00"), None,
+            120.0, 0, at("03-15 10:00"), None, 1.943,
         ),
     ]  # fmt: skip
     columns = "workflow_id, reason, last_error_message"
@@ -1230,6 +1338,47 @@ def test_failing_workflows(warehouse: Database) -> None:
         ("ties", "failed 3 of its last 5 runs", "Broke"),
         ("w1", "failed 3 of its last 4 runs", "Boom 5"),
     ]
+
+
+def test_stuck_runs(warehouse: Database) -> None:
+    hour = 3600.0
+    sync_at = at("03-05 12:00")
+
+    def expected(
+        uid: str,
+        flow: str | None,
+        status: str,
+        since: datetime,
+        usual: float | None,
+        why: str | None,
+    ) -> tuple[Any, ...]:
+        hours = (sync_at - since).total_seconds() / hour
+        name = f"job {uid}"
+        return (None, flow, None, uid, name, status, since, round(hours, 9), usual, why, sync_at)
+
+    for zone in ZONES:
+        assert rows(warehouse, "stuck_runs", "stuck", zone=zone) == ordered(
+            expected("longer", "hour", "running", at("03-05 08:59:59"), hour, None),
+            expected("few", "few", "pending", at("03-05 10:59"), None, None),
+            expected("quick", "quick", "RUNNING", at("03-05 10:00"), 60.0, "Slow answer"),
+            expected("late", "quick", "QUEUED", at("03-03 12:00"), 60.0, None),
+            expected("again", "quick", "running", at("03-05 06:00"), 60.0, None),
+            expected("blocked", None, "BLOCKED", at("03-05 00:00"), None, "LIMIT"),
+            expected("untimed", "new", "CREATED", at("03-05 06:00"), None, "Waits for a slot"),
+            expected("unseen", "new", "paused", at("03-05 06:00"), None, "Queue is full"),
+        )
+    # of a workspace that was never synced, no one can tell how long a run takes
+    assert rows(warehouse, "stuck_runs", "day") == []
+    columns = "workspace_name, workflow_name, job_id, since_at"
+    assert rows(warehouse, "stuck_runs", "a", columns) == [
+        ("Acme", "Old", "o2", at("02-01 10:00")),
+        ("Acme", "Profiles", "j4", at("03-04 10:00")),
+        ("Acme", "Resting", "p2", at("03-03 05:00")),
+    ]
+    assert rows(warehouse, "automation_health", "stuck", "in_progress_runs, stuck_runs") == [
+        (12, 8)
+    ]
+    assert rows(warehouse, "automation_health", "day", "in_progress_runs, stuck_runs") == [(2, 0)]
 
 
 def test_top_error_messages(warehouse: Database) -> None:
@@ -1275,18 +1424,18 @@ def test_automation_health(warehouse: Database) -> None:
     assert rows(warehouse, "automation_health", "a") == [
         (
             "Acme", 2, 1, 1, 1, 12, 4, 2, 3, 0.666666667, 0.6, 6, at("03-04 12:00"),
-            at("03-02 05:00:30.5"), 60, at("03-05 01:30"), None,
+            at("03-02 05:00:30.5"), 60, at("03-05 01:30"), None, 3,
         )
     ]  # fmt: skip
     assert rows(warehouse, "automation_health", "b") == [
         (
             "bolt", 3, 0, 0, 0, 2, 1, 1, 0, 0.5, 0.5, 1, at("03-02 08:00"), at("03-02 08:00:20"),
-            None, at("03-02 13:00"), None,
+            None, at("03-02 13:00"), None, 0,
         )
     ]  # fmt: skip
     zeros = (0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, None, None)
-    assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None)]
-    gone = [("configured gone", 1, *zeros[1:], None, None, None)]
+    assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None, 0)]
+    gone = [("configured gone", 1, *zeros[1:], None, None, None, 0)]
     assert rows(warehouse, "automation_health", "gone") == gone
     columns = "active_workflows, paused_workflows, runs, succeeded_runs, tasks_left, credits_left"
     assert rows(warehouse, "automation_health", "v4", columns) == [(1, 0, 8, 6, None, 750)]
@@ -1294,7 +1443,7 @@ def test_automation_health(warehouse: Database) -> None:
         assert rows(warehouse, "automation_health", "long", zone=zone) == [
             (
                 "Long", 0, 0, 0, 1, 5, 3, 2, 0, 0.6, 0.75, 7, at("03-20 00:00"),
-                at("03-20 00:30"), None, None, None,
+                at("03-20 00:30"), None, None, None, 0,
             )
         ]  # fmt: skip
 
@@ -1475,6 +1624,50 @@ def test_credits_by_action(warehouse: Database) -> None:
     assert rows(warehouse, "credits_by_action", "lost", columns) == [(None, None, 3.0)]
 
 
+def test_job_status_timeline(warehouse: Database) -> None:
+    columns = "workspace_id, job_id, position, status, valid_from, valid_to, is_current, hours"
+    planned, first, second = at("02-28 23:00"), at("03-01 00:00"), at("03-01 01:00")
+    found = rows(warehouse, "job_status_timeline", "a", columns)
+    assert [row for row in found if row[0] in ("j1", "j2", "j7")] == [
+        ("j1", 1, "pending", planned, first, False, 1.0),
+        ("j1", 2, "running", first, second, False, 1.0),
+        ("j1", 3, "finished", second, None, True, None),
+        ("j2", 1, None, None, at("03-01 07:00"), False, None),
+        ("j2", 2, "warning", at("03-01 07:00"), None, True, None),
+        ("j7", 1, "running", at("02-28 20:00"), None, True, None),
+    ]
+    names = "workspace_id, workspace_name, workflow_id, workflow_name, job_id, job_name"
+    (name, *_) = rows(warehouse, "job_status_timeline", "a", names)
+    assert name == ("Acme", "ghost", "Ghost", "g1", "job g1")
+    assert rows(warehouse, "job_status_timeline", "b", "workspace_id, job_id, position") == [
+        ("j1", 1),
+        ("j2", 1),
+    ]
+    assert rows(warehouse, "job_status_timeline", "gone") == []
+
+
+def test_workflow_history(warehouse: Database) -> None:
+    created, first, second = at("01-02 03:04"), at("03-01 00:00"), at("03-02 00:00")
+    details = {"steps": [FIND, LOGIN]}
+    assert rows(warehouse, "workflow_history", "a") == ordered(
+        ("Acme", "w1", 1, "Before", [], None, False, created, first, False),
+        ("Acme", "w1", 2, "Profiles", [], None, False, first, second, False),
+        ("Acme", "w1", 3, "Profiles", LISTED, details, False, second, None, True),
+        ("Acme", "w2", 1, "Idle", LISTED, None, False, at("01-01 00:00"), None, True),
+        ("Acme", "w3", 1, "Older", None, None, False, None, first, False),
+        ("Acme", "w3", 2, "Older", None, None, True, first, second, False),
+        ("Acme", "w3", 3, "Old", None, None, True, second, None, True),
+        ("Acme", "w4", 1, "Resting", None, None, False, None, None, True),
+    )
+    assert len(rows(warehouse, "workflow_history", "b")) == 3
+
+
+def test_results_changes(warehouse: Database) -> None:
+    assert rows(warehouse, "results_changes", "a") == [
+        (FIRST, "j1", "w0", "w1", "moved", 3, 2, at("03-01 01:00"), FIRST)
+    ]
+
+
 # -- all views
 
 
@@ -1509,7 +1702,8 @@ def test_a_join_has_the_rows_of_its_base(warehouse: Database) -> None:
     assert sum(row["runs"] for row in view_rows(warehouse, "workflow_performance")) == count(
         "jobs", main
     )
-    timed = f"{main} and coalesce(start_time, scheduled_time, finish_time) is not null"
+    planned = "case when scheduled_time > loaded_at then null else scheduled_time end"
+    timed = f"{main} and coalesce(start_time, {planned}, finish_time) is not null"
     health = view_rows(warehouse, "daily_job_health")
     assert sum(row["runs"] for row in health) == count("jobs", timed)
 
