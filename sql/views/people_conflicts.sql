@@ -1,4 +1,4 @@
--- people_conflicts: People and companies that share a value but have different IDs, and so are not merged
+-- people_conflicts: People and companies that share a value but have different IDs
 --
 -- Grain: One row per workspace, value and ID that differs (workspace_id, entity, kind, value,
 --   id_kind).

@@ -252,15 +252,18 @@ class PeopleRefresh:
             """
         )
         if self._database.query(f"select 1 from {kept} limit 1"):
-            same = " or ".join(
-                f"m.{each} in (select {each} from {name}_ids where {each} <> '')"
+            by_id = " ".join(
+                f"union all select m.component from {kept} as m inner join "
+                f"(select distinct {each} from {name}_ids where {each} <> '') as i "
+                f"on i.{each} = m.{each}"
                 for each in entity.ids
             )
             touched = f"""
-                select distinct component from {kept} as m
-                where (m.workspace_uid, m.job_uid) in (
-                    select workspace_uid, job_uid from changed_now
-                ) or {same}
+                select distinct component from (
+                    select m.component from {kept} as m inner join changed_now as c
+                        on c.workspace_uid = m.workspace_uid and c.job_uid = m.job_uid
+                    {by_id}
+                ) as found
             """
             for part in engine.stream(touched, ["changed_now", f"{name}_ids"]):
                 engine.run(f"insert into {name}_touched_now select component from {part} as part")
