@@ -6,14 +6,13 @@ in memory, and what was found goes back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 import duckdb
 import pyarrow as pa
 
-from captaindata_source.views.results.values import gathered
 from captaindata_source.warehouse.database import Database, PostgresDatabase
 
 __all__ = ["Engine", "opened_engine"]
@@ -21,6 +20,8 @@ __all__ = ["Engine", "opened_engine"]
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {"temp_directory": ""}
 """Of the engine in memory: nothing is put on disk."""
 BATCH_ROWS = 100_000
+BATCH_BYTES = 64 * 1024 * 1024
+"""To plan a query on a batch takes as long as to read some thousand rows."""
 
 
 class Engine(Protocol):
@@ -121,7 +122,7 @@ class _Beside:
     def stream(self, sql: str, tables: Sequence[str]) -> Iterator[str]:
         there = {name: self.arrow(f"select * from {name}") for name in tables}
         with self._database.reader(sql, tables=there) as batches:
-            for rows in gathered(pa.Table.from_batches([batch]) for batch in batches):
+            for rows in _gathered(batches):
                 self._connection.register("rows_of_postgres", rows)
                 yield "rows_of_postgres"
                 self._connection.unregister("rows_of_postgres")
@@ -139,3 +140,17 @@ class _Beside:
 
     def take_back(self, name: str) -> None:
         self._database.run(f"drop table {name}")
+
+
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows in tables of some size."""
+    waiting: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        waiting.append(batch)
+        size += batch.nbytes
+        if size >= BATCH_BYTES:
+            yield pa.Table.from_batches(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting)

@@ -18,6 +18,7 @@ from captaindata_source.people_fields import COMPANY, PERSON, Clean, Entity
 from captaindata_source.sandbox import World
 from captaindata_source.sandbox.population import Company, Person
 from captaindata_source.tables import JOBS
+from captaindata_source.views.people import reading
 from captaindata_source.views.people import refresh as people_refresh
 from captaindata_source.views.people.cleaning import steps, text_steps
 from captaindata_source.views.people.engine import opened_engine
@@ -350,7 +351,7 @@ def test_a_failure_leaves_the_views_alone(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse.load("j1", [{"linkedin_profile_id": 1}])
-    monkeypatch.setattr(people_refresh, "JOB_RESULTS", TableNamed("nowhere"))
+    monkeypatch.setattr(reading, "JOB_RESULTS", TableNamed("nowhere"))
     changes = {change.view: change for change in warehouse.refresh()}
     assert changes["people"].state is State.BLOCKED
     assert "nowhere" in changes["people"].reason
