@@ -16,8 +16,6 @@ __all__ = ["ChangedJob", "batches", "changed_jobs"]
 
 RULES = 1
 """To be raised when results are to be read again, for they are understood in another way."""
-BATCH_ROWS = 400_000
-"""Results that are read in one transaction."""
 
 
 class ChangedJob(NamedTuple):
@@ -109,12 +107,12 @@ def changed_jobs(
     return [ChangedJob(*row) for row in found]
 
 
-def batches(jobs: Sequence[ChangedJob]) -> Iterator[list[ChangedJob]]:
-    """Jobs that are read in one transaction."""
+def batches(jobs: Sequence[ChangedJob], most: int) -> Iterator[list[ChangedJob]]:
+    """Jobs that are read in one transaction, with `most` results."""
     batch: list[ChangedJob] = []
     rows = 0
     for job in jobs:
-        if batch and rows + job.result_rows > BATCH_ROWS:
+        if batch and rows + job.result_rows > most:
             yield batch
             batch, rows = [], 0
         batch.append(job)

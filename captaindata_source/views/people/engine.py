@@ -25,7 +25,13 @@ BATCH_BYTES = 64 * 1024 * 1024
 
 
 class Engine(Protocol):
-    """A session of DuckDB. Its temporary tables are handed over by name."""
+    """A session of DuckDB. Its temporary tables are handed over by name.
+
+    Attributes:
+        batch_rows: Results that are best read in one transaction.
+    """
+
+    batch_rows: int
 
     def run(self, sql: str) -> None:
         """Runs statements."""
@@ -69,7 +75,9 @@ def opened_engine(database: Database) -> Iterator[Engine]:
 
 
 class _InPlace:
-    """The session of the DuckDB file itself."""
+    """The session of the DuckDB file itself, which puts on disk what memory can't hold."""
+
+    batch_rows = 2_000_000
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -101,6 +109,8 @@ class _InPlace:
 
 class _Beside:
     """An engine in memory, beside a Postgres."""
+
+    batch_rows = 400_000
 
     def __init__(self, database: PostgresDatabase, connection: duckdb.DuckDBPyConnection) -> None:
         self._database = database

@@ -86,7 +86,7 @@ class PeopleRefresh:
             return 0
         self._store.create()
         with opened_engine(self._database) as engine:
-            for batch in batches(changed):
+            for batch in batches(changed, engine.batch_rows):
                 self._replace(engine, batch)
         self._store.create_indexes()
         if sum(job.result_rows for job in changed) >= MANY_ROWS:
