@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import dlt
 import duckdb
 import pytest
 
+from captaindata_source.warehouse.database import open_database
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 
@@ -58,3 +62,27 @@ def test_a_new_file_in_an_older_format(harness: Harness) -> None:
     oracle.look()
     harness.sync()
     assert_equal(harness, oracle)
+
+
+def test_a_file_that_another_thread_is_closing(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB refuses to open it in that moment, which is a matter of chance."""
+    connect, refused = duckdb.connect, iter(range(2))
+
+    def closing(*args: Any, **named: Any) -> Any:
+        if next(refused, None) is not None:
+            raise duckdb.ResourceInUseException("Unique file handle conflict: Cannot attach")
+        return connect(*args, **named)
+
+    destination = dlt.destinations.duckdb(str(harness.folder / "warehouse.duckdb"))
+    pipeline = dlt.pipeline(
+        "own",
+        destination=destination,
+        pipelines_dir=str(harness.folder / "pipelines"),
+    )
+    monkeypatch.setattr(duckdb, "connect", closing)
+    with open_database(pipeline) as database:
+        assert database is not None
+        assert database.query("select 1") == [(1,)]
+    assert next(refused, None) is None

@@ -17,6 +17,12 @@ CASES = (
         is_passing=True,
     ),
     Case(
+        "The DuckDB file is being closed in this process",
+        "sync again; other connections to it in this process should be closed before",
+        codes=("ResourceInUseException",),
+        is_passing=True,
+    ),
+    Case(
         "The disk of the DuckDB file is full",
         f"free some space there; {GO_ON}",
         said="No space left on device|File too large|Disk quota exceeded",
