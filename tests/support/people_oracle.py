@@ -40,7 +40,9 @@ def groups(rows: Sequence[Ids], immutable: Sequence[int]) -> Grouping:
     certain = {n: tuple(rows[n][kind] for kind in immutable) for n in left}
     done |= _by(
         left,
-        lambda n: certain[n] if any(certain[n]) else next(v for v in rows[n] if v),
+        lambda n: (
+            certain[n] if any(certain[n]) else next((k, rows[n][k]) for k in kinds if rows[n][k])
+        ),
     )
     return frozenset(done)
 

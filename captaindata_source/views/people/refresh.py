@@ -134,6 +134,8 @@ class PeopleRefresh:
         ids = ", ".join(entity.ids)
         engine.run(
             f"""
+            drop table if exists {name}_conflicts_now;
+            drop table if exists {name}_rows_now;
             create or replace temp table {name}_ids as
             select distinct {ids} from {name}_found;
             create or replace temp table {name}_touched_now (component bigint)
