@@ -11,7 +11,7 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -70,6 +70,7 @@ def sync(
     create_views: bool | None = None,
     materialize_results: bool | None = None,
     results_include_retries: bool | None = None,
+    people_fields: Mapping[str, Sequence[str]] | None = None,
     report_timezone: str | None = None,
     publish_copy: str | os.PathLike[str] | None = None,
     watch: Watch | None = None,
@@ -103,6 +104,8 @@ def sync(
         materialize_results: Whether results of a workflow are a table instead of a view.
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
+        people_fields: Field of people or companies to keys of results that feed it, beside those
+            that the package knows.
         report_timezone: Time zone of the days and months of runs in views, such as Europe/Paris.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
         watch: Told several times a second how far each workspace is, in the calling thread. One
@@ -124,6 +127,7 @@ def sync(
             "create_views": create_views,
             "materialize_results": materialize_results,
             "results_include_retries": results_include_retries,
+            "people_fields": people_fields,
             "report_timezone": report_timezone,
             "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
         }

@@ -17,6 +17,7 @@ __all__ = [
     "FLAG",
     "NUMBER",
     "SECTION",
+    "TABLE",
     "TEXT",
     "TEXTS",
     "WHOLE",
@@ -138,11 +139,19 @@ def _texts(value: Any) -> list[str]:
     return found
 
 
+def _table(value: Any) -> dict[str, Any]:
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, Mapping):
+        raise ValueError  # noqa: TRY004 - as above
+    return dict(found)
+
+
 WHOLE = Kind("a whole number", _whole)
 NUMBER = Kind("a number", _number)
 FLAG = Kind("true or false", _flag, lambda value: isinstance(value, bool))
 TEXT = Kind("a text", _text)
 TEXTS = Kind("a list of texts", _texts)
+TABLE = Kind("a table", _table)
 ANY = Kind("a list of tables", lambda value: value)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from captaindata_source.errors import ConfigError
+from captaindata_source.people_fields import FIELD_NAMES, are_people_fields
 from captaindata_source.settings.kinds import (
     FLAG,
     NUMBER,
     SECTION,
+    TABLE,
     TEXT,
     WHOLE,
     is_positive,
@@ -48,6 +50,8 @@ class SyncOptions:
         materialize_results: Whether results of a workflow are a table instead of a view.
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
+        people_fields: Field of people or companies to keys of results that feed it, beside those
+            that the package knows; None: no others.
         report_timezone: Time zone of the days and months of runs in views.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
 
@@ -85,6 +89,16 @@ class SyncOptions:
     results_include_retries: bool = field(
         default=False,
         metadata=option(FLAG, "false"),
+    )
+    people_fields: Mapping[str, Sequence[str]] | None = field(
+        default=None,
+        metadata=option(
+            TABLE,
+            '{ job_title = ["current role"] }',
+            must="must be a table of fields, each with a list of keys, such as "
+            '{ job_title = ["current role"] }. Fields are ' + ", ".join(FIELD_NAMES),
+            allows=are_people_fields,
+        ),
     )
     report_timezone: str = field(
         default=UTC_NAME,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from captaindata_source.tables import views_schema
 from captaindata_source.times import UTC_NAME
 from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.install import create_views
+from captaindata_source.views.people import prepare_people, refresh_people
 from captaindata_source.views.raw_comments import describe_tables
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
@@ -89,6 +91,7 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
                 materialize_results=options.materialize_results,
                 results_include_retries=options.results_include_retries,
                 report_timezone=options.report_timezone,
+                people_fields=options.people_fields,
             )
         except KeyboardInterrupt:
             aftermath.error = INTERRUPTED
@@ -118,6 +121,7 @@ def refresh_views(
     materialize_results: bool = False,
     results_include_retries: bool = False,
     report_timezone: str = UTC_NAME,
+    people_fields: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
@@ -129,18 +133,20 @@ def refresh_views(
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
         report_timezone: Time zone of the days and months of runs, such as Europe/Paris.
+        people_fields: Field of people or companies to more keys of results that feed it.
 
     Returns:
         What became of each view.
 
     Raises:
-        ConfigError: There is no such time zone.
+        ConfigError: There is no such time zone or field.
         DestinationError: The database refused what is needed for all views.
     """
     how = SyncOptions(
         materialize_results=materialize_results,
         results_include_retries=results_include_retries,
         report_timezone=report_timezone,
+        people_fields=people_fields,
     )
     with holding(pipeline), open_database(pipeline) as database:
         if database is None:
@@ -152,6 +158,7 @@ def refresh_views(
             materialize_results=how.materialize_results,
             results_include_retries=how.results_include_retries,
             report_timezone=how.report_timezone,
+            people_fields=how.people_fields,
         )
 
 
@@ -192,6 +199,7 @@ def refresh(
     materialize_results: bool = False,
     results_include_retries: bool = False,
     report_timezone: str = UTC_NAME,
+    people_fields: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
     if len(views_schema(dataset)) > MAX_IDENTIFIER:
@@ -210,6 +218,7 @@ def refresh(
                 materialize_results=materialize_results,
                 keeps_repeated=results_include_retries,
                 report_timezone=report_timezone,
+                people_fields=people_fields,
             )
         except RefusedError as error:
             if seconds is None or not error.is_busy:
@@ -231,9 +240,11 @@ def _refresh_once(
     materialize_results: bool,
     keeps_repeated: bool,
     report_timezone: str,
+    people_fields: Mapping[str, Sequence[str]] | None,
 ) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
+    of_people = prepare_people(database, dataset, people_fields)
     shipped = without_missing_tables(
         shipped_views(dataset, report_timezone=report_timezone),
         dataset,
@@ -253,8 +264,9 @@ def _refresh_once(
     changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)
+    of_people += refresh_people(database, dataset, people_fields)
     describe_tables(database, dataset)
-    return note_left_out(database, dataset, typed, changes)
+    return note_left_out(database, dataset, typed, changes) + of_people
 
 
 def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:

@@ -18,6 +18,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from captaindata_source.people_fields import PEOPLE_TABLES
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import EXTRA_TABLES, views_schema
 from captaindata_source.times import UTC_NAME
@@ -61,8 +62,9 @@ class ViewDefinition:
 
     @property
     def is_optional(self) -> bool:
-        """Whether it reads a table that is loaded only where someone asks for it."""
-        return not self.tables.isdisjoint(table.name for table in EXTRA_TABLES)
+        """Whether it reads a table that is loaded only where someone asks for it, or that not every
+        warehouse needs."""
+        return not self.tables.isdisjoint({*(table.name for table in EXTRA_TABLES), *PEOPLE_TABLES})
 
     @property
     def views(self) -> frozenset[str]:

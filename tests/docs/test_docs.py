@@ -42,6 +42,7 @@ NOT_IN_FILE = {
     "requests_per_minute",
     "hash_salt",
     "publish_copy",
+    "people_fields",
 }
 """Secrets, and options whose default is to be left out."""
 

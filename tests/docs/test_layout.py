@@ -32,6 +32,7 @@ GROUND = {
     "files",
     "issues",
     "json_text",
+    "people_fields",
     "sqltext",
     "table",
     "tables",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from captaindata_source import tables
+from captaindata_source.people_fields import PEOPLE_TABLES
 from captaindata_source.tables import DELETE_MARK, Table
 from captaindata_source.views.shipped import ViewDefinition, load_views
 from captaindata_source.views.table_texts import CATALOGUE_TEXTS, DLT_COLUMNS, table_texts
@@ -91,7 +92,7 @@ OPTIONAL = frozenset(
         *(tables.INPUTS_LEDGER, tables.QUOTA_READINGS, tables.CHECKPOINTS),
         tables.INTEGRATION_CHANGES,
     )
-)
+) | frozenset(PEOPLE_TABLES)
 """Tables that are not in each warehouse: those that are off until they are selected, those of one
 version of the API, and those that an older connector does not fill."""
 

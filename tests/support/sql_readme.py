@@ -44,6 +44,10 @@ ENTITIES = "workspaces, workspace_members, workflows, workflow_steps, jobs, succ
 KINDS = {
     "entities": (*ENTITIES.split(", "), "job_results"),
     "joins": ("jobs_with_results", "workflow_performance", "all_successful_jobs"),
+    "people": (
+        *("people", "people_results", "people_conflicts", "people_all"),
+        *("companies", "companies_results", "companies_all"),
+    ),
 }
 READINGS = {
     "2025-12-31": 52804,

@@ -29,6 +29,7 @@ LOAD_DEFAULTS = {
     "create_views": True,
     "materialize_results": False,
     "results_include_retries": False,
+    "people_fields": None,
     "report_timezone": "UTC",
     "publish_copy": None,
 }
@@ -362,6 +363,10 @@ WRONG_TYPES = {
     "result_statuses": (
         'a list of texts, such as ["finished", "completed"]',
         ["finished", '{"a": 1}', ""],
+    ),
+    "people_fields": (
+        'a table, such as { job_title = ["current role"] }',
+        ["email", "[]", "{job_title}"],
     ),
     "exclude_fields": ('a list of texts, such as ["phone"]', ["phone", "phone,email"]),
     "hash_fields": ('a list of texts, such as ["email"]', ["'email'"]),

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from captaindata_source.people_fields import PEOPLE_TABLES
 from captaindata_source.tables import views_schema
 from tests.conftest import MakeHarness
 from tests.support import dbt_run, dbt_sources
@@ -42,6 +43,7 @@ BOOKKEEPING = {
     "_dlt_pipeline_state",
     "job_result_field_counts",
     "job_result_field_jobs",
+    *PEOPLE_TABLES,
 }
 """Tables that are nobody's source."""
 
