@@ -7,6 +7,7 @@ time that a client is made.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -30,6 +31,7 @@ __all__ = [
     "keep_schema",
     "look_up_once",
     "on_connection",
+    "open_again",
     "with_append",
 ]
 
@@ -188,6 +190,32 @@ def on_connection(client: Any, do: Callable[[Any], None]) -> bool:
 
     setattr(client, name, connected)
     return True
+
+
+def open_again(
+    client: Any, may_work: Callable[[Exception], bool], *, seconds: float, poll: Callable[[], None]
+) -> None:
+    """Lets a client open its connection again where that failed for a moment.
+
+    Args:
+        client: A SQL client that is not connected yet.
+        may_work: Whether it may work a moment after an error.
+        seconds: How long to try.
+        poll: Waits before each further try.
+    """
+    connect = client.open_connection
+
+    def opened() -> Any:
+        ends = time.monotonic() + seconds
+        while True:
+            try:
+                return connect()
+            except Exception as error:
+                if not may_work(error) or time.monotonic() >= ends:
+                    raise
+            poll()
+
+    client.open_connection = opened
 
 
 def explain_queries(client: Any, explain: Explain) -> None:

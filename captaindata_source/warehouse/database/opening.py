@@ -14,7 +14,7 @@ import dlt
 import fasteners
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.dlt_internals.clients import on_connection
+from captaindata_source.dlt_internals.clients import on_connection, open_again
 from captaindata_source.errors import CaptainDataError, DestinationError, causes
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database.base import Database
@@ -104,27 +104,19 @@ def watched(client: Any, kind: str) -> Any:
     if kind == POSTGRES:
         bound_waits(client)
     elif kind == DUCKDB and on_connection(client, watch):
-        _open_once_detached(client)
+        open_again(
+            client,
+            _is_detaching,
+            seconds=DETACH_SECONDS,
+            poll=lambda: wait_seconds(DETACH_POLL_SECONDS),
+        )
     return client
 
 
-def _open_once_detached(client: Any) -> None:
-    """Lets a client wait for another thread of this process that is closing the same file: DuckDB
-    refuses to open it in that moment."""
-    connect = client.open_connection
-
-    def opened() -> Any:
-        ends = time.monotonic() + DETACH_SECONDS
-        while True:
-            try:
-                return connect()
-            except Exception as error:
-                is_detaching = any(type(each).__name__ == DETACHING for each in causes(error))
-                if not is_detaching or time.monotonic() >= ends:
-                    raise
-            wait_seconds(DETACH_POLL_SECONDS)
-
-    client.open_connection = opened
+def _is_detaching(error: Exception) -> bool:
+    """Whether another thread of this process is closing the same file: DuckDB refuses to open it in
+    that moment."""
+    return any(type(each).__name__ == DETACHING for each in causes(error))
 
 
 def file_of(client: SqlClientBase[Any]) -> Path | None:
