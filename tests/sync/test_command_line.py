@@ -157,8 +157,10 @@ def test_selected_tables_and_workspaces(harness: Harness) -> None:
         )
     }
     assert {name for name in tables if not name.startswith("_dlt")} == {
+        "job_changes",
         "jobs",
         "listing_checkpoints",
+        "workflow_changes",
         "workflows",
         "sync_issues",
         "sync_runs",

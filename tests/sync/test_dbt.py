@@ -43,6 +43,8 @@ BOOKKEEPING = {
     "_dlt_pipeline_state",
     "job_result_field_counts",
     "job_result_field_jobs",
+    "job_result_view_labels",
+    "view_definitions",
     *PEOPLE_TABLES,
 }
 """Tables that are nobody's source."""
