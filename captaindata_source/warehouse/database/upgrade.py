@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from captaindata_source.sqltext import quoted
 from captaindata_source.tables import ALL_TABLES, ColumnType, Table
@@ -45,13 +45,14 @@ def add_missing_columns(database: Database, dataset: str) -> None:
         dataset: Holds the tables.
     """
     there = database.relations(dataset)
+    columns = database.column_comments(dataset)
     for table in ALL_TABLES:
         if table.name in there and not there[table.name].is_view:
-            _add_to(database, dataset, table)
+            known = {name.lower() for name in columns.get(table.name, ())}
+            _add_to(database, dataset, table, known)
 
 
-def _add_to(database: Database, dataset: str, table: Table) -> None:
-    known = {name.lower() for name, _ in database.columns(dataset, table.name)}
+def _add_to(database: Database, dataset: str, table: Table, known: Collection[str]) -> None:
     missing = [name for name in table.dlt_columns() if name not in known]
     if not missing:
         return

@@ -175,7 +175,7 @@ def test_threads_use_the_pipeline_while_others_do(tmp_path: Path) -> None:
 
     def use() -> None:
         begun.wait()
-        for _ in range(60):
+        for _ in range(15):
             pipeline.sql_client()
         done.release()
 

@@ -417,7 +417,8 @@ def test_a_new_key_is_appended_whatever_its_place(warehouse: Warehouse) -> None:
     changes = {change.view: change.state for change in warehouse.refresh()}
     assert changes["results_w"] is State.REPLACED
     assert [*warehouse.columns()][9:] == ["m", "a", "z_k"]
-    assert {change.state for change in warehouse.refresh()} == {State.UNCHANGED}
+    again = {change.state for change in warehouse.refresh()}
+    assert again <= {State.UNCHANGED, State.SKIPPED}
 
 
 def test_keys_that_differ_in_case_alone_have_columns_of_their_own(warehouse: Warehouse) -> None:
