@@ -70,6 +70,7 @@ def sync(
     create_views: bool | None = None,
     materialize_results: bool | None = None,
     results_include_retries: bool | None = None,
+    create_people: bool | None = None,
     people_fields: Mapping[str, Sequence[str]] | None = None,
     report_timezone: str | None = None,
     publish_copy: str | os.PathLike[str] | None = None,
@@ -104,6 +105,7 @@ def sync(
         materialize_results: Whether results of a workflow are a table instead of a view.
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
+        create_people: Whether people and companies are brought up to date with the views.
         people_fields: Field of people or companies to keys of results that feed it, beside those
             that the package knows.
         report_timezone: Time zone of the days and months of runs in views, such as Europe/Paris.
@@ -127,6 +129,7 @@ def sync(
             "create_views": create_views,
             "materialize_results": materialize_results,
             "results_include_retries": results_include_retries,
+            "create_people": create_people,
             "people_fields": people_fields,
             "report_timezone": report_timezone,
             "publish_copy": None if publish_copy is None else os.fspath(publish_copy),

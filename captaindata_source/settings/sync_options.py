@@ -50,6 +50,7 @@ class SyncOptions:
         materialize_results: Whether results of a workflow are a table instead of a view.
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
+        create_people: Whether views of people and companies follow the load, where views do.
         people_fields: Field of people or companies to keys of results that feed it, beside those
             that the package knows; None: no others.
         report_timezone: Time zone of the days and months of runs in views.
@@ -89,6 +90,10 @@ class SyncOptions:
     results_include_retries: bool = field(
         default=False,
         metadata=option(FLAG, "false"),
+    )
+    create_people: bool = field(
+        default=True,
+        metadata=option(FLAG, "true"),
     )
     people_fields: Mapping[str, Sequence[str]] | None = field(
         default=None,

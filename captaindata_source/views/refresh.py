@@ -91,6 +91,7 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
                 materialize_results=options.materialize_results,
                 results_include_retries=options.results_include_retries,
                 report_timezone=options.report_timezone,
+                create_people=options.create_people,
                 people_fields=options.people_fields,
             )
         except KeyboardInterrupt:
@@ -121,6 +122,7 @@ def refresh_views(
     materialize_results: bool = False,
     results_include_retries: bool = False,
     report_timezone: str = UTC_NAME,
+    create_people: bool = True,
     people_fields: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
@@ -133,6 +135,7 @@ def refresh_views(
         results_include_retries: Whether views and tables of results have the results of retries
             that the main run holds too.
         report_timezone: Time zone of the days and months of runs, such as Europe/Paris.
+        create_people: Whether people and companies are brought up to date too.
         people_fields: Field of people or companies to more keys of results that feed it.
 
     Returns:
@@ -146,6 +149,7 @@ def refresh_views(
         materialize_results=materialize_results,
         results_include_retries=results_include_retries,
         report_timezone=report_timezone,
+        create_people=create_people,
         people_fields=people_fields,
     )
     with holding(pipeline), open_database(pipeline) as database:
@@ -158,6 +162,7 @@ def refresh_views(
             materialize_results=how.materialize_results,
             results_include_retries=how.results_include_retries,
             report_timezone=how.report_timezone,
+            create_people=how.create_people,
             people_fields=how.people_fields,
         )
 
@@ -199,6 +204,7 @@ def refresh(
     materialize_results: bool = False,
     results_include_retries: bool = False,
     report_timezone: str = UTC_NAME,
+    create_people: bool = True,
     people_fields: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
@@ -218,6 +224,7 @@ def refresh(
                 materialize_results=materialize_results,
                 keeps_repeated=results_include_retries,
                 report_timezone=report_timezone,
+                create_people=create_people,
                 people_fields=people_fields,
             )
         except RefusedError as error:
@@ -240,11 +247,12 @@ def _refresh_once(
     materialize_results: bool,
     keeps_repeated: bool,
     report_timezone: str,
+    create_people: bool,
     people_fields: Mapping[str, Sequence[str]] | None,
 ) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
-    of_people = prepare_people(database, dataset, people_fields)
+    of_people = prepare_people(database, dataset, people_fields) if create_people else []
     shipped = without_missing_tables(
         shipped_views(dataset, report_timezone=report_timezone),
         dataset,
@@ -264,7 +272,8 @@ def _refresh_once(
     changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)
-    of_people += refresh_people(database, dataset, people_fields)
+    if create_people:
+        of_people += refresh_people(database, dataset, people_fields)
     describe_tables(database, dataset)
     return note_left_out(database, dataset, typed, changes) + of_people
 

@@ -29,6 +29,7 @@ LOAD_DEFAULTS = {
     "create_views": True,
     "materialize_results": False,
     "results_include_retries": False,
+    "create_people": True,
     "people_fields": None,
     "report_timezone": "UTC",
     "publish_copy": None,
@@ -364,6 +365,7 @@ WRONG_TYPES = {
         'a list of texts, such as ["finished", "completed"]',
         ["finished", '{"a": 1}', ""],
     ),
+    "create_people": ("true or false, such as true", ["nope"]),
     "people_fields": (
         'a table, such as { job_title = ["current role"] }',
         ["email", "[]", "{job_title}"],
