@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from captaindata_source.table import Table
+from captaindata_source.table import ColumnType, Table
 
 __all__ = [
     "CHANGE_TABLES",
@@ -12,47 +12,18 @@ __all__ = [
     "WORKFLOW_CHANGES",
 ]
 
-JOB_CHANGES = Table(
-    "job_changes",
-    {
-        "workspace_uid": "text",
-        "uid": "text",
-        "job_uid": "text",
-        "workflow_uid": "text",
-        "field": "text",
-        "old_value": "text",
-        "new_value": "text",
-        "seen_at": "timestamp",
-    },
-    file_format=None,
-)
-WORKFLOW_CHANGES = Table(
-    "workflow_changes",
-    {
-        "workspace_uid": "text",
-        "uid": "text",
-        "workflow_uid": "text",
-        "field": "text",
-        "old_value": "text",
-        "new_value": "text",
-        "seen_at": "timestamp",
-    },
-    file_format=None,
-)
-INTEGRATION_CHANGES = Table(
-    "integration_changes",
-    {
-        "workspace_uid": "text",
-        "uid": "text",
-        "identity_uid": "text",
-        "integration_permalink": "text",
-        "field": "text",
-        "old_value": "text",
-        "new_value": "text",
-        "seen_at": "timestamp",
-    },
-    file_format=None,
-)
+
+def _of_fields(name: str, *uids: str) -> Table:
+    """A table of changes of fields; the columns `uids` name what changed."""
+    columns: dict[str, ColumnType] = {"workspace_uid": "text", "uid": "text"}
+    columns |= dict.fromkeys(uids, "text")
+    columns |= {"field": "text", "old_value": "text", "new_value": "text", "seen_at": "timestamp"}
+    return Table(name, columns, file_format=None)
+
+
+JOB_CHANGES = _of_fields("job_changes", "job_uid", "workflow_uid")
+WORKFLOW_CHANGES = _of_fields("workflow_changes", "workflow_uid")
+INTEGRATION_CHANGES = _of_fields("integration_changes", "identity_uid", "integration_permalink")
 RESULTS_CHANGES = Table(
     "results_changes",
     {

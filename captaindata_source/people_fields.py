@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 __all__ = [
     "COMPANY",
@@ -320,6 +321,7 @@ below a domain of a host, such as `acme.wixsite.com`, are not among them; see `S
 SHARED_BELOW = ("linkedin.com", "facebook.com", "google.com", "instagram.com", "twitter.com")
 
 
+@lru_cache(maxsize=4_096)
 def normal_key(key: str) -> str:
     """A key as keys are compared."""
     return re.sub(r"[\W_]+", "", key.lower())

@@ -7,9 +7,19 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
+from typing import overload
 from zoneinfo import ZoneInfo, available_timezones
 
-__all__ = ["EARLIEST", "LATEST", "UTC_NAME", "UnfitError", "is_zone", "parse_time", "since_epoch"]
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "UTC_NAME",
+    "UnfitError",
+    "aware",
+    "is_zone",
+    "parse_time",
+    "since_epoch",
+]
 
 EARLIEST, LATEST = "2016-01-01 00:00:00+00", "2099-12-31 23:59:59+00"
 """Plausible times; the views show others as null. Programs write the years 1, 1970 and 9999 for
@@ -20,7 +30,6 @@ UTC_NAME = "UTC"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_EPOCH_SECONDS = 253_402_300_800
 """Year 10000. A larger number is in milliseconds, microseconds or nanoseconds."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS = (1_000_000, 1_000, 1, Decimal("0.001"))
 """Microseconds per unit of an epoch time, largest unit first."""
 MIN_TEXT_EPOCH = 100_000_000
@@ -73,6 +82,15 @@ class UnfitError(ValueError):
     """A value does not fit its column."""
 
 
+@overload
+def aware(time: datetime) -> datetime: ...
+@overload
+def aware(time: None) -> None: ...
+def aware(time: datetime | None) -> datetime | None:
+    """A time that says its zone: in UTC where some database left that out."""
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+
+
 def parse_time(value: object) -> datetime:
     """Reads a time.
 
@@ -86,7 +104,7 @@ def parse_time(value: object) -> datetime:
         UnfitError: It is not a time, its zone is ambiguous, or its year is not from 1 to 9999.
     """
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware(value)
     try:
         if isinstance(value, str):
             text = value.strip()
@@ -94,7 +112,7 @@ def parse_time(value: object) -> datetime:
                 parsed = datetime.fromisoformat(text)
             except ValueError:
                 parsed = _parse_text(text)
-            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+            return aware(parsed).astimezone(UTC)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return _from_epoch(value)
     except (ValueError, ArithmeticError, OSError) as error:
@@ -211,7 +229,7 @@ def since_epoch(time: datetime | None) -> timedelta | None:
     """Time since 1970, to compare times in different zones."""
     if time is None:
         return None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)) - EPOCH
+    return aware(time) - EPOCH
 
 
 @cache

@@ -17,14 +17,14 @@ from captaindata_source.tables import views_schema
 from captaindata_source.times import UTC_NAME
 from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.install import create_views
-from captaindata_source.views.people import prepare_people, refresh_people
+from captaindata_source.views.people.follow import People
 from captaindata_source.views.raw_comments import describe_tables
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.fields import FieldStore
 from captaindata_source.views.results.materialize import materialize
 from captaindata_source.views.results.repeated import note_left_out
-from captaindata_source.views.results.tables import groups_of, result_views
+from captaindata_source.views.results.tables import groups_of, result_views, workflow_names
 from captaindata_source.views.results.united import united_views
 from captaindata_source.views.stand_ins import without_missing_tables
 from captaindata_source.views.view import Change, State, shipped_views
@@ -252,28 +252,34 @@ def _refresh_once(
 ) -> list[Change]:
     add_missing_columns(database, dataset)
     Catalogue(database, dataset).refresh()
-    of_people = prepare_people(database, dataset, people_fields) if create_people else []
+    people = People(database, dataset, people_fields) if create_people else None
+    of_people = people.prepare() if people else []
     shipped = without_missing_tables(
         shipped_views(dataset, report_timezone=report_timezone),
         dataset,
         database.relations(dataset),
     )
     taken = [view.name for view in shipped]
-    typed = result_views(database, dataset, taken=taken, keeps_repeated=keeps_repeated)
-    shipped += united_views(
+    fields = FieldStore(database, dataset).all()
+    workflows = workflow_names(database, dataset, seen=fields)
+    groups = groups_of(database, dataset, workflows=workflows, taken=taken)
+    typed = result_views(
         database,
         dataset,
-        groups=groups_of(database, dataset, taken=taken),
-        fields=FieldStore(database, dataset).all(),
+        workflows=workflows,
+        fields=fields,
+        taken=[*taken, *(group.view_name for group in groups)],
         keeps_repeated=keeps_repeated,
+    )
+    shipped += united_views(
+        database, dataset, groups=groups, fields=fields, keeps_repeated=keeps_repeated
     )
     views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
     keep = [each.view.name for each in typed] if materialize_results else ()
     changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)
-    if create_people:
-        of_people += refresh_people(database, dataset, people_fields)
+    of_people += people.refresh() if people else []
     describe_tables(database, dataset)
     return note_left_out(database, dataset, typed, changes) + of_people
 

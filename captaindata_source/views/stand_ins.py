@@ -10,12 +10,11 @@ from dataclasses import replace
 
 from captaindata_source.sqltext import quoted
 from captaindata_source.tables import JOBS
+from captaindata_source.views.results.origin import RESULTS
 from captaindata_source.views.view import View
 
 __all__ = ["without_missing_tables"]
 
-RESULTS = "job_results"
-"""The view that reads them."""
 NO_JOBS = (
     "(select cast(null as text) as workspace_uid, cast(null as text) as uid, "
     "cast(null as text) as main_job_uid, cast(null as boolean) as is_sub_job where false)"

@@ -26,7 +26,7 @@ MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class TableText:
-    """What `sql/tables.md` says of a table, in Markdown without links.
+    """What `sql/tables.md` says of a table, in Markdown.
 
     Args:
         description: What a row is.
@@ -99,7 +99,7 @@ def table_texts() -> Mapping[str, TableText]:
     meanings = _columns(readme)
     return {
         name: TableText(
-            _plain(text),
+            " ".join(text.split()),
             {column: found for column in columns if (found := _meaning(name, column, meanings))},
         )
         for name, text in openings
@@ -114,11 +114,6 @@ def _names(table: str) -> list[str]:
         if each.name == table
         for column in (*each.columns, *([DELETE_MARK] if each.has_delete_mark else []))
     ]
-
-
-def _plain(markdown: str) -> str:
-    """Without line breaks and links."""
-    return re.sub(r"\[(.+?)\]\(.+?\)", r"\1", " ".join(markdown.split()))
 
 
 def _columns(readme: str) -> dict[str, dict[str, str]]:

@@ -23,7 +23,7 @@ from captaindata_source.warehouse.memory import (
 )
 from captaindata_source.warehouse.workspace_queries import IS_COMMITTED
 
-__all__ = ["KEYS", "OF_RESULTS", "as_committed", "open_changes"]
+__all__ = ["KEYS", "MARKS", "OF_RESULTS", "as_committed", "open_changes"]
 
 Known = TypeVar("Known", KnownJob, KnownRow, KnownWorkflow)
 MARKS = ("is_deleted", "is_archived")

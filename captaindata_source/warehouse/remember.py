@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from captaindata_source.api import Coverage
@@ -23,7 +23,7 @@ from captaindata_source.tables import (
     WORKSPACES,
     Table,
 )
-from captaindata_source.times import parse_time
+from captaindata_source.times import aware, parse_time
 from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.flow_memory import remember_links
 from captaindata_source.warehouse.input_memory import known_inputs
@@ -152,7 +152,7 @@ def _last_sync(rows: LoadedRows) -> tuple[str | None, datetime | None]:
     columns = ["t.api_version", "t.started_at"]
     found = rows.query(SYNC_RUNS, columns, "t.outcome <> 'failed'", (), ending)
     for version, started_at in found:
-        return version, _aware(parse_time(started_at))
+        return version, aware(parse_time(started_at))
     return None, None
 
 
@@ -171,10 +171,10 @@ def _remember_covered(rows: LoadedRows, memory: Memory) -> None:
     for is_valid, uid, covered, jobs, *learned in rows.known(CHECKPOINTS, columns, ()):
         if is_valid and covered is None:
             flag, size, *times = learned
-            memory.lists[uid] = KnownList(flag, size, *map(_aware, times))
+            memory.lists[uid] = KnownList(flag, size, *map(aware, times))
         elif is_valid:
             spans = json.loads(covered) if isinstance(covered, str) else covered
-            memory.see_spans(uid, Coverage.from_json(spans), read_at=_aware(learned[2]))
+            memory.see_spans(uid, Coverage.from_json(spans), read_at=aware(learned[2]))
         is_lost = is_lost or (is_valid and memory.count < jobs)
     if is_lost:
         logger.warning("%s lacks rows that it had: the lists are read again", JOBS.name)
@@ -187,7 +187,7 @@ def _known_rows(
     key = [name for name in table.key if name != "workspace_uid"]
     found = {
         tuple(values): KnownRow(
-            row_hash if is_valid else None, bool(is_deleted), status, _aware(created_at)
+            row_hash if is_valid else None, bool(is_deleted), status, aware(created_at)
         )
         for is_valid, row_hash, is_deleted, status, created_at, *values in rows.known(
             table, ["row_hash", "is_deleted", "status", "created_at", *key], fresh
@@ -217,8 +217,8 @@ def answer_of(values: Sequence[Any]) -> Answer:
         count,
         content=content,
         equal=equal or 0,
-        answered_at=_aware(answered),
-        next_check_at=_aware(next_check),
+        answered_at=aware(answered),
+        next_check_at=aware(next_check),
         load_id=load_id or own_load_id,
         is_skipped=bool(is_skipped),
     )
@@ -227,7 +227,3 @@ def answer_of(values: Sequence[Any]) -> Answer:
 def has_results(rows: LoadedRows) -> bool:
     """Whether any results are loaded."""
     return bool(rows.query(JOB_RESULTS, ["t.job_uid"], "1 = 1", (), "limit 1"))
-
-
-def _aware(time: datetime | None) -> datetime | None:
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

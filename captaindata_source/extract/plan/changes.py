@@ -12,7 +12,9 @@ import msgspec
 from captaindata_source.extract.queue import ResultJob
 from captaindata_source.extract.rows import digest
 from captaindata_source.tables import CHANGE_TABLES, JOB_RESULTS, JOBS, Row, Table
+from captaindata_source.times import aware
 from captaindata_source.warehouse.memory import KnownJob, OpenChanges
+from captaindata_source.warehouse.open_changes import MARKS
 
 __all__ = ["JOB_FIELDS", "WORKFLOW_FIELDS", "Changes"]
 
@@ -22,7 +24,6 @@ JOB_FIELDS = (
 )
 WORKFLOW_FIELDS = ("name", "steps", "details", "is_deleted")
 JSON_FIELDS = frozenset({"steps", "details"})
-MARKS = frozenset({"is_deleted", "is_archived"})
 Entity = tuple[str, ...]
 
 
@@ -162,8 +163,7 @@ def _text(name: str, value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment.isoformat().replace("+00:00", "Z")
+        return aware(value).astimezone(UTC).isoformat().replace("+00:00", "Z")
     if name in JSON_FIELDS:
         parsed = _parsed(value)
         text = json.dumps(parsed, ensure_ascii=False, sort_keys=True)

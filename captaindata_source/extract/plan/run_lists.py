@@ -10,6 +10,7 @@ from captaindata_source.extract.plan.checkpoints import Checkpoints
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.lists import JobLists
 from captaindata_source.tables import Row
+from captaindata_source.times import aware
 from captaindata_source.warehouse.memory import KnownJob, Memory
 
 __all__ = ["RunLists", "forget_flows"]
@@ -61,7 +62,7 @@ class RunLists:
 
     def shows(self, flow_run: KnownJob) -> bool:
         """Whether the list, read to its end, would have had a flow run that is there."""
-        created, flows = _created_at(flow_run), self._lists.get(FLOW_RUNS)
+        created, flows = aware(flow_run.created_at), self._lists.get(FLOW_RUNS)
         return flows is not None and (created is None or not flows.known.knows(created))
 
     def rows(self, *, left: Collection[str]) -> Iterator[Row]:
@@ -73,12 +74,6 @@ class RunLists:
         for of, each in self._lists.items():
             if (row := each.row(is_left=of in left)) is not None:
                 yield row
-
-
-def _created_at(known: KnownJob) -> datetime | None:
-    """When a job was created, in UTC."""
-    time = known.created_at
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
 def _read_until(context: Context, *, is_deep: bool) -> datetime | None:
@@ -100,7 +95,7 @@ def _read_until(context: Context, *, is_deep: bool) -> datetime | None:
         is_broken = known.row_hash is None
         if not is_broken and known.status in api.final_statuses:
             continue
-        created = _created_at(known) or NEVER
+        created = aware(known.created_at) or NEVER
         is_late = created < since or known.status in api.resting_statuses
         if is_broken or is_deep or not is_late:
             oldest = min(oldest or created, created)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from captaindata_source.api import Api
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_RESULTS
-from captaindata_source.times import since_epoch
+from captaindata_source.times import aware, since_epoch
 from captaindata_source.warehouse.memory import JobTotals, KnownJob, Memory
 
 __all__ = ["LISTED_FOR", "counts_of", "evidence_of", "is_recent", "says_none", "totals_of"]
@@ -37,7 +37,7 @@ def totals_of(
         totals.recent[workflow] += is_recent(known, now)
         if workflow:
             first, last = totals.created.get(workflow, (None, None))
-            created = known.created_at and _aware(known.created_at)
+            created = known.created_at and aware(known.created_at).astimezone(UTC)
             if created is not None:
                 first, last = min(first or created, created), max(last or created, created)
             totals.created[workflow] = first, last
@@ -98,7 +98,3 @@ def is_recent(known: KnownJob, now: datetime) -> bool:
     """Whether the list of its workflow should hold a job still."""
     time = known.finish_time or known.scheduled_time
     return not known.is_deleted and time is not None and time >= now - LISTED_FOR
-
-
-def _aware(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

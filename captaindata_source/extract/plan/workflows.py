@@ -15,7 +15,7 @@ from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.rows import row_hash
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import WORKFLOWS, Row
-from captaindata_source.times import UnfitError, parse_time
+from captaindata_source.times import UnfitError, aware, parse_time
 from captaindata_source.warehouse.memory import FLOW_KIND
 
 __all__ = ["ListedWorkflows", "NamedWorkflows"]
@@ -114,9 +114,7 @@ class ListedWorkflows:
     def _is_old(self, fetched_at: datetime | None) -> bool:
         if fetched_at is None:
             return True
-        age = self._context.now - (
-            fetched_at if fetched_at.tzinfo else fetched_at.replace(tzinfo=UTC)
-        )
+        age = self._context.now - aware(fetched_at)
         # a time to come was written by a clock that went wrong
         return (
             not timedelta(0) <= age <= timedelta(days=self._context.settings.details_max_age_days)
@@ -197,7 +195,7 @@ class NamedWorkflows:
             created = self._see(name, job.get("created_at"))
             if is_flow(name) and (title := job.get("workflow_name")):
                 before, _ = self._names.get(name, (None, ""))
-                if before is None or (created is not None and created >= _aware(before)):
+                if before is None or (created is not None and created >= aware(before)):
                     self._names[name] = created, str(title)
 
     def settle(self) -> None:
@@ -231,7 +229,3 @@ class NamedWorkflows:
             last = max(last or moment, moment)
         self._runs[name] = first, last
         return moment
-
-
-def _aware(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

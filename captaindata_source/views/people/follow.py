@@ -12,7 +12,7 @@ from captaindata_source.views.view import Change, State
 from captaindata_source.warehouse.database import Database, RefusedError
 from captaindata_source.warehouse.remedies import message_of
 
-__all__ = ["prepare_people", "refresh_people"]
+__all__ = ["People"]
 
 logger = logging.getLogger(__name__)
 
@@ -20,24 +20,33 @@ MoreKeys = Mapping[str, Sequence[str]] | None
 """Field to keys that feed it beside those of the package."""
 
 
-def prepare_people(database: Database, dataset: str, more_keys: MoreKeys) -> list[Change]:
-    """Creates the tables that the views of people read, if results have ids of people.
+class People:
+    """People and companies of a dataset.
 
     Args:
         database: Outside of a transaction. The catalogue is up to date.
         dataset: Holds the tables.
         more_keys: See `MoreKeys`.
-
-    Returns:
-        Why it could not.
     """
-    return _changes(lambda: PeopleRefresh(database, dataset, more_keys).prepare())
 
+    def __init__(self, database: Database, dataset: str, more_keys: MoreKeys) -> None:
+        self._refresh = PeopleRefresh(database, dataset, more_keys)
 
-def refresh_people(database: Database, dataset: str, more_keys: MoreKeys) -> list[Change]:
-    """Brings people and companies up to date. The arguments are those of `prepare_people`; the
-    views are there."""
-    return _changes(lambda: PeopleRefresh(database, dataset, more_keys).run())
+    def prepare(self) -> list[Change]:
+        """Creates the tables that the views of people read, if results have ids of people.
+
+        Returns:
+            Why it could not.
+        """
+        return _changes(self._refresh.prepare)
+
+    def refresh(self) -> list[Change]:
+        """Brings people and companies up to date, once the views are there.
+
+        Returns:
+            Why it could not.
+        """
+        return _changes(self._refresh.run)
 
 
 def _changes(do: Callable[[], object]) -> list[Change]:

@@ -12,11 +12,12 @@ from captaindata_source.views.people.engine import Engine
 from captaindata_source.views.people.extraction import ORIGIN, mention_columns, mentions_query
 from captaindata_source.views.people.paths import Plan
 from captaindata_source.views.people.store import PeopleStore, declared
+from captaindata_source.views.results.origin import RESULTS
 from captaindata_source.warehouse.database import Database
 
 __all__ = ["mark_repeated", "read_mentions"]
 
-RESULTS_VIEW, REPEATED = "job_results", "is_repeated"
+REPEATED = "is_repeated"
 
 
 def read_mentions(
@@ -72,11 +73,11 @@ def mark_repeated(
         entities: As there.
     """
     schema = views_schema(dataset)
-    columns = database.columns(schema, RESULTS_VIEW)
+    columns = database.columns(schema, RESULTS)
     if REPEATED not in {name for name, _ in columns}:
         return
     repeated = f"""
-        select workspace_id, result_id from {quoted(schema)}.{RESULTS_VIEW}
+        select workspace_id, result_id from {quoted(schema)}.{RESULTS}
         where {REPEATED} and (workspace_id, job_id) in (
             select workspace_uid, job_uid from changed_now
         )

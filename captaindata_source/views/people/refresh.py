@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -61,12 +62,11 @@ class PeopleRefresh:
         self._dataset = dataset
         self._entities = with_more_keys(more_keys)
         self._store = PeopleStore(database, dataset)
-        self._plans: list[Plan] = []
 
     def prepare(self) -> None:
         """Creates what is missing of the tables, once results have ids."""
         tables = self._database.relations(self._dataset).keys()
-        if not TABLES.keys() <= tables and (JOBS_READ in tables or self._plans_of_workflows()):
+        if not TABLES.keys() <= tables and (JOBS_READ in tables or self._plans[1]):
             self._store.create()
 
     def run(self) -> int:
@@ -78,9 +78,9 @@ class PeopleRefresh:
         tables = self._database.relations(self._dataset)
         if not TABLES.keys() <= tables.keys():
             return 0
-        numbers = self._plans_of_workflows()
+        plans, numbers = self._plans
         changed = changed_jobs(
-            self._database, self._store, self._plans, numbers, has_jobs=JOBS.name in tables
+            self._database, self._store, plans, numbers, has_jobs=JOBS.name in tables
         )
         if not changed:
             return 0
@@ -93,8 +93,10 @@ class PeopleRefresh:
             self._store.analyze()
         return len(changed)
 
-    def _plans_of_workflows(self) -> dict[WorkflowKey, int]:
-        """The number of the plan of each workflow whose results have ids."""
+    @cached_property
+    def _plans(self) -> tuple[Sequence[Plan], Mapping[WorkflowKey, int]]:
+        """Plans, and the number of that of each workflow whose results have ids."""
+        plans: list[Plan] = []
         numbers: dict[str, int] = {}
         found = {}
         for workflow, fields in FieldStore(self._database, self._dataset).all().items():
@@ -102,10 +104,10 @@ class PeopleRefresh:
             plan = make_plan(paths, self._entities)
             if plan is not None:
                 number = numbers.setdefault(plan.digest, len(numbers))
-                if number == len(self._plans):
-                    self._plans.append(plan)
+                if number == len(plans):
+                    plans.append(plan)
                 found[workflow] = number
-        return found
+        return plans, found
 
     def _replace(self, engine: Engine, jobs: Sequence[ChangedJob]) -> None:
         """Replaces what some jobs mention, and the rows of all who are concerned."""
@@ -116,7 +118,7 @@ class PeopleRefresh:
             [*CHANGED],
         )
         engine.put("changed_now", declared(CHANGED), table)
-        read_mentions(engine, self._store, self._plans, self._entities)
+        read_mentions(engine, self._store, self._plans[0], self._entities)
         mark_repeated(engine, self._database, self._dataset, self._entities)
         for entity in self._entities:
             self._work_out(engine, entity)

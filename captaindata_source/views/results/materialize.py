@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain, count
 
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import views_schema
@@ -25,7 +24,7 @@ from captaindata_source.views.results.fields import (
     FIELDS,
     GONE,
 )
-from captaindata_source.views.results.labels import IS_SUB_JOB, LABEL_TYPES
+from captaindata_source.views.results.labels import IS_SUB_JOB, LABEL_TYPES, free_name
 from captaindata_source.views.results.sub_jobs import forget_changed, rename, sub_job_results
 from captaindata_source.views.results.tables import ResultView
 from captaindata_source.views.view import Change, State, View, comments, hash_in
@@ -57,14 +56,18 @@ def materialize(database: Database, dataset: str, wanted: Sequence[ResultView]) 
         dataset: Holds the tables; the views' schema is named after it.
         wanted: What the tables hold.
     """
+    definitions = Definitions(database, dataset)
     with sub_job_results(database, dataset):
-        return [_Table(database, dataset, each).bring_up_to_date() for each in wanted]
+        return [_Table(database, dataset, each, definitions).bring_up_to_date() for each in wanted]
 
 
 class _Table:
-    def __init__(self, database: Database, dataset: str, wanted: ResultView) -> None:
+    def __init__(
+        self, database: Database, dataset: str, wanted: ResultView, definitions: Definitions
+    ) -> None:
         self._database = database
         self._dataset_name = dataset
+        self._definitions = definitions
         self._dataset = quoted(dataset)
         self._schema = views_schema(dataset)
         self._wanted = wanted
@@ -97,8 +100,7 @@ class _Table:
     def _limit(self) -> None:
         """From now on: the columns that always fit, and one for the rest."""
         taken = {*self._fixed, *(column.name for column in self._wanted.columns)}
-        numbered = chain([REST], (f"{REST}_{number}" for number in count(2)))
-        self._rest = next(name for name in numbered if name not in taken)
+        self._rest = free_name(REST, taken)
         self._columns = columns_that_fit(self._wanted.columns)
 
     def _bring_up_to_date(self) -> Change:
@@ -106,7 +108,7 @@ class _Table:
         found = self._database.relations(self._schema).get(name)
         if found is None:
             return self._try(self._build, State.CREATED)
-        mark = Definitions(self._database, self._dataset_name).of({name: found}).get(name)
+        mark = self._definitions.of({name: found}).get(name)
         if mark is None:
             return Change(name, State.BLOCKED, "something else has its name, with no mark of ours")
         if found.is_view:
@@ -203,7 +205,7 @@ class _Table:
 
     def _is_limited(self, mark: str) -> bool:
         """Whether a mark is that of a table with as many of these columns as always fit."""
-        other = _Table(self._database, self._dataset_name, self._wanted)
+        other = _Table(self._database, self._dataset_name, self._wanted, self._definitions)
         other._limit()
         is_other = len(other._columns) < len(self._columns)
         is_postgres = self._database.kind == "postgres"
@@ -228,8 +230,7 @@ class _Table:
                 columns={**texts, self._rest: "the whole result"},
             )
         self._database.run(comments(self._target, view, kind="table"))
-        definitions = Definitions(self._database, self._dataset_name)
-        definitions.note(view.name, self._hash(self._columns))
+        self._definitions.note(view.name, self._hash(self._columns))
 
     def _has_rows(self, column: Column) -> bool:
         """Whether a job whose rows are in the table has the column's key."""

@@ -12,7 +12,6 @@ from captaindata_source.views.results.fields import (
     BASE_COLUMNS,
     RESULT_VIEWS,
     Field,
-    FieldStore,
     WorkflowKey,
 )
 from captaindata_source.views.results.keys import ensure_keys
@@ -33,6 +32,7 @@ __all__ = [
     "ResultView",
     "groups_of",
     "result_views",
+    "workflow_names",
     "workspace_names",
 ]
 
@@ -76,7 +76,13 @@ class ResultView:
 
 
 def result_views(
-    database: Database, dataset: str, *, taken: Sequence[str], keeps_repeated: bool = False
+    database: Database,
+    dataset: str,
+    *,
+    workflows: Mapping[WorkflowKey, str],
+    fields: Mapping[WorkflowKey, list[Field]],
+    taken: Sequence[str],
+    keeps_repeated: bool = False,
 ) -> list[ResultView]:
     """The views that there should be, one for each workflow that is known.
 
@@ -85,16 +91,15 @@ def result_views(
     Args:
         database: Outside of a transaction.
         dataset: Holds the tables.
+        workflows: Those of `workflow_names`.
+        fields: Fields of each workflow.
         taken: Names of other views.
         keeps_repeated: Whether they have the results of retries that the main job holds too.
     """
     tables = database.relations(dataset)
     if JOB_RESULTS.name not in tables:
         return []
-    fields = FieldStore(database, dataset).all()
-    workflows = _workflows(database, dataset, tables, seen=fields)
     spaces = workspace_names(database, dataset, tables)
-    taken = [*taken, *(group.view_name for group in groups_of(database, dataset, taken=taken))]
     names = _view_names(
         database, dataset, workflows, spaces, taken=taken, exists=RESULT_VIEWS in tables
     )
@@ -122,12 +127,19 @@ def result_views(
     ]
 
 
-def groups_of(database: Database, dataset: str, *, taken: Sequence[str]) -> list[Group]:
+def groups_of(
+    database: Database,
+    dataset: str,
+    *,
+    workflows: Mapping[WorkflowKey, str],
+    taken: Sequence[str],
+) -> list[Group]:
     """The workflows that share a name, with a name for the view of their results.
 
     Args:
         database: Outside of a transaction.
         dataset: Holds the tables.
+        workflows: Those of `workflow_names`.
         taken: Names of views of the package.
     """
     tables = database.relations(dataset)
@@ -137,18 +149,20 @@ def groups_of(database: Database, dataset: str, *, taken: Sequence[str]) -> list
     if RESULT_VIEWS in tables:
         table = f"{quoted(dataset)}.{RESULT_VIEWS}"
         named = [name for (name,) in database.query(f"select view_name from {table}")]
-    workflows = _workflows(database, dataset, tables, seen=())
     return group_names(workflows, taken=[*taken, *named])
 
 
-def _workflows(
-    database: Database,
-    dataset: str,
-    tables: Collection[str],
-    *,
-    seen: Collection[WorkflowKey],
+def workflow_names(
+    database: Database, dataset: str, *, seen: Collection[WorkflowKey]
 ) -> dict[WorkflowKey, str]:
-    """Name of each workflow that is listed, or that jobs or results were seen of."""
+    """Name of each workflow that is listed, or that jobs or results were seen of; may be empty.
+
+    Args:
+        database: Outside of a transaction.
+        dataset: Holds the tables.
+        seen: Workflows that results were seen of.
+    """
+    tables = database.relations(dataset)
     schema = quoted(dataset)
     selects = []
     if WORKFLOWS.name in tables:
@@ -241,12 +255,6 @@ def _result_view(
     ]
     place = sum(1 for field in placed if (field.column_place or 0) <= labels.behind)
     hidden = sum(1 for field in fields if field.column_type and field.column_place is None)
-    descriptions = {
-        column.name: f"key {column.key!r}"
-        + ("" if column.nested_key is None else f", {column.nested_key!r} within it")
-        for column in columns
-        if column.name != column.key or column.nested_key is not None
-    }
     comment = (
         f"Results of workflow {workflow_name!r} in workspace {workspace_name!r}. "
         "One row per result (result_id)."
@@ -276,10 +284,20 @@ def _result_view(
             query_keeping=query_keeping,
             comment=comment,
             views=[RESULTS],
-            columns=BASE_DESCRIPTIONS | labels.descriptions | descriptions,
+            columns=BASE_DESCRIPTIONS | labels.descriptions | _descriptions(columns),
         ),
         columns=columns,
         labels=labels,
         keeps_repeated=keeps_repeated,
         query_of=query_of,
     )
+
+
+def _descriptions(columns: Sequence[Column]) -> dict[str, str]:
+    """What is in the columns that have another name than their key."""
+    return {
+        column.name: f"key {column.key!r}"
+        + ("" if column.nested_key is None else f", {column.nested_key!r} within it")
+        for column in columns
+        if column.name != column.key or column.nested_key is not None
+    }
