@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_IDENTIFIER", "clean_json", "literal", "object_of", "quoted"]
+__all__ = ["MAX_IDENTIFIER", "clean_json", "json_place", "literal", "object_of", "quoted"]
 
 MAX_IDENTIFIER = 63
 """Longest identifier of Postgres, in bytes. The connector's names are ASCII."""
@@ -35,3 +35,17 @@ def clean_json(value: str, text: str) -> str:
         f"case when strpos({plain}, '\\u0000') > 0 then cast({cleaned} as json) "
         f"else cast({value} as json) end"
     )
+
+
+def json_place(key: str, nested_key: str | None = None) -> str:
+    """Where a key of a JSON object is, for DuckDB: a pointer; for digits within an object a path,
+    for a pointer would index an array.
+
+    Args:
+        key: The key.
+        nested_key: A key within the object that its value is; None: the value itself.
+    """
+    keys = [key] if nested_key is None else [key, nested_key]
+    if keys[-1].isdigit() and not any(set(key) & set('"*\\') or not key for key in keys):
+        return "$" + "".join(f'."{key}"' for key in keys)
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)

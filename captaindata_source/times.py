@@ -112,7 +112,7 @@ def parse_time(value: object) -> datetime:
                 parsed = datetime.fromisoformat(text)
             except ValueError:
                 parsed = _parse_text(text)
-            return aware(parsed).astimezone(UTC)
+            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return _from_epoch(value)
     except (ValueError, ArithmeticError, OSError) as error:

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from captaindata_source.people_fields import Clean, Entity, ResultField
-from captaindata_source.sqltext import clean_json, literal, quoted
+from captaindata_source.sqltext import clean_json, json_place, literal, quoted
 from captaindata_source.views.people.cleaning import IS_COMPANY_PAGE, Step, steps, text_steps
-from captaindata_source.views.people.paths import FieldPaths, Path, Plan
+from captaindata_source.views.people.paths import FieldPaths, Plan
+from captaindata_source.views.results.fields import Path
 
 __all__ = ["ORIGIN", "mention_columns", "mentions_query"]
 
@@ -69,7 +70,7 @@ class _Query:
 
     def sql(self, results: str) -> str:
         origin = ", ".join(ORIGIN)
-        places = ", ".join(literal(_pointer(path)) for path in self._numbers)
+        places = ", ".join(literal(json_place(*path)) for path in self._numbers)
         query = (
             f"select {origin}, json_extract_string({clean_json('data', 'varchar')}, [{places}]) "
             f"as raw from ({results}) as results"
@@ -125,11 +126,3 @@ class _Query:
 
     def _number(self, path: Path) -> int:
         return self._numbers.setdefault(path, len(self._numbers) + 1)
-
-
-def _pointer(path: Path) -> str:
-    """A JSON pointer; for digits within an object a path, for a pointer would index an array."""
-    keys = [part for part in path if part is not None]
-    if keys[-1].isdigit() and not any(set(key) & set('"*\\') or not key for key in keys):
-        return "$" + "".join(f'."{key}"' for key in keys)
-    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)

@@ -8,11 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from captaindata_source.people_fields import ENTITIES, PERSON, Entity, normal_key
+from captaindata_source.views.results.fields import Path
 
-__all__ = ["FieldPaths", "Path", "Plan", "make_plan", "with_more_keys"]
-
-Path = tuple[str, str | None]
-"""A key, and the key within its object, if any."""
+__all__ = ["FieldPaths", "Plan", "make_plan", "with_more_keys"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from captaindata_source.views.people.changed import ChangedJob, batches, changed
 from captaindata_source.views.people.engine import Engine, opened_engine
 from captaindata_source.views.people.extraction import mention_columns
 from captaindata_source.views.people.linking import CONFLICT_COLUMNS, link
-from captaindata_source.views.people.paths import Path, Plan, make_plan, with_more_keys
+from captaindata_source.views.people.paths import Plan, make_plan, with_more_keys
 from captaindata_source.views.people.reading import mark_repeated, read_mentions
 from captaindata_source.views.people.rows import gather_rows
 from captaindata_source.views.people.store import (
@@ -31,7 +31,7 @@ from captaindata_source.views.people.store import (
     row_columns,
     rows_of,
 )
-from captaindata_source.views.results.fields import FieldStore, WorkflowKey
+from captaindata_source.views.results.fields import FieldStore, Path, WorkflowKey
 from captaindata_source.warehouse.database import Database
 
 __all__ = ["PeopleRefresh"]

@@ -9,7 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from captaindata_source.sqltext import MAX_IDENTIFIER, clean_json, literal, object_of, quoted
+from captaindata_source.sqltext import (
+    MAX_IDENTIFIER,
+    clean_json,
+    json_place,
+    literal,
+    object_of,
+    quoted,
+)
 from captaindata_source.views.results.types import (
     MAX_BIGINT,
     MIN_BIGINT,
@@ -153,7 +160,7 @@ def select_query(
 
 
 def _duckdb_select(source: Source, columns: Sequence[Column]) -> str:
-    paths = ", ".join(literal(_path(column)) for column in columns)
+    paths = ", ".join(literal(json_place(column.key, column.nested_key)) for column in columns)
     typed = [
         f"{_DUCKDB_CASTS[column.value_type].format(f'found[{place}]')} as {quoted(column.name)}"
         for place, column in enumerate(columns, start=1)
@@ -179,14 +186,6 @@ _DUCKDB_CASTS = {
     ValueType.TEXT: "{0}",
     ValueType.JSON: "try_cast({0} as json)",
 }
-
-
-def _path(column: Column) -> str:
-    """A JSON pointer; for digits within an object a path, for a pointer would index an array."""
-    keys = [column.key, *([] if column.nested_key is None else [column.nested_key])]
-    if keys[-1].isdigit() and not any(set(key) & set('"*\\') or not key for key in keys):
-        return "$" + "".join(f'."{key}"' for key in keys)
-    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
 
 
 def _postgres_select(source: Source, columns: Sequence[Column], rest: str | None) -> str:

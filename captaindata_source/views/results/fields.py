@@ -24,6 +24,7 @@ __all__ = [
     "VIEW_LABELS",
     "Field",
     "FieldStore",
+    "Path",
     "WorkflowKey",
 ]
 
@@ -43,6 +44,8 @@ VIEW_LABELS = "job_result_view_labels"
 """Which columns of each view say where a result is from."""
 WorkflowKey = tuple[str, str]
 """Workspace uid and workflow uid."""
+Path = tuple[str, str | None]
+"""A key of a result, and the key within its object, if any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

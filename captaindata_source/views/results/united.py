@@ -19,7 +19,7 @@ from captaindata_source.views.results.columns import (
     kept_columns,
     select_query,
 )
-from captaindata_source.views.results.fields import Field, WorkflowKey
+from captaindata_source.views.results.fields import Field, Path, WorkflowKey
 from captaindata_source.views.results.labels import LABELS, free_name
 from captaindata_source.views.results.learning import MAX_COLUMNS
 from captaindata_source.views.results.names import assign_names
@@ -46,7 +46,6 @@ FIRST: Mapping[str, str] = {
     "is_repeated": LABELS["is_repeated"],
 }
 """Columns before those of the keys."""
-Path = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
