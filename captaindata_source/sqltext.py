@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_IDENTIFIER", "clean_json", "json_place", "literal", "object_of", "quoted"]
+__all__ = [
+    "MAX_IDENTIFIER",
+    "clean_json",
+    "hash_of",
+    "json_place",
+    "literal",
+    "object_of",
+    "quoted",
+]
 
 MAX_IDENTIFIER = 63
 """Longest identifier of Postgres, in bytes. The connector's names are ASCII."""
@@ -35,6 +43,21 @@ def clean_json(value: str, text: str) -> str:
         f"case when strpos({plain}, '\\u0000') > 0 then cast({cleaned} as json) "
         f"else cast({value} as json) end"
     )
+
+
+def hash_of(kind: str, *columns: str) -> str:
+    """A hash of 64 bits of some texts; null, on Postgres, if one of them is.
+
+    Args:
+        kind: "duckdb" or "postgres".
+        columns: SQL of the texts.
+    """
+    if kind == "duckdb":
+        return f"hash({', '.join(columns)})"
+    found = "0"
+    for column in columns:
+        found = f"hashtextextended({column}, {found})"
+    return found
 
 
 def json_place(key: str, nested_key: str | None = None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
+from captaindata_source.sqltext import hash_of
 from captaindata_source.tables import LEDGER, SUCCESSFUL_JOBS
 from captaindata_source.warehouse.answers import MAX_EQUAL, MIN_PROOF
 from captaindata_source.warehouse.memory import INCREMENTAL, Facts
@@ -56,12 +57,7 @@ class JobSql:
         )
 
     def _hash(self, *columns: str) -> str:
-        if self._is_embedded:
-            return f"hash({', '.join(columns)})"
-        found = "0"
-        for column in columns:
-            found = f"hashtextextended({column}, {found})"
-        return found
+        return hash_of("duckdb" if self._is_embedded else "postgres", *columns)
 
     def bucket(self, column: str) -> str:
         """The part of the jobs that one belongs to.

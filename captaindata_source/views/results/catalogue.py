@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from captaindata_source.sqltext import hash_of
 from captaindata_source.tables import JOB_RESULTS, LEDGER
 from captaindata_source.views.results.batches import analyze, count_batch
 from captaindata_source.views.results.counting import Counted
@@ -23,6 +24,8 @@ RESULTS_LOAD = "results_load_id"
 """Column of the ledger: the load that wrote a job's results."""
 BATCH_ROWS = 25_000
 """Results that are looked at in one transaction."""
+
+COUNTED = f"select workspace_uid, job_uid, load_id from {{{FIELD_JOBS}}} where load_id <> '{GONE}'"
 
 
 class Catalogue:
@@ -50,7 +53,10 @@ class Catalogue:
         if not {JOB_RESULTS.name, LEDGER.name} <= set(self._database.relations(self._dataset)):
             return 0
         self._store.create_tables()
-        ensure_keys(self._database, self._dataset)
+        is_up_to_date = self._is_up_to_date()
+        is_doubled = ensure_keys(self._database, self._dataset, are_jobs_distinct=is_up_to_date)
+        if is_up_to_date and not is_doubled:
+            return 0
         self._take_counted(counted)
         batches = self._changed_jobs()
         try:
@@ -90,28 +96,42 @@ class Catalogue:
             analyze(self._database, self._store, "counted_jobs")
             analyze(self._database, self._store, "counted_values")
 
+    def _is_up_to_date(self) -> bool:
+        """Whether each job's committed load is the one that is counted, by sums over hashes: far
+        cheaper than to join the jobs."""
+        key = hash_of(self._database.kind, "workspace_uid", "job_uid", "load_id")
+        loaded, counted = (
+            self._store.query(f"select count(*), sum({key}) from ({jobs}) as jobs")
+            for jobs in (self._loaded(), COUNTED)
+        )
+        return loaded == counted
+
+    def _loaded(self) -> str:
+        """A select of the jobs that are committed, and the load of their results."""
+        columns = {name for name, _ in self._database.columns(self._dataset, LEDGER.name)}
+        load_id = "l._dlt_load_id"
+        if RESULTS_LOAD in columns:  # the row is younger than the results where they came again
+            load_id = f"coalesce(l.{RESULTS_LOAD}, {load_id})"
+        return f"""
+            select l.workspace_uid, l.job_uid, {load_id} as load_id,
+                coalesce(l.result_rows, 0) as result_rows
+            from {{{LEDGER.name}}} as l
+            where exists (
+                select 1 from {{_dlt_loads}} as d
+                where d.load_id = l._dlt_load_id and d.status = 0
+            )
+        """
+
     def _changed_jobs(self) -> list[int]:
         """Lists the jobs whose committed load is not the one that is counted.
 
         Returns:
             The numbers of the batches that they are in.
         """
-        columns = {name for name, _ in self._database.columns(self._dataset, LEDGER.name)}
-        load_id = "l._dlt_load_id"
-        if RESULTS_LOAD in columns:  # the row is younger than the results where they came again
-            load_id = f"coalesce(l.{RESULTS_LOAD}, {load_id})"
         self._store.run(
             f"""
             create temporary table changed_jobs as
-            with loaded as (
-                select l.workspace_uid, l.job_uid, {load_id} as load_id,
-                    coalesce(l.result_rows, 0) as result_rows
-                from {{{LEDGER.name}}} as l
-                where exists (
-                    select 1 from {{_dlt_loads}} as d
-                    where d.load_id = l._dlt_load_id and d.status = 0
-                )
-            ),
+            with loaded as ({self._loaded()}),
             changed as (
                 select
                     coalesce(loaded.workspace_uid, counted.workspace_uid) as workspace_uid,
@@ -119,10 +139,7 @@ class Catalogue:
                     loaded.load_id,
                     coalesce(loaded.result_rows, 0) as result_rows
                 from loaded
-                full outer join (
-                    select workspace_uid, job_uid, load_id
-                    from {{{FIELD_JOBS}}} where load_id <> '{GONE}'
-                ) as counted
+                full outer join ({COUNTED}) as counted
                     on counted.workspace_uid = loaded.workspace_uid
                     and counted.job_uid = loaded.job_uid
                 where counted.load_id is null or loaded.load_id is null

@@ -62,12 +62,16 @@ INDEXES = {
 }
 
 
-def ensure_keys(database: Database, dataset: str) -> None:
+def ensure_keys(database: Database, dataset: str, *, are_jobs_distinct: bool = False) -> bool:
     """Gives the tables that are there their unique keys; mends them first where it must.
 
     Args:
         database: Outside of a transaction.
         dataset: Holds the tables.
+        are_jobs_distinct: Whether it is known that no job is counted twice.
+
+    Returns:
+        Whether rows were doubled, so that all jobs are to be counted again.
 
     Raises:
         RefusedError: The tables can't be changed.
@@ -76,7 +80,9 @@ def ensure_keys(database: Database, dataset: str) -> None:
     tables = database.relations(dataset)
     there = {name for (name,) in database.query(INDEXES[database.kind], (dataset,))}
     missing = [key for key in KEYS if key.table in tables and key.name not in there]
-    if any(_is_doubled(store, key) for key in missing):
+    suspect = [key for key in missing if key.table != FIELD_JOBS or not are_jobs_distinct]
+    is_doubled = any(_is_doubled(store, key) for key in suspect)
+    if is_doubled:
         logger.warning("The catalogue of dataset %s holds rows twice: it is made anew", dataset)
         with database.transaction():
             _mend_fields(store)
@@ -86,6 +92,7 @@ def ensure_keys(database: Database, dataset: str) -> None:
     for key in missing:
         if key.is_everywhere or database.kind == "postgres":
             _create(database, store, key)
+    return is_doubled
 
 
 def _is_doubled(store: FieldStore, key: _Key) -> bool:
