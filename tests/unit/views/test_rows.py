@@ -279,6 +279,7 @@ workflows: list[Row] = [
         "created_at": at("01-02 03:04"),
         "loaded_at": at("03-05 06:00"),
         "is_deleted": False,
+        "kind": "workflow",
     },
     {
         "workspace_uid": "a",
@@ -332,6 +333,7 @@ workflows: list[Row] = [
         "updated_at": at("03-04 10:00"),
         "loaded_at": at("03-05 06:00"),
         "is_deleted": False,
+        "kind": "action",
     },
 ]
 jobs: list[Row] = [
@@ -833,24 +835,25 @@ def test_workspace_members(warehouse: Database) -> None:
 
 
 def test_workflows(warehouse: Database) -> None:
+    created, kind = at("01-02 03:04"), "workflow"
     assert rows(warehouse, "workflows", "a") == ordered(
-        ("Acme", "w1", "Profiles", "active", LISTED, at("01-02 03:04"), at("03-05 06:00")),
-        ("Acme", "w2", "Idle", "active", LISTED, at("01-01 00:00"), None),
-        ("Acme", "w3", "Old", "archived", None, None, None),
-        ("Acme", "w4", "Resting", "paused", None, None, None),
+        ("Acme", "w1", "Profiles", "active", LISTED, created, at("03-05 06:00"), kind),
+        ("Acme", "w2", "Idle", "active", LISTED, at("01-01 00:00"), None, None),
+        ("Acme", "w3", "Old", "archived", None, None, None, None),
+        ("Acme", "w4", "Resting", "paused", None, None, None, None),
     )
     assert rows(warehouse, "workflows", "b") == ordered(
-        ("bolt", "w1", "Other", "active", None, at("02-02 00:00"), None),
-        ("bolt", "w3", "Third", "active", None, None, None),
-        ("bolt", "w4", "Fourth", "active", None, None, None),
+        ("bolt", "w1", "Other", "active", None, at("02-02 00:00"), None, None),
+        ("bolt", "w3", "Third", "active", None, None, None, None),
+        ("bolt", "w4", "Fourth", "active", None, None, None, None),
     )
     created = at("01-05 00:00")
     assert rows(warehouse, "workflows", "gone") == [
-        (None, "w1", "Left", "active", None, created, None)
+        (None, "w1", "Left", "active", None, created, None, None)
     ]
     # a run that is blocked is no pause
     assert rows(warehouse, "workflows", "v4") == [
-        ("Four", "w4", "w4", "active", None, at("03-01 10:00"), at("03-04 10:00"))
+        ("Four", "w4", "w4", "active", None, at("03-01 10:00"), at("03-04 10:00"), "action")
     ]
     assert rows(warehouse, "workflows", "row", "workflow_id, status") == [
         ("lost", "active"),
