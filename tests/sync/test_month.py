@@ -37,7 +37,7 @@ Key = tuple[str, str]
 
 
 def test_figures_of_a_month_agree(make_harness: MakeHarness) -> None:
-    harness = make_harness(3, workspaces=3, workflows=4, days=20, jobs_per_day=0.02, mean_results=5)
+    harness = make_harness(3, workspaces=3, workflows=5, days=20, jobs_per_day=0.02, mean_results=5)
     harness.extra |= {
         "SOURCES__CAPTAINDATA__CREATE_VIEWS": "true",
         "SOURCES__CAPTAINDATA__REPORT_TIMEZONE": str(ZONE),
