@@ -9,7 +9,7 @@ import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +27,7 @@ from tests.support.retries import Rows, mains_of, repeated
 
 Key = tuple[str, str]
 NAMES = {"a": "acme", "b": "bolt"}
+WORKFLOW_NAMES = {"a": "Profiles", "b": " Profiles "}
 PEOPLE = "ABCD"
 WORLDS: Mapping[str, tuple[Mapping[str, str | None], Mapping[str, str]]] = {
     # jobs and what each retries; whom each job's results are about
@@ -100,12 +101,13 @@ class Figures:
         for space, job, _ in self.kept():
             jobs = self.jobs[space]
             known = [main for main in mains_of(jobs, job) if main in jobs]
-            found[space, began(known[-1] if known else job, jobs).date().replace(day=1)] += 1
+            found[space, began(known[-1] if known else job, jobs, space).date().replace(day=1)] += 1
         return found
 
 
-def began(job: str, jobs: Mapping[str, str | None]) -> Any:
-    return NOON + timedelta(days=11 * [*jobs].index(job))
+def began(job: str, jobs: Mapping[str, str | None], space: str) -> datetime:
+    days = 11 * [*jobs].index(job) + 100 * [*NAMES].index(space)
+    return NOON + timedelta(days=days)
 
 
 def load(warehouse: Warehouse, figures: Figures) -> None:
@@ -115,8 +117,8 @@ def load(warehouse: Warehouse, figures: Figures) -> None:
     ]
     insert(warehouse.where, WORKSPACES, spaces)
     for space, jobs in figures.jobs.items():
-        warehouse.add_workflow(f"w{space}", "Profiles", workspace=space)
-        own = {"workspace_uid": space, "workflow_uid": f"w{space}", "status": "finished"}
+        warehouse.add_workflow("w", WORKFLOW_NAMES[space], workspace=space)
+        own = {"workspace_uid": space, "workflow_uid": "w", "status": "finished"}
         rows = [
             {
                 **own,
@@ -124,17 +126,17 @@ def load(warehouse: Warehouse, figures: Figures) -> None:
                 "name": f"job {job}",
                 "main_job_uid": main,
                 "is_sub_job": main is not None,
-                "start_time": began(job, jobs),
-                "finish_time": began(job, jobs) + timedelta(minutes=1),
+                "start_time": began(job, jobs, space),
+                "finish_time": began(job, jobs, space) + timedelta(minutes=1),
                 "row_count": len(figures.results[space][job]),
             }
             for job, main in jobs.items()
         ]
         insert(warehouse.where, JOBS, rows)
         for job, found in figures.results[space].items():
-            warehouse.load(job, found, workflow=f"w{space}", workspace=space)
+            warehouse.load(job, found, workspace=space)
         sync = {"workspace_uid": space, "uid": space, "outcome": "loaded"}
-        insert(warehouse.where, SYNC_RUNS, [{**sync, "finished_at": NOON + timedelta(days=99)}])
+        insert(warehouse.where, SYNC_RUNS, [{**sync, "finished_at": NOON + timedelta(days=500)}])
 
 
 @pytest.fixture
@@ -169,20 +171,30 @@ def test_all_some_and_none_of_a_retry(
         assert_taken_away(warehouse, pipeline, tmp_path, figures.kept())
     changed = {**WORLDS, "a": (WORLDS["a"][0], {**WORLDS["a"][1], "m2": "BD", "m1": "B"})}
     figures = Figures(changed)
-    for job in ("m1", "m2"):
-        warehouse.load(job, figures.results["a"][job], workflow="wa", workspace="a")
-        warehouse.where.execute(
-            "update jobs set row_count = %s where workspace_uid = 'a' and uid = %s",
-            (len(figures.results["a"][job]), job),
-        )
+    reload(warehouse, figures, "m1", "m2")
     warehouse.refresh(materialize=True)
     assert_agree(warehouse, figures)
     warehouse.refresh(materialize=True, retries=True)
     assert_agree(warehouse, figures, with_repeated=True)
     everything = figures.kept(with_repeated=True)
     assert_taken_away(warehouse, pipeline, tmp_path, everything)
+    figures = Figures(WORLDS)
+    reload(warehouse, figures, "m1", "m2")
+    warehouse.refresh(materialize=True, retries=True)
+    assert_agree(warehouse, figures, with_repeated=True)
     warehouse.refresh(retries=True)
-    assert_taken_away(warehouse, pipeline, tmp_path, everything)
+    assert_taken_away(warehouse, pipeline, tmp_path, figures.kept(with_repeated=True))
+
+
+def reload(warehouse: Warehouse, figures: Figures, *jobs: str) -> None:
+    """Main runs of workspace a have other results."""
+    for job in jobs:
+        found = figures.results["a"][job]
+        warehouse.load(job, found, workspace="a")
+        warehouse.where.execute(
+            "update jobs set row_count = %s where workspace_uid = 'a' and uid = %s",
+            (len(found), job),
+        )
 
 
 def test_any_worlds_of_the_same_uids(warehouse: Warehouse) -> None:
@@ -219,6 +231,7 @@ def assert_agree(warehouse: Warehouse, figures: Figures, *, with_repeated: bool 
         flags = {(space, *split(row["result_id"])): row["is_repeated"] for row in found}
         assert flags == {key: figures.repeated[key] for key in flags}
         assert {row["workspace_name"] for row in found} == {label.title()}
+        assert {row["workflow_name"] for row in found} == {WORKFLOW_NAMES[space]}
     united = warehouse.rows("results_all_profiles")
     assert placed(united).keys() == shown
     assert len(united) == len(shown)

@@ -559,6 +559,8 @@ syncs: list[Row] = [
     sync("stuck", "t3", "03-09 12:00", "quota"),
     sync("slow", "s1", "03-03 12:00", jobs=3),
     sync("slow", "s2", "", "failed", start="03-03 13:00"),
+    # of a workspace that was never loaded
+    sync("new", "f1", "03-02 12:00", "failed"),
     sync("gone", "n1", "03-02 12:00", "failed"),
     sync("gone", "n2", "03-01 12:00", "failed", jobs=0),
 ]
@@ -1452,6 +1454,8 @@ def test_automation_health(warehouse: Database) -> None:
     ]  # fmt: skip
     zeros = (0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, None, None)
     assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None, 0)]
+    new = [("configured new", *zeros, None, None, None, 0)]
+    assert rows(warehouse, "automation_health", "new") == new
     gone = [("configured gone", 1, *zeros[1:], None, None, None, 0)]
     assert rows(warehouse, "automation_health", "gone") == gone
     columns = "active_workflows, paused_workflows, runs, succeeded_runs, tasks_left, credits_left"
