@@ -269,8 +269,11 @@ def assert_reports(warehouse: Warehouse, figures: Figures) -> None:
 
 def assert_people(warehouse: Warehouse, figures: Figures) -> None:
     seen = figures.seen()
-    people = {(row["workspace_id"], row["full_name"]): row for row in warehouse.rows("people")}
+    rows = warehouse.rows("people")
+    people = {(row["workspace_id"], row["full_name"]): row for row in rows}
     assert people.keys() == seen.keys()
+    assert len(rows) == len(people)
+    assert all(row["workspace_name"] == NAMES[row["workspace_id"]].title() for row in rows)
     for key, jobs in seen.items():
         row = people[key]
         assert (row["times_seen"], row["jobs"]) == (jobs.total(), len(jobs)), key

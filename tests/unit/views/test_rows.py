@@ -461,7 +461,8 @@ jobs: list[Row] = [
     job("day", "d7", "w1", "finished", "03-01 16:00", end="03-01 23:00", of="d3", rows=7),
     # runs of an hour; the newest sync was on 5 March at noon
     *(
-        job("stuck", f"usual-{flow}-{n}", flow, "finished", f"02-0{n} 10:00", end=f"02-0{n} {end}")
+        job("stuck", f"usual-{flow}-{n}", flow, "finished", f"02-0{n} 10:00",
+            end=f"02-0{n} {'10:30' if end == '10:01' and n > 3 else end}")
         for flow, count, end in (("hour", 5, "11:00"), ("few", 4, "23:00"), ("quick", 5, "10:01"))
         for n in range(1, count + 1)
     ),
@@ -476,6 +477,7 @@ jobs: list[Row] = [
     job("stuck", "unknown", "quick", "running", "03-01 01:00", is_deleted=True),
     job("stuck", "odd", "quick", "ON_FIRE", "03-01 01:00"),
     job("stuck", "ahead", "quick", "SCHEDULED", planned="03-05 13:00"),
+    job("stuck", "postponed", "quick", "SCHEDULED", "03-01 10:00", planned="03-05 12:00:01"),
     # planned before the row was written, and it never was written again
     job("stuck", "late", "quick", "QUEUED", planned="03-03 12:00", loaded_at=at("03-01 00:00")),
     job("stuck", "again", "quick", "running", "03-01 12:00", end="03-05 06:00"),
@@ -693,6 +695,8 @@ job_changes: list[Row] = [
     change("a", "j1", "status", ("finished", "lost"), "03-02 00:00", BROKEN),
     # seen before the job began, by its own word
     change("a", "j2", "status", (None, "warning"), "03-01 07:00", FIRST),
+    # seen at the very time at which it began
+    change("b", "j1", "status", ("queued", "shutdown"), "03-01 01:00", FIRST),
     # of a job that is not there
     change("gone", "j1", "status", ("running", "finished"), "03-01 00:00", FIRST),
 ]
@@ -701,6 +705,7 @@ workflow_changes: list[Row] = [
     change("a", "w1", "steps", ("[]", "[1]"), "03-02 00:00", SECOND),
     change("a", "w1", "details", (None, "{}"), "03-02 00:00", SECOND),
     change("a", "w1", "name", ("Profiles", "Lost"), "03-03 00:00", BROKEN),
+    change("a", "w2", "name", ("Young", "Idle"), "01-01 00:00", FIRST),
     change("a", "w3", "is_deleted", ("false", "true"), "03-01 00:00", FIRST),
     change("a", "w3", "name", ("Older", "Old"), "03-02 00:00", SECOND),
 ]
@@ -1310,6 +1315,9 @@ def test_days_go_on_to_the_newest_run_of_the_workspace(warehouse: Database) -> N
         *(("w2", each, 0) for each in days("03-02", "03-20")),
     )
     assert sum(each[2] for each in found) == 5
+    # the last sync that did not fail was on that day
+    found = rows(warehouse, "daily_job_health", "stuck", "day")
+    assert max(found) == (day("03-05"),)
 
 
 def test_failing_workflows(warehouse: Database) -> None:
@@ -1394,7 +1402,7 @@ def test_stuck_runs(warehouse: Database) -> None:
         ("Acme", "Resting", "p2", at("03-03 05:00")),
     ]
     assert rows(warehouse, "automation_health", "stuck", "in_progress_runs, stuck_runs") == [
-        (12, 8)
+        (13, 8)
     ]
     assert rows(warehouse, "automation_health", "day", "in_progress_runs, stuck_runs") == [(2, 0)]
 
@@ -1456,6 +1464,7 @@ def test_automation_health(warehouse: Database) -> None:
     assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None, 0)]
     new = [("configured new", *zeros, None, None, None, 0)]
     assert rows(warehouse, "automation_health", "new") == new
+    assert rows(warehouse, "automation_health", "new", "workspace_label") == [("new",)]
     gone = [("configured gone", 1, *zeros[1:], None, None, None, 0)]
     assert rows(warehouse, "automation_health", "gone") == gone
     columns = "active_workflows, paused_workflows, runs, succeeded_runs, tasks_left, credits_left"
@@ -1660,9 +1669,11 @@ def test_job_status_timeline(warehouse: Database) -> None:
     names = "workspace_id, workspace_name, workflow_id, workflow_name, job_id, job_name"
     (name, *_) = rows(warehouse, "job_status_timeline", "a", names)
     assert name == ("Acme", "ghost", "Ghost", "g1", "job g1")
-    assert rows(warehouse, "job_status_timeline", "b", "workspace_id, job_id, position") == [
-        ("j1", 1),
-        ("j2", 1),
+    columns = "workspace_id, job_id, position, valid_from"
+    assert rows(warehouse, "job_status_timeline", "b", columns) == [
+        ("j1", 1, None),
+        ("j1", 2, at("03-01 01:00")),
+        ("j2", 1, at("03-02 08:00")),
     ]
     assert rows(warehouse, "job_status_timeline", "gone") == []
 
@@ -1674,7 +1685,8 @@ def test_workflow_history(warehouse: Database) -> None:
         ("Acme", "w1", 1, "Before", [], None, False, created, first, False),
         ("Acme", "w1", 2, "Profiles", [], None, False, first, second, False),
         ("Acme", "w1", 3, "Profiles", LISTED, details, False, second, None, True),
-        ("Acme", "w2", 1, "Idle", LISTED, None, False, at("01-01 00:00"), None, True),
+        ("Acme", "w2", 1, "Young", LISTED, None, False, None, at("01-01 00:00"), False),
+        ("Acme", "w2", 2, "Idle", LISTED, None, False, at("01-01 00:00"), None, True),
         ("Acme", "w3", 1, "Older", None, None, False, None, first, False),
         ("Acme", "w3", 2, "Older", None, None, True, first, second, False),
         ("Acme", "w3", 3, "Old", None, None, True, second, None, True),

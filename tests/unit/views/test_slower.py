@@ -167,6 +167,12 @@ def test_runs_of_a_time_of_day_that_was_not_seen_before_are_not_judged(
     at_eight = [(BEGIN + timedelta(days=n, hours=8), 400.0) for n in range(20)]
     insert(database, JOBS, runs("a", "slower at four", [*at_four, *at_eight, *recent]))
     insert(database, JOBS, runs("a", "few at four", [*at_four[:2], *at_eight[:4], *recent]))
+    # of the recent runs too few can be compared
+    known = [(BEGIN + timedelta(days=n, hours=4), 400.0) for n in range(20, 27)]
+    insert(database, JOBS, runs("a", "some at night", [*by_day, *known, *slower[7:]]))
+    few = runs("a", "few durations", [*by_day, *known[:4], *slower[4:]])
+    insert(database, JOBS, few[:25])
+    insert(database, JOBS, [{**run, "finish_time": None} for run in few[25:]])
     create_views(database)
     rows = view_rows(database, "failing_workflows", columns="workflow_id, times_as_long")
     assert {row["workflow_id"]: row["times_as_long"] for row in rows} == {
