@@ -39,9 +39,9 @@ def change(workspace: str, uid: str, field: str, old: str | None, load: str) -> 
     }
 
 
-def results_change(load: str) -> Row:
+def results_change(job: str, load: str) -> Row:
     return {
-        **change("a", "j", "", None, load),
+        **change("a", job, "", None, load),
         "uid": load,
         "old_workflow_uid": "w0",
         "rows_before": 3,
@@ -53,7 +53,7 @@ def results_change(load: str) -> Row:
 def test_changes_of_loads_that_were_not_committed(database: Database, tmp_path: Path) -> None:
     create_raw_tables(database)
     jobs = [
-        change("a", "j", "status", "running", COMMITTED[0]),
+        change("a", "j", "row_count", "5", COMMITTED[0]),
         change("a", "j", "status", "finished", BROKEN),
         change("b", "j", "row_count", "1", BROKEN),
     ]
@@ -61,7 +61,9 @@ def test_changes_of_loads_that_were_not_committed(database: Database, tmp_path: 
     marks = [("w", "true"), ("v", "false")]
     flows = [change("a", uid, "is_deleted", old, BROKEN) for uid, old in marks]
     insert(database, WORKFLOW_CHANGES, flows)
-    insert(database, RESULTS_CHANGES, [results_change(COMMITTED[1]), results_change(BROKEN)])
+    insert(
+        database, RESULTS_CHANGES, [results_change("k", COMMITTED[1]), results_change("j", BROKEN)]
+    )
     rows = LoadedRows(pipeline_of(database, tmp_path), workspace_uid="a")
     with rows.connection():
         found = open_changes(rows, wanted=WANTED, fresh=())

@@ -124,6 +124,7 @@ def load(warehouse: Warehouse, figures: Figures) -> None:
                 **own,
                 "uid": job,
                 "name": f"job {job}",
+                "workflow_name": "Before",
                 "main_job_uid": main,
                 "is_sub_job": main is not None,
                 "start_time": began(job, jobs, space),

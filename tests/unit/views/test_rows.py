@@ -695,6 +695,9 @@ job_changes: list[Row] = [
     change("a", "j1", "status", ("finished", "lost"), "03-02 00:00", BROKEN),
     # seen before the job began, by its own word
     change("a", "j2", "status", (None, "warning"), "03-01 07:00", FIRST),
+    # two loads of one sync
+    change("a", "j8", "status", ("running", "FAILED"), "03-02 10:00", SECOND),
+    change("a", "j8", "status", ("pending", "running"), "03-02 10:00", FIRST),
     # seen at the very time at which it began
     change("b", "j1", "status", ("queued", "shutdown"), "03-01 01:00", FIRST),
     # of a job that is not there
@@ -1658,13 +1661,16 @@ def test_job_status_timeline(warehouse: Database) -> None:
     columns = "workspace_id, job_id, position, status, valid_from, valid_to, is_current, hours"
     planned, first, second = at("02-28 23:00"), at("03-01 00:00"), at("03-01 01:00")
     found = rows(warehouse, "job_status_timeline", "a", columns)
-    assert [row for row in found if row[0] in ("j1", "j2", "j7")] == [
+    assert [row for row in found if row[0] in ("j1", "j2", "j7", "j8")] == [
         ("j1", 1, "pending", planned, first, False, 1.0),
         ("j1", 2, "running", first, second, False, 1.0),
         ("j1", 3, "finished", second, None, True, None),
         ("j2", 1, None, None, at("03-01 07:00"), False, None),
         ("j2", 2, "warning", at("03-01 07:00"), None, True, None),
         ("j7", 1, "running", at("02-28 20:00"), None, True, None),
+        ("j8", 1, "pending", None, at("03-02 10:00"), False, None),
+        ("j8", 2, "running", at("03-02 10:00"), at("03-02 10:00"), False, 0.0),
+        ("j8", 3, "FAILED", at("03-02 10:00"), None, True, None),
     ]
     names = "workspace_id, workspace_name, workflow_id, workflow_name, job_id, job_name"
     (name, *_) = rows(warehouse, "job_status_timeline", "a", names)
