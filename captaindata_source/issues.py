@@ -71,6 +71,7 @@ class Kind(StrEnum):
     QUOTA_USED_UP = "quota_used_up"
     RATE_LIMITED = "rate_limited"
     REFUSED = "refused"
+    RESERVED_UID = "reserved_uid"
     RESULTS_CAME_LATE = "results_came_late"
     ROW_COUNT_DIFFERS = "row_count_differs"
     ROW_COUNT_SETTLED = "row_count_settled"

@@ -19,6 +19,7 @@ import msgspec
 
 from captaindata_source.api.base import JobListing, Record
 from captaindata_source.api.coverage import Coverage
+from captaindata_source.api.flow_keys import PREFIX
 from captaindata_source.http import HttpClient, Reply
 from captaindata_source.issues import Action, IssueLog, Kind
 
@@ -130,6 +131,25 @@ class Documents:
             found["uid"] = str(uid)
             records.append(found)
         return records
+
+    def without_flow_keys(self, records: list[Record], what: str, *names: str) -> list[Record]:
+        """Records whose uids do not begin as those of flows are stored; others are set aside.
+
+        Args:
+            records: With a uid.
+            what: A word for one of them.
+            names: Fields that hold a uid beside `uid`.
+        """
+        kept = []
+        for each in records:
+            taken = [name for name in ("uid", *names) if str(each.get(name)).startswith(PREFIX)]
+            if not taken:
+                kept.append(each)
+                continue
+            detail = f"A {what} whose {taken[0]} begins with {PREFIX}, as those of flows are stored"
+            logger.warning("%s, was set aside", detail)
+            self._issues.add(Kind.RESERVED_UID, Action.SET_ASIDE, detail=detail)
+        return kept
 
 
 class ApiBase:

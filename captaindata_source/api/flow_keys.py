@@ -1,7 +1,8 @@
 """Uids of flows and of their runs, told apart from those of actions and runs.
 
 Each list of the API has uids of its own: a flow run may have the uid of a run. In the warehouse,
-and everywhere but in calls, the uid of a flow or of a flow run begins with `flow:`.
+and everywhere but in calls, the uid of a flow or of a flow run begins with `flow:`. So no other uid
+may: workflows, jobs and runs whose own uid begins so are set aside.
 """
 
 from __future__ import annotations

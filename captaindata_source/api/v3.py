@@ -118,7 +118,8 @@ class V3Api(ApiBase):
         return list({uid_of(user) or bytes(user): user for user in users}.values())
 
     def workflows(self) -> list[Record]:
-        return self._documents.with_uid(self._documents.get("workflows", LISTS), "workflow")
+        found = self._documents.with_uid(self._documents.get("workflows", LISTS), "workflow")
+        return self._documents.without_flow_keys(found, "workflow")
 
     def workflow_details(self, uid: str) -> msgspec.Raw | None:
         try:
@@ -150,7 +151,8 @@ class V3Api(ApiBase):
             nonlocal size
             listed = self._documents.get(path, LISTS, page=page)
             size = len(listed)
-            return self._documents.with_uid(listed, "job")
+            found = self._documents.with_uid(listed, "job")
+            return self._documents.without_flow_keys(found, "job", "workflow_uid")
 
         try:
             for jobs in pages_until_known(

@@ -210,7 +210,9 @@ class V4Api(ApiBase):
         runs = self._documents.get(
             "runs", LISTS, limit=limit, offset=offset, sort="-updated_at", **filters
         )
-        return [self._job_of(run) for run in self._documents.with_uid(runs, "run")]
+        found = self._documents.with_uid(runs, "run")
+        kept = self._documents.without_flow_keys(found, "run", "action_name")
+        return [self._job_of(run) for run in kept]
 
     def job(self, uid: str) -> Record | None:
         if uid.startswith(PREFIX):

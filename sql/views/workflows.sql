@@ -19,6 +19,7 @@
 --     because the API does not report it. API v4: creation time of its newest known run
 --   workflow_name: name of the workflow
 --   workspace_label: name of the workspace in your configuration, or else its UID
+--   kind: workflow (API v3), action (API v4) or flow (Edges)
 
 with source as (
     select * from captaindata.workflows
@@ -57,6 +58,7 @@ renamed as (
         coalesce(workspaces.configured_name, source.workspace_uid) as workspace_label,
         source.uid as workflow_id,
         source.name,
+        source.kind,
         case
             when source.is_deleted then 'archived'
             when newest_runs.is_paused then 'paused'
@@ -97,5 +99,6 @@ select
     created_at,
     updated_at,
     name as workflow_name,
-    workspace_label
+    workspace_label,
+    kind
 from renamed

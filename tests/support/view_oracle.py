@@ -54,6 +54,7 @@ class ViewOracle:
             {
                 **self._names(*key),
                 "name": flow["name"],
+                "kind": "workflow",
                 "status": self._status(*key),
                 "steps": flow["steps"],
                 "created_at": _utc(flow["created_at"]),

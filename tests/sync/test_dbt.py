@@ -36,6 +36,7 @@ PACKAGE = ROOT / "sql" / "dbt"
 PYTHON = ROOT / ".venv" / "dbt" / "bin" / "python"
 README = (PACKAGE / "README.md").read_text(encoding="utf-8")
 LIMIT_SECONDS = 240
+REPORT_TIMEZONE = "Pacific/Auckland"
 EARLY = "1.5"
 """A load that began before all others."""
 BOOKKEEPING = {
@@ -96,7 +97,10 @@ class Dbt:
         """Runs a command. Returns the status of each node, by its short name."""
         assert self._process.stdin
         assert self._process.stdout
-        names = {"captaindata_schema": self.database.dataset}
+        names = {
+            "captaindata_schema": self.database.dataset,
+            "captaindata_report_timezone": REPORT_TIMEZONE,
+        }
         command = [*arguments, "--vars", json.dumps(names)]
         if self._manifest.exists():  # `sources` needs it once, and most of a command is to write it
             command.append("--no-write-json")
@@ -196,6 +200,7 @@ def test_the_environment_of_dbt_is_what_the_extra_asks_for() -> None:
 def test_a_project_builds_on_the_package(make_harness: MakeHarness, dbt: Dbt) -> None:
     harness = make_harness(2)
     harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
+    harness.extra["SOURCES__CAPTAINDATA__REPORT_TIMEZONE"] = REPORT_TIMEZONE
     harness.sync()
     dbt("deps")
     dbt.build()
@@ -206,10 +211,26 @@ def test_a_project_builds_on_the_package(make_harness: MakeHarness, dbt: Dbt) ->
     assert {key: documented.get(key) for key in found} == found
     assert dbt("source", "freshness") == {"sync_runs": "pass"}
     assert_models_follow(harness, dbt)
+    days_are_those_of_the_views(harness, dbt)
     sync_below_a_view_of_dbt(harness, dbt)
     a_job_that_moves(harness, dbt)
     load_that_is_committed_late(harness, dbt)
     break_rows(harness, dbt)
+
+
+def days_are_those_of_the_views(harness: Harness, dbt: Dbt) -> None:
+    columns = "workspace_id, workflow_id, day, runs"
+    views = views_schema(harness.database.dataset)
+    found, expected, in_utc = (
+        Counter(tuple(row.values()) for row in harness.database.execute(query))
+        for query in (
+            f"select {columns} from {dbt.table('runs_by_day')}",
+            f"select {columns} from {views}.daily_job_health where runs > 0",
+            "select workspace_id, workflow_id, cast(run_at at time zone 'UTC' as date) as day, "
+            f"count(*) as runs from {views}.jobs where not is_sub_job group by 1, 2, 3",
+        )
+    )
+    assert found == expected != in_utc
 
 
 def sync_below_a_view_of_dbt(harness: Harness, dbt: Dbt) -> None:

@@ -157,9 +157,13 @@ def test_workflow_details_stay_to_the_byte() -> None:
 
 
 def test_workflows_without_a_uid_are_set_aside(caplog: pytest.LogCaptureFixture) -> None:
-    api, _ = serve({"workflows": b'[{"name": "x"}, {"uid": 12}, {"uid": {}}]'})
+    body = b'[{"name": "x"}, {"uid": 12}, {"uid": {}}, {"uid": "flow:w"}]'
+    api, _ = serve({"workflows": body})
     assert api.workflows() == [{"uid": "12"}]
-    assert caplog.messages == ["A workflow without a uid was set aside"] * 2
+    assert caplog.messages == [
+        *["A workflow without a uid was set aside"] * 2,
+        "A workflow whose uid begins with flow:, as those of flows are stored, was set aside",
+    ]
 
 
 # -- members --------------------------------------------------------------------------------------
@@ -242,6 +246,13 @@ def test_jobs_without_a_uid_are_set_aside(caplog: pytest.LogCaptureFixture) -> N
     assert jobs_of(api) == [{"uid": "a"}]
     assert caplog.messages == ["A job without a uid was set aside"] * 4
     assert caplog.records[0].levelno == logging.WARNING
+
+
+def test_jobs_with_uids_as_flows_are_stored_are_set_aside() -> None:
+    bad = b'{"uid": "flow:a"}, {"uid": "b", "workflow_uid": "flow:w"}, {"uid": "Flow:c"}'
+    api, _ = serve({"workflows/w/jobs?page=0": b'[{"uid": "a"}, ' + bad + b"]"})
+    assert jobs_of(api) == [{"uid": "a"}, {"uid": "Flow:c"}]
+    assert [issue.kind for issue in api.issues.take()] == ["reserved_uid"] * 2
 
 
 def test_a_workflow_that_is_gone_has_no_jobs(caplog: pytest.LogCaptureFixture) -> None:

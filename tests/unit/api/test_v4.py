@@ -165,12 +165,17 @@ def test_a_run_that_lacks_a_field_is_a_job_still(missing: str) -> None:
 
 
 def test_runs_are_listed_by_last_change_and_those_without_a_uid_are_set_aside() -> None:
-    api, server = serve({"runs": [RUN, {"status": "RUNNING"}, {**RUN, "uid": 5}]})
+    flows = [{**RUN, "uid": "flow:r"}, {**RUN, "uid": "s", "action_name": "flow:x"}]
+    api, server = serve({"runs": [RUN, {"status": "RUNNING"}, *flows, {**RUN, "uid": 5}]})
     (listing,) = api.job_listings([], Coverage(), is_last=lambda *_: False)
     page = next(listing.pages)
     assert [job["uid"] for job in page.jobs] == ["r", "5"]
     assert server.asked == ["runs?limit=100&offset=0&sort=-updated_at"]
-    assert [issue.kind for issue in api.issues.take()] == ["missing_uid"]
+    assert [(issue.kind, issue.detail) for issue in api.issues.take()] == [
+        ("missing_uid", "A run without a uid"),
+        ("reserved_uid", "A run whose uid begins with flow:, as those of flows are stored"),
+        ("reserved_uid", "A run whose action_name begins with flow:, as those of flows are stored"),
+    ]
 
 
 # -- outputs --------------------------------------------------------------------------------------

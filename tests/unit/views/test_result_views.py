@@ -151,10 +151,12 @@ def test_each_result_is_one_row_with_the_start_of_its_own_job(warehouse: Warehou
     warehouse.load("j1", [{"a": 1}, {"a": 2}])
     warehouse.load("j2", [{"a": 3}])
     warehouse.load("j3", [{"a": 4}])
+    warehouse.add_job("j5", start_time=datetime(1970, 1, 1, tzinfo=UTC))
+    warehouse.load("j5", [{"a": 5}])
     warehouse.refresh()
     found = {row["a"]: row["started_at"] for row in warehouse.rows("results_w")}
-    assert found == {1: NOON, 2: NOON, 3: later, 4: None}
-    assert len(warehouse.rows("results_w")) == 4
+    assert found == {1: NOON, 2: NOON, 3: later, 4: None, 5: None}
+    assert len(warehouse.rows("results_w")) == 5
 
 
 def test_nulls_and_empty_keys_are_counted_as_what_they_are(warehouse: Warehouse) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -16,8 +15,8 @@ from captaindata_source.views.view import Change, State
 from tests.support.databases import Database
 from tests.support.raw_tables import create_raw_tables
 from tests.support.results import NOON, Warehouse, opened
+from tests.support.retries import Rows, mains_of, repeated
 
-Rows = Mapping[str, Sequence[Any]]
 A, B, C = ({"name": name, "n": {"k": [1, None]}} for name in "ABC")
 CASES: Mapping[str, tuple[Mapping[str, str | None], Rows, int]] = {
     "all": ({"m": None, "s": "m"}, {"m": [A, B, C], "s": [B, A]}, 2),
@@ -46,33 +45,6 @@ CASES: Mapping[str, tuple[Mapping[str, str | None], Rows, int]] = {
     "null and empty": ({"m": None, "s": "m"}, {"m": ["null", {}], "s": ["null", {}, []]}, 2),
 }  # fmt: skip
 """Jobs and what each retries, their results, and how many are repeated."""
-
-
-def repeated(jobs: Mapping[str, str | None], results: Rows) -> dict[str, list[bool]]:
-    """Whether each result is repeated, by its place."""
-    counts = {
-        job: Counter(json.dumps(row, sort_keys=True) for row in rows)
-        for job, rows in results.items()
-    }
-    found: dict[str, list[bool]] = {}
-    for job, rows in results.items():
-        seen: Counter[str] = Counter()
-        found[job] = []
-        for row in rows:
-            text = json.dumps(row, sort_keys=True)
-            seen[text] += 1
-            mains = [main for main in _mains(jobs, job) if job not in _mains(jobs, main)]
-            found[job].append(any(seen[text] <= counts.get(m, Counter())[text] for m in mains))
-    return found
-
-
-def _mains(jobs: Mapping[str, str | None], job: str) -> list[str]:
-    found: list[str] = []
-    main = jobs.get(job)
-    while main is not None and main not in found and main != job:
-        found.append(main)
-        main = jobs.get(main)
-    return found
 
 
 def load(warehouse: Warehouse, jobs: Mapping[str, str | None], results: Rows) -> None:
@@ -129,10 +101,10 @@ def assert_agrees(warehouse: Warehouse, jobs: Mapping[str, str | None], results:
     starts = {job: NOON + timedelta(days=20 * (n % 15)) for n, job in enumerate(jobs)}
     for result in kept:
         job = result.rpartition("-")[0]
-        mains = [main for main in _mains(jobs, job) if main in jobs]
+        mains = [main for main in mains_of(jobs, job) if main in jobs]
         at = starts.get(mains[-1] if mains else job, NOON)
         by_month[at.date().replace(day=1)] += 1
-    if all(job not in _mains(jobs, main) for job in jobs for main in _mains(jobs, job)):
+    if all(job not in mains_of(jobs, main) for job in jobs for main in mains_of(jobs, job)):
         found = {row["month"]: row["results_loaded"] for row in months if row["results_loaded"]}
         assert found == by_month
 
@@ -218,7 +190,9 @@ def test_rows_that_are_left_out_are_told_once(database: Database) -> None:
     warehouse.refresh(retries=True)
     warehouse.where.execute("update job_result_view_labels set keeps_repeated = null")
     assert [change.left_out for change in warehouse.refresh() if change.left_out] == [2]
-    assert [change.left_out for change in warehouse.refresh() if change.left_out] == []
+    for retries in (False, True):
+        changes = warehouse.refresh(retries=retries)
+        assert [change.left_out for change in changes if change.left_out] == []
 
 
 def test_a_first_sync_tells_nothing(database: Database) -> None:

@@ -279,6 +279,7 @@ workflows: list[Row] = [
         "created_at": at("01-02 03:04"),
         "loaded_at": at("03-05 06:00"),
         "is_deleted": False,
+        "kind": "workflow",
     },
     {
         "workspace_uid": "a",
@@ -332,6 +333,7 @@ workflows: list[Row] = [
         "updated_at": at("03-04 10:00"),
         "loaded_at": at("03-05 06:00"),
         "is_deleted": False,
+        "kind": "action",
     },
 ]
 jobs: list[Row] = [
@@ -459,7 +461,8 @@ jobs: list[Row] = [
     job("day", "d7", "w1", "finished", "03-01 16:00", end="03-01 23:00", of="d3", rows=7),
     # runs of an hour; the newest sync was on 5 March at noon
     *(
-        job("stuck", f"usual-{flow}-{n}", flow, "finished", f"02-0{n} 10:00", end=f"02-0{n} {end}")
+        job("stuck", f"usual-{flow}-{n}", flow, "finished", f"02-0{n} 10:00",
+            end=f"02-0{n} {'10:30' if end == '10:01' and n > 3 else end}")
         for flow, count, end in (("hour", 5, "11:00"), ("few", 4, "23:00"), ("quick", 5, "10:01"))
         for n in range(1, count + 1)
     ),
@@ -474,6 +477,7 @@ jobs: list[Row] = [
     job("stuck", "unknown", "quick", "running", "03-01 01:00", is_deleted=True),
     job("stuck", "odd", "quick", "ON_FIRE", "03-01 01:00"),
     job("stuck", "ahead", "quick", "SCHEDULED", planned="03-05 13:00"),
+    job("stuck", "postponed", "quick", "SCHEDULED", "03-01 10:00", planned="03-05 12:00:01"),
     # planned before the row was written, and it never was written again
     job("stuck", "late", "quick", "QUEUED", planned="03-03 12:00", loaded_at=at("03-01 00:00")),
     job("stuck", "again", "quick", "running", "03-01 12:00", end="03-05 06:00"),
@@ -557,6 +561,8 @@ syncs: list[Row] = [
     sync("stuck", "t3", "03-09 12:00", "quota"),
     sync("slow", "s1", "03-03 12:00", jobs=3),
     sync("slow", "s2", "", "failed", start="03-03 13:00"),
+    # of a workspace that was never loaded
+    sync("new", "f1", "03-02 12:00", "failed"),
     sync("gone", "n1", "03-02 12:00", "failed"),
     sync("gone", "n2", "03-01 12:00", "failed", jobs=0),
 ]
@@ -689,6 +695,11 @@ job_changes: list[Row] = [
     change("a", "j1", "status", ("finished", "lost"), "03-02 00:00", BROKEN),
     # seen before the job began, by its own word
     change("a", "j2", "status", (None, "warning"), "03-01 07:00", FIRST),
+    # two loads of one sync
+    change("a", "j8", "status", ("running", "FAILED"), "03-02 10:00", SECOND),
+    change("a", "j8", "status", ("pending", "running"), "03-02 10:00", FIRST),
+    # seen at the very time at which it began
+    change("b", "j1", "status", ("queued", "shutdown"), "03-01 01:00", FIRST),
     # of a job that is not there
     change("gone", "j1", "status", ("running", "finished"), "03-01 00:00", FIRST),
 ]
@@ -697,6 +708,7 @@ workflow_changes: list[Row] = [
     change("a", "w1", "steps", ("[]", "[1]"), "03-02 00:00", SECOND),
     change("a", "w1", "details", (None, "{}"), "03-02 00:00", SECOND),
     change("a", "w1", "name", ("Profiles", "Lost"), "03-03 00:00", BROKEN),
+    change("a", "w2", "name", ("Young", "Idle"), "01-01 00:00", FIRST),
     change("a", "w3", "is_deleted", ("false", "true"), "03-01 00:00", FIRST),
     change("a", "w3", "name", ("Older", "Old"), "03-02 00:00", SECOND),
 ]
@@ -833,24 +845,25 @@ def test_workspace_members(warehouse: Database) -> None:
 
 
 def test_workflows(warehouse: Database) -> None:
+    created, kind = at("01-02 03:04"), "workflow"
     assert rows(warehouse, "workflows", "a") == ordered(
-        ("Acme", "w1", "Profiles", "active", LISTED, at("01-02 03:04"), at("03-05 06:00")),
-        ("Acme", "w2", "Idle", "active", LISTED, at("01-01 00:00"), None),
-        ("Acme", "w3", "Old", "archived", None, None, None),
-        ("Acme", "w4", "Resting", "paused", None, None, None),
+        ("Acme", "w1", "Profiles", "active", LISTED, created, at("03-05 06:00"), kind),
+        ("Acme", "w2", "Idle", "active", LISTED, at("01-01 00:00"), None, None),
+        ("Acme", "w3", "Old", "archived", None, None, None, None),
+        ("Acme", "w4", "Resting", "paused", None, None, None, None),
     )
     assert rows(warehouse, "workflows", "b") == ordered(
-        ("bolt", "w1", "Other", "active", None, at("02-02 00:00"), None),
-        ("bolt", "w3", "Third", "active", None, None, None),
-        ("bolt", "w4", "Fourth", "active", None, None, None),
+        ("bolt", "w1", "Other", "active", None, at("02-02 00:00"), None, None),
+        ("bolt", "w3", "Third", "active", None, None, None, None),
+        ("bolt", "w4", "Fourth", "active", None, None, None, None),
     )
     created = at("01-05 00:00")
     assert rows(warehouse, "workflows", "gone") == [
-        (None, "w1", "Left", "active", None, created, None)
+        (None, "w1", "Left", "active", None, created, None, None)
     ]
     # a run that is blocked is no pause
     assert rows(warehouse, "workflows", "v4") == [
-        ("Four", "w4", "w4", "active", None, at("03-01 10:00"), at("03-04 10:00"))
+        ("Four", "w4", "w4", "active", None, at("03-01 10:00"), at("03-04 10:00"), "action")
     ]
     assert rows(warehouse, "workflows", "row", "workflow_id, status") == [
         ("lost", "active"),
@@ -1305,6 +1318,9 @@ def test_days_go_on_to_the_newest_run_of_the_workspace(warehouse: Database) -> N
         *(("w2", each, 0) for each in days("03-02", "03-20")),
     )
     assert sum(each[2] for each in found) == 5
+    # the last sync that did not fail was on that day
+    found = rows(warehouse, "daily_job_health", "stuck", "day")
+    assert max(found) == (day("03-05"),)
 
 
 def test_failing_workflows(warehouse: Database) -> None:
@@ -1389,7 +1405,7 @@ def test_stuck_runs(warehouse: Database) -> None:
         ("Acme", "Resting", "p2", at("03-03 05:00")),
     ]
     assert rows(warehouse, "automation_health", "stuck", "in_progress_runs, stuck_runs") == [
-        (12, 8)
+        (13, 8)
     ]
     assert rows(warehouse, "automation_health", "day", "in_progress_runs, stuck_runs") == [(2, 0)]
 
@@ -1449,6 +1465,9 @@ def test_automation_health(warehouse: Database) -> None:
     ]  # fmt: skip
     zeros = (0, 0, 0, 0, 0, 0, 0, 0, None, None, 0, None, None)
     assert rows(warehouse, "automation_health", "empty") == [("Empty", *zeros, 7, None, None, 0)]
+    new = [("configured new", *zeros, None, None, None, 0)]
+    assert rows(warehouse, "automation_health", "new") == new
+    assert rows(warehouse, "automation_health", "new", "workspace_label") == [("new",)]
     gone = [("configured gone", 1, *zeros[1:], None, None, None, 0)]
     assert rows(warehouse, "automation_health", "gone") == gone
     columns = "active_workflows, paused_workflows, runs, succeeded_runs, tasks_left, credits_left"
@@ -1642,20 +1661,25 @@ def test_job_status_timeline(warehouse: Database) -> None:
     columns = "workspace_id, job_id, position, status, valid_from, valid_to, is_current, hours"
     planned, first, second = at("02-28 23:00"), at("03-01 00:00"), at("03-01 01:00")
     found = rows(warehouse, "job_status_timeline", "a", columns)
-    assert [row for row in found if row[0] in ("j1", "j2", "j7")] == [
+    assert [row for row in found if row[0] in ("j1", "j2", "j7", "j8")] == [
         ("j1", 1, "pending", planned, first, False, 1.0),
         ("j1", 2, "running", first, second, False, 1.0),
         ("j1", 3, "finished", second, None, True, None),
         ("j2", 1, None, None, at("03-01 07:00"), False, None),
         ("j2", 2, "warning", at("03-01 07:00"), None, True, None),
         ("j7", 1, "running", at("02-28 20:00"), None, True, None),
+        ("j8", 1, "pending", None, at("03-02 10:00"), False, None),
+        ("j8", 2, "running", at("03-02 10:00"), at("03-02 10:00"), False, 0.0),
+        ("j8", 3, "FAILED", at("03-02 10:00"), None, True, None),
     ]
     names = "workspace_id, workspace_name, workflow_id, workflow_name, job_id, job_name"
     (name, *_) = rows(warehouse, "job_status_timeline", "a", names)
     assert name == ("Acme", "ghost", "Ghost", "g1", "job g1")
-    assert rows(warehouse, "job_status_timeline", "b", "workspace_id, job_id, position") == [
-        ("j1", 1),
-        ("j2", 1),
+    columns = "workspace_id, job_id, position, valid_from"
+    assert rows(warehouse, "job_status_timeline", "b", columns) == [
+        ("j1", 1, None),
+        ("j1", 2, at("03-01 01:00")),
+        ("j2", 1, at("03-02 08:00")),
     ]
     assert rows(warehouse, "job_status_timeline", "gone") == []
 
@@ -1667,7 +1691,8 @@ def test_workflow_history(warehouse: Database) -> None:
         ("Acme", "w1", 1, "Before", [], None, False, created, first, False),
         ("Acme", "w1", 2, "Profiles", [], None, False, first, second, False),
         ("Acme", "w1", 3, "Profiles", LISTED, details, False, second, None, True),
-        ("Acme", "w2", 1, "Idle", LISTED, None, False, at("01-01 00:00"), None, True),
+        ("Acme", "w2", 1, "Young", LISTED, None, False, None, at("01-01 00:00"), False),
+        ("Acme", "w2", 2, "Idle", LISTED, None, False, at("01-01 00:00"), None, True),
         ("Acme", "w3", 1, "Older", None, None, False, None, first, False),
         ("Acme", "w3", 2, "Older", None, None, True, first, second, False),
         ("Acme", "w3", 3, "Old", None, None, True, second, None, True),

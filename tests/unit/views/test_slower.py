@@ -132,6 +132,7 @@ def slower_of(jobs: Iterable[Row]) -> Iterator[tuple[tuple[str, str], float | No
         ([60.0] * 5, [90.1] * 10, 1.502),
         ([60.0] * 4, [120.0] * 10, None),  # too few
         ([0.0] * 9, [1.0] * 10, None),  # below a second
+        ([200.0] * 80 + [60.0] * 100, [120.0] * 10, None),  # all earlier runs count
         ([60.0] * 30, [60.0] * 8 + [9e5] * 2, None),  # two that hung
     ],
 )
@@ -157,9 +158,28 @@ def test_runs_of_a_time_of_day_that_was_not_seen_before_are_not_judged(
     insert(database, JOBS, runs("a", "always slow at night", [*by_day, *by_night, *earlier_nights]))
     slower = [(start, 400.0) for start, _ in by_night]
     insert(database, JOBS, runs("a", "slower", [*by_day, *slower, *earlier_nights]))
+    # slower all day: its runs of that day are not what they are compared with
+    one_day = [(BEGIN + timedelta(days=20, hours=n), 400.0) for n in range(12)]
+    insert(database, JOBS, runs("a", "slower all day", [*by_day, *one_day]))
+    # the nearest third, but at least five, of those about that time
+    recent = [(BEGIN + timedelta(days=n, hours=4), 150.0) for n in range(40, 50)]
+    at_four = [(BEGIN + timedelta(days=n, hours=4), 60.0) for n in range(10)]
+    at_eight = [(BEGIN + timedelta(days=n, hours=8), 400.0) for n in range(20)]
+    insert(database, JOBS, runs("a", "slower at four", [*at_four, *at_eight, *recent]))
+    insert(database, JOBS, runs("a", "few at four", [*at_four[:2], *at_eight[:4], *recent]))
+    # of the recent runs too few can be compared
+    known = [(BEGIN + timedelta(days=n, hours=4), 400.0) for n in range(20, 27)]
+    insert(database, JOBS, runs("a", "some at night", [*by_day, *known, *slower[7:]]))
+    few = runs("a", "few durations", [*by_day, *known[:4], *slower[4:]])
+    insert(database, JOBS, few[:25])
+    insert(database, JOBS, [{**run, "finish_time": None} for run in few[25:]])
     create_views(database)
-    found = view_rows(database, "failing_workflows", columns="workflow_id, times_as_long")
-    assert found == [{"workflow_id": "slower", "times_as_long": 2.222}]
+    rows = view_rows(database, "failing_workflows", columns="workflow_id, times_as_long")
+    assert {row["workflow_id"]: row["times_as_long"] for row in rows} == {
+        "slower": 2.222,
+        "slower all day": 6.667,
+        "slower at four": 2.5,
+    }
 
 
 def world(count: int) -> Iterator[Row]:
