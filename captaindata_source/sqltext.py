@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_IDENTIFIER", "clean_json", "json_place", "literal", "object_of", "quoted"]
+__all__ = [
+    "MAX_IDENTIFIER",
+    "clean_json",
+    "clean_json_text",
+    "json_place",
+    "literal",
+    "object_of",
+    "quoted",
+]
 
 MAX_IDENTIFIER = 63
 """Longest identifier of Postgres, in bytes. The connector's names are ASCII."""
@@ -29,12 +37,20 @@ def clean_json(value: str, text: str) -> str:
     A backslash that is escaped itself is put aside meanwhile, as a character that JSON has not.
     """
     plain = f"cast({value} as {text})"
-    aside = f"replace({plain}, '\\\\', chr(1))"
-    cleaned = f"replace(replace({aside}, '\\u0000', '\\ufffd'), chr(1), '\\\\')"
     return (
-        f"case when strpos({plain}, '\\u0000') > 0 then cast({cleaned} as json) "
+        f"case when strpos({plain}, '\\u0000') > 0 then cast({_without_null(plain)} as json) "
         f"else cast({value} as json) end"
     )
+
+
+def clean_json_text(value: str) -> str:
+    """The same as a text, for what reads JSON from texts and would read it twice otherwise."""
+    return f"case when strpos({value}, '\\u0000') > 0 then {_without_null(value)} else {value} end"
+
+
+def _without_null(plain: str) -> str:
+    aside = f"replace({plain}, '\\\\', chr(1))"
+    return f"replace(replace({aside}, '\\u0000', '\\ufffd'), chr(1), '\\\\')"
 
 
 def json_place(key: str, nested_key: str | None = None) -> str:

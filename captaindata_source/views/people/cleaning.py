@@ -6,7 +6,7 @@ times is cheap, one that repeats another expression is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from captaindata_source.people_fields import (
     EXCLUDED_DOMAINS,
@@ -45,6 +45,12 @@ COMPANY = "(?i)^(?:mwlite/+)?(?:company|company-beta|organization)/+([^/]+)"
 COMPANY_ID = "(?i)^(?:sales/+)?(?:company|company-beta|organization)/+([0-9]+)(?:/.*)?$"
 OTHER_PAGE = "(?i)^(school|showcase)/+([^/]+)"
 IS_COMPANY_PAGE = "(?i)linkedin[.]com/+(sales/+)?(company|school|showcase|organization)"
+USUAL_ID = "[1-9][0-9]{0,199}|[A-Za-z_-][A-Za-z0-9_-]{15,199}"
+"""Longer than any placeholder, and no number with a zero in front."""
+_USUAL = "(?i)^(?:https?://)?(?:[a-z0-9-]+[.])*linkedin[.]com/{}/([a-z0-9_-]+)/?(?:[?#].*)?$"
+USUAL_PROFILE, USUAL_COMPANY = _USUAL.format("in"), _USUAL.format("company")
+USUAL_DOMAIN = "^(?:https?://)?(?:www[.])?((?:[a-z0-9-]+[.])+[a-z]+)/?$"
+"""How most values are written. They are taken as they are; all others go through every step."""
 DOMAIN = "[^ /@:]+[.][^ /@:.]*[^ /@:.0-9][^ /@:.]*"
 
 
@@ -55,15 +61,22 @@ def text_steps(name: str, value: str) -> list[list[Step]]:
         name: Of the column that has it then.
         value: Expression of the value.
     """
-    trimmed = f"{name}_trimmed"
+    trimmed, lowered = f"{name}_trimmed", f"{name}_lowered"
+    ends = " or ".join(f"ends_with({value}, {each})" for each in SPACES.split(" || "))
     return [
-        [(trimmed, f"trim({value}, {SPACES})")],
+        [
+            (  # few values need it, and it takes long
+                trimmed,
+                f"case when {value} < '!' or {value} between chr(160) and chr(161) or {ends} "
+                f"then trim({value}, {SPACES}) else {value} end",
+            )
+        ],
+        [(lowered, f"case when strlen({trimmed}) <= {LONGEST} then lower({trimmed}) end")],
         [
             (
                 name,
                 f"case when starts_with({trimmed}, '{{') or starts_with({trimmed}, '[') "
-                f"or (strlen({trimmed}) <= {LONGEST} "
-                f"and lower({trimmed}) in ({_list(PLACEHOLDERS)})) then null else {trimmed} end",
+                f"or {lowered} in ({_list(PLACEHOLDERS)}) then null else {trimmed} end",
             )
         ],
     ]
@@ -81,23 +94,35 @@ def steps(clean: Clean, name: str, text: str) -> list[list[Step]]:
         Columns by step. Each may name those of earlier steps. The value is the column `name` then;
         the id that a URL has in it is `name` with `_id` behind it.
     """
-    plain = f"regexp_replace({text}, '[ ,]', '', 'g')"
+    plain = f"replace(replace({text}, ' ', ''), ',', '')"
+    lowered = f"lower({text})"
     found: dict[Clean, list[list[Step]]] = {
         Clean.TEXT: [[(name, text)]],
         Clean.ID: _id_steps(name, text),
         Clean.DOMAIN: _domain_steps(name, text),
-        Clean.PROFILE_URL: [*_url_steps(name, text), *_profile_steps(name)],
-        Clean.COMPANY_URL: [*_url_steps(name, text), *_company_steps(name)],
-        Clean.EMAIL: [[(name, f"nullif(regexp_replace(lower({text}), '^mailto:', ''), '')")]],
+        Clean.PROFILE_URL: [*_url_steps(name, text, USUAL_PROFILE), *_profile_steps(name)],
+        Clean.COMPANY_URL: [*_url_steps(name, text, USUAL_COMPANY), *_company_steps(name)],
+        Clean.EMAIL: [
+            [
+                (
+                    name,
+                    f"case when starts_with({lowered}, 'mailto:') "
+                    f"then nullif(substr({lowered}, 8), '') else nullif({lowered}, '') end",
+                )
+            ]
+        ],
         Clean.COUNT: [[(name, f"try_cast(try_cast({plain} as double) as bigint)")]],
     }
     return found[clean]
 
 
 def _id_steps(name: str, text: str) -> list[list[Step]]:
-    bare = f"regexp_replace({text}, '^urn:li:[A-Za-z_]+:[(]?', '')"
+    usual, other = f"{name}_usual", f"{name}_other"
+    bare = f"regexp_replace({other}, '^urn:li:[A-Za-z_]+:[(]?', '')"
     digits = f"ltrim(regexp_replace({name}_bare, '[.].*$', ''), '+0')"
     return [
+        [(usual, f"case when regexp_full_match({text}, '{USUAL_ID}') then {text} end")],
+        [(other, f"case when {usual} is null then {text} end")],
         [(f"{name}_bare", f"trim(regexp_replace({bare}, '[,)].*$', ''))")],
         [
             (
@@ -106,14 +131,16 @@ def _id_steps(name: str, text: str) -> list[list[Step]]:
                 f"else {name}_bare end",
             )
         ],
-        [(name, _known(f"{name}_plain", PLACEHOLDERS, MAX_ID))],
+        [(name, f"coalesce({usual}, {_known(f'{name}_plain', PLACEHOLDERS, MAX_ID)})")],
     ]
 
 
-def _known(column: str, placeholders: Iterable[str], size: int) -> str:
+def _known(column: str, placeholders: Collection[str], size: int) -> str:
+    longest = max(map(len, placeholders))
+    short = f"case when length({column}) <= {longest} then lower({column}) else '' end"
     return (
         f"case when length({column}) between 1 and {size} "
-        f"and lower({column}) not in ({_list(placeholders)}) then {column} end"
+        f"and ({short} = '' or {short} not in ({_list(placeholders)})) then {column} end"
     )
 
 
@@ -124,28 +151,45 @@ def _address(text: str) -> str:
 
 
 def _domain_steps(name: str, text: str) -> list[list[Step]]:
-    host = f"regexp_replace(lower({_address(text)}), '/.*$', '')"
+    usual, other, found = f"{name}_usual", f"{name}_other", f"{name}_host"
+    host = f"regexp_replace(lower({_address(other)}), '/.*$', '')"
     host = f"regexp_replace({host}, '^.*@|:[0-9]*$|[.]+$', '', 'g')"
-    below = " or ".join(f"ends_with({name}_host, '.{each}')" for each in SHARED_BELOW)
+    below = " or ".join(f"ends_with({found}, '.{each}')" for each in SHARED_BELOW)
     return [
-        [(f"{name}_host", f"regexp_replace({host}, '^www[0-9]?[.]', '')")],
+        [(usual, f"regexp_extract({text}, '{USUAL_DOMAIN}', 1)")],
+        [
+            (
+                other,
+                f"case when {usual} = '' or starts_with({usual}, 'www') then {text} end",
+            )
+        ],
+        [
+            (
+                found,
+                f"case when {other} is null then {usual} "
+                f"else regexp_replace({host}, '^www[0-9]?[.]', '') end",
+            )
+        ],
         [
             (
                 name,
-                f"case when length({name}_host) > {MAX_URL} then null "
-                f"when regexp_full_match({name}_host, '{HASH}') then {name}_host "
-                f"when {name}_host in ({_list(EXCLUDED_DOMAINS)}) or {below} then null "
-                f"when regexp_full_match({name}_host, '{DOMAIN}') then {name}_host end",
+                f"case when length({found}) > {MAX_URL} then null "
+                f"when regexp_full_match({found}, '{HASH}') then {found} "
+                f"when {found} in ({_list(EXCLUDED_DOMAINS)}) or {below} then null "
+                f"when regexp_full_match({found}, '{DOMAIN}') then {found} end",
             )
         ],
     ]
 
 
-def _url_steps(name: str, text: str) -> list[list[Step]]:
+def _url_steps(name: str, text: str, usual: str) -> list[list[Step]]:
+    """The column `_usual` has what a URL as most are written ends with, else an empty text."""
+    other = f"case when {name}_usual = '' then {text} end"
     bare, on_linkedin = f"{name}_bare", f"{name}_on_linkedin"
     host = f"lower(regexp_replace(split_part({bare}, '/', 1), '(?i)^www[.]', ''))"
     return [
-        [(f"{name}_address", _address(text))],
+        [(f"{name}_usual", f"regexp_extract({text}, '{usual}', 1)")],
+        [(f"{name}_address", _address(other))],
         [
             (
                 bare,
@@ -176,26 +220,28 @@ def _profile_steps(name: str) -> list[list[Step]]:
     old = [f"regexp_extract({path}, '{OLD}', {group})" for group in range(1, 5)]
     whole = f"{old[0]} || '-' || {old[3]} || lpad({old[2]}, 3, '0') || lpad({old[1]}, 3, '0')"
     within = f"{name}_within"
+    is_sales_id = f"starts_with({handle}, 'AC') and regexp_full_match({handle}, '{SALES_ID}')"
     return [
         [
             (
                 f"{name}_found",
-                f"case when starts_with(lower({path}), 'pub/') and regexp_matches({path}, '{OLD}') "
+                f"case when {name}_usual <> '' then {name}_usual "
+                f"when starts_with(lower({path}), 'pub/') and regexp_matches({path}, '{OLD}') "
                 f"then {whole} "
                 f"else regexp_extract({path}, '{HANDLE}', 1) end",
             ),
             (
                 within,
                 f"case when starts_with(lower({path}), 'sales/') "
-                f"then regexp_extract({path}, '{SALES}', 1) else '' end",
+                f"then regexp_extract({path}, '{SALES}', 1) end",
             ),
         ],
         [(handle, _known(f"{name}_found", PLACEHOLDER_HANDLES, MAX_URL))],
         [
             (
                 name,
-                f"case when regexp_full_match({handle}, '{SALES_ID}') then null "
-                f"when regexp_full_match({handle}, '{PROFILE_ID}') "
+                f"case when {is_sales_id} then null "
+                f"when starts_with({handle}, 'AC') and regexp_full_match({handle}, '{PROFILE_ID}') "
                 f"then 'linkedin.com/in/' || {handle} "
                 f"when {handle} is not null "
                 f"then 'linkedin.com/in/' || nfc_normalize(lower({handle})) "
@@ -203,7 +249,7 @@ def _profile_steps(name: str) -> list[list[Step]]:
             ),
             (
                 f"{name}_id",
-                f"case when regexp_full_match({handle}, '{SALES_ID}') then {handle} "
+                f"case when {is_sales_id} then {handle} "
                 f"else {_known(within, PLACEHOLDERS, MAX_ID)} end",
             ),
         ],
@@ -212,10 +258,19 @@ def _profile_steps(name: str) -> list[list[Step]]:
 
 def _company_steps(name: str) -> list[list[Step]]:
     path, slug, other = f"{name}_path", f"{name}_slug", f"{name}_other"
+    usual = f"{name}_usual"
     return [
         [
-            (f"{name}_number", f"ltrim(regexp_extract({path}, '{COMPANY_ID}', 1), '0')"),
-            (f"{name}_company", f"regexp_extract({path}, '{COMPANY}', 1)"),
+            (
+                f"{name}_number",
+                f"ltrim(case when {usual} = '' then regexp_extract({path}, '{COMPANY_ID}', 1) "
+                f"when regexp_full_match({usual}, '[0-9]+') then {usual} end, '0')",
+            ),
+            (
+                f"{name}_company",
+                f"case when {usual} = '' then regexp_extract({path}, '{COMPANY}', 1) "
+                f"else {usual} end",
+            ),
             (f"{name}_kind", f"lower(regexp_extract({path}, '{OTHER_PAGE}', 1))"),
             (f"{name}_page", f"regexp_extract({path}, '{OTHER_PAGE}', 2)"),
         ],

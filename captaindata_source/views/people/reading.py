@@ -9,7 +9,7 @@ from captaindata_source.sqltext import quoted
 from captaindata_source.tables import JOB_RESULTS, views_schema
 from captaindata_source.times import EARLIEST, LATEST
 from captaindata_source.views.people.engine import Engine
-from captaindata_source.views.people.extraction import ORIGIN, mention_columns, mentions_query
+from captaindata_source.views.people.extraction import found_column, mention_columns, mentions_query
 from captaindata_source.views.people.paths import Plan
 from captaindata_source.views.people.store import PeopleStore, declared
 from captaindata_source.views.results.origin import RESULTS
@@ -38,7 +38,7 @@ def read_mentions(
     created = f"case when r.created_at between {times} then r.created_at end"
     rows = f"""
         select r.workspace_uid, r.workflow_uid, r.job_uid, r.result_uid,
-            coalesce({created}, r.loaded_at) as seen_at, r.data, c.plan
+            coalesce({created}, r.loaded_at) as seen_at, cast(r.data as text) as data, c.plan
         from {store.named(JOB_RESULTS.name)} as r
         inner join changed_now as c
             on c.workspace_uid = r.workspace_uid and c.job_uid = r.job_uid
@@ -48,15 +48,21 @@ def read_mentions(
     numbers = sorted(wanted["plan"].to_pylist())
     if not numbers:
         return
-    origin = ", ".join(ORIGIN)
+    query = mentions_query({n: plans[n] for n in numbers}, entities, "{}")
     for part in engine.stream(rows, ["changed_now"]):
-        for number in numbers:
-            plan = plans[number]
-            for entity in entities:
-                if plan.of(entity):
-                    source = f"select {origin}, data from {part} as part where plan = {number}"
-                    found = mentions_query(plan, entity, entities[0], source)
-                    engine.run(f"insert into {entity.name}_found select *, false from ({found})")
+        engine.run(f"create or replace temp table found_now as {query.replace('{}', part)}")
+        for entity in entities:
+            columns = ", ".join(
+                quoted(found_column(entity, each)) for each in mention_columns(entity)
+            )
+            some_id = " or ".join(
+                f"{quoted(found_column(entity, each))} <> ''" for each in entity.ids
+            )
+            engine.run(
+                f"insert into {entity.name}_found "
+                f"select {columns}, false from found_now where {some_id}"
+            )
+    engine.run("drop table if exists found_now")
 
 
 def mark_repeated(
