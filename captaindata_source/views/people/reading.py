@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from captaindata_source.people_fields import Entity
 from captaindata_source.sqltext import quoted
-from captaindata_source.tables import JOB_RESULTS, views_schema
+from captaindata_source.tables import JOB_RESULTS, JOBS, views_schema
 from captaindata_source.times import EARLIEST, LATEST
 from captaindata_source.views.people.engine import Engine
 from captaindata_source.views.people.extraction import found_column, mention_columns, mentions_query
@@ -79,8 +79,9 @@ def mark_repeated(
         entities: As there.
     """
     schema = views_schema(dataset)
-    columns = database.columns(schema, RESULTS)
-    if REPEATED not in {name for name, _ in columns}:
+    if REPEATED not in {name for name, _ in database.columns(schema, RESULTS)}:
+        return
+    if not _has_retries(engine, database, dataset):
         return
     repeated = f"""
         select workspace_id, result_id from {quoted(schema)}.{RESULTS}
@@ -97,3 +98,20 @@ def mark_repeated(
             "(workspace_uid, result_uid) in (select workspace_uid, uid from repeated_now)"
         )
     engine.run("drop table repeated_now")
+
+
+def _has_retries(engine: Engine, database: Database, dataset: str) -> bool:
+    """Whether a job that is read again may be a retry: the view takes long on many results."""
+    if JOBS.name not in database.relations(dataset):
+        return False
+    retries = f"""
+        select 1 as found from {quoted(dataset)}.{JOBS.name} as j
+        inner join changed_now as c
+            on c.workspace_uid = j.workspace_uid and c.job_uid = j.uid
+        where j.main_job_uid is not null limit 1
+    """
+    counts = [
+        engine.arrow(f"select count(*) as found from {part} as part")["found"][0].as_py()
+        for part in engine.stream(retries, ["changed_now"])
+    ]
+    return any(counts)
