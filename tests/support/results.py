@@ -16,6 +16,8 @@ import psycopg2
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS
 from captaindata_source.views import refresh
 from captaindata_source.views.install import create_views
+from captaindata_source.views.people.refresh import PeopleRefresh
+from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.labels import LABELS
 from captaindata_source.views.view import Change, shipped_views
 from captaindata_source.warehouse import database
@@ -53,7 +55,7 @@ def _empty_file() -> bytes:
         where = DuckDb(Path(folder))
         _create_tables(where)
         with opened(where) as found:
-            create_views(found, where.dataset, shipped_views(where.dataset))
+            create_views(found, where.dataset, shipped_views(where.dataset, kind=where.name))
         return where.path.read_bytes()
 
 
@@ -150,6 +152,14 @@ class Warehouse:
                 materialize_results=materialize,
                 results_include_retries=retries,
             )
+
+    def refresh_people(self, **options: Any) -> int:
+        """People and what they need, without the views. The number of jobs that were read."""
+        with opened(self.where) as found:
+            Catalogue(found, self.where.dataset).refresh()
+            people = PeopleRefresh(found, self.where.dataset, **options)
+            people.prepare()
+            return people.run()
 
     def rows(self, view: str, *, columns: str = "*", where: str = "true") -> list[Row]:
         return view_rows(self.where, view, columns=columns, where=where)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from captaindata_source.people_fields import (
+from captaindata_source.people_fields import Clean
+from captaindata_source.people_placeholders import (
     EXCLUDED_DOMAINS,
     PLACEHOLDER_HANDLES,
     PLACEHOLDERS,
     SHARED_BELOW,
-    Clean,
 )
 from captaindata_source.sqltext import literal
 
