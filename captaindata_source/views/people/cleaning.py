@@ -6,7 +6,8 @@ times is cheap, one that repeats another expression is not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection
 
 from captaindata_source.people_fields import Clean
 from captaindata_source.people_placeholders import (
@@ -23,14 +24,17 @@ Step = tuple[str, str]
 """Name of a column, and the expression of it."""
 
 
-def _list(values: Iterable[str]) -> str:
-    return ", ".join(map(literal, values))
+def _is_one_of(text: str, values: Collection[str]) -> str:
+    """Whether a text, in lower case, is one of some. A list of them would be a join for each value
+    that is cleaned."""
+    longest = max(len(value.encode()) for value in values)
+    found = literal("|".join(re.escape(value) for value in values))
+    return f"strlen({text}) <= {longest} and regexp_full_match(lower({text}), {found})"
 
 
 SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 MAX_ID, MAX_URL = 200, 500
 """Characters; longer ones are no ids."""
-LONGEST = max(map(len, PLACEHOLDERS))
 NUMBER = r"\+?[0-9]+(\.0+)?"
 HASH = "[0-9a-f]{64}"
 LINKEDIN = r"(?i)^(?:[^/@]*\.)?linkedin\.com(?::[0-9]+)?/+(.*)$"
@@ -47,10 +51,12 @@ OTHER_PAGE = "(?i)^(school|showcase)/+([^/]+)"
 IS_COMPANY_PAGE = "(?i)linkedin[.]com/+(sales/+)?(company|school|showcase|organization)"
 USUAL_ID = "[1-9][0-9]{0,199}|[A-Za-z_-][A-Za-z0-9_-]{15,199}"
 """Longer than any placeholder, and no number with a zero in front."""
-_USUAL = "(?i)^(?:https?://)?(?:[a-z0-9-]+[.])*linkedin[.]com/{}/([a-z0-9_-]+)/?(?:[?#].*)?$"
-USUAL_PROFILE, USUAL_COMPANY = _USUAL.format("in"), _USUAL.format("company")
-USUAL_DOMAIN = "^(?:https?://)?(?:www[.])?((?:[a-z0-9-]+[.])+[a-z]+)/?$"
-"""How most values are written. They are taken as they are; all others go through every step."""
+HOSTS = ("https://www.", "https://", "http://www.", "http://", "www.", "")
+USUAL_PROFILE, USUAL_COMPANY = "linkedin.com/in/", "linkedin.com/company/"
+USUAL_HANDLE = "[A-Za-z0-9_-]+"
+USUAL_DOMAIN = "(?:[a-z0-9-]+[.])+[a-z]+"
+"""How most values are written. They are found without groups in an expression, which take long, and
+are taken as they are. All others go through every step."""
 DOMAIN = "[^ /@:]+[.][^ /@:.]*[^ /@:.0-9][^ /@:.]*"
 
 
@@ -61,7 +67,7 @@ def text_steps(name: str, value: str) -> list[list[Step]]:
         name: Of the column that has it then.
         value: Expression of the value.
     """
-    trimmed, lowered = f"{name}_trimmed", f"{name}_lowered"
+    trimmed = f"{name}_trimmed"
     ends = " or ".join(f"ends_with({value}, {each})" for each in SPACES.split(" || "))
     return [
         [
@@ -71,12 +77,11 @@ def text_steps(name: str, value: str) -> list[list[Step]]:
                 f"then trim({value}, {SPACES}) else {value} end",
             )
         ],
-        [(lowered, f"case when strlen({trimmed}) <= {LONGEST} then lower({trimmed}) end")],
         [
             (
                 name,
                 f"case when starts_with({trimmed}, '{{') or starts_with({trimmed}, '[') "
-                f"or {lowered} in ({_list(PLACEHOLDERS)}) then null else {trimmed} end",
+                f"or ({_is_one_of(trimmed, PLACEHOLDERS)}) then null else {trimmed} end",
             )
         ],
     ]
@@ -136,11 +141,9 @@ def _id_steps(name: str, text: str) -> list[list[Step]]:
 
 
 def _known(column: str, placeholders: Collection[str], size: int) -> str:
-    longest = max(map(len, placeholders))
-    short = f"case when length({column}) <= {longest} then lower({column}) else '' end"
     return (
         f"case when length({column}) between 1 and {size} "
-        f"and ({short} = '' or {short} not in ({_list(placeholders)})) then {column} end"
+        f"and not ({_is_one_of(column, placeholders)}) then {column} end"
     )
 
 
@@ -150,17 +153,28 @@ def _address(text: str) -> str:
     return f"regexp_replace({without}, '[?#].*$', '')"
 
 
+def _after(text: str, ending: str) -> str:
+    """What follows a host and an ending, if the text begins with them as most do."""
+    cases = (
+        f"when starts_with({text}, '{host}{ending}') "
+        f"then substr({text}, {len(host) + len(ending) + 1})"
+        for host in HOSTS
+    )
+    return f"case {' '.join(cases)} end"
+
+
 def _domain_steps(name: str, text: str) -> list[list[Step]]:
     usual, other, found = f"{name}_usual", f"{name}_other", f"{name}_host"
     host = f"regexp_replace(lower({_address(other)}), '/.*$', '')"
     host = f"regexp_replace({host}, '^.*@|:[0-9]*$|[.]+$', '', 'g')"
     below = " or ".join(f"ends_with({found}, '.{each}')" for each in SHARED_BELOW)
     return [
-        [(usual, f"regexp_extract({text}, '{USUAL_DOMAIN}', 1)")],
+        [(usual, f"rtrim({_after(text, '')}, '/')")],
         [
             (
                 other,
-                f"case when {usual} = '' or starts_with({usual}, 'www') then {text} end",
+                f"case when starts_with({usual}, 'www') "
+                f"or not regexp_full_match({usual}, '{USUAL_DOMAIN}') then {text} end",
             )
         ],
         [
@@ -175,7 +189,7 @@ def _domain_steps(name: str, text: str) -> list[list[Step]]:
                 name,
                 f"case when length({found}) > {MAX_URL} then null "
                 f"when regexp_full_match({found}, '{HASH}') then {found} "
-                f"when {found} in ({_list(EXCLUDED_DOMAINS)}) or {below} then null "
+                f"when ({_is_one_of(found, EXCLUDED_DOMAINS)}) or {below} then null "
                 f"when regexp_full_match({found}, '{DOMAIN}') then {found} end",
             )
         ],
@@ -188,7 +202,14 @@ def _url_steps(name: str, text: str, usual: str) -> list[list[Step]]:
     bare, on_linkedin = f"{name}_bare", f"{name}_on_linkedin"
     host = f"lower(regexp_replace(split_part({bare}, '/', 1), '(?i)^www[.]', ''))"
     return [
-        [(f"{name}_usual", f"regexp_extract({text}, '{usual}', 1)")],
+        [(f"{name}_rest", f"rtrim(split_part({_after(text, usual)}, '?', 1), '/')")],
+        [
+            (
+                f"{name}_usual",
+                f"case when regexp_full_match({name}_rest, '{USUAL_HANDLE}') then {name}_rest "
+                "else '' end",
+            )
+        ],
         [(f"{name}_address", _address(other))],
         [
             (

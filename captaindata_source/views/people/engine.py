@@ -77,7 +77,7 @@ def opened_engine(database: Database) -> Iterator[Engine]:
 class _InPlace:
     """The session of the DuckDB file itself, which puts on disk what memory can't hold."""
 
-    batch_rows = 2_000_000
+    batch_rows = 1_000_000
 
     def __init__(self, database: Database) -> None:
         self._database = database
