@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 PREFIX = "table "
 """In the table of hashes, before the name of a raw table."""
 MARKDOWN = re.compile(r"`|\*\*")
-LINK = re.compile(r"\[(.+?)\]\(.+?\)")
 
 
 def describe_tables(database: Database, dataset: str) -> None:
@@ -70,7 +69,7 @@ def describe_tables(database: Database, dataset: str) -> None:
 
 
 def _without_markdown(text: str) -> str:
-    return MARKDOWN.sub("", LINK.sub(r"\1", text))
+    return MARKDOWN.sub("", text)
 
 
 def _hash(comment: str, columns: Mapping[str, str]) -> str:

@@ -22,11 +22,12 @@ MEANINGS = {
     " is no longer successful",
 }
 """Columns that `sql/tables.md` does not list."""
+LINK = re.compile(r"\[(.+?)\]\(.+?\)")
 
 
 @dataclass(frozen=True, slots=True)
 class TableText:
-    """What `sql/tables.md` says of a table, in Markdown.
+    """What `sql/tables.md` says of a table, in Markdown without links.
 
     Args:
         description: What a row is.
@@ -94,7 +95,7 @@ CATALOGUE_TEXTS = {
 @cache
 def table_texts() -> Mapping[str, TableText]:
     """Table to its texts, for each table whose section opens with what a row is."""
-    readme = (sql_folder() / "tables.md").read_text(encoding="utf-8")
+    readme = LINK.sub(r"\1", (sql_folder() / "tables.md").read_text(encoding="utf-8"))
     openings = re.findall(r"^## (\w+)\n\n(One row per .+?)\n\n", readme, re.DOTALL | re.MULTILINE)
     meanings = _columns(readme)
     return {

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.times import UTC_NAME
@@ -101,7 +102,8 @@ class View:
         return hashlib.blake2b(f"{HASH_VERSION}{text}".encode(), digest_size=8).hexdigest()
 
 
-def shipped_views(dataset: str, *, kind: str, report_timezone: str = UTC_NAME) -> list[View]:
+@cache
+def shipped_views(dataset: str, *, kind: str, report_timezone: str = UTC_NAME) -> Sequence[View]:
     """The views of `sql/views/`, each after those that it reads.
 
     Args:
@@ -120,7 +122,7 @@ def shipped_views(dataset: str, *, kind: str, report_timezone: str = UTC_NAME) -
             views=definition.views,
             basis=tuple(made[name].hash for name in sorted(definition.views)),
         )
-    return list(made.values())
+    return tuple(made.values())
 
 
 def is_ours(comment: str) -> bool:

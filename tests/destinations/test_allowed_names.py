@@ -17,7 +17,7 @@ from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import Database, DuckDb
 from tests.support.harness import Harness
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_POSTGRES, POSTGRES_LATER
 from tests.support.oracle import Oracle, assert_equal
 
 on_duckdb = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
@@ -141,7 +141,7 @@ def test_the_second_of_two_that_begin_at_once_loads_nothing(
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_POSTGRES
 def test_a_warehouse_of_before_takes_the_first_spelling_that_comes(
     harness_of_one: Harness,
 ) -> None:
@@ -286,7 +286,8 @@ def test_copies_that_can_not_be(harness_of_one: Harness, copy: str) -> None:
 ODD_NAME = 'o\'n%e "two" [x]*? 架 %s %(a)s {b} $HOME ;--'
 
 
-@pytest.mark.integration
+@INTEGRATION
+@on_duckdb
 def test_working_folders_of_any_name(harness_of_one: Harness, tmp_path: Path) -> None:
     harness = harness_of_one
     folder = tmp_path / ODD_NAME

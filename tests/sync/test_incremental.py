@@ -217,7 +217,7 @@ def test_a_revoked_key_does_not_stop_the_other_workspace(make_harness: MakeHarne
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_POSTGRES
 def test_workspaces_are_fetched_side_by_side(make_harness: MakeHarness) -> None:
     harness = make_harness(workspaces=2, workflows=3)
     harness.sandbox.faults.add(Fault(match="/results$", kind="drip", size=200, seconds=0.005))
@@ -255,7 +255,7 @@ def test_one_empty_listing_of_workflows_deletes_nothing_a_second_in_a_row_does(
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_every_sync_has_its_row_also_when_nothing_was_new(make_harness: MakeHarness) -> None:
     harness = make_harness(workspaces=2, workflows=3)
     first = harness.sync()

@@ -11,7 +11,7 @@ from tests.conftest import MakeHarness
 from tests.support import leaks, processes
 from tests.support.faults import Fault
 from tests.support.harness import Harness
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 
 MARK = "marked-key-7f3a91"
 SALT = "marked-salt-c4d210"
@@ -60,6 +60,7 @@ def test_no_key_in_logs_errors_traces_files_or_tables(harness: Harness) -> None:
     assert harness.rows("job_results"), "the accepted key was used"
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_no_key_in_what_a_killed_sync_leaves_behind(harness: Harness) -> None:
     harness.sync("--workspace", "acme")

@@ -93,6 +93,7 @@ def test_each_run_adds_a_row_to_sync_runs(harness: Harness) -> None:
     assert {first["_dlt_load_id"], second["_dlt_load_id"]} <= loads
 
 
+@INTEGRATION
 def test_a_run_writes_what_changed(harness: Harness) -> None:
     pipeline = make_pipeline(harness)
     pipeline.run(make_source(harness))
@@ -166,6 +167,7 @@ def test_a_run_without_time_loads_what_it_has(harness: Harness) -> None:
     assert run["results_fetched"] == 1
 
 
+@INTEGRATION
 def test_another_version_of_the_api_is_refused_before_anything_is_loaded(harness: Harness) -> None:
     pipeline = make_pipeline(harness)
     pipeline.run(make_source(harness).with_resources("workspaces"))
@@ -180,6 +182,7 @@ def test_another_version_of_the_api_is_refused_before_anything_is_loaded(harness
     assert harness.rows("workspaces") == before
 
 
+@INTEGRATION
 def test_several_workspaces_of_an_argument(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
@@ -221,6 +224,7 @@ def test_several_workspaces_of_the_configuration(
     assert found == {(table["project_uid"], table["name"]) for table in tables}
 
 
+@INTEGRATION
 def test_an_extra_table_comes_from_the_workspaces_that_name_it(harness: Harness) -> None:
     first, second = harness.world.workspaces
     tables = [harness.config(first, extra_tables=["accounts"]), harness.config(second)]
@@ -244,6 +248,7 @@ def test_rows_can_be_iterated_without_a_pipeline(harness: Harness) -> None:
         assert sum(map(len, tables)) == sum(map(len, oracle.results.values()))
 
 
+@INTEGRATION
 def test_results_of_a_limited_run_are_of_jobs_that_are_loaded(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

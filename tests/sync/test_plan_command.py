@@ -20,6 +20,7 @@ from tests.support import processes
 from tests.support.databases import DuckDb
 from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.marks import INTEGRATION
 
 BIG = Expected(
     new_jobs=5_000,
@@ -58,7 +59,7 @@ def plan(harness: Harness, *arguments: str, code: int = 0) -> tuple[dict[str, An
     return found["workspaces"][0], [request.path for request in harness.sandbox.log.entries]
 
 
-@pytest.mark.parametrize("version", ["v3", "v4"])
+@pytest.mark.parametrize("version", ["v3", pytest.param("v4", marks=INTEGRATION)])
 def test_it_tells_the_calls_of_the_sync_that_follows(
     make_harness: MakeHarness, version: Any
 ) -> None:

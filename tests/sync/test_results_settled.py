@@ -16,7 +16,7 @@ from tests.support import mishaps
 from tests.support.databases import Row
 from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
-from tests.support.marks import ON_POSTGRES
+from tests.support.marks import ON_EACH_VERSION, ON_POSTGRES
 from tests.support.oracle import SUCCESS, V4_SUCCESS, Oracle, assert_equal
 
 pytestmark = pytest.mark.integration
@@ -24,9 +24,6 @@ pytestmark = pytest.mark.integration
 CLIENT = "dlt.destinations.job_client_impl:SqlJobClientBase"
 LOAD = "captaindata_source.engine.workspace_sync:WorkspaceSync._load"
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
-ON_EACH_VERSION = pytest.mark.parametrize(
-    ("database", "version"), [("duckdb", "v3"), ("postgres", "v4")], indirect=["database"]
-)
 ALL_FIELD_JOBS = "select job_uid, workflow_uid, load_id from job_result_field_jobs"
 
 
@@ -248,7 +245,11 @@ def test_what_an_uncommitted_load_replaced_is_fetched_again(make_harness: MakeHa
 # -- what one version said -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("begun", "other"), [("v3", "v4"), ("v4", "v3")])
+@pytest.mark.parametrize(
+    ("database", "begun", "other"),
+    [("duckdb", "v3", "v4"), ("postgres", "v4", "v3")],
+    indirect=["database"],
+)
 def test_a_first_load_that_was_cut_is_not_mixed_with_another_version(
     make_harness: MakeHarness, begun: str, other: str
 ) -> None:

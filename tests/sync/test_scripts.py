@@ -30,21 +30,10 @@ def sandbox() -> Iterator[FaultySandbox]:
         yield sandbox
 
 
-IN_A_SMALL_WORLD = """
-import functools, runpy, sys
-from captaindata_source import sandbox
-sandbox.World = functools.partial(sandbox.World, jobs_per_day=0.2, mean_results=10)
-runpy.run_path(sys.argv[1], run_name="__main__")
-"""
-"""Runs a script of ours, as it is, with fewer jobs in the worlds that it makes."""
-
-
-def run_script(
-    name: str, folder: Path, environment: dict[str, str], *, wrapper: str | None = None
-) -> str:
+def run_script(name: str, folder: Path, environment: dict[str, str]) -> str:
     base = {"PATH": os.environ["PATH"], "HOME": str(folder), "DLT_DATA_DIR": str(folder / "dlt")}
     done = subprocess.run(
-        [sys.executable, *(("-c", wrapper) if wrapper else ()), str(SCRIPTS / name)],
+        [sys.executable, str(SCRIPTS / name)],
         cwd=folder,
         env={**base, "RUNTIME__DLTHUB_TELEMETRY": "false", **environment},
         capture_output=True,
@@ -134,8 +123,8 @@ def test_the_line_for_cron_needs_no_path(sandbox: FaultySandbox, tmp_path: Path)
     assert "loaded" in log
 
 
-def test_demo(tmp_path: Path) -> None:
-    output = run_script("demo.py", tmp_path, {}, wrapper=IN_A_SMALL_WORLD)
+def test_demo_prints_what_readme_shows(tmp_path: Path) -> None:
+    output = run_script("demo.py", tmp_path, {})
     first, second = output.split("Second sync:")
     rows = {
         line.rsplit(maxsplit=2)[0]: line.split()[-2:]
@@ -154,6 +143,7 @@ def test_demo(tmp_path: Path) -> None:
     assert second.count("┌") == 4, "four little tables"
     assert re.search(r"  identities +- +[1-9]", first)
     assert "full_name" in second
+    assert_as_in_readme(second, tmp_path / "demo.duckdb")
 
 
 def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: FaultySandbox) -> None:
@@ -172,10 +162,8 @@ def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: Faulty
     assert (tmp_path / "demo.duckdb").read_bytes() == before
 
 
-@pytest.mark.integration
-def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+def assert_as_in_readme(printed: str, warehouse: Path) -> None:
     readme = (SCRIPTS.parent / "README.md").read_text(encoding="utf-8")
-    _, _, printed = run_script("demo.py", tmp_path, {}).partition("Second sync:")
     [summary, *outputs] = re.findall(r"```text\n(.*?)```", readme, re.DOTALL)
     assert [
         line
@@ -183,7 +171,7 @@ def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
         if line not in printed.splitlines() and not line.startswith("API calls")
     ] == []
     queries = re.findall(r"```sql\n(.*?)```\n\n```text", readme, re.DOTALL)
-    with duckdb.connect(str(tmp_path / "demo.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
         for query, output in zip(queries, outputs, strict=True):
             found = connection.execute(query)
             names = [column[0] for column in found.description or []]

@@ -6,58 +6,29 @@ times is cheap, one that repeats another expression is not.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
-
 from captaindata_source.people_fields import Clean
-from captaindata_source.people_placeholders import (
-    EXCLUDED_DOMAINS,
-    PLACEHOLDER_HANDLES,
-    PLACEHOLDERS,
-    SHARED_BELOW,
+from captaindata_source.people_placeholders import EXCLUDED_DOMAINS, PLACEHOLDERS, SHARED_BELOW
+from captaindata_source.views.people.expressions import (
+    MAX_ID,
+    MAX_URL,
+    SPACES,
+    Step,
+    address,
+    after_host,
+    is_one_of,
+    known,
 )
-from captaindata_source.sqltext import literal
+from captaindata_source.views.people.urls import company_steps, profile_steps
 
-__all__ = ["IS_COMPANY_PAGE", "Step", "steps", "text_steps"]
+__all__ = ["steps", "text_steps"]
 
-Step = tuple[str, str]
-"""Name of a column, and the expression of it."""
-
-
-def _is_one_of(text: str, values: Collection[str]) -> str:
-    """Whether a text, in lower case, is one of some. A list of them would be a join for each value
-    that is cleaned."""
-    longest = max(len(value.encode()) for value in values)
-    found = literal("|".join(re.escape(value) for value in values))
-    return f"strlen({text}) <= {longest} and regexp_full_match(lower({text}), {found})"
-
-
-SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
-MAX_ID, MAX_URL = 200, 500
-"""Characters; longer ones are no ids."""
 NUMBER = r"\+?[0-9]+(\.0+)?"
 HASH = "[0-9a-f]{64}"
-LINKEDIN = r"(?i)^(?:[^/@]*\.)?linkedin\.com(?::[0-9]+)?/+(.*)$"
-WITHOUT_HOST = r"(?i)^((?:in|pub|company|school|showcase)/.*)$"
-SALES_ID = r"AC[wr]AA[A-Za-z0-9_-]+"
-"""How Sales Navigator's ids begin; LinkedIn's own ids in URLs begin with ACoAA."""
-PROFILE_ID = r"AC[A-Za-z]AA[A-Za-z0-9_-]{10,}"
-HANDLE = "(?i)^(?:mwlite/+)?(?:in|pub)/+([^/]+)"
-SALES = "(?i)^sales/+(?:lead|people|profile)/+([^,/]+)"
-OLD = "(?i)^pub/+([^/]+)/+([0-9a-z]{1,3})/+([0-9a-z]{1,3})/+([0-9a-z]{1,3})$"
-COMPANY = "(?i)^(?:mwlite/+)?(?:company|company-beta|organization)/+([^/]+)"
-COMPANY_ID = "(?i)^(?:sales/+)?(?:company|company-beta|organization)/+([0-9]+)(?:/.*)?$"
-OTHER_PAGE = "(?i)^(school|showcase)/+([^/]+)"
-IS_COMPANY_PAGE = "(?i)linkedin[.]com/+(sales/+)?(company|school|showcase|organization)"
+DOMAIN = "[^ /@:]+[.][^ /@:.]*[^ /@:.0-9][^ /@:.]*"
 USUAL_ID = "[1-9][0-9]{0,199}|[A-Za-z_-][A-Za-z0-9_-]{15,199}"
 """Longer than any placeholder, and no number with a zero in front."""
-HOSTS = ("https://www.", "https://", "http://www.", "http://", "www.", "")
-USUAL_PROFILE, USUAL_COMPANY = "linkedin.com/in/", "linkedin.com/company/"
-USUAL_HANDLE = "[A-Za-z0-9_-]+"
 USUAL_DOMAIN = "(?:[a-z0-9-]+[.])+[a-z]+"
-"""How most values are written. They are found without groups in an expression, which take long, and
-are taken as they are. All others go through every step."""
-DOMAIN = "[^ /@:]+[.][^ /@:.]*[^ /@:.0-9][^ /@:.]*"
+"""Most domains are written like this, behind a host. All others go through every step."""
 
 
 def text_steps(name: str, value: str) -> list[list[Step]]:
@@ -81,7 +52,7 @@ def text_steps(name: str, value: str) -> list[list[Step]]:
             (
                 name,
                 f"case when starts_with({trimmed}, '{{') or starts_with({trimmed}, '[') "
-                f"or ({_is_one_of(trimmed, PLACEHOLDERS)}) then null else {trimmed} end",
+                f"or ({is_one_of(trimmed, PLACEHOLDERS)}) then null else {trimmed} end",
             )
         ],
     ]
@@ -105,8 +76,8 @@ def steps(clean: Clean, name: str, text: str) -> list[list[Step]]:
         Clean.TEXT: [[(name, text)]],
         Clean.ID: _id_steps(name, text),
         Clean.DOMAIN: _domain_steps(name, text),
-        Clean.PROFILE_URL: [*_url_steps(name, text, USUAL_PROFILE), *_profile_steps(name)],
-        Clean.COMPANY_URL: [*_url_steps(name, text, USUAL_COMPANY), *_company_steps(name)],
+        Clean.PROFILE_URL: profile_steps(name, text),
+        Clean.COMPANY_URL: company_steps(name, text),
         Clean.EMAIL: [
             [
                 (
@@ -136,40 +107,17 @@ def _id_steps(name: str, text: str) -> list[list[Step]]:
                 f"else {name}_bare end",
             )
         ],
-        [(name, f"coalesce({usual}, {_known(f'{name}_plain', PLACEHOLDERS, MAX_ID)})")],
+        [(name, f"coalesce({usual}, {known(f'{name}_plain', PLACEHOLDERS, MAX_ID)})")],
     ]
-
-
-def _known(column: str, placeholders: Collection[str], size: int) -> str:
-    return (
-        f"case when length({column}) between 1 and {size} "
-        f"and not ({_is_one_of(column, placeholders)}) then {column} end"
-    )
-
-
-def _address(text: str) -> str:
-    """Without scheme, query and fragment."""
-    without = f"regexp_replace({text}, '^([A-Za-z][A-Za-z0-9+.-]*:)?/+', '')"
-    return f"regexp_replace({without}, '[?#].*$', '')"
-
-
-def _after(text: str, ending: str) -> str:
-    """What follows a host and an ending, if the text begins with them as most do."""
-    cases = (
-        f"when starts_with({text}, '{host}{ending}') "
-        f"then substr({text}, {len(host) + len(ending) + 1})"
-        for host in HOSTS
-    )
-    return f"case {' '.join(cases)} end"
 
 
 def _domain_steps(name: str, text: str) -> list[list[Step]]:
     usual, other, found = f"{name}_usual", f"{name}_other", f"{name}_host"
-    host = f"regexp_replace(lower({_address(other)}), '/.*$', '')"
+    host = f"regexp_replace(lower({address(other)}), '/.*$', '')"
     host = f"regexp_replace({host}, '^.*@|:[0-9]*$|[.]+$', '', 'g')"
     below = " or ".join(f"ends_with({found}, '.{each}')" for each in SHARED_BELOW)
     return [
-        [(usual, f"rtrim({_after(text, '')}, '/')")],
+        [(usual, f"rtrim({after_host(text, '')}, '/')")],
         [
             (
                 other,
@@ -189,126 +137,8 @@ def _domain_steps(name: str, text: str) -> list[list[Step]]:
                 name,
                 f"case when length({found}) > {MAX_URL} then null "
                 f"when regexp_full_match({found}, '{HASH}') then {found} "
-                f"when ({_is_one_of(found, EXCLUDED_DOMAINS)}) or {below} then null "
+                f"when ({is_one_of(found, EXCLUDED_DOMAINS)}) or {below} then null "
                 f"when regexp_full_match({found}, '{DOMAIN}') then {found} end",
             )
-        ],
-    ]
-
-
-def _url_steps(name: str, text: str, usual: str) -> list[list[Step]]:
-    """The column `_usual` has what a URL as most are written ends with, else an empty text."""
-    other = f"case when {name}_usual = '' then {text} end"
-    bare, on_linkedin = f"{name}_bare", f"{name}_on_linkedin"
-    host = f"lower(regexp_replace(split_part({bare}, '/', 1), '(?i)^www[.]', ''))"
-    return [
-        [(f"{name}_rest", f"rtrim(split_part({_after(text, usual)}, '?', 1), '/')")],
-        [
-            (
-                f"{name}_usual",
-                f"case when regexp_full_match({name}_rest, '{USUAL_HANDLE}') then {name}_rest "
-                "else '' end",
-            )
-        ],
-        [(f"{name}_address", _address(other))],
-        [
-            (
-                bare,
-                f"trim(coalesce(try(url_decode({name}_address)), {name}_address), '/' || {SPACES})",
-            )
-        ],
-        [
-            (on_linkedin, f"regexp_extract({bare}, '{LINKEDIN}', 1)"),
-            (
-                f"{name}_elsewhere",
-                f"case when not regexp_matches({bare}, '[/.@]') "
-                f"then {_known(f'lower({bare})', PLACEHOLDER_HANDLES, MAX_URL)} "
-                f"when regexp_matches({bare}, '^[^/@]+[.][^/@.]+/+[^/]') "
-                f"and not regexp_matches({bare}, '{LINKEDIN}') "
-                f"then {host} || '/' || trim(regexp_replace({bare}, '^[^/]*', ''), '/') end",
-            ),
-            (
-                f"{name}_path",
-                f"case when {on_linkedin} <> '' then {on_linkedin} "
-                f"else regexp_extract({bare}, '{WITHOUT_HOST}', 1) end",
-            ),
-        ],
-    ]
-
-
-def _profile_steps(name: str) -> list[list[Step]]:
-    path, handle = f"{name}_path", f"{name}_handle"
-    old = [f"regexp_extract({path}, '{OLD}', {group})" for group in range(1, 5)]
-    whole = f"{old[0]} || '-' || {old[3]} || lpad({old[2]}, 3, '0') || lpad({old[1]}, 3, '0')"
-    within = f"{name}_within"
-    is_sales_id = f"starts_with({handle}, 'AC') and regexp_full_match({handle}, '{SALES_ID}')"
-    return [
-        [
-            (
-                f"{name}_found",
-                f"case when {name}_usual <> '' then {name}_usual "
-                f"when starts_with(lower({path}), 'pub/') and regexp_matches({path}, '{OLD}') "
-                f"then {whole} "
-                f"else regexp_extract({path}, '{HANDLE}', 1) end",
-            ),
-            (
-                within,
-                f"case when starts_with(lower({path}), 'sales/') "
-                f"then regexp_extract({path}, '{SALES}', 1) end",
-            ),
-        ],
-        [(handle, _known(f"{name}_found", PLACEHOLDER_HANDLES, MAX_URL))],
-        [
-            (
-                name,
-                f"case when {is_sales_id} then null "
-                f"when starts_with({handle}, 'AC') and regexp_full_match({handle}, '{PROFILE_ID}') "
-                f"then 'linkedin.com/in/' || {handle} "
-                f"when {handle} is not null "
-                f"then 'linkedin.com/in/' || nfc_normalize(lower({handle})) "
-                f"when length({name}_elsewhere) <= {MAX_URL} then {name}_elsewhere end",
-            ),
-            (
-                f"{name}_id",
-                f"case when {is_sales_id} then {handle} "
-                f"else {_known(within, PLACEHOLDERS, MAX_ID)} end",
-            ),
-        ],
-    ]
-
-
-def _company_steps(name: str) -> list[list[Step]]:
-    path, slug, other = f"{name}_path", f"{name}_slug", f"{name}_other"
-    usual = f"{name}_usual"
-    return [
-        [
-            (
-                f"{name}_number",
-                f"ltrim(case when {usual} = '' then regexp_extract({path}, '{COMPANY_ID}', 1) "
-                f"when regexp_full_match({usual}, '[0-9]+') then {usual} end, '0')",
-            ),
-            (
-                f"{name}_company",
-                f"case when {usual} = '' then regexp_extract({path}, '{COMPANY}', 1) "
-                f"else {usual} end",
-            ),
-            (f"{name}_kind", f"lower(regexp_extract({path}, '{OTHER_PAGE}', 1))"),
-            (f"{name}_page", f"regexp_extract({path}, '{OTHER_PAGE}', 2)"),
-        ],
-        [
-            (slug, _known(f"{name}_company", PLACEHOLDER_HANDLES, MAX_URL)),
-            (other, _known(f"{name}_page", PLACEHOLDER_HANDLES, MAX_URL)),
-        ],
-        [
-            (
-                name,
-                f"case when {name}_number <> '' then null when {slug} is not null "
-                f"then 'linkedin.com/company/' || nfc_normalize(lower({slug})) "
-                f"when {other} is not null "
-                f"then 'linkedin.com/' || {name}_kind || '/' || nfc_normalize(lower({other})) "
-                f"when {path} = '' and length({name}_elsewhere) <= {MAX_URL} "
-                f"then {name}_elsewhere end",
-            ),
-            (f"{name}_id", _known(f"{name}_number", PLACEHOLDERS, MAX_ID)),
         ],
     ]

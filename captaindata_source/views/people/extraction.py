@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from captaindata_source.people_fields import Clean, Entity, ResultField
 from captaindata_source.sqltext import clean_json_text, json_place, literal, quoted
-from captaindata_source.views.people.cleaning import IS_COMPANY_PAGE, Step, steps, text_steps
+from captaindata_source.views.people.cleaning import steps, text_steps
+from captaindata_source.views.people.expressions import Step
 from captaindata_source.views.people.paths import FieldPaths, Plan
+from captaindata_source.views.people.urls import IS_COMPANY_PAGE
 from captaindata_source.views.results.fields import Path
 
 __all__ = ["ORIGIN", "found_column", "mention_columns", "mentions_query"]

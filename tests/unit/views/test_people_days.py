@@ -10,7 +10,7 @@ from typing import Any
 from captaindata_source.tables import JOB_RESULTS, LEDGER
 from captaindata_source.views.people.store import TABLES
 from tests.support.databases import Database
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION
 from tests.support.people_oracle import Ids, company_ids, groups, person_ids
 from tests.support.results import NOON, Warehouse
 
@@ -265,7 +265,7 @@ CHANGES: Sequence[Callable[[Days], None]] = (
 )
 
 
-@POSTGRES_LATER
+@INTEGRATION
 def test_each_day_is_right_and_as_from_scratch(database: Database) -> None:
     days = Days(database)
     days.warehouse.add_workflow("w", "Old name")

@@ -16,7 +16,7 @@ from captaindata_source.views.results import catalogue, learning
 from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.view import State
 from tests.support.awkward import AWKWARD
-from tests.support.databases import Database, Row
+from tests.support.databases import Database, Postgres, Row
 from tests.support.raw_tables import view_rows
 from tests.support.results import NOON, Warehouse, opened
 
@@ -541,10 +541,9 @@ def test_text_that_looks_like_an_escape_stays(warehouse: Warehouse) -> None:
     ]
 
 
-def test_a_loader_that_owns_nothing_but_its_schemas(warehouse: Warehouse) -> None:
-    """On Postgres: tables that are someone else's to index, a schema made by someone else."""
-    if warehouse.where.name != "postgres":
-        return
+def test_a_loader_that_owns_nothing_but_its_schemas(postgres: Postgres) -> None:
+    """Tables that are someone else's to index, a schema made by someone else."""
+    warehouse = Warehouse(postgres, is_new=True)
     role, schema = f"loader_{warehouse.where.dataset}", warehouse.where.dataset
     warehouse.load("j1", [{"a": 1}])
     warehouse.where.execute(
