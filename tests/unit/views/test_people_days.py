@@ -238,7 +238,7 @@ def main_run_is_removed(days: Days) -> None:
 
 
 def a_key_is_added(days: Days) -> None:
-    days.load("keyed", [{"member no": 2, "full_name": "keyed"}, person(6, **{"member no": 9})])
+    days.load("keyed", [{"member no": 2, "full_name": "keyed"}, {**person(6), "member no": 9}])
     days.fields = {"linkedin_profile_id": ["member no"]}
 
 
