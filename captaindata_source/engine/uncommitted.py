@@ -70,13 +70,21 @@ def _found(client: SqlClientBase[Any], workspace_uid: str) -> dict[str, dict[str
     """By job the loads that were not committed, with their rows."""
     name = client.make_qualified_table_name
     found: dict[str, dict[str, int]] = defaultdict(dict)
+    results = f"from {name(JOB_RESULTS.name)} as r where r.workspace_uid = %s"
     try:
-        rows = client.execute_sql(
-            f"select r.job_uid, r._dlt_load_id, count(*) from {name(JOB_RESULTS.name)} as r "  # noqa: S608 - our own names
-            f"where r.workspace_uid = %s and r._dlt_load_id not in "
-            f"(select l.load_id from {name(LOADS)} as l where l.status = 0) "
-            "group by r.job_uid, r._dlt_load_id",
+        loads = client.execute_sql(  # there are few, so that this takes little where all are well
+            f"select f.load_id from (select distinct r._dlt_load_id as load_id {results}) as f "  # noqa: S608 - our own names
+            f"where f.load_id not in (select l.load_id from {name(LOADS)} as l where l.status = 0)",
             workspace_uid,
+        )
+        names = [load_id for (load_id,) in loads or ()]
+        if not names:
+            return {}
+        rows = client.execute_sql(
+            f"select r.job_uid, r._dlt_load_id, count(*) {results} "
+            f"and r._dlt_load_id in ({_marks(names)}) group by r.job_uid, r._dlt_load_id",
+            workspace_uid,
+            *names,
         )
     except DestinationUndefinedEntity:  # nothing was loaded yet
         return {}

@@ -9,8 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from captaindata_source.sqltext import quoted
-from captaindata_source.tables import JOBS
-from captaindata_source.views.results.origin import RESULTS
+from captaindata_source.tables import JOB_RESULTS, JOBS
 from captaindata_source.views.view import View
 
 __all__ = ["without_missing_tables"]
@@ -40,7 +39,7 @@ def without_missing_tables(
             query=view.query.replace(jobs, f"{NO_JOBS} as "),
             tables=frozenset(view.tables) - {JOBS.name},
         )
-        if view.name == RESULTS
+        if view.name == JOB_RESULTS.name
         else view
         for view in views
     ]

@@ -115,6 +115,11 @@ class Trust:
         self._learned: dict[str, bool | None] = {}
         self._told: set[str | None] = set()
 
+    def prepare(self) -> None:
+        """Reads the totals now."""
+        with self._lock:
+            self._prepare()
+
     def is_trusted(self, workflow_uid: str | None) -> bool:
         """Whether a mismatch in a job of the workflow is worth another call."""
         with self._lock:

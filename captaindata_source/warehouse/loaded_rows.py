@@ -15,7 +15,7 @@ from captaindata_source.warehouse.workspace_queries import (
     WorkspaceQueries,
 )
 
-__all__ = ["LoadedRows", "StoredCount", "StoredResult", "in_batches", "typed"]
+__all__ = ["LoadedRows", "StoredCount", "StoredResult", "named_among", "typed"]
 
 DLT_PREFIX = "_dlt_"
 STORED_BATCH = 5_000
@@ -75,12 +75,8 @@ class LoadedRows(WorkspaceQueries):
             yield from typed(self.query(table, selected, "1 = 1", (), OLDEST_FIRST), kinds)
             return
         key = "job_uid" if "job_uid" in table.key else "uid"
-        for condition, named in in_batches(f"t.{key}", uids):
-            yield from typed(self.query(table, selected, condition, named, OLDEST_FIRST), kinds)
-
-    def count(self, table: Table) -> int:
-        """How many rows there are."""
-        return next((count for (count,) in self.query(table, ["count(*)"], "1 = 1", ())), 0)
+        found = self.query(table, selected, named_among(f"t.{key}"), [[*uids]], OLDEST_FIRST)
+        yield from typed(found, kinds)
 
     def rows(self, table: Table, uids: Sequence[str] | None) -> Iterator[Row]:
         """Whole rows of `table`, ready to be loaded again; JSON columns as text.
@@ -152,11 +148,10 @@ class LoadedRows(WorkspaceQueries):
             return {uid for (uid,) in found}
 
 
-def in_batches(column: str, uids: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Conditions that a column holds one of the texts, with their parameters."""
-    for first in range(0, len(uids), MAX_NAMED):
-        named = uids[first : first + MAX_NAMED]
-        yield f"{column} in ({', '.join(['%s'] * len(named))})", named
+def named_among(column: str) -> str:
+    """A condition that a column holds one of the texts of a list, which is its parameter: of a
+    database that can join."""
+    return f"{column} in (select unnest(%s))"
 
 
 def typed(

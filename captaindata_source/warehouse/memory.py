@@ -22,6 +22,7 @@ __all__ = [
     "FLOW_RUNS",
     "INCREMENTAL",
     "RUNS",
+    "Evidence",
     "Facts",
     "Finder",
     "JobTotals",
@@ -152,11 +153,7 @@ class JobTotals:
         newest: When the last one ended or was to begin, since the epoch.
         recent: Those that their list should hold still.
         created: When the first and the last one were created.
-        fitting: Those whose results are as many as counted.
-        differing: Those whose results are not, for sure.
         loaded: Those whose results are loaded.
-        asked: Those whose counts are 0 that were asked for results.
-        is_refuted: Whether one whose counts are 0 has results.
         is_ledger_lost: Whether there should be results, and none are loaded.
     """
 
@@ -164,12 +161,23 @@ class JobTotals:
     newest: timedelta = timedelta()
     recent: Counter[str | None] = field(default_factory=Counter)
     created: dict[str, tuple[datetime | None, datetime | None]] = field(default_factory=dict)
+    loaded: Counter[str | None] = field(default_factory=Counter)
+    is_ledger_lost: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence:
+    """What all known jobs tell of their counts, by workflow; needed only to fetch results.
+
+    Args:
+        fitting: Jobs whose results are as many as counted.
+        differing: Those whose results are not, for sure.
+        asked: Those whose counts are 0 that were asked for results.
+    """
+
     fitting: Counter[str | None] = field(default_factory=Counter)
     differing: Counter[str | None] = field(default_factory=Counter)
-    loaded: Counter[str | None] = field(default_factory=Counter)
     asked: Counter[str | None] = field(default_factory=Counter)
-    is_refuted: bool = False
-    is_ledger_lost: bool = False
 
 
 class Finder(Protocol):
@@ -177,6 +185,12 @@ class Finder(Protocol):
 
     def look_up(self, uids: Sequence[str]) -> None:
         """Remembers jobs that may be known."""
+
+    def evidence(self) -> Evidence:
+        """What all jobs tell of their counts."""
+
+    def is_refuted(self) -> bool:
+        """Whether any job whose counts are 0 has results."""
 
     def skipped(self, workflow_uids: Collection[str | None], *, turn: int | None) -> Sequence[str]:
         """Remembers jobs that were skipped since their counts are 0.

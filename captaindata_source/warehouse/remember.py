@@ -27,7 +27,7 @@ from captaindata_source.times import aware, parse_time
 from captaindata_source.warehouse.answers import Answer
 from captaindata_source.warehouse.flow_memory import remember_links
 from captaindata_source.warehouse.input_memory import known_inputs
-from captaindata_source.warehouse.loaded_rows import LoadedRows, in_batches
+from captaindata_source.warehouse.loaded_rows import LoadedRows, named_among
 from captaindata_source.warehouse.memory import (
     FLOW_KIND,
     KnownJob,
@@ -137,11 +137,13 @@ def unread_times(
         return {}
     condition = " or ".join(f"(t.api_{n} is not null and t.{n} is null)" for n in names)
     selected = ["t.uid", *(f"case when t.{n} is null then t.api_{n} end" for n in names)]
-    batches = [("1 = 1", ())] if uids is None else in_batches("t.uid", uids)
+    of_jobs = "1 = 1" if uids is None else named_among("t.uid")
+    found = rows.query(
+        JOBS, selected, f"({condition}) and {of_jobs}", () if uids is None else [[*uids]]
+    )
     return {
-        uid: {name: text for name, text in zip(names, found, strict=True) if text is not None}
-        for of_jobs, named in batches
-        for uid, *found in rows.query(JOBS, selected, f"({condition}) and {of_jobs}", named)
+        uid: {name: text for name, text in zip(names, texts, strict=True) if text is not None}
+        for uid, *texts in found
     }
 
 

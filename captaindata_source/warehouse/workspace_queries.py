@@ -43,7 +43,8 @@ def is_committed(alias: str) -> str:
 
 
 IS_COMMITTED = is_committed("t")
-SPARED_MEMORY = "128MB"
+SPARED_MEMORY = "96MB"
+NO_LOOPS = "enable_nestloop = off"
 OPEN_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each further try to open the destination while a sync is under way: another
 process may load into the same DuckDB file."""
@@ -79,10 +80,12 @@ class WorkspaceQueries:
         """Whether the database works in this process."""
         return self._pipeline.destination.destination_type == DUCKDB
 
-    def spare_memory(self) -> None:
-        """Bounds what DuckDB keeps in memory until the connection ends."""
-        if self._client is not None and self.is_embedded:
-            self._client.execute_sql(f"set memory_limit = '{SPARED_MEMORY}'")
+    def prepare_joins(self) -> None:
+        """Until the connection ends, bounds what DuckDB keeps in memory, and lets Postgres join no
+        large tables row by row: it takes the rows that conditions leave for far fewer."""
+        if self._client is not None:
+            bound = f"memory_limit = '{SPARED_MEMORY}'" if self.is_embedded else NO_LOOPS
+            self._client.execute_sql(f"set {bound}")
 
     @contextmanager
     def again(self) -> Iterator[None]:

@@ -13,13 +13,13 @@ from captaindata_source.api import FLOW_RUNS, RUNS, Api
 from captaindata_source.api.credentials import strip_record
 from captaindata_source.extract.guard import Guard
 from captaindata_source.extract.plan.changes import Changes
-from captaindata_source.extract.plan.totals import totals_of
+from captaindata_source.extract.plan.totals import evidence_of_all, totals_of
 from captaindata_source.extract.rows import shape
 from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import DELETE_MARK, WORKSPACES, Row, Table
 from captaindata_source.warehouse.loaded_rows import StoredCount, StoredResult
-from captaindata_source.warehouse.memory import JobTotals, Memory
+from captaindata_source.warehouse.memory import Evidence, JobTotals, Memory
 
 __all__ = ["Context", "ResultCounter", "RowReader"]
 
@@ -72,6 +72,7 @@ class Context:
     changes: Changes = field(init=False)
     """What changed since the last load."""
     _totals: list[JobTotals] = field(default_factory=list)
+    _evidence: list[Evidence] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         changes = Changes(
@@ -91,13 +92,26 @@ class Context:
                     self.memory.totals
                     or totals_of(
                         self.memory,
-                        api=self.api,
                         settings=self.settings,
                         wanted=frozenset(self.wanted),
                         now=self.now,
                     )
                 )
             return self._totals[0]
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the jobs that earlier syncs loaded tell of their counts; read when it is first
+        needed, which is long where there are many."""
+        with self.lock:
+            if not self._evidence:
+                memory = self.memory
+                self._evidence.append(
+                    memory.finder.evidence()
+                    if memory.finder is not None
+                    else evidence_of_all(memory, api=self.api, settings=self.settings)
+                )
+            return self._evidence[0]
 
     def row(self, table: Table, record: Mapping[str, Any], **added: Any) -> Row:
         """A row of a table from a record of the API, without its secrets, and what the connector

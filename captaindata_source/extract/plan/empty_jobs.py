@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cached_property
 
 from captaindata_source.extract.plan.context import Context
+from captaindata_source.extract.plan.totals import has_refuted
 from captaindata_source.extract.queue import ResultJob
 from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import Row
@@ -52,6 +53,13 @@ class EmptyJobs:
         self._recorded = 0
         self._is_refuted = False
 
+    def prepare(self) -> None:
+        """Reads what earlier syncs found, before any result is fetched: it is what is loaded now,
+        and no thread that reads results has to wait for it."""
+        if not self.is_refuted:
+            self._asked.total()
+            self._trust.prepare()
+
     def must_ask(self, job: ResultJob) -> bool:
         """Whether the results of an empty job are to be fetched; else it is taken for skipped."""
         with self._context.lock:
@@ -64,8 +72,11 @@ class EmptyJobs:
     def expect(self, jobs: Iterable[ResultJob]) -> Iterator[tuple[ResultJob, bool]]:
         """Jobs in the order in which they are fetched, and whether each will be asked for its
         results, if all counts prove true. Changes nothing."""
+        waiting = list(jobs)
+        if not waiting:
+            return
         asked, agreed = Counter(self._asked), self._trust.agreed
-        for job in jobs:
+        for job in waiting:
             is_skipped = job.says_none and self._may_skip(job, asked=asked, agreed=agreed)
             if not is_skipped:
                 asked[job.workflow_uid] += job.says_none
@@ -92,7 +103,7 @@ class EmptyJobs:
     @property
     def is_refuted(self) -> bool:
         """Whether an empty job has results, so that none may be skipped."""
-        return self._is_refuted or self._context.totals.is_refuted
+        return self._is_refuted or self._was_refuted
 
     def contradict(self) -> None:
         """Tells that an empty job has results; `IssueLog.about` names it."""
@@ -148,6 +159,14 @@ class EmptyJobs:
         return [uid for place, uid in enumerate(uids) if (place + turn) % SAMPLE == 0]
 
     @cached_property
+    def _was_refuted(self) -> bool:
+        """The same, as earlier syncs left it."""
+        context, memory = self._context, self._context.memory
+        if memory.finder is not None:
+            return memory.finder.is_refuted()
+        return has_refuted(memory, api=context.api, settings=context.settings)
+
+    @cached_property
     def _asked(self) -> Counter[str | None]:
         """Empty jobs that were asked for their results, by workflow."""
-        return Counter(self._context.totals.asked)
+        return Counter(self._context.evidence.asked)

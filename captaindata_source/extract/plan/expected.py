@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.deep_looks import are_members_due
+from captaindata_source.extract.plan.jobs import JobPlan
+from captaindata_source.extract.plan.listing import ListingPlan
+from captaindata_source.extract.plan.workflows import ListedWorkflows
 from captaindata_source.extract.queue import ResultJob
 from captaindata_source.tables import JOB_RESULTS, WORKFLOWS, WORKSPACES
-
-if TYPE_CHECKING:
-    from captaindata_source.extract.plan.sync_plan import SyncPlan
 
 __all__ = ["NEWEST_DAYS", "Expected", "expected"]
 
@@ -74,35 +74,50 @@ class Expected:
         return self.workspace_calls + self.detail_calls + self.job_calls + self.extra_calls
 
 
-def expected(plan: SyncPlan) -> Expected:
-    """Tells what is to be fetched, once the lists are read. Sends and changes nothing."""
-    context, memory = plan.context, plan.context.memory
+def expected(
+    context: Context,
+    *,
+    jobs: JobPlan,
+    workflows: ListedWorkflows,
+    listing: ListingPlan,
+    extra_tables: int,
+) -> Expected:
+    """Tells what is to be fetched, once the lists are read. Sends and changes nothing.
+
+    Args:
+        context: What the plans are made of.
+        jobs: The plan of jobs and their results.
+        workflows: The plan of workflows.
+        listing: The plan of lists.
+        extra_tables: Number of tables that have a call of their own.
+    """
+    memory, results = context.memory, jobs.results
     has_results = JOB_RESULTS.name in context.wanted
     pages = context.api.results_per_page
-    jobs = plan.jobs.results.empty.expect(plan.queue.waiting()) if has_results else ()
+    waiting = results.empty.expect(results.queue.waiting()) if has_results else ()
     asked, skipped = [], 0
-    for job, is_asked in jobs:
+    for job, is_asked in waiting:
         if is_asked:
             asked.append(job)
         skipped += not is_asked
     since = context.now - timedelta(days=NEWEST_DAYS)
     newest = [job for job in asked if job.finish_time is not None and job.finish_time >= since]
     has_workspace = WORKSPACES.name in context.wanted
-    details = sum(1 for _ in plan.workflows.changed()) if WORKFLOWS.name in context.wanted else 0
-    routine, deep = _later_calls(plan)
+    details = sum(1 for _ in workflows.changed()) if WORKFLOWS.name in context.wanted else 0
+    routine, deep = _later_calls(context, len(workflows.all()), listing, extra_tables)
     return Expected(
-        new_jobs=len(plan.jobs.changed.keys() - memory.jobs.keys()),
-        changed_jobs=len(plan.jobs.changed.keys() & memory.jobs.keys()),
+        new_jobs=len(jobs.changed.keys() - memory.jobs.keys()),
+        changed_jobs=len(jobs.changed.keys() & memory.jobs.keys()),
         result_jobs=len(asked),
         empty_jobs=skipped,
         newest_jobs=len(newest),
         workspace_calls=has_workspace * (1 + are_members_due(context) * MEMBER_CALLS),
         detail_calls=details,
-        job_calls=plan.listing.unlisted,
+        job_calls=listing.unlisted,
         result_calls=sum(_pages(job, pages) for job in asked),
         newest_calls=sum(_pages(job, pages) for job in newest),
-        input_calls=len(plan.inputs),
-        extra_calls=len(plan.extras),
+        input_calls=len(results.inputs),
+        extra_calls=extra_tables,
         routine_calls=routine,
         deep_calls=deep,
     )
@@ -112,13 +127,14 @@ def _pages(job: ResultJob, size: int) -> int:
     return max(1, math.ceil(max(job.row_counts, default=0) / size))
 
 
-def _later_calls(plan: SyncPlan) -> tuple[int, int]:
+def _later_calls(
+    context: Context, workflows: int, listing: ListingPlan, extra_tables: int
+) -> tuple[int, int]:
     """Calls of a sync that finds nothing new, and what deep looks add in a day."""
-    settings = plan.context.settings
-    lists, deep = plan.listing.calls_to_come()
-    workflows = len(plan.workflows.all())
-    has_workspace = WORKSPACES.name in plan.context.wanted
-    fixed = has_workspace + plan.context.api.lists_workflows + len(plan.extras)
+    settings = context.settings
+    lists, deep = listing.calls_to_come()
+    has_workspace = WORKSPACES.name in context.wanted
+    fixed = has_workspace + context.api.lists_workflows + extra_tables
     details = math.ceil(workflows / max(settings.details_max_age_days, 1))
     hours = settings.deep_listing_hours
     if not hours:  # each sync reads all

@@ -35,7 +35,7 @@ class Rereads:
         self._ledger: list[Row] = []
         self._seen = timedelta()
         self.trust = Trust(
-            lambda: (context.totals.fitting, context.totals.differing),
+            lambda: (context.evidence.fitting, context.evidence.differing),
             self._evidence,
         )
         """Of which workflows the counts can be trusted."""

@@ -54,7 +54,13 @@ class SyncPlan:
     def expect(self) -> Expected:
         """Tells what is to be fetched, once the lists are read."""
         if self.expected is None:
-            self.expected = expected(self)
+            self.expected = expected(
+                self.context,
+                jobs=self.jobs,
+                workflows=self.workflows,
+                listing=self.listing,
+                extra_tables=len(self.extras),
+            )
         return self.expected
 
     @property

@@ -8,23 +8,31 @@ from captaindata_source.api import Api
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_RESULTS
 from captaindata_source.times import aware, since_epoch
-from captaindata_source.warehouse.memory import JobTotals, KnownJob, Memory
+from captaindata_source.warehouse.memory import Evidence, JobTotals, KnownJob, Memory
 
-__all__ = ["LISTED_FOR", "counts_of", "evidence_of", "is_recent", "says_none", "totals_of"]
+__all__ = [
+    "LISTED_FOR",
+    "counts_of",
+    "evidence_of",
+    "evidence_of_all",
+    "has_refuted",
+    "is_recent",
+    "says_none",
+    "totals_of",
+]
 
 LISTED_FOR = timedelta(days=45)
 """So long a job is in its list at least: v3 lists those of about two months (documented)."""
 
 
 def totals_of(
-    memory: Memory, *, api: Api, settings: Settings, wanted: frozenset[str], now: datetime
+    memory: Memory, *, settings: Settings, wanted: frozenset[str], now: datetime
 ) -> JobTotals:
     """The totals of the jobs that are remembered.
 
     Args:
         memory: Where all jobs are.
-        api: The workspace.
-        settings: Its options.
+        settings: Options of the workspace.
         wanted: Tables that are loaded.
         now: The time of the sync.
     """
@@ -44,19 +52,45 @@ def totals_of(
         is_wanted = known.status in settings.wanted_statuses
         has_results = has_results or (is_wanted and known.results_version is not None)
         answer = memory.results.get(uid)
-        if answer is None:
-            continue
-        is_read = is_wanted and answer.version == known.results_version
-        totals.loaded[workflow] += is_read
-        fits = evidence_of(memory, uid) if is_wanted else None
-        totals.fitting[workflow] += fits is True
-        totals.differing[workflow] += fits is False
-        if says_none(known, api):
-            totals.asked[workflow] += answer.rows == 0 and not answer.is_skipped
-            totals.is_refuted = totals.is_refuted or bool(is_read and answer.rows)
+        is_read = answer is not None and answer.version == known.results_version
+        totals.loaded[workflow] += is_wanted and is_read
     is_lost = has_results and not memory.results
     totals.is_ledger_lost = is_lost and JOB_RESULTS.name in wanted
     return totals
+
+
+def evidence_of_all(memory: Memory, *, api: Api, settings: Settings) -> Evidence:
+    """What the jobs that are remembered tell of their counts.
+
+    Args:
+        memory: Where all jobs are.
+        api: The workspace.
+        settings: Its options.
+    """
+    evidence = Evidence()
+    for uid, answer in memory.results.items():
+        known = memory.jobs.get(uid)
+        if known is None:
+            continue
+        workflow = known.workflow_uid
+        fits = evidence_of(memory, uid) if known.status in settings.wanted_statuses else None
+        evidence.fitting[workflow] += fits is True
+        evidence.differing[workflow] += fits is False
+        if says_none(known, api):
+            evidence.asked[workflow] += answer.rows == 0 and not answer.is_skipped
+    return evidence
+
+
+def has_refuted(memory: Memory, *, api: Api, settings: Settings) -> bool:
+    """Whether one of the jobs that are remembered has results, although its counts are 0."""
+    return any(
+        answer.rows
+        and (known := memory.jobs.get(uid)) is not None
+        and known.status in settings.wanted_statuses
+        and answer.version == known.results_version
+        and says_none(known, api)
+        for uid, answer in memory.results.items()
+    )
 
 
 def evidence_of(memory: Memory, uid: str) -> bool | None:

@@ -167,5 +167,7 @@ class WantedResults:
                     self._fetch(uid, known, answer, is_listed=is_listed, is_reread=True)
                 else:
                     self.queue.skipped += is_listed
+            if self.queue:
+                self.empty.prepare()
         self.queue.sort()
         self.queue.confirm(self._context.count_results)

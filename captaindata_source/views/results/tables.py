@@ -8,18 +8,9 @@ from dataclasses import dataclass
 from captaindata_source.sqltext import quoted
 from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES, views_schema
 from captaindata_source.views.results.columns import Column, Source, kept_columns, select_query
-from captaindata_source.views.results.fields import (
-    BASE_COLUMNS,
-    RESULT_VIEWS,
-    Field,
-    WorkflowKey,
-)
+from captaindata_source.views.results.fields import BASE_COLUMNS, RESULT_VIEWS, Field, WorkflowKey
 from captaindata_source.views.results.keys import ensure_keys
-from captaindata_source.views.results.labels import (
-    LABELS,
-    Labels,
-    ensure_labels,
-)
+from captaindata_source.views.results.labels import LABELS, Labels, ensure_labels
 from captaindata_source.views.results.names import assign_names
 from captaindata_source.views.results.origin import RESULTS, results_of
 from captaindata_source.views.results.united import Group, group_names
