@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "MAX_IDENTIFIER",
     "clean_json",
+    "clean_json_text",
     "hash_of",
     "json_place",
     "literal",
@@ -37,10 +38,8 @@ def clean_json(value: str, text: str) -> str:
     A backslash that is escaped itself is put aside meanwhile, as a character that JSON has not.
     """
     plain = f"cast({value} as {text})"
-    aside = f"replace({plain}, '\\\\', chr(1))"
-    cleaned = f"replace(replace({aside}, '\\u0000', '\\ufffd'), chr(1), '\\\\')"
     return (
-        f"case when strpos({plain}, '\\u0000') > 0 then cast({cleaned} as json) "
+        f"case when strpos({plain}, '\\u0000') > 0 then cast({_without_null(plain)} as json) "
         f"else cast({value} as json) end"
     )
 
@@ -60,6 +59,16 @@ def hash_of(kind: str, *columns: str) -> str:
     return found
 
 
+def clean_json_text(value: str) -> str:
+    """The same as a text, for what reads JSON from texts and would read it twice otherwise."""
+    return f"case when strpos({value}, '\\u0000') > 0 then {_without_null(value)} else {value} end"
+
+
+def _without_null(plain: str) -> str:
+    aside = f"replace({plain}, '\\\\', chr(1))"
+    return f"replace(replace({aside}, '\\u0000', '\\ufffd'), chr(1), '\\\\')"
+
+
 def json_place(key: str, nested_key: str | None = None) -> str:
     """Where a key of a JSON object is, for DuckDB: a pointer; for digits within an object a path,
     for a pointer would index an array.
@@ -72,3 +81,41 @@ def json_place(key: str, nested_key: str | None = None) -> str:
     if keys[-1].isdigit() and not any(set(key) & set('"*\\') or not key for key in keys):
         return "$" + "".join(f'."{key}"' for key in keys)
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+_STRING = r'("(?:[^"\\]|\\.)*")'
+"""It is matched first and put back, so that what looks like a number within it stays."""
+_LONG = "[0-9][0-9.]{15,}|[eE][+-]?[0-9]{3,}"
+_PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_ODD = r"\\u0000|\\u[dD][89a-fA-F]|[eE][+-]?[0-9]{4,}"
+"""What jsonb refuses, once pairs of surrogates are removed."""
+
+
+def same_json(value: str, kind: str) -> str:
+    """A text that is the same for equal JSON, whatever the order of keys, the spaces, the escapes,
+    and whether a number is written as 1, 1.0 or 1e0.
+
+    Numbers of more than 15 digits are equal if they are written alike.
+
+    Args:
+        value: A column of JSON; of the type json or jsonb on Postgres.
+        kind: The database: duckdb or postgres.
+    """
+    text = f"cast({value} as text)"
+    paired = f"regexp_replace({text}, '{_PAIR}', '', 'g')"
+    if kind == "duckdb":
+        zeros = r"(?:-(0))?\.0([],}]|$)"
+        plain = f"cast(json_normalize({value}) as text)"
+        plain = rf"regexp_replace({plain}, '{_STRING}|{zeros}', '\1\2\3', 'g')"
+        long = f"array_to_string(list_sort(regexp_extract_all({text}, '{_LONG}')), ' ')"
+        is_odd = f"regexp_matches({paired}, '{_ODD}')"
+    else:
+        zeros = r"(\.[0-9]*[1-9])0+(?![0-9])|\.0+(?![0-9])"
+        plain = f"cast(cast({text} as jsonb) as text)"
+        plain = rf"regexp_replace({plain}, '{_STRING}|{zeros}', '\1\2', 'g')"
+        long = (
+            "coalesce((select string_agg(found[1], ' ' order by found[1]) from "  # noqa: S608
+            f"regexp_matches({text}, '({_LONG})', 'g') as found), '')"
+        )
+        is_odd = f"{paired} ~ '{_ODD}'"
+    return f"case when {is_odd} then {text} else {plain} || ' ' || {long} end"

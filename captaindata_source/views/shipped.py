@@ -4,7 +4,8 @@ A file begins with a comment that states the view's title, grain and columns. Th
 it into the database as comments; `sql/views/README.md` prints it too. The query names its sources
 in the default schemas, `captaindata` and `captaindata_views`, so the file runs as it is. For
 another dataset the schemas are replaced when the view is made. The time zone of reports is
-`'UTC' /* report_timezone */` in it, and is replaced too.
+`'UTC' /* report_timezone */` in it, and is replaced too. So is `cast(… as text) /* same_json */`:
+the databases have no function in common that makes one text of equal JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from captaindata_source.people_fields import PEOPLE_TABLES
-from captaindata_source.sqltext import literal, quoted
+from captaindata_source.sqltext import literal, quoted, same_json
 from captaindata_source.tables import EXTRA_TABLES, views_schema
 from captaindata_source.times import UTC_NAME
 
@@ -29,6 +30,7 @@ RAW, VIEWS = "captaindata", "captaindata_views"
 SOURCE = re.compile(rf"\b({VIEWS}|{RAW})\.(\w+)")
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
 ZONE = "'UTC' /* report_timezone */"
+SAME_JSON = re.compile(r"cast\(([\w.]+) as text\) /\* same_json \*/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +73,17 @@ class ViewDefinition:
         """The other views that it reads."""
         return frozenset(name for schema, name in self._sources() if schema == VIEWS)
 
-    def query_on(self, dataset: str, *, report_timezone: str = UTC_NAME) -> str:
-        """The select on a dataset and its views, with days and months in a time zone."""
+    def query_on(self, dataset: str, *, kind: str, report_timezone: str = UTC_NAME) -> str:
+        """The select on a dataset and its views, with days and months in a time zone.
+
+        Args:
+            dataset: Holds the tables.
+            kind: The database: duckdb or postgres.
+            report_timezone: Time zone of the days and months of runs.
+        """
         names = {RAW: dataset, VIEWS: views_schema(dataset)}
         query = self.query.replace(ZONE, literal(report_timezone))
+        query = SAME_JSON.sub(lambda m: same_json(m[1], kind), query)
         return SOURCE.sub(lambda m: f"{quoted(names[m[1]])}.{quoted(m[2])}", query)
 
     def _sources(self) -> list[tuple[str, str]]:

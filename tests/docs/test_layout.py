@@ -33,6 +33,7 @@ GROUND = {
     "issues",
     "json_text",
     "people_fields",
+    "people_placeholders",
     "sqltext",
     "table",
     "tables",

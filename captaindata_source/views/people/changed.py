@@ -53,29 +53,10 @@ def changed_jobs(
         numbers: Which of the plans each workflow has.
         has_jobs: Whether the table of jobs is there, which knows retries.
     """
-    values = ", ".join(
-        f"({literal(workspace)}, {literal(workflow)}, {plan}, "
-        f"{literal(f'{RULES} {plans[plan].digest} ')})"
-        for (workspace, workflow), plan in numbers.items()
-    )
-    planned = f"values {values}" if values else "select '', '', 0, '' where false"
     named = store.named
-    families = (
-        f"""
-        union
-        select w.workspace_uid, w.job_uid from wanted as w
-        inner join {named(JOBS.name)} as j
-            on j.workspace_uid = w.workspace_uid and j.uid = w.job_uid
-        inner join differing as d
-            on d.workspace_uid = j.workspace_uid
-            and d.job_uid in (j.main_job_uid, j.flow_run_id)
-        """
-        if has_jobs
-        else ""
-    )
     found = database.query(
         f"""
-        with plans (workspace_uid, workflow_uid, plan, prefix) as ({planned}),
+        with plans (workspace_uid, workflow_uid, plan, prefix) as ({_planned(plans, numbers)}),
         wanted as (
             select j.workspace_uid, j.job_uid, p.plan, p.prefix || j.load_id as version
             from {named(FIELD_JOBS)} as j
@@ -93,7 +74,7 @@ def changed_jobs(
         ),
         changed as (
             select workspace_uid, job_uid from differing
-            {families}
+            {_RETRIES.format(jobs=named(JOBS.name)) if has_jobs else ""}
         )
         select c.workspace_uid, c.job_uid, w.version, w.plan, coalesce(l.result_rows, 0)
         from changed as c
@@ -105,6 +86,28 @@ def changed_jobs(
         """
     )
     return [ChangedJob(*row) for row in found]
+
+
+_RETRIES = """
+    union
+    select w.workspace_uid, w.job_uid from wanted as w
+    inner join {jobs} as j
+        on j.workspace_uid = w.workspace_uid and j.uid = w.job_uid
+    inner join differing as d
+        on d.workspace_uid = j.workspace_uid
+        and d.job_uid in (j.main_job_uid, j.flow_run_id)
+"""
+"""What else is to be read: which results of a retry are repeated depends on its main job."""
+
+
+def _planned(plans: Sequence[Plan], numbers: Mapping[WorkflowKey, int]) -> str:
+    """The plan of each workflow, and what the versions of its jobs begin with."""
+    values = ", ".join(
+        f"({literal(workspace)}, {literal(workflow)}, {plan}, "
+        f"{literal(f'{RULES} {plans[plan].digest} ')})"
+        for (workspace, workflow), plan in numbers.items()
+    )
+    return f"values {values}" if values else "select '', '', 0, '' where false"
 
 
 def batches(jobs: Sequence[ChangedJob], most: int) -> Iterator[list[ChangedJob]]:

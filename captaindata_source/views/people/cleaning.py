@@ -6,46 +6,29 @@ times is cheap, one that repeats another expression is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from captaindata_source.people_fields import (
-    EXCLUDED_DOMAINS,
-    PLACEHOLDER_HANDLES,
-    PLACEHOLDERS,
-    SHARED_BELOW,
-    Clean,
+from captaindata_source.people_fields import Clean
+from captaindata_source.people_placeholders import EXCLUDED_DOMAINS, PLACEHOLDERS, SHARED_BELOW
+from captaindata_source.views.people.expressions import (
+    MAX_ID,
+    MAX_URL,
+    SPACES,
+    Step,
+    address,
+    after_host,
+    is_one_of,
+    known,
 )
-from captaindata_source.sqltext import literal
+from captaindata_source.views.people.urls import company_steps, profile_steps
 
-__all__ = ["IS_COMPANY_PAGE", "Step", "steps", "text_steps"]
+__all__ = ["steps", "text_steps"]
 
-Step = tuple[str, str]
-"""Name of a column, and the expression of it."""
-
-
-def _list(values: Iterable[str]) -> str:
-    return ", ".join(map(literal, values))
-
-
-SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
-MAX_ID, MAX_URL = 200, 500
-"""Characters; longer ones are no ids."""
-LONGEST = max(map(len, PLACEHOLDERS))
 NUMBER = r"\+?[0-9]+(\.0+)?"
 HASH = "[0-9a-f]{64}"
-LINKEDIN = r"(?i)^(?:[^/@]*\.)?linkedin\.com(?::[0-9]+)?/+(.*)$"
-WITHOUT_HOST = r"(?i)^((?:in|pub|company|school|showcase)/.*)$"
-SALES_ID = r"AC[wr]AA[A-Za-z0-9_-]+"
-"""How Sales Navigator's ids begin; LinkedIn's own ids in URLs begin with ACoAA."""
-PROFILE_ID = r"AC[A-Za-z]AA[A-Za-z0-9_-]{10,}"
-HANDLE = "(?i)^(?:mwlite/+)?(?:in|pub)/+([^/]+)"
-SALES = "(?i)^sales/+(?:lead|people|profile)/+([^,/]+)"
-OLD = "(?i)^pub/+([^/]+)/+([0-9a-z]{1,3})/+([0-9a-z]{1,3})/+([0-9a-z]{1,3})$"
-COMPANY = "(?i)^(?:mwlite/+)?(?:company|company-beta|organization)/+([^/]+)"
-COMPANY_ID = "(?i)^(?:sales/+)?(?:company|company-beta|organization)/+([0-9]+)(?:/.*)?$"
-OTHER_PAGE = "(?i)^(school|showcase)/+([^/]+)"
-IS_COMPANY_PAGE = "(?i)linkedin[.]com/+(sales/+)?(company|school|showcase|organization)"
 DOMAIN = "[^ /@:]+[.][^ /@:.]*[^ /@:.0-9][^ /@:.]*"
+USUAL_ID = "[1-9][0-9]{0,199}|[A-Za-z_-][A-Za-z0-9_-]{15,199}"
+"""Longer than any placeholder, and no number with a zero in front."""
+USUAL_DOMAIN = "(?:[a-z0-9-]+[.])+[a-z]+"
+"""Most domains are written like this, behind a host. All others go through every step."""
 
 
 def text_steps(name: str, value: str) -> list[list[Step]]:
@@ -56,14 +39,20 @@ def text_steps(name: str, value: str) -> list[list[Step]]:
         value: Expression of the value.
     """
     trimmed = f"{name}_trimmed"
+    ends = " or ".join(f"ends_with({value}, {each})" for each in SPACES.split(" || "))
     return [
-        [(trimmed, f"trim({value}, {SPACES})")],
+        [
+            (  # few values need it, and it takes long
+                trimmed,
+                f"case when {value} < '!' or {value} between chr(160) and chr(161) or {ends} "
+                f"then trim({value}, {SPACES}) else {value} end",
+            )
+        ],
         [
             (
                 name,
                 f"case when starts_with({trimmed}, '{{') or starts_with({trimmed}, '[') "
-                f"or (strlen({trimmed}) <= {LONGEST} "
-                f"and lower({trimmed}) in ({_list(PLACEHOLDERS)})) then null else {trimmed} end",
+                f"or ({is_one_of(trimmed, PLACEHOLDERS)}) then null else {trimmed} end",
             )
         ],
     ]
@@ -81,23 +70,35 @@ def steps(clean: Clean, name: str, text: str) -> list[list[Step]]:
         Columns by step. Each may name those of earlier steps. The value is the column `name` then;
         the id that a URL has in it is `name` with `_id` behind it.
     """
-    plain = f"regexp_replace({text}, '[ ,]', '', 'g')"
+    plain = f"replace(replace({text}, ' ', ''), ',', '')"
+    lowered = f"lower({text})"
     found: dict[Clean, list[list[Step]]] = {
         Clean.TEXT: [[(name, text)]],
         Clean.ID: _id_steps(name, text),
         Clean.DOMAIN: _domain_steps(name, text),
-        Clean.PROFILE_URL: [*_url_steps(name, text), *_profile_steps(name)],
-        Clean.COMPANY_URL: [*_url_steps(name, text), *_company_steps(name)],
-        Clean.EMAIL: [[(name, f"nullif(regexp_replace(lower({text}), '^mailto:', ''), '')")]],
+        Clean.PROFILE_URL: profile_steps(name, text),
+        Clean.COMPANY_URL: company_steps(name, text),
+        Clean.EMAIL: [
+            [
+                (
+                    name,
+                    f"case when starts_with({lowered}, 'mailto:') "
+                    f"then nullif(substr({lowered}, 8), '') else nullif({lowered}, '') end",
+                )
+            ]
+        ],
         Clean.COUNT: [[(name, f"try_cast(try_cast({plain} as double) as bigint)")]],
     }
     return found[clean]
 
 
 def _id_steps(name: str, text: str) -> list[list[Step]]:
-    bare = f"regexp_replace({text}, '^urn:li:[A-Za-z_]+:[(]?', '')"
+    usual, other = f"{name}_usual", f"{name}_other"
+    bare = f"regexp_replace({other}, '^urn:li:[A-Za-z_]+:[(]?', '')"
     digits = f"ltrim(regexp_replace({name}_bare, '[.].*$', ''), '+0')"
     return [
+        [(usual, f"case when regexp_full_match({text}, '{USUAL_ID}') then {text} end")],
+        [(other, f"case when {usual} is null then {text} end")],
         [(f"{name}_bare", f"trim(regexp_replace({bare}, '[,)].*$', ''))")],
         [
             (
@@ -106,133 +107,38 @@ def _id_steps(name: str, text: str) -> list[list[Step]]:
                 f"else {name}_bare end",
             )
         ],
-        [(name, _known(f"{name}_plain", PLACEHOLDERS, MAX_ID))],
+        [(name, f"coalesce({usual}, {known(f'{name}_plain', PLACEHOLDERS, MAX_ID)})")],
     ]
-
-
-def _known(column: str, placeholders: Iterable[str], size: int) -> str:
-    return (
-        f"case when length({column}) between 1 and {size} "
-        f"and lower({column}) not in ({_list(placeholders)}) then {column} end"
-    )
-
-
-def _address(text: str) -> str:
-    """Without scheme, query and fragment."""
-    without = f"regexp_replace({text}, '^([A-Za-z][A-Za-z0-9+.-]*:)?/+', '')"
-    return f"regexp_replace({without}, '[?#].*$', '')"
 
 
 def _domain_steps(name: str, text: str) -> list[list[Step]]:
-    host = f"regexp_replace(lower({_address(text)}), '/.*$', '')"
+    usual, other, found = f"{name}_usual", f"{name}_other", f"{name}_host"
+    host = f"regexp_replace(lower({address(other)}), '/.*$', '')"
     host = f"regexp_replace({host}, '^.*@|:[0-9]*$|[.]+$', '', 'g')"
-    below = " or ".join(f"ends_with({name}_host, '.{each}')" for each in SHARED_BELOW)
+    below = " or ".join(f"ends_with({found}, '.{each}')" for each in SHARED_BELOW)
     return [
-        [(f"{name}_host", f"regexp_replace({host}, '^www[0-9]?[.]', '')")],
+        [(usual, f"rtrim({after_host(text, '')}, '/')")],
         [
             (
-                name,
-                f"case when length({name}_host) > {MAX_URL} then null "
-                f"when regexp_full_match({name}_host, '{HASH}') then {name}_host "
-                f"when {name}_host in ({_list(EXCLUDED_DOMAINS)}) or {below} then null "
-                f"when regexp_full_match({name}_host, '{DOMAIN}') then {name}_host end",
-            )
-        ],
-    ]
-
-
-def _url_steps(name: str, text: str) -> list[list[Step]]:
-    bare, on_linkedin = f"{name}_bare", f"{name}_on_linkedin"
-    host = f"lower(regexp_replace(split_part({bare}, '/', 1), '(?i)^www[.]', ''))"
-    return [
-        [(f"{name}_address", _address(text))],
-        [
-            (
-                bare,
-                f"trim(coalesce(try(url_decode({name}_address)), {name}_address), '/' || {SPACES})",
+                other,
+                f"case when starts_with({usual}, 'www') "
+                f"or not regexp_full_match({usual}, '{USUAL_DOMAIN}') then {text} end",
             )
         ],
         [
-            (on_linkedin, f"regexp_extract({bare}, '{LINKEDIN}', 1)"),
             (
-                f"{name}_elsewhere",
-                f"case when not regexp_matches({bare}, '[/.@]') "
-                f"then {_known(f'lower({bare})', PLACEHOLDER_HANDLES, MAX_URL)} "
-                f"when regexp_matches({bare}, '^[^/@]+[.][^/@.]+/+[^/]') "
-                f"and not regexp_matches({bare}, '{LINKEDIN}') "
-                f"then {host} || '/' || trim(regexp_replace({bare}, '^[^/]*', ''), '/') end",
-            ),
-            (
-                f"{name}_path",
-                f"case when {on_linkedin} <> '' then {on_linkedin} "
-                f"else regexp_extract({bare}, '{WITHOUT_HOST}', 1) end",
-            ),
-        ],
-    ]
-
-
-def _profile_steps(name: str) -> list[list[Step]]:
-    path, handle = f"{name}_path", f"{name}_handle"
-    old = [f"regexp_extract({path}, '{OLD}', {group})" for group in range(1, 5)]
-    whole = f"{old[0]} || '-' || {old[3]} || lpad({old[2]}, 3, '0') || lpad({old[1]}, 3, '0')"
-    within = f"{name}_within"
-    return [
-        [
-            (
-                f"{name}_found",
-                f"case when starts_with(lower({path}), 'pub/') and regexp_matches({path}, '{OLD}') "
-                f"then {whole} "
-                f"else regexp_extract({path}, '{HANDLE}', 1) end",
-            ),
-            (
-                within,
-                f"case when starts_with(lower({path}), 'sales/') "
-                f"then regexp_extract({path}, '{SALES}', 1) else '' end",
-            ),
-        ],
-        [(handle, _known(f"{name}_found", PLACEHOLDER_HANDLES, MAX_URL))],
-        [
-            (
-                name,
-                f"case when regexp_full_match({handle}, '{SALES_ID}') then null "
-                f"when regexp_full_match({handle}, '{PROFILE_ID}') "
-                f"then 'linkedin.com/in/' || {handle} "
-                f"when {handle} is not null "
-                f"then 'linkedin.com/in/' || nfc_normalize(lower({handle})) "
-                f"when length({name}_elsewhere) <= {MAX_URL} then {name}_elsewhere end",
-            ),
-            (
-                f"{name}_id",
-                f"case when regexp_full_match({handle}, '{SALES_ID}') then {handle} "
-                f"else {_known(within, PLACEHOLDERS, MAX_ID)} end",
-            ),
-        ],
-    ]
-
-
-def _company_steps(name: str) -> list[list[Step]]:
-    path, slug, other = f"{name}_path", f"{name}_slug", f"{name}_other"
-    return [
-        [
-            (f"{name}_number", f"ltrim(regexp_extract({path}, '{COMPANY_ID}', 1), '0')"),
-            (f"{name}_company", f"regexp_extract({path}, '{COMPANY}', 1)"),
-            (f"{name}_kind", f"lower(regexp_extract({path}, '{OTHER_PAGE}', 1))"),
-            (f"{name}_page", f"regexp_extract({path}, '{OTHER_PAGE}', 2)"),
-        ],
-        [
-            (slug, _known(f"{name}_company", PLACEHOLDER_HANDLES, MAX_URL)),
-            (other, _known(f"{name}_page", PLACEHOLDER_HANDLES, MAX_URL)),
+                found,
+                f"case when {other} is null then {usual} "
+                f"else regexp_replace({host}, '^www[0-9]?[.]', '') end",
+            )
         ],
         [
             (
                 name,
-                f"case when {name}_number <> '' then null when {slug} is not null "
-                f"then 'linkedin.com/company/' || nfc_normalize(lower({slug})) "
-                f"when {other} is not null "
-                f"then 'linkedin.com/' || {name}_kind || '/' || nfc_normalize(lower({other})) "
-                f"when {path} = '' and length({name}_elsewhere) <= {MAX_URL} "
-                f"then {name}_elsewhere end",
-            ),
-            (f"{name}_id", _known(f"{name}_number", PLACEHOLDERS, MAX_ID)),
+                f"case when length({found}) > {MAX_URL} then null "
+                f"when regexp_full_match({found}, '{HASH}') then {found} "
+                f"when ({is_one_of(found, EXCLUDED_DOMAINS)}) or {below} then null "
+                f"when regexp_full_match({found}, '{DOMAIN}') then {found} end",
+            )
         ],
     ]

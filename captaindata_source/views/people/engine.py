@@ -50,8 +50,8 @@ class Engine(Protocol):
             tables: Temporary tables that it names.
         """
 
-    def write(self, target: str, columns: Sequence[str], sql: str) -> None:
-        """Adds the rows of a query to a table of the destination."""
+    def write(self, target: str, columns: Sequence[str], source: str) -> None:
+        """Adds the rows of a relation to a table of the destination."""
 
     def hand_over(self, name: str, columns: str) -> None:
         """Lets the destination see a temporary table, within a transaction."""
@@ -77,7 +77,7 @@ def opened_engine(database: Database) -> Iterator[Engine]:
 class _InPlace:
     """The session of the DuckDB file itself, which puts on disk what memory can't hold."""
 
-    batch_rows = 2_000_000
+    batch_rows = 1_000_000
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -96,9 +96,9 @@ class _InPlace:
     def stream(self, sql: str, tables: Sequence[str]) -> Iterator[str]:  # noqa: ARG002 - they are here
         yield f"({sql})"
 
-    def write(self, target: str, columns: Sequence[str], sql: str) -> None:
+    def write(self, target: str, columns: Sequence[str], source: str) -> None:
         names = ", ".join(columns)
-        self._database.run(f"insert into {target} ({names}) select {names} from ({sql}) as found")
+        self._database.run(f"insert into {target} ({names}) select {names} from {source} as found")
 
     def hand_over(self, name: str, columns: str) -> None:
         """It is there."""
@@ -137,9 +137,9 @@ class _Beside:
                 yield "rows_of_postgres"
                 self._connection.unregister("rows_of_postgres")
 
-    def write(self, target: str, columns: Sequence[str], sql: str) -> None:
+    def write(self, target: str, columns: Sequence[str], source: str) -> None:
         names = ", ".join(columns)
-        query = f"select {names} from ({sql}) as found"
+        query = f"select {names} from {source} as found"
         for batch in self._connection.sql(query).to_arrow_reader(BATCH_ROWS):
             self._database.fill(f"{target} ({names})", pa.Table.from_batches([batch]))
 

@@ -31,8 +31,9 @@ CONFLICT_COLUMNS = {
 def link(engine: Engine, entity: Entity, mentions: str) -> None:
     """Finds out who mentions are about.
 
-    Makes the temporary tables `links`, with the keys of each combination of ids in a workspace, and
-    `conflicts`.
+    Makes the temporary tables `conflicts` and `links`. That has, for each combination of ids in a
+    workspace, the uid of the person there and over all workspaces, a number of each (`own` and
+    `overall`), and whether several workspaces have the person.
 
     Args:
         engine: Where the mentions are.
@@ -40,19 +41,8 @@ def link(engine: Engine, entity: Entity, mentions: str) -> None:
         mentions: A temporary table of mentions, all those that a value may link.
     """
     _number(engine, entity, mentions)
-    numbers = [f"n{kind}" for kind in range(len(entity.ids))]
-    (size,) = engine.arrow("select count(*) as size from id_values")["size"].to_pylist()
-    rows = engine.arrow(
-        f"select distinct {', '.join(numbers)} from signatures "
-        f"where {' + '.join(f'({n} is not null)::int' for n in numbers)} > 1"
-    )
-    roots = components(size, zip(*(rows[name].to_pylist() for name in numbers), strict=True))
-    engine.put(
-        "roots",
-        "n bigint, root bigint",
-        pa.table({"n": pa.array(range(size), pa.int64()), "root": pa.array(roots, pa.int64())}),
-    )
-    _sort_out(engine, entity, numbers)
+    _connect(engine, entity)
+    _sort_out(engine, entity)
     _resolve_the_hard(engine, entity)
     engine.run(
         f"""
@@ -60,12 +50,11 @@ def link(engine: Engine, entity: Entity, mentions: str) -> None:
         select s.workspace_uid, {", ".join(f"s.{name}" for name in entity.ids)}, c.component,
             left(md5(coalesce(h.own_key, c.key)), {ID_LENGTH}) as own_id,
             left(md5(coalesce(h.overall_key, c.key)), {ID_LENGTH}) as overall_id,
-            c.spaces > 1 as is_shared
+            coalesce(h.own, s.root) as own, coalesce(h.overall, s.root) as overall, c.is_shared
         from placed as s
         inner join linked_parts as c on c.root = s.root
         left join hard_keys as h on h.s = s.s;
-        drop table signatures; drop table id_values; drop table roots; drop table placed;
-        drop table linked_parts; drop table hard_keys
+        drop table placed; drop table linked_parts; drop table hard_keys
         """
     )
 
@@ -73,44 +62,71 @@ def link(engine: Engine, entity: Entity, mentions: str) -> None:
 def _number(engine: Engine, entity: Entity, mentions: str) -> None:
     """Gives each value of an id a number, and each combination of them."""
     ids = ", ".join(entity.ids)
-    distinct = " union all ".join(
-        f"select distinct {kind} as kind, {name} as value from combined where {name} <> ''"
+    kinds = range(len(entity.ids))
+    values = " union all ".join(
+        f"select {kind} as kind, {name} as value, count(*) as times "
+        f"from combined where {name} <> '' group by {name}"
         for kind, name in enumerate(entity.ids)
     )
     joins = " ".join(
         f"left join id_values as v{kind} on v{kind}.kind = {kind} and v{kind}.value = s.{name}"
         for kind, name in enumerate(entity.ids)
     )
-    found = ", ".join(f"v{kind}.n as n{kind}" for kind in range(len(entity.ids)))
+    found = ", ".join(f"v{kind}.n as n{kind}" for kind in kinds)
+    is_alone = " and ".join(f"coalesce(v{kind}.times, 1) = 1" for kind in kinds)
     engine.run(
         f"""
         create or replace temp table combined as
-        select workspace_uid, {ids}, count(*) as result_rows
-        from {mentions} group by workspace_uid, {ids};
+        select row_number() over () as s, * from (
+            select workspace_uid, {ids}, count(*) as result_rows
+            from {mentions} group by workspace_uid, {ids}
+        ) as found;
         create or replace temp table id_values as
-        select row_number() over () - 1 as n, kind, value from ({distinct}) as found;
+        select row_number() over () - 1 as n, * from ({values}) as found;
         create or replace temp table signatures as
-        select row_number() over () as s, s.*, {found} from combined as s {joins};
+        select s.*, {found}, {is_alone} as is_alone from combined as s {joins};
         drop table combined
         """
     )
 
 
-def _sort_out(engine: Engine, entity: Entity, numbers: Sequence[str]) -> None:
-    """Keys of what is linked without a contradiction; the rest is hard."""
-    several = " or ".join(f"count(distinct nullif({name}, '')) > 1" for name in entity.immutable)
-    best = ", ".join(f"'{name}:' || min(nullif({name}, ''))" for name in entity.ids)
-    names = ", ".join(f"nullif('{name}:' || {name}, '{name}:')" for name in entity.ids)
+def _connect(engine: Engine, entity: Entity) -> None:
+    """Finds out which combinations are connected. Those whose values no other has need no look."""
+    numbers = [f"n{kind}" for kind in range(len(entity.ids))]
+    (size,) = engine.arrow("select count(*) as size from id_values")["size"].to_pylist()
+    rows = engine.arrow(
+        f"select distinct {', '.join(numbers)} from signatures where not is_alone "
+        f"and {' + '.join(f'({n} is not null)::int' for n in numbers)} > 1"
+    )
+    roots = components(size, zip(*(rows[name].to_pylist() for name in numbers), strict=True))
+    moved = [(n, root) for n, root in enumerate(roots) if n != root]
+    engine.put("roots", "n bigint, root bigint", _table(moved, [pa.int64(), pa.int64()]))
     engine.run(
         f"""
         create or replace temp table placed as
-        select s.*, r.root from signatures as s
-        inner join roots as r on r.n = coalesce({", ".join(f"s.{name}" for name in numbers)});
+        select s.*, coalesce(r.root, s.n) as root
+        from (select *, coalesce({", ".join(numbers)}) as n from signatures) as s
+        left join roots as r on r.n = s.n;
+        drop table signatures; drop table id_values; drop table roots
+        """
+    )
+
+
+def _sort_out(engine: Engine, entity: Entity) -> None:
+    """Keys of what is linked without a contradiction; the rest is hard."""
+    several = " or ".join(
+        f"coalesce(min(nullif({name}, '')) <> max({name}), false)" for name in entity.immutable
+    )
+    best = ", ".join(f"'{name}:' || min(nullif({name}, ''))" for name in entity.ids)
+    engine.run(
+        f"""
         create or replace temp table linked_parts as
-        select root, count(distinct workspace_uid) as spaces, coalesce({best}) as key,
-            cast(hash(min(least({names}))) >> 1 as bigint) as component,
-            {several} or count(distinct workspace_uid) > 1 as is_hard
-        from placed group by root
+        select *, cast(hash(key) >> 1 as bigint) as component, is_shared or is_several as is_hard
+        from (
+            select root, coalesce({best}) as key, {several} as is_several,
+                min(workspace_uid) <> max(workspace_uid) as is_shared
+            from placed group by root
+        ) as parts
         """
     )
 
@@ -125,12 +141,15 @@ def _resolve_the_hard(engine: Engine, entity: Entity) -> None:
     columns = [hard[name].to_pylist() for name in hard.column_names]
     for root, component, s, workspace, result_rows, *values in zip(*columns, strict=True):
         parts[root].append((s, workspace, tuple(values), result_rows, component))
-    keys: list[tuple[int, str, str]] = []
+    keys: list[_Keys] = []
     conflicts: list[tuple[object, ...]] = []
     for signatures in parts.values():
         _resolve_part(entity, signatures, keys, conflicts)
-    texts = [pa.int64(), pa.string(), pa.string()]
-    engine.put("hard_keys", "s bigint, own_key text, overall_key text", _table(keys, texts))
+    engine.put(
+        "hard_keys",
+        "s bigint, own_key text, overall_key text, own bigint, overall bigint",
+        _table(keys, [pa.int64(), pa.string(), pa.string(), pa.int64(), pa.int64()]),
+    )
     engine.put(
         "conflicts",
         ", ".join(f"{name} {kind}" for name, kind in CONFLICT_COLUMNS.items()),
@@ -143,12 +162,14 @@ def _resolve_the_hard(engine: Engine, entity: Entity) -> None:
 
 _Signature = tuple[int, str, Ids, int, int]
 """Its number, workspace, ids, rows and component."""
+_Keys = tuple[int, str, str, int, int]
+"""Number of a combination, its keys in the workspace and over all, a number of each of these."""
 
 
 def _resolve_part(
     entity: Entity,
     signatures: Sequence[_Signature],
-    keys: list[tuple[int, str, str]],
+    keys: list[_Keys],
     conflicts: list[tuple[object, ...]],
 ) -> None:
     """Resolves what is linked, in each workspace and over all; adds to the last two arguments."""
@@ -156,12 +177,17 @@ def _resolve_part(
     distinct = list({signature[2] for signature in signatures})
     found, _ = resolve(distinct, entity.ids, immutable)
     overall = dict(zip(distinct, found, strict=True))
+    first: dict[str, int] = {}
     spaces: dict[str, list[_Signature]] = defaultdict(list)
     for signature in signatures:
         spaces[signature[1]].append(signature)
     for workspace, own in spaces.items():
         found, contradicting = resolve([each[2] for each in own], entity.ids, immutable)
-        keys += [(each[0], key, overall[each[2]]) for each, key in zip(own, found, strict=True)]
+        firsts: dict[str, int] = {}
+        for (s, _, ids, _, _), key in zip(own, found, strict=True):
+            everywhere = overall[ids]
+            number = firsts.setdefault(key, -s)
+            keys.append((s, key, everywhere, number, first.setdefault(everywhere, -s)))
         conflicts += [
             (workspace, entity.name, *_described(each, entity, own), own[0][4])
             for each in contradicting

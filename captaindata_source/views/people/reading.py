@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from captaindata_source.people_fields import Entity
 from captaindata_source.sqltext import quoted
-from captaindata_source.tables import JOB_RESULTS, views_schema
+from captaindata_source.tables import JOB_RESULTS, JOBS, views_schema
 from captaindata_source.times import EARLIEST, LATEST
 from captaindata_source.views.people.engine import Engine
-from captaindata_source.views.people.extraction import ORIGIN, mention_columns, mentions_query
+from captaindata_source.views.people.extraction import found_column, mention_columns, mentions_query
 from captaindata_source.views.people.paths import Plan
 from captaindata_source.views.people.store import PeopleStore, declared
 from captaindata_source.views.results.origin import RESULTS
@@ -38,7 +38,7 @@ def read_mentions(
     created = f"case when r.created_at between {times} then r.created_at end"
     rows = f"""
         select r.workspace_uid, r.workflow_uid, r.job_uid, r.result_uid,
-            coalesce({created}, r.loaded_at) as seen_at, r.data, c.plan
+            coalesce({created}, r.loaded_at) as seen_at, cast(r.data as text) as data, c.plan
         from {store.named(JOB_RESULTS.name)} as r
         inner join changed_now as c
             on c.workspace_uid = r.workspace_uid and c.job_uid = r.job_uid
@@ -48,15 +48,21 @@ def read_mentions(
     numbers = sorted(wanted["plan"].to_pylist())
     if not numbers:
         return
-    origin = ", ".join(ORIGIN)
+    query = mentions_query({n: plans[n] for n in numbers}, entities, "{}")
     for part in engine.stream(rows, ["changed_now"]):
-        for number in numbers:
-            plan = plans[number]
-            for entity in entities:
-                if plan.of(entity):
-                    source = f"select {origin}, data from {part} as part where plan = {number}"
-                    found = mentions_query(plan, entity, entities[0], source)
-                    engine.run(f"insert into {entity.name}_found select *, false from ({found})")
+        engine.run(f"create or replace temp table found_now as {query.replace('{}', part)}")
+        for entity in entities:
+            columns = ", ".join(
+                quoted(found_column(entity, each)) for each in mention_columns(entity)
+            )
+            some_id = " or ".join(
+                f"{quoted(found_column(entity, each))} <> ''" for each in entity.ids
+            )
+            engine.run(
+                f"insert into {entity.name}_found "
+                f"select {columns}, false from found_now where {some_id}"
+            )
+    engine.run("drop table if exists found_now")
 
 
 def mark_repeated(
@@ -73,8 +79,9 @@ def mark_repeated(
         entities: As there.
     """
     schema = views_schema(dataset)
-    columns = database.columns(schema, RESULTS)
-    if REPEATED not in {name for name, _ in columns}:
+    if REPEATED not in {name for name, _ in database.columns(schema, RESULTS)}:
+        return
+    if not _has_retries(engine, database, dataset):
         return
     repeated = f"""
         select workspace_id, result_id from {quoted(schema)}.{RESULTS}
@@ -91,3 +98,20 @@ def mark_repeated(
             "(workspace_uid, result_uid) in (select workspace_uid, uid from repeated_now)"
         )
     engine.run("drop table repeated_now")
+
+
+def _has_retries(engine: Engine, database: Database, dataset: str) -> bool:
+    """Whether a job that is read again may be a retry: the view takes long on many results."""
+    if JOBS.name not in database.relations(dataset):
+        return False
+    retries = f"""
+        select 1 as found from {quoted(dataset)}.{JOBS.name} as j
+        inner join changed_now as c
+            on c.workspace_uid = j.workspace_uid and c.job_uid = j.uid
+        where j.main_job_uid is not null limit 1
+    """
+    counts = [
+        engine.arrow(f"select count(*) as found from {part} as part")["found"][0].as_py()
+        for part in engine.stream(retries, ["changed_now"])
+    ]
+    return any(counts)

@@ -19,7 +19,7 @@ from captaindata_source.views.people.extraction import mention_columns
 from captaindata_source.views.people.linking import CONFLICT_COLUMNS, link
 from captaindata_source.views.people.paths import Plan, make_plan, with_more_keys
 from captaindata_source.views.people.reading import mark_repeated, read_mentions
-from captaindata_source.views.people.rows import gather_rows
+from captaindata_source.views.people.rows import gather_rows, place, placed_mentions
 from captaindata_source.views.people.store import (
     CONFLICTS,
     JOBS_READ,
@@ -125,19 +125,25 @@ class PeopleRefresh:
         with self._database.transaction(), self._handed_over(engine):
             self._write(engine)
         for entity in self._entities:
-            for name in ("touched", "linked", "conflicts", "rows"):
-                engine.run(f"drop table {entity.name}_{name}_now")
+            names = ("touched_now", "placed_now", "seen_now", "conflicts_now", "rows_now", "found")
+            engine.run(";".join(f"drop table {entity.name}_{name}" for name in (*names, "ids")))
 
     def _work_out(self, engine: Engine, entity: Entity) -> None:
         """Links fresh mentions with the known ones that they touch."""
         name = entity.name
         kept = self._store.named(mentions_of(entity))
-        known = ", ".join(f"m.{quoted(column)}" for column in mention_columns(entity))
+        rows = self._store.named(rows_of(entity))
+        facts = {field.name for field in entity.facts}
+        known = ", ".join(
+            f"case when m.is_only then r.{quoted(column)} else m.{quoted(column)} end"
+            if column in facts
+            else f"m.{quoted(column)}"
+            for column in mention_columns(entity)
+        )
         ids = ", ".join(entity.ids)
         engine.run(
             f"""
             drop table if exists {name}_conflicts_now;
-            drop table if exists {name}_rows_now;
             create or replace temp table {name}_ids as
             select distinct {ids} from {name}_found;
             create or replace temp table {name}_touched_now (component bigint)
@@ -162,6 +168,8 @@ class PeopleRefresh:
             others = f"""
                 select {known}, m.is_repeated from {kept} as m
                 inner join {name}_touched_now as t on t.component = m.component
+                left join {rows} as r on m.is_only and r.is_own and r.component = m.component
+                    and r.workspace_uid = m.workspace_uid and r.uid = m.own_id
                 left join changed_now as c
                     on c.workspace_uid = m.workspace_uid and c.job_uid = m.job_uid
                 where c.job_uid is null
@@ -169,21 +177,9 @@ class PeopleRefresh:
             for part in engine.stream(others, ["changed_now", f"{name}_touched_now"]):
                 engine.run(f"insert into {name}_found select * from {part} as part")
         link(engine, entity, f"{name}_found")
-        same = " and ".join(f"l.{each} = m.{each}" for each in entity.ids)
-        engine.run(
-            f"""
-            create or replace temp table {name}_linked_now as
-            select m.*, l.own_id, l.overall_id, l.is_shared, l.component
-            from {name}_found as m
-            inner join links as l on l.workspace_uid = m.workspace_uid and {same};
-            drop table links;
-            drop table {name}_found;
-            drop table {name}_ids;
-            alter table conflicts rename to {name}_conflicts_now
-            """
-        )
-        gather_rows(engine, entity, f"{name}_linked_now")
-        engine.run(f"alter table gathered_rows rename to {name}_rows_now")
+        engine.run(f"alter table conflicts rename to {name}_conflicts_now")
+        place(engine, entity)
+        gather_rows(engine, entity)
 
     @contextmanager
     def _handed_over(self, engine: Engine) -> Iterator[None]:
@@ -203,7 +199,7 @@ class PeopleRefresh:
         engine.write(
             named(JOBS_READ),
             [*TABLES[JOBS_READ]],
-            "select workspace_uid, job_uid, version from changed_now where version is not null",
+            "(select workspace_uid, job_uid, version from changed_now where version is not null)",
         )
         for entity in self._entities:
             touched = f"component in (select component from {entity.name}_touched_now)"
@@ -214,8 +210,8 @@ class PeopleRefresh:
                 f"and {touched}"
             )
             for target, columns, source in (
-                (mentions_of(entity), kept_mentions(entity), "linked"),
-                (rows_of(entity), row_columns(entity), "rows"),
-                (CONFLICTS, CONFLICT_COLUMNS, "conflicts"),
+                (mentions_of(entity), kept_mentions(entity), placed_mentions(entity)),
+                (rows_of(entity), row_columns(entity), f"{entity.name}_rows_now"),
+                (CONFLICTS, CONFLICT_COLUMNS, f"{entity.name}_conflicts_now"),
             ):
-                engine.write(named(target), [*columns], f"select * from {entity.name}_{source}_now")
+                engine.write(named(target), [*columns], source)

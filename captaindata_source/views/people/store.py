@@ -40,13 +40,15 @@ def kept_mentions(entity: Entity) -> dict[str, str]:
     """Columns and types of the table of mentions.
 
     `component` is the same for all mentions that any value links, directly or by way of others,
-    over all workspaces.
+    over all workspaces. `is_only` marks the only mention of somebody in a workspace: its facts are
+    in the table of people, and null here.
     """
     return {
         **mention_columns(entity),
         "is_repeated": "boolean",
         "own_id": "text",
         "component": "bigint",
+        "is_only": "boolean",
     }
 
 

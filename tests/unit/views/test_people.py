@@ -19,12 +19,10 @@ from captaindata_source.sandbox import World
 from captaindata_source.sandbox.population import Company, Person
 from captaindata_source.tables import JOBS
 from captaindata_source.views.people import reading
-from captaindata_source.views.people import refresh as people_refresh
 from captaindata_source.views.people.cleaning import steps, text_steps
 from captaindata_source.views.people.engine import opened_engine
 from captaindata_source.views.people.linking import link
 from captaindata_source.views.people.store import TABLES
-from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.view import State
 from captaindata_source.warehouse.database import DuckDbDatabase
 from tests.support.databases import Database, Row
@@ -281,22 +279,13 @@ def test_refreshed_by_job_is_equal_to_made_anew(warehouse: Warehouse, seed: int)
                 workflow=rng.choice("vw"),
                 workspace=rng.choice("ab"),
             )
-        refresh_alone(warehouse)
+        warehouse.refresh_people()
         if turn % 2:
             step_by_step = contents(warehouse)
             for table in TABLES:
                 warehouse.where.execute(f"delete from {table}")
-            refresh_alone(warehouse)
+            warehouse.refresh_people()
             assert contents(warehouse) == step_by_step
-
-
-def refresh_alone(warehouse: Warehouse, **options: Any) -> None:
-    """People and what they need, without the views."""
-    with opened(warehouse.where) as found:
-        Catalogue(found, warehouse.where.dataset).refresh()
-        people = people_refresh.PeopleRefresh(found, warehouse.where.dataset, **options)
-        people.prepare()
-        people.run()
 
 
 @ON_DUCKDB
@@ -305,9 +294,9 @@ def test_what_is_not_concerned_stays(warehouse: Warehouse) -> None:
     warehouse.load("j2", [{"linkedin_profile_id": 2, "full_name": "Bob"}])
     warehouse.refresh()
     warehouse.where.execute("update person_rows set full_name = 'untouched'")
-    refresh_alone(warehouse)
+    warehouse.refresh_people()
     warehouse.load("j3", [{"linkedin_profile_id": "2.0", "full_name": "Rob"}])
-    refresh_alone(warehouse)
+    warehouse.refresh_people()
     names = {row["linkedin_profile_id"]: row["full_name"] for row in warehouse.rows("people")}
     assert names == {"1": "untouched", "2": "Rob"}
 
@@ -332,7 +321,7 @@ def test_keys_of_users_come_first(warehouse: Warehouse) -> None:
         ({"linkedin_profile_id": ["member_no"], "job_title": ["Current Role"]}, ("5", "CTO")),
         ({}, ("6", "x")),
     ):
-        refresh_alone(warehouse, more_keys=fields)
+        warehouse.refresh_people(more_keys=fields)
         [found_row] = warehouse.where.execute("select * from person_rows")
         assert (found_row["linkedin_profile_id"], found_row["job_title"]) == expected
 
@@ -384,7 +373,7 @@ def test_rows_of_retries_that_the_run_has_too_count_once(warehouse: Warehouse) -
             f"{is_repeated} as is_repeated from {warehouse.where.dataset}.job_results"
         )
         warehouse.load("run", [ada])
-        refresh_alone(warehouse)
+        warehouse.refresh_people()
         for view in ("people", "companies", "people_all"):
             [row] = warehouse.rows(view)
             assert row["times_seen"] == row["jobs"] == times
@@ -421,11 +410,15 @@ PROFILES: dict[str, tuple[str | None, str | None]] = {
     "null": (None, None),
     "[]": (None, None),
     f"{LINKEDIN}/in/%FF": ("linkedin.com/in/%ff", None),
+    "www.linkedin.com/in/Ada_1?a/b#c": ("linkedin.com/in/ada_1", None),
+    f"{LINKEDIN}/in/ada#top": (ADA, None),
+    f"{LINKEDIN}/in/ME": (None, None),
 }
 COMPANIES: dict[str, tuple[str | None, str | None]] = {
     f"{LINKEDIN}/company/Acme/about/": ("linkedin.com/company/acme", None),
     f"{LINKEDIN}/company/0123/": (None, "123"),
     f"{LINKEDIN}/sales/company/123": (None, "123"),
+    "linkedin.com/company/00": ("linkedin.com/company/00", None),
     f"{LINKEDIN}/school/MIT": ("linkedin.com/school/mit", None),
     f"{LINKEDIN}/company/unknown": (None, None),
     f"{LINKEDIN}/in/ada": (None, None),
@@ -436,6 +429,8 @@ DOMAINS = {
     "ada@acme.com": "acme.com",
     "acme.co.uk:443": "acme.co.uk",
     "acme.com.": "acme.com",
+    "www.www.acme.com/": "www.acme.com",
+    "www.com": None,
     "acme.wixsite.com": "acme.wixsite.com",
     HASHED: HASHED,
     "gmail.com": None,
