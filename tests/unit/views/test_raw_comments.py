@@ -93,7 +93,7 @@ def test_comments_of_others_stay_until_a_version_describes_the_table_in_other_wo
     assert written(raw, monkeypatch, dataset) == []
 
     old = table_texts()["jobs"]
-    texts = {**old.columns, "name": "it's [its](x) `name`"}
+    texts = {**old.columns, "name": "it's **its** `name`"}
     told = TableText("One row per job, told better.", texts)
     monkeypatch.setattr(raw_comments, "table_texts", lambda: {**table_texts(), "jobs": told})
     describe_tables(raw, dataset)
