@@ -258,6 +258,7 @@ def test_a_question_mark_in_the_path() -> None:
         check_catalog(Path("/a?b/w.duckdb"), schema="captaindata", what="The DuckDB file")
 
 
+@INTEGRATION
 @on_duckdb
 @pytest.mark.parametrize(
     "name", ["temp.duckdb", pytest.param("main.v1.db", marks=pytest.mark.integration)]

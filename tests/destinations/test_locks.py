@@ -174,6 +174,7 @@ def test_a_lost_lock_that_another_sync_has_taken_ends_the_sync(
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 @pytest.mark.integration
 @ON_POSTGRES
 def test_a_lost_lock_that_another_sync_had_meanwhile_ends_the_sync(

@@ -57,8 +57,9 @@ def test_figures_of_a_month_agree(make_harness: MakeHarness) -> None:
         "SOURCES__CAPTAINDATA__MATERIALIZE_RESULTS": "true",
         "SOURCES__CAPTAINDATA__RESULTS_INCLUDE_RETRIES": "true",
     }
-    run(harness, "views", "create")
-    month.assert_results({*month.repeated})
+    if harness.database.name == "duckdb":  # that it is so on both is a test of its own
+        run(harness, "views", "create")
+        month.assert_results({*month.repeated})
 
 
 def run(harness: Harness, *arguments: str) -> str:

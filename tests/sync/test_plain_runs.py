@@ -285,7 +285,7 @@ def test_a_limit_in_time_is_refused(harness: Harness) -> None:
     [
         pytest.param("round_robin", (), marks=pytest.mark.integration),
         pytest.param("round_robin", MOST_TABLES, marks=pytest.mark.integration),
-        ("fifo", ("jobs",)),
+        pytest.param("fifo", ("jobs",), marks=pytest.mark.integration),
         pytest.param("fifo", MOST_TABLES, marks=pytest.mark.integration),
     ],
 )

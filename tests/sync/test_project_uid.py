@@ -23,6 +23,7 @@ def keyed(harness: Harness, workspace: Workspace, **options: Any) -> dict[str, A
     return config
 
 
+@INTEGRATION
 @ON_ONE_DATABASE
 def test_it_is_learned_with_no_call_more_and_kept(make_harness: MakeHarness) -> None:
     harness = make_harness(3, workspaces=2, **SMALL)

@@ -17,6 +17,7 @@ from tests.support import mishaps
 from tests.support.asked import listings, outputs_of
 from tests.support.faults import Fault
 from tests.support.harness import Harness
+from tests.support.marks import INTEGRATION
 from tests.support.oracle import (
     CREDIT_FIELDS,
     V4_FIELDS,
@@ -94,6 +95,7 @@ def is_live(run: Json) -> bool:
     return bool(run["execution_mode"] == "LIVE")
 
 
+@INTEGRATION
 @ON_ONE_DATABASE
 def test_v3_and_v4_in_one_sync(harness_of_two: Harness) -> None:
     harness = harness_of_two

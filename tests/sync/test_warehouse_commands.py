@@ -18,7 +18,7 @@ from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import DuckDb
 from tests.support.harness import Harness
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.oracle import Oracle
 
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
@@ -136,6 +136,7 @@ def assert_exports_hold(harness: Harness, uid: str, rows: list[dict[str, Any]]) 
     assert nested, "arrays are nested in jsonl"
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_views_by_hand(make_harness: MakeHarness) -> None:
     harness = make_harness(workflows=3)
@@ -165,6 +166,7 @@ def test_views_of_tables_that_are_not_loaded_are_skipped(make_harness: MakeHarne
     assert synced.summary["views_error"] is None
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_workspaces_of_odd_names_have_folders_of_their_own(make_harness: MakeHarness) -> None:
     harness = make_harness(workspaces=2, workflows=1, mean_results=2)

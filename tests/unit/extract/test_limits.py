@@ -9,6 +9,7 @@ from captaindata_source.extract.queue import Limits
 from tests.support import processes
 from tests.support.harness import Harness
 from tests.support.http_script import FakeTime
+from tests.support.marks import INTEGRATION
 from tests.support.oracle import Oracle, assert_equal
 
 ON_ONE_DATABASE = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
@@ -44,6 +45,7 @@ def test_max_requests_ends_each_sync_and_all_of_them_load_everything(harness: Ha
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 @ON_ONE_DATABASE
 def test_however_small_the_limit_the_newest_job_is_finished(harness: Harness) -> None:
     oracle = Oracle(harness.world)

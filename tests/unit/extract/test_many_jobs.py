@@ -23,7 +23,7 @@ from captaindata_source.warehouse.memory import Memory
 from captaindata_source.warehouse.workspace_queries import WorkspaceQueries
 from tests.support.databases import Postgres
 from tests.support.harness import Harness
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_EACH_VERSION, POSTGRES_LATER
 from tests.support.reading import run_steps
 
 NAMES = {table.name for table in TABLES}
@@ -166,8 +166,8 @@ DAMAGE: tuple[list[str], ...] = (
 removed, altered, replaced by others, or are of a load that was never committed."""
 
 
-@POSTGRES_LATER
-@pytest.mark.parametrize("version", ["v3", pytest.param("v4", marks=INTEGRATION)])
+@INTEGRATION
+@ON_EACH_VERSION
 def test_few_remembered_jobs_lead_to_the_same_plan(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:

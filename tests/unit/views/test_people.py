@@ -26,7 +26,7 @@ from captaindata_source.views.people.store import TABLES
 from captaindata_source.views.view import State
 from captaindata_source.warehouse.database import DuckDbDatabase
 from tests.support.databases import Database, Row
-from tests.support.marks import ON_DUCKDB, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_DUCKDB, POSTGRES_LATER
 from tests.support.people_oracle import Grouping, Ids, company_ids, groups, person_ids
 from tests.support.raw_tables import insert
 from tests.support.results import Warehouse, opened
@@ -255,7 +255,7 @@ def contents(warehouse: Warehouse) -> dict[str, list[Any]]:
 
 
 @POSTGRES_LATER
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=INTEGRATION)])
 def test_refreshed_by_job_is_equal_to_made_anew(warehouse: Warehouse, seed: int) -> None:
     rng = random.Random(seed)
     warehouse.load("j0", [{"linkedin_profile_id": 1, "linkedin_company_id": 1}])

@@ -10,6 +10,7 @@ from captaindata_source.views import view
 from captaindata_source.views.results import materialize
 from captaindata_source.views.view import State
 from tests.support.databases import Database, Postgres
+from tests.support.marks import INTEGRATION
 from tests.support.results import NOON, Warehouse, opened
 
 
@@ -172,6 +173,7 @@ WIDE = {
 }
 
 
+@INTEGRATION
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 @pytest.mark.parametrize("wide", WIDE.values(), ids=WIDE)
 def test_rows_wider_than_postgres_can_store(
@@ -220,6 +222,7 @@ def test_a_table_that_gets_too_wide_a_row_and_loses_it_again(warehouse: Warehous
     assert "data" not in rows[7], "the table has all columns again"
 
 
+@INTEGRATION
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_a_held_table_that_gets_too_wide_a_row_has_it_all_the_same(warehouse: Warehouse) -> None:
     where = warehouse.where
