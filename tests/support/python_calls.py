@@ -144,7 +144,8 @@ def interrupted() -> dict[str, Any]:
         return watch
 
     try:
-        captaindata_source.sync(**_kwargs(), watch=strike(signal.SIGINT))
+        uninterrupted = captaindata_source.sync(**_kwargs(), watch=strike(signal.SIGINT))
+        caught.append(str(uninterrupted))
     except KeyboardInterrupt:
         caught.append("KeyboardInterrupt")
     report = captaindata_source.sync(**_kwargs(), watch=strike(signal.SIGTERM))
