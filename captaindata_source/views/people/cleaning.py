@@ -2,6 +2,8 @@
 
 A value is cleaned in steps, each a column of its own: an expression that names a column several
 times is cheap, one that repeats another expression is not.
+
+Raise `RULES` in `changed.py` with each change, so that all results are read again.
 """
 
 from __future__ import annotations

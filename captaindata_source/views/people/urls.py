@@ -1,4 +1,7 @@
-"""URLs of people and companies made comparable; see `cleaning`."""
+"""URLs of people and companies made comparable; see `cleaning`.
+
+Raise `RULES` in `changed.py` with each change, so that all results are read again.
+"""
 
 from __future__ import annotations
 
