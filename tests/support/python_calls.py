@@ -131,6 +131,7 @@ def refusals() -> dict[str, Any]:
 def interrupted() -> dict[str, Any]:
     """The process gets SIGINT while it syncs, and SIGTERM in another call."""
     caught: list[str] = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     signal.signal(signal.SIGTERM, lambda *_: caught.append("SIGTERM"))
 
     def strike(number: signal.Signals) -> Callable[[Sequence[Status]], None]:
