@@ -640,6 +640,7 @@ def test_a_file_that_a_tool_holds_at_the_start(harness: Harness, oracle: Oracle)
     assert_next_is_exact(harness, oracle)
 
 
+@INTEGRATION
 @ON_DUCKDB
 @pytest.mark.parametrize(
     "lets_go", [True, pytest.param(False, marks=INTEGRATION)], ids=["for a while", "for long"]

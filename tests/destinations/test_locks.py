@@ -88,6 +88,9 @@ def test_two_syncs_of_one_workspace_the_second_says_so_and_ends(
     assert runs == {"loaded", "failed"}
 
 
+@pytest.mark.parametrize(
+    "database", [pytest.param("duckdb", marks=INTEGRATION), "postgres"], indirect=True
+)
 def test_a_killed_sync_keeps_nobody_away(harness: Harness) -> None:
     oracle = Oracle(harness.world)
     oracle.look()

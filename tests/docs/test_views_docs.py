@@ -10,6 +10,7 @@ import pytest
 from captaindata_source.views.shipped import load_views, parse_view
 from tests.support import sql_readme
 from tests.support.databases import Database, DuckDb
+from tests.support.marks import INTEGRATION
 
 TEXT = sql_readme.PATH.read_text(encoding="utf-8")
 SECTIONS = sql_readme.sections(TEXT)
@@ -65,6 +66,7 @@ def test_a_header_without_a_part_is_refused(part: str) -> None:
         parse_view("v", cut)
 
 
+@INTEGRATION
 def test_columns_examples_and_first_queries_are_those_of_the_database(database: Database) -> None:
     """One test, for each that has the fixture may be in another process and sync again."""
     assert_columns_are_documented(database)

@@ -17,6 +17,7 @@ import pytest
 import captaindata_source.sandbox
 from captaindata_source.sandbox import DEFAULT_START, Dialect, NotFoundError, Workspace, World
 from captaindata_source.sandbox.catalogue import KINDS, columns
+from tests.support.marks import INTEGRATION
 
 Json = dict[str, Any]
 PACKAGE = Path(captaindata_source.sandbox.__file__).parent
@@ -383,6 +384,7 @@ def test_a_dozen_seeds_bring_every_variant() -> None:
     assert all(20 <= d.results_page_size <= 120 for d in dialects)
 
 
+@INTEGRATION
 def test_results_are_what_real_ones_are_like() -> None:
     world = World(jobs_per_day=0.7)
     rows = [

@@ -378,6 +378,7 @@ def test_without_a_configured_file_all_workspaces_share_the_default(harness: Har
     assert len(harness.rows("workspaces")) == 2
 
 
+@INTEGRATION
 def test_the_committed_configuration_works_as_it_is(harness: Harness) -> None:
     committed = Path(__file__).parents[2] / ".dlt" / "config.toml"
     folder = harness.folder / ".dlt"

@@ -315,6 +315,7 @@ def test_what_would_lose_results_in_silence_is_refused(harness: Harness) -> None
         assert message in str(root)
 
 
+@INTEGRATION
 def test_views_of_a_pipeline_of_ones_own(harness: Harness) -> None:
     pipeline = dlt.pipeline(
         "own",

@@ -54,6 +54,7 @@ def call(
     return json.loads(told), "".join(printed), done.stderr
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_from_a_thread_and_twice_in_a_process_that_stays_as_it_was(harness: Harness) -> None:
     harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"

@@ -156,6 +156,7 @@ def test_views_by_hand(make_harness: MakeHarness) -> None:
     assert "missing" in run(harness, "views", "list").stdout
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_views_of_tables_that_are_not_loaded_are_skipped(make_harness: MakeHarness) -> None:
     harness = make_harness(workflows=2)
@@ -270,6 +271,7 @@ def test_there_is_no_copy_of_postgres(make_harness: MakeHarness) -> None:
     assert harness.sync().summary["published"] is None
 
 
+@INTEGRATION
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_results_as_tables_by_config(duck: Harness) -> None:
     duck.extra |= {VIEWS: "true", "SOURCES__CAPTAINDATA__MATERIALIZE_RESULTS": "true"}

@@ -29,7 +29,7 @@ from captaindata_source.issues import Issue, IssueLog
 from tests.conftest import MakeHarness
 from tests.support.faults import Fault
 from tests.support.harness import Harness
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.reading import FilesInFolder
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
@@ -305,6 +305,7 @@ def harness(make_harness: MakeHarness) -> Harness:
     return make_harness(workflows=1, jobs_per_day=0.0)
 
 
+@INTEGRATION
 @POSTGRES_LATER
 @settings(
     max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

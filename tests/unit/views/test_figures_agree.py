@@ -21,7 +21,7 @@ import pytest
 from captaindata_source.tables import JOBS, SYNC_RUNS, WORKSPACES
 from captaindata_source.views import export
 from tests.support.databases import Database, DuckDb, Postgres, Row
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.raw_tables import insert
 from tests.support.results import NOON, Warehouse
 from tests.support.retries import Rows, mains_of, repeated
@@ -162,6 +162,7 @@ def pipeline(database: Database, tmp_path: Path) -> Iterator[dlt.Pipeline]:
     )
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_all_some_and_none_of_a_retry(
     warehouse: Warehouse, pipeline: dlt.Pipeline, tmp_path: Path

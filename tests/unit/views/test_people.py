@@ -355,6 +355,7 @@ class TableNamed:
         self.name = name
 
 
+@INTEGRATION
 @POSTGRES_LATER
 def test_rows_of_retries_that_the_run_has_too_count_once(warehouse: Warehouse) -> None:
     """The view of results says which these are; here one that a test wrote."""

@@ -276,7 +276,10 @@ def test_each_day_is_right_and_as_from_scratch(database: Database) -> None:
     for change in CHANGES:
         change(days)
         assert days.refresh() > 0, change.__name__
-        days.assert_right()
+        if database.name == "duckdb":
+            days.assert_right()
+        else:  # all changes one upon the other
+            days.assert_as_in_python()
     days.warehouse.where.execute("update workflows set name = 'New name'")
     assert days.refresh() == 0, "a name is no reason to read results again"
     days.assert_right()

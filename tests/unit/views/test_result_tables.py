@@ -201,6 +201,7 @@ def test_rows_wider_than_postgres_can_store(
     assert caplog.messages == [], "it is said once"
 
 
+@INTEGRATION
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_a_table_that_gets_too_wide_a_row_and_loses_it_again(warehouse: Warehouse) -> None:
     wide = {f"n{number:04d}": 10**14 + number for number in range(1_100)}

@@ -17,6 +17,7 @@ from captaindata_source.views.results.catalogue import Catalogue
 from captaindata_source.views.view import State
 from tests.support.awkward import AWKWARD
 from tests.support.databases import Database, Postgres, Row
+from tests.support.marks import POSTGRES_LATER
 from tests.support.raw_tables import view_rows
 from tests.support.results import NOON, Warehouse, opened
 
@@ -109,6 +110,7 @@ def test_one_typed_column_for_each_key(warehouse: Warehouse) -> None:
     assert [*warehouse.columns("results_posts").values()][9:] == [*kinds, "json"]
 
 
+@POSTGRES_LATER
 def test_the_catalogue_tells_what_was_seen(warehouse: Warehouse) -> None:
     warehouse.add_workflow("w", "Posts")
     warehouse.load("j1", [{"id": 1, "name": None}, {"id": 2, "o": {"k": "v"}}])
@@ -187,6 +189,7 @@ def test_only_jobs_of_new_loads_are_looked_at(warehouse: Warehouse) -> None:
     assert set(warehouse.catalogue()) == {"a", "b"}
 
 
+@POSTGRES_LATER
 def test_results_are_looked_at_in_batches(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +301,7 @@ RESULTS = st.lists(
 )
 
 
+@POSTGRES_LATER
 @settings(max_examples=4, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_value_is_lost_whatever_comes(warehouse: Warehouse, data: st.DataObject) -> None:
@@ -446,6 +450,7 @@ def test_columns_end_at_a_limit_and_the_catalogue_says_so(
     assert row["data"]["k4"] == 4
 
 
+@POSTGRES_LATER
 def test_as_many_columns_as_the_database_takes(warehouse: Warehouse) -> None:
     warehouse.load("j1", [{f"k{n}": n for n in range(1_700)}])
     warehouse.refresh()

@@ -13,6 +13,7 @@ import pytest
 from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.view import Change, State
 from tests.support.databases import Database
+from tests.support.marks import POSTGRES_LATER
 from tests.support.raw_tables import create_raw_tables
 from tests.support.results import NOON, Warehouse, opened
 from tests.support.retries import Rows, mains_of, repeated
@@ -228,6 +229,7 @@ def test_results_without_jobs_are_no_retries(database: Database) -> None:
     assert warehouse.typed() == [{"a": 1}]
 
 
+@POSTGRES_LATER
 def test_rows_that_are_left_out_are_told_once(database: Database) -> None:
     """A warehouse of an earlier version does not say whether its views have them."""
     warehouse = Warehouse(database)
@@ -240,6 +242,7 @@ def test_rows_that_are_left_out_are_told_once(database: Database) -> None:
         assert [change.left_out for change in changes if change.left_out] == []
 
 
+@POSTGRES_LATER
 def test_a_first_sync_tells_nothing(database: Database) -> None:
     warehouse = Warehouse(database)
     load(warehouse, {"m": None, "s": "m"}, {"m": [A], "s": [A]})

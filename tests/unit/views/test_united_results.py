@@ -9,6 +9,7 @@ import pytest
 from captaindata_source.tables import WORKSPACES
 from captaindata_source.views.view import State
 from tests.support.databases import Database, Postgres
+from tests.support.marks import POSTGRES_LATER
 from tests.support.raw_tables import insert
 from tests.support.results import NOON, Warehouse
 
@@ -60,6 +61,7 @@ def test_results_of_one_name_are_in_one_view(clients: Warehouse, materialize: bo
     assert (kinds["n"], kinds["name"], kinds["o_k"]) == (text, text, "bigint")
 
 
+@POSTGRES_LATER
 def test_it_follows_keys_names_and_workflows(clients: Warehouse) -> None:
     clients.load("j3", [{"new": True}], workflow="wb", workspace="b")
     clients.refresh()
@@ -79,6 +81,7 @@ def test_it_follows_keys_names_and_workflows(clients: Warehouse) -> None:
     assert changes[ALL] is State.DROPPED
 
 
+@POSTGRES_LATER
 def test_keys_that_our_columns_have_and_types_of_all_kinds(clients: Warehouse) -> None:
     clients.load("j5", [{"workspace_id": 3, "n": [1]}], workflow="wa", workspace="a")
     clients.load("j6", [{"job_name": "theirs", "n": 2.5}], workflow="wb", workspace="b")
@@ -90,6 +93,7 @@ def test_keys_that_our_columns_have_and_types_of_all_kinds(clients: Warehouse) -
     assert [value for row in theirs for value in row.values()].count("theirs") == 1
 
 
+@POSTGRES_LATER
 def test_results_that_are_repeated_are_left_out(clients: Warehouse) -> None:
     clients.add_job("m", start_time=NOON, workflow="wa")
     clients.add_job("s", start_time=NOON, workflow="wa", of="m")
@@ -121,6 +125,7 @@ def test_grants_and_other_peoples_views_survive(clients: Warehouse) -> None:
     assert "fresh" in clients.columns(ALL)
 
 
+@POSTGRES_LATER
 def test_a_workflow_of_such_a_name_keeps_its_view(clients: Warehouse) -> None:
     clients.add_workflow("wd", "All Profiles")
     clients.load("j10", [{"mine": 1}], workflow="wd")
