@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "MAX_IDENTIFIER",
+    "NO_PATH",
     "clean_json",
     "clean_json_text",
     "hash_of",
@@ -15,6 +16,8 @@ __all__ = [
 
 MAX_IDENTIFIER = 63
 """Longest identifier of Postgres, in bytes. The connector's names are ASCII."""
+NO_PATH = ("", "*")
+"""Keys that no JSON path of DuckDB names: the one is refused, the other stands for all."""
 
 
 def quoted(identifier: str) -> str:
@@ -71,16 +74,17 @@ def _without_null(plain: str) -> str:
 
 def json_place(key: str, nested_key: str | None = None) -> str:
     """Where a key of a JSON object is, for DuckDB: a pointer; for digits within an object a path,
-    for a pointer would index an array.
+    for a pointer would index an array. Within the keys of `NO_PATH`, it does.
 
     Args:
         key: The key.
         nested_key: A key within the object that its value is; None: the value itself.
     """
     keys = [key] if nested_key is None else [key, nested_key]
-    if keys[-1].isdigit() and not any(set(key) & set('"*\\') or not key for key in keys):
-        return "$" + "".join(f'."{key}"' for key in keys)
-    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+    if keys[-1].isdigit() and key not in NO_PATH:
+        escaped = [each.replace("\\", "\\\\").replace('"', '\\"') for each in keys]
+        return "$" + "".join(f'."{each}"' for each in escaped)
+    return "".join("/" + each.replace("~", "~0").replace("/", "~1") for each in keys)
 
 
 _STRING = r'("(?:[^"\\]|\\.)*")'

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from captaindata_source.sqltext import (
     MAX_IDENTIFIER,
+    NO_PATH,
     clean_json,
     json_place,
     literal,
@@ -160,11 +161,17 @@ def select_query(
 
 
 def _duckdb_select(source: Source, columns: Sequence[Column]) -> str:
-    paths = ", ".join(literal(json_place(column.key, column.nested_key)) for column in columns)
-    typed = [
-        f"{_DUCKDB_CASTS[column.value_type].format(f'found[{place}]')} as {quoted(column.name)}"
-        for place, column in enumerate(columns, start=1)
-    ]
+    places = [json_place(column.key, column.nested_key) for column in columns]
+    objects = {column.key: json_place(column.key) for column in columns if _may_be_index(column)}
+    typed = []
+    for place, column in enumerate(columns, start=1):
+        value = f"found[{place}]"
+        if _may_be_index(column):
+            whole = len(places) + [*objects].index(column.key) + 1
+            value = f"(case when starts_with(found[{whole}], '{{') then {value} end)"
+        cast = _DUCKDB_CASTS[column.value_type]
+        typed.append(f"{cast.replace('{0}', value)} as {quoted(column.name)}")
+    paths = ", ".join(map(literal, [*places, *objects.values()]))
     return (
         "with extracted as (\n"
         f"    select {source.names},\n"
@@ -173,6 +180,11 @@ def _duckdb_select(source: Source, columns: Sequence[Column]) -> str:
         ")\n"
         f"select\n    {source.around(typed, 'extracted')}\nfrom extracted"
     )
+
+
+def _may_be_index(column: Column) -> bool:
+    """Whether its place is that of an element too, where the key holds an array instead."""
+    return column.nested_key is not None and column.nested_key.isdigit() and column.key in NO_PATH
 
 
 _DUCKDB_CASTS = {

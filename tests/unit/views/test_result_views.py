@@ -484,6 +484,20 @@ def test_duplicate_keys_and_escapes(warehouse: Warehouse) -> None:
     assert row["c"] == "a\\b'c\"d"
 
 
+def test_digits_within_an_object_are_no_place_in_an_array(warehouse: Warehouse) -> None:
+    keys = ["k", '"', "\\", 'a\\b"c', "*", "a*b", "", "/", "~1", "0"]
+    warehouse.load(
+        "j1", [{key: {"0": f"of {key}"} for key in keys}, {key: [["x"]] for key in keys}]
+    )
+    warehouse.refresh()
+    found = warehouse.catalogue().values()
+    names = {row["key"]: row["column_name"] for row in found if row["nested_key"] == "0"}
+    assert set(names) == set(keys)
+    first, second = warehouse.typed()
+    for key, name in names.items():
+        assert (first[name], second[name]) == (f"of {key}", None), key
+
+
 def test_no_number_breaks_a_view(warehouse: Warehouse) -> None:
     numbers = ["0." + "0" * 330 + "1", "1e-400", "1e400", "1e308", "0." + "3" * 150, "1e005"]
     for index, number in enumerate(numbers):
