@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import dlt
 
@@ -17,7 +16,7 @@ from captaindata_source.tables import (
 from captaindata_source.warehouse.loaded_rows import LoadedRows
 from captaindata_source.warehouse.memory import KnownWorkflow, Memory, OpenChange
 from captaindata_source.warehouse.open_changes import as_committed, open_changes
-from tests.support.databases import Database, DuckDb, Postgres, Row
+from tests.support.databases import Database, Row
 from tests.support.marks import POSTGRES_LATER
 from tests.support.raw_tables import COMMITTED, create_raw_tables, insert
 
@@ -85,14 +84,9 @@ def test_changes_of_loads_that_were_not_committed(database: Database, tmp_path: 
 
 
 def pipeline_of(database: Database, folder: Path) -> dlt.Pipeline:
-    if isinstance(database, DuckDb):
-        destination: Any = dlt.destinations.duckdb(str(database.path))
-    else:
-        assert isinstance(database, Postgres)
-        destination = dlt.destinations.postgres(database.uri)
     return dlt.pipeline(
         "changes",
         pipelines_dir=str(folder / "dlt"),
-        destination=destination,
+        destination=database.destination(),
         dataset_name=database.dataset,
     )

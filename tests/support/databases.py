@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import dlt
 import duckdb
 import psycopg2
 
@@ -26,6 +27,9 @@ class Database(Protocol):
 
     def environment(self) -> dict[str, str]:
         """dlt's configuration for it."""
+
+    def destination(self) -> Any:
+        """dlt's destination, for a pipeline of one's own."""
 
     def hold(self) -> None:
         """Stays connected until `release`, which is faster."""
@@ -60,6 +64,9 @@ class DuckDb:
 
     def environment(self) -> dict[str, str]:
         return {"DESTINATION__DUCKDB__CREDENTIALS": str(self.path)}
+
+    def destination(self) -> Any:
+        return dlt.destinations.duckdb(str(self.path))
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         with open_file(self.path) as connection:
@@ -108,6 +115,9 @@ class Postgres:
 
     def environment(self) -> dict[str, str]:
         return {"DESTINATION__POSTGRES__CREDENTIALS": self.uri}
+
+    def destination(self) -> Any:
+        return dlt.destinations.postgres(self.uri)
 
     def drop(self) -> None:
         """Removes the dataset and the staging datasets beside it: ADBC reads the whole catalogue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from captaindata_source.sqltext import hash_of, literal
+from captaindata_source.sqltext import hash_sums, literal
 from captaindata_source.tables import JOBS, LEDGER
 from captaindata_source.views.people.paths import Plan
 from captaindata_source.views.people.store import JOBS_READ, PeopleStore
@@ -55,9 +55,9 @@ def changed_jobs(
     """
     named = store.named
     wanted = _WANTED.format(plans=_planned(plans, numbers), jobs=named(FIELD_JOBS))
-    sums = f"count(*), sum({hash_of(database.kind, 'workspace_uid', 'job_uid', 'version')})"
+    sums = hash_sums(database.kind, "workspace_uid", "job_uid", "version")
     read = database.query(f"select {sums} from {named(JOBS_READ)}")
-    if database.query(f"{wanted} select {sums} from wanted") == read:  # far cheaper than a join
+    if database.query(f"{wanted} select {sums} from wanted") == read:
         return []
     found = database.query(
         f"""
@@ -102,8 +102,7 @@ _RETRIES = """
     inner join {jobs} as j
         on j.workspace_uid = w.workspace_uid and j.uid = w.job_uid
     inner join differing as d
-        on d.workspace_uid = j.workspace_uid
-        and d.job_uid in (j.main_job_uid, j.flow_run_id)
+        on d.workspace_uid = j.workspace_uid and d.job_uid = j.main_job_uid
 """
 """What else is to be read: which results of a retry are repeated depends on its main job."""
 

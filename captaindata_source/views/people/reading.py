@@ -108,7 +108,7 @@ def _has_retries(engine: Engine, database: Database, dataset: str) -> bool:
         select 1 as found from {quoted(dataset)}.{JOBS.name} as j
         inner join changed_now as c
             on c.workspace_uid = j.workspace_uid and c.job_uid = j.uid
-        where j.main_job_uid is not null limit 1
+        where j.main_job_uid <> j.uid limit 1
     """
     counts = [
         engine.arrow(f"select count(*) as found from {part} as part")["found"][0].as_py()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from captaindata_source.sqltext import hash_of
+from captaindata_source.sqltext import hash_sums
 from captaindata_source.tables import JOB_RESULTS, LEDGER
 from captaindata_source.views.results.batches import analyze, count_batch
 from captaindata_source.views.results.counting import Counted
@@ -53,12 +53,13 @@ class Catalogue:
         if not {JOB_RESULTS.name, LEDGER.name} <= set(self._database.relations(self._dataset)):
             return 0
         self._store.create_tables()
-        is_up_to_date = self._is_up_to_date()
+        loaded = self._loaded()
+        is_up_to_date = counted is None and self._is_up_to_date(loaded)  # else there is news
         is_doubled = ensure_keys(self._database, self._dataset, are_jobs_distinct=is_up_to_date)
         if is_up_to_date and not is_doubled:
             return 0
         self._take_counted(counted)
-        batches = self._changed_jobs()
+        batches = self._changed_jobs(loaded)
         try:
             (jobs,) = self._database.query("select count(*) from changed_jobs")[0]
             if jobs:
@@ -96,15 +97,13 @@ class Catalogue:
             analyze(self._database, self._store, "counted_jobs")
             analyze(self._database, self._store, "counted_values")
 
-    def _is_up_to_date(self) -> bool:
-        """Whether each job's committed load is the one that is counted, by sums over hashes: far
-        cheaper than to join the jobs."""
-        key = hash_of(self._database.kind, "workspace_uid", "job_uid", "load_id")
-        loaded, counted = (
-            self._store.query(f"select count(*), sum({key}) from ({jobs}) as jobs")
-            for jobs in (self._loaded(), COUNTED)
-        )
-        return loaded == counted
+    def _is_up_to_date(self, loaded: str) -> bool:
+        """Whether each job's committed load is the one that is counted."""
+        sums = hash_sums(self._database.kind, "workspace_uid", "job_uid", "load_id")
+        found = [
+            self._store.query(f"select {sums} from ({jobs}) as jobs") for jobs in (loaded, COUNTED)
+        ]
+        return found[0] == found[1]
 
     def _loaded(self) -> str:
         """A select of the jobs that are committed, and the load of their results."""
@@ -122,8 +121,11 @@ class Catalogue:
             )
         """
 
-    def _changed_jobs(self) -> list[int]:
+    def _changed_jobs(self, loaded: str) -> list[int]:
         """Lists the jobs whose committed load is not the one that is counted.
+
+        Args:
+            loaded: The select of `_loaded`.
 
         Returns:
             The numbers of the batches that they are in.
@@ -131,7 +133,7 @@ class Catalogue:
         self._store.run(
             f"""
             create temporary table changed_jobs as
-            with loaded as ({self._loaded()}),
+            with loaded as ({loaded}),
             changed as (
                 select
                     coalesce(loaded.workspace_uid, counted.workspace_uid) as workspace_uid,

@@ -21,7 +21,6 @@ from captaindata_source.tables import TABLES
 from captaindata_source.warehouse import many_jobs
 from captaindata_source.warehouse.memory import Memory
 from captaindata_source.warehouse.workspace_queries import WorkspaceQueries
-from tests.support.databases import Postgres
 from tests.support.harness import Harness
 from tests.support.marks import INTEGRATION, ON_EACH_VERSION, POSTGRES_LATER
 from tests.support.reading import run_steps
@@ -31,11 +30,12 @@ NAMES = {table.name for table in TABLES}
 
 def pipeline_of(harness: Harness, dataset: str) -> dlt.Pipeline:
     """A pipeline into the database of a harness."""
-    destination: Any = dlt.destinations.duckdb(str(harness.folder / "warehouse.duckdb"))
-    if isinstance(harness.database, Postgres):
-        destination = dlt.destinations.postgres(harness.database.uri)
-    folder = str(harness.folder / "pipelines")
-    return dlt.pipeline("many", pipelines_dir=folder, destination=destination, dataset_name=dataset)
+    return dlt.pipeline(
+        "many",
+        pipelines_dir=str(harness.folder / "pipelines"),
+        destination=harness.database.destination(),
+        dataset_name=dataset,
+    )
 
 
 def source_options(harness: Harness, number: int = 0) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import pytest
 
 from captaindata_source.tables import JOBS, SYNC_RUNS, WORKSPACES
 from captaindata_source.views import export
-from tests.support.databases import Database, DuckDb, Postgres, Row
+from tests.support.databases import Database, Row
 from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.raw_tables import insert
 from tests.support.results import NOON, Warehouse
@@ -149,15 +149,10 @@ def warehouse(database: Database) -> Warehouse:
 @pytest.fixture
 def pipeline(database: Database, tmp_path: Path) -> Iterator[dlt.Pipeline]:
     """The way to the warehouse that the command takes."""
-    if isinstance(database, DuckDb):
-        destination: Any = dlt.destinations.duckdb(str(database.path))
-    else:
-        assert isinstance(database, Postgres)
-        destination = dlt.destinations.postgres(database.uri)
     yield dlt.pipeline(
         "figures",
         pipelines_dir=str(tmp_path / "dlt"),
-        destination=destination,
+        destination=database.destination(),
         dataset_name=database.dataset,
     )
 
