@@ -13,7 +13,11 @@ SELF = "captaindata_source"
 ROOT = Path(captaindata_source.__file__).parent
 ROOMS = (
     "cli",
+    "assistant",
+    "report",
+    "export",
     "engine",
+    "alerts",
     "source",
     "extract",
     "views",

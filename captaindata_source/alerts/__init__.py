@@ -1,0 +1,1 @@
+"""What went wrong or is over since the last time, told once."""

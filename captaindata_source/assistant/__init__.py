@@ -1,0 +1,1 @@
+"""Read-only tools for an assistant, over the Model Context Protocol."""
