@@ -71,7 +71,8 @@ def _query(task: dict[str, Any]) -> dict[str, Any]:
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise _NoSelectError
-    found = connection.execute(f"select * from (\n{sql}\n) limit 0", values).description or []
+    described = f"select * from (\n{sql}\n) limit 0"  # noqa: S608 - it is a select
+    found = connection.execute(described, values).description or []
     names = [str(column[0]) for column in found]
     kinds = [_kind(str(column[1])) for column in found]
     result = connection.execute(
@@ -141,7 +142,7 @@ def _copy(task: dict[str, Any]) -> dict[str, Any]:
                     raise
                 skipped.append(name)  # a view that is broken
                 continue
-            _describe(connection, place, "table", comment, task["schema"], name)
+            _describe(connection, place, "table", comment, [task["schema"], name])
     connection.execute("use copy")
     for name, comment in there:
         if name in task["views"]:
@@ -151,7 +152,7 @@ def _copy(task: dict[str, Any]) -> dict[str, Any]:
             except duckdb.Error:
                 skipped.append(name)
                 continue
-            _describe(connection, place, "view", comment, task["schema"], name)
+            _describe(connection, place, "view", comment, [task["schema"], name])
     connection.execute("use memory; detach warehouse; detach copy")
     return {"stamp": stamp, "views": len(there) - len(skipped), "skipped": skipped}
 
@@ -171,9 +172,7 @@ def _relations(connection: Any, schema: str) -> list[tuple[str, str | None]]:
     return found
 
 
-def _describe(
-    connection: Any, place: str, kind: str, comment: str | None, schema: str, name: str
-) -> None:
+def _describe(connection: Any, place: str, kind: str, comment: str | None, source: Any) -> None:
     if comment:
         connection.execute(f"comment on {kind} {place} is {_literal(comment)}")
     columns = connection.execute(
@@ -182,7 +181,7 @@ def _describe(
         where database_name = 'warehouse' and schema_name = $1 and table_name = $2
             and comment is not null
         """,
-        [schema, name],
+        source,
     ).fetchall()
     for column, text in columns:
         connection.execute(f"comment on column {place}.{_quoted(column)} is {_literal(text)}")

@@ -1,8 +1,8 @@
 """The views on Postgres, as a role sees them that may read nothing else.
 
-Each query has a session of its own, which is closed after it: no setting and no lock survives. It is
-prepared by itself first: that takes one statement alone. Then it is run within a select, which takes
-no other kind of statement, in a transaction that is read-only and rolled back.
+Each query has a session of its own, which is closed after it: no setting and no lock survives. The
+query is prepared by itself first: that takes one statement alone. Then it is run within a select,
+which takes no other kind of statement, in a transaction that is read-only and rolled back.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ served."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from captaindata_source.assistant.on_postgres import session
@@ -19,7 +20,7 @@ ROLE = """
     from pg_roles where rolname = current_user
 """
 ATTRIBUTES = ("superuser", "createrole", "createdb", "replication", "bypassrls")
-OWNER = "$of = (select oid from pg_roles where rolname = current_user)"
+OWNED = "refobjid = (select oid from pg_roles where rolname = current_user)"
 FOREIGN = "n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_toast'"
 """Schemas that Postgres does not keep for itself."""
 HARMLESS = (
@@ -124,10 +125,6 @@ def require_reader(address: str, schema: str, *, name: str) -> bool:
         ConfigError: It may do more, or can't read the views.
         DestinationError: Postgres can't be reached.
     """
-    remedy = (
-        f"let {name} name a role that may only read {schema}: `captaindata mcp --print-role NAME` "
-        "prints the SQL that makes one"
-    )
     try:
         with session(address) as cursor:
 
@@ -135,31 +132,32 @@ def require_reader(address: str, schema: str, *, name: str) -> bool:
                 cursor.execute(sql)
                 return [tuple(row) for row in cursor.fetchall()]
 
-            [(*attributes, role)] = ask(ROLE)
-            who = f"Postgres role {role}"
-            if held := [a for a, has in zip(ATTRIBUTES, attributes, strict=True) if has]:
-                raise ConfigError(
-                    f"{who} has the right to everything, or to too much "
-                    f"({', '.join(held)}): {remedy}"
-                )
-            for said, query in CHECKS:
-                owner = OWNER.replace("$of", "refobjid")
-                sql = query.format(schema=literal(schema), owner=owner) + " order by 1 limit 100"
-                if found := [str(row[0]) for row in ask(sql)]:
-                    named = ", ".join(found[:MAX_NAMED])
-                    named += f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
-                    raise ConfigError(f"{who} {said.format(named)}: {remedy}")
-            [(readable,)] = ask(READABLE.format(schema=literal(schema)))
-            if not readable:
-                raise ConfigError(
-                    f"{who} can't read any view of {schema}, or there is none yet: run "
-                    "`captaindata sync`, then the SQL that `captaindata mcp --print-role "
-                    f"{role}` prints"
-                )
+            objection = _objection(ask, schema)
             [(may_make_temporary,)] = ask(TEMPORARY)
-            return bool(may_make_temporary)
-    except (ConfigError, ImportError):
+    except ImportError:
         raise
     except Exception as error:
         said = message_of(error).replace(CREDENTIALS, name)
         raise DestinationError(said) from error
+    if objection:
+        raise ConfigError(
+            f"{objection}: let {name} name a role that may only read {schema}; `captaindata mcp "
+            "--print-role NAME` prints the SQL that makes one"
+        )
+    return bool(may_make_temporary)
+
+
+def _objection(ask: Callable[[str], list[tuple[Any, ...]]], schema: str) -> str:
+    """What the role may do that it must not; empty: nothing."""
+    [(*attributes, role)] = ask(ROLE)
+    who = f"Postgres role {role}"
+    if held := [name for name, has in zip(ATTRIBUTES, attributes, strict=True) if has]:
+        return f"{who} may do too much ({', '.join(held)})"
+    for said, query in CHECKS:
+        sql = f"{query.format(schema=literal(schema), owner=OWNED)} order by 1 limit 100"
+        if found := [str(row[0]) for row in ask(sql)]:
+            named = ", ".join(found[:MAX_NAMED])
+            named += f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+            return f"{who} {said.format(named)}"
+    [(readable,)] = ask(READABLE.format(schema=literal(schema)))
+    return "" if readable else f"{who} can't read any view of {schema}, or there is none yet"

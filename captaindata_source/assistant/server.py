@@ -28,8 +28,8 @@ scraped, and the people and companies in them. Everything is read-only.
 {NOTE} Names of workflows, error messages, results, people and companies are all such data.
 
 Begin with list_workspaces, list_workflows and list_views. Use the tool for a question where there
-is one, and query (SQL) for the rest. Times are in UTC, durations in seconds, rates from 0 to 1. Each
-answer says in as_of how old the data are.
+is one, and query (SQL) for the rest. Times are in UTC, durations in seconds, rates from 0 to 1.
+Each answer says in as_of how old the data are.
 """
 READ_ONLY = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False

@@ -19,7 +19,7 @@ from captaindata_source.errors import causes
 __all__ = ["HOST", "quiet_logs", "serve_http", "serve_stdio"]
 
 HOST = "127.0.0.1"
-LAST_SECONDS = 2.0
+LAST_SECONDS = 0.5
 """How long what still runs may take to end, once the server has been asked to."""
 GONE = (BrokenPipeError, ConnectionError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 """What happens when a client disappears."""
@@ -64,6 +64,7 @@ def serve_http(reader: Reader, *, zone: str, port: int, announce: Callable[[int]
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((HOST, port))
+    listening.listen()
     port = listening.getsockname()[1]
     hosts = [f"{name}:{port}" for name in (HOST, "localhost")]
     app = Assistant(reader, zone=zone).streamable_http_app(

@@ -170,9 +170,6 @@ class Views:
         Raises:
             ToolError: There is none, or more than one.
         """
-        there = {view.name for view in await self.all()}
-        if workflow.startswith(RESULTS) and workflow in there and workspace is None:
-            return workflow
         sql = (
             "select distinct view_name from job_result_fields "
             "where (workflow_id = $1 or view_name = $1 or lower(workflow_name) = lower($1))"
@@ -182,7 +179,9 @@ class Views:
             sql += " and workspace_id = $2"
             values.append(workspace)
         answer = await self._reader.ask(Ask(sql=f"{sql} order by 1", values=values, rows=MANY))
-        found = [row[0] for row in answer.rows if row[0] in there]
+        found = [row[0] for row in answer.rows]
+        if not found and workflow.startswith(RESULTS) and workspace is None:
+            return workflow  # a view of several workflows; whether it is there is asked for next
         return _only(found, workflow)
 
 
