@@ -62,8 +62,8 @@ class DuckDbReader:
         self._warehouse = warehouse
         self.schema = schema
         self._views = dict(views)
-        self._folder, self._is_temporary = _folder_for(warehouse)
-        self._copy = self._folder / f"views_of_{schema}.duckdb"
+        self.folder, self._is_temporary = _folder_for(warehouse)
+        self._copy = self.folder / f"views_of_{schema}.duckdb"
         self._limiter: anyio.CapacityLimiter | None = None
         self._tasks: TaskGroup | None = None
         self._copied: anyio.Event | None = None
@@ -83,7 +83,7 @@ class DuckDbReader:
             with suppress(ProcessLookupError):
                 process.kill()
         if self._is_temporary:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def as_of(self) -> str:
         """When the warehouse that was copied had last changed."""
@@ -150,7 +150,7 @@ class DuckDbReader:
 
     async def _make_copy(self) -> None:
         assert self._copied is not None  # noqa: S101 - by `_refresh`
-        lock = fasteners.InterProcessLock(self._folder / ".lock")
+        lock = fasteners.InterProcessLock(self.folder / ".lock")
         try:
             while not lock.acquire(blocking=False):  # another server is at it
                 await anyio.sleep(0.2)
@@ -159,7 +159,7 @@ class DuckDbReader:
                 if self._failure:
                     logger.warning("The copy of the views could not be made: %s", self._failure)
         except OSError as error:
-            self._failure = f"{self._folder}: {error.strerror}"
+            self._failure = f"{self.folder}: {error.strerror}"
             logger.warning("The copy of the views could not be made: %s", self._failure)
         finally:
             with suppress(Exception):  # it was not taken
@@ -171,7 +171,7 @@ class DuckDbReader:
     async def _copy_once(self) -> str:
         """Makes a copy and puts it in the place of the last one. Returns why it could not."""
         fresh = self._copy.with_suffix(".part")
-        spill = self._folder / "spill"
+        spill = self.folder / "spill"
         task = {
             "do": "copy",
             "source": str(self._warehouse),
@@ -191,7 +191,7 @@ class DuckDbReader:
             os.utime(fresh, ns=(answer["stamp"], answer["stamp"]))
             fresh.replace(self._copy)  # a query that reads the last one keeps it
         finally:
-            for leftover in self._folder.glob(f"{fresh.name}*"):
+            for leftover in self.folder.glob(f"{fresh.name}*"):
                 leftover.unlink(missing_ok=True)
             shutil.rmtree(spill, ignore_errors=True)
         return ""

@@ -20,7 +20,7 @@ from anyio import to_thread
 from mcp.server.mcpserver.exceptions import ToolError
 
 from captaindata_source.assistant.answers import Answer, Ask, Kind
-from captaindata_source.assistant.duckdb_process import wrapped
+from captaindata_source.assistant.duckdb_process import unpacked, wrapped
 from captaindata_source.assistant.failures import ONE_SELECT, postgres_failed, too_slow
 from captaindata_source.sqltext import quoted
 
@@ -134,8 +134,8 @@ class PostgresReader:
             batch = cursor.fetchmany(BATCH)
             if not batch:
                 break
-            rows += batch
-            size += sum(len(cell) for row in batch for cell in row if isinstance(cell, str))
+            rows += map(unpacked, batch)
+            size += sum(len(cell) for row in batch for cell in row if cell is not None)
         return Answer(
             names=columns.names,
             kinds=[_kind(column.type) for column in columns],
