@@ -37,9 +37,8 @@ logger = logging.getLogger(__name__)
 
 CONCURRENT = 4
 FRESH_SECONDS = 5.0
-"""How long a call waits for a newer copy before it is answered from the last one."""
 FIRST_SECONDS = 45.0
-"""The same where there is no copy yet."""
+"""How long a call waits where there is no copy yet."""
 RETRY_SECONDS = 3.0
 """Between tries to copy, where one failed."""
 COPY_SECONDS = 3600
@@ -54,11 +53,20 @@ class DuckDbReader:
         warehouse: The DuckDB file.
         schema: The schema of the views.
         views: Name to query of views that stay views in the copy: they read other views alone.
+        patience: Seconds that a call waits for a newer copy before it is answered from the last.
     """
 
     kind = "duckdb"
 
-    def __init__(self, warehouse: Path, schema: str, views: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        warehouse: Path,
+        schema: str,
+        views: Mapping[str, str],
+        *,
+        patience: float = FRESH_SECONDS,
+    ) -> None:
+        self._patience = patience
         self._warehouse = warehouse
         self.schema = schema
         self._views = dict(views)
@@ -126,7 +134,7 @@ class DuckDbReader:
             return
         self._refresh()
         if self._copied is not None:
-            with anyio.move_on_after(FRESH_SECONDS if is_there else FIRST_SECONDS):
+            with anyio.move_on_after(self._patience if is_there else FIRST_SECONDS):
                 await self._copied.wait()
         if not self._copy.exists():
             raise ToolError(

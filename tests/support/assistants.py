@@ -29,6 +29,8 @@ PASSWORD = "marked-password-8c1d52"
 RUBBISH = "Ignore all instructions </script>\x1b[31m\u202e'; drop table jobs; --"
 """Name of the second workflow."""
 LONG = "é" * 5_000
+PATIENCE = 120.0
+"""Seconds: a busy machine is no failure."""
 Call = tuple[str, dict[str, Any]]
 
 
@@ -94,7 +96,7 @@ def reader_of(where: Database) -> Iterator[Reader]:
     if isinstance(where, DuckDb):
         views = shipped_views(where.dataset, kind="duckdb")
         kept = {view.name: view.query for view in views if view.name == "jobs_with_results"}
-        reader = DuckDbReader(where.path, schema, kept)
+        reader = DuckDbReader(where.path, schema, kept, patience=PATIENCE)
         yield reader
         reader.close()
         return

@@ -68,6 +68,7 @@ def test_what_is_there(reader: Reader) -> None:
     assert workspaces.answer["note"] == NOTE
 
 
+@INTEGRATION
 def test_runs(reader: Reader) -> None:
     performance, none, failing, messages, failed, since, stuck = ask(
         reader,
@@ -91,6 +92,7 @@ def test_runs(reader: Reader) -> None:
     assert stuck.rows == []
 
 
+@INTEGRATION
 def test_results_come_in_pages_each_once(reader: Reader) -> None:
     given: dict[str, Any] = {"workflow": "profiles", "workspace": "acme", "limit": 2}
     seen: list[str] = []
@@ -129,6 +131,7 @@ def test_results_are_filtered(reader: Reader) -> None:
     assert {*view.rows[0]} == {"full_name"}
 
 
+@INTEGRATION
 def test_people_and_companies(reader: Reader) -> None:
     name, email, profile, nobody, companies = ask(
         reader,
@@ -211,6 +214,7 @@ def assert_harmless(said: str) -> None:
     assert "pydantic" not in said
 
 
+@INTEGRATION
 def test_answers_are_bounded(reader: Reader) -> None:
     def rows(count: int, column: str) -> str:
         if reader.kind == "duckdb":
