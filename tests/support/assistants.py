@@ -84,7 +84,7 @@ def role_of(where: Postgres, name: str) -> Iterator[str]:
     """A role that `--print-role` makes; yields the address with which it connects."""
     where.execute(grants_of(name, views_schema(where.dataset)).replace("%", "%%"))
     try:
-        yield bound_address(where.uri.replace("postgres:x@", f"{name}:{PASSWORD}@"))
+        yield where.uri.replace("postgres:x@", f"{name}:{PASSWORD}@")
     finally:
         where.execute(f'drop owned by "{name}"; drop role "{name}"')
 
@@ -102,7 +102,7 @@ def reader_of(where: Database) -> Iterator[Reader]:
         return
     assert isinstance(where, Postgres)
     with role_of(where, f"assistant_{where.dataset}") as address:
-        yield PostgresReader(address, schema)
+        yield PostgresReader(bound_address(address), schema)
 
 
 def ask(reader: Reader, calls: Sequence[Call], *, together: bool = False) -> list[Asked]:
