@@ -198,8 +198,9 @@ class NamedListing:
         with self._context.issues.about(workflow_uid=workflow_uid, job_uid=uid):
             try:
                 record = self._context.api.job(uid)
-                if record is None and known is None:
-                    raise NotFoundError("There is no such job", path="jobs")
+                if not record and known is None:
+                    there = "Its list alone shows it: sync" if is_flow(uid) else "It is not there"
+                    raise NotFoundError(there, path="jobs")
             except ApiError as error:
                 self._context.guard.set_aside(error, f"Job {uid}")
                 return
