@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+from anyio.abc import TaskGroup
 from pydantic import BaseModel, Field
 
 __all__ = [
@@ -107,6 +108,9 @@ class Reader(Protocol):
         Raises:
             ToolError: It failed; says why.
         """
+
+    def start(self, tasks: TaskGroup) -> None:
+        """Begins with what it does beside the calls."""
 
     def as_of(self) -> str:
         """The state of the data, a time in UTC."""

@@ -17,6 +17,7 @@ from typing import Any
 import anyio
 import pyarrow as pa
 from anyio import to_thread
+from anyio.abc import TaskGroup
 from mcp.server.mcpserver.exceptions import ToolError
 
 from captaindata_source.assistant.answers import Answer, Ask, Kind
@@ -80,8 +81,11 @@ class PostgresReader:
             for cursor in held:
                 self._cancel(cursor)
 
+    def start(self, tasks: TaskGroup) -> None:
+        """Does nothing: the views are read as they are."""
+
     def as_of(self) -> str:
-        """Now: the views are read as they are."""
+        """Now."""
         return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
     def close(self) -> None:

@@ -7,14 +7,13 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
 
 import anyio
-from anyio.abc import TaskGroup
 
 from captaindata_source.assistant.answers import Reader
 from captaindata_source.assistant.server import Assistant
-from captaindata_source.errors import causes
+from captaindata_source.errors import CaptainDataError, causes
+from captaindata_source.warehouse.remedies import words_of
 
 __all__ = ["HOST", "quiet_logs", "serve_http", "serve_stdio"]
 
@@ -23,13 +22,6 @@ LAST_SECONDS = 0.5
 """How long what still runs may take to end, once the server has been asked to."""
 GONE = (BrokenPipeError, ConnectionError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 """What happens when a client disappears."""
-
-
-class Startable(Protocol):
-    """A reader that does something beside the calls."""
-
-    def start(self, tasks: TaskGroup) -> None:
-        """Begins with it."""
 
 
 def serve_stdio(reader: Reader, *, zone: str) -> None:
@@ -99,8 +91,7 @@ def _until_signal(reader: Reader, serve: Callable[[], Awaitable[None]]) -> None:
 
     async def run() -> None:
         async with anyio.create_task_group() as tasks:
-            if hasattr(reader, "start"):
-                reader.start(tasks)
+            reader.start(tasks)
             await serve()
             tasks.cancel_scope.cancel()
 
@@ -127,7 +118,7 @@ def _until_signal(reader: Reader, serve: Callable[[], Awaitable[None]]) -> None:
             signal.signal(number, handler)
     for error in failures:
         if not _is_gone(error):
-            raise error
+            raise _told(error)
 
 
 def _is_gone(error: BaseException) -> bool:
@@ -135,6 +126,15 @@ def _is_gone(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_gone(each) for each in error.exceptions)
     return any(isinstance(each, GONE) for each in causes(error))
+
+
+def _told(error: BaseException) -> Exception:
+    """An error that the command tells in a line."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, (OSError, CaptainDataError)):
+        return error
+    return CaptainDataError(f"The server failed: {words_of(error)}")
 
 
 class OneLine(logging.Filter):

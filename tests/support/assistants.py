@@ -113,8 +113,7 @@ def ask(reader: Reader, calls: Sequence[Call], *, together: bool = False) -> lis
 async def _ask(reader: Reader, calls: Sequence[Call], *, together: bool) -> list[Asked]:
     found: dict[int, Asked] = {}
     async with anyio.create_task_group() as tasks:
-        if isinstance(reader, DuckDbReader):
-            reader.start(tasks)
+        reader.start(tasks)
         async with Client(Assistant(reader, zone="UTC")) as client:
 
             async def call(number: int) -> None:

@@ -22,6 +22,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from captaindata_source.assistant.answers import NOTE
+from captaindata_source.cli import main
 from tests.support import attacks, leaks, processes
 from tests.support.assistants import PASSWORD, Asked, asked, fill, role_of
 from tests.support.databases import Database, DuckDb, Postgres
@@ -241,3 +242,12 @@ def test_what_it_needs_on_postgres(database: Postgres, tmp_path: Path) -> None:
     role = run("--print-role", 'odd "name"', "--destination", "postgres")
     assert role.code == 0
     assert 'grant usage on schema "captaindata_views" to "odd ""name""";' in role.stdout
+
+
+def test_an_extra_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "mcp.server", None)
+    assert main.main(["mcp"]) == 2
+    assert "pip install 'captaindata-source[mcp]'" in capsys.readouterr().err
