@@ -31,7 +31,7 @@ USAGE = 2
 """Exit code of wrong usage or configuration."""
 COMMANDS = (
     *(add_sync, add_resync, add_plan, add_init, add_check),
-    *(add_views, add_results, add_sandbox),
+    *(add_views, add_results, add_mcp, add_sandbox),
 )
 NEED_NO_CONFIG = ("init", "sandbox")
 
@@ -91,16 +91,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"captaindata {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (
-        add_sync,
-        add_plan,
-        add_init,
-        add_check,
-        add_views,
-        add_results,
-        add_mcp,
-        add_sandbox,
-    ):
-        add(commands)
+    for add in COMMANDS:
         add(commands)
     return parser
