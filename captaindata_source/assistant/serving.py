@@ -132,8 +132,10 @@ def _told(error: BaseException) -> Exception:
     """An error that the command tells in a line."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, (OSError, CaptainDataError)):
+    if isinstance(error, CaptainDataError):
         return error
+    if isinstance(error, OSError):
+        return CaptainDataError(f"The client can't be answered: {error.strerror}")
     return CaptainDataError(f"The server failed: {words_of(error)}")
 
 

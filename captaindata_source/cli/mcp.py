@@ -66,6 +66,8 @@ def _mcp(options: argparse.Namespace) -> int:
     serving.quiet_logs()
     reader = _reader(options, how)
     if not options.http:
+        if sys.stdin is None:  # it is closed: there is no client
+            return OK
         serving.serve_stdio(reader, zone=how.report_timezone)
         return OK
     try:

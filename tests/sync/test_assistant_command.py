@@ -215,33 +215,37 @@ def test_it_ends_soon_while_a_query_runs(filled: Database, tmp_path: Path, way: 
         assert time.monotonic() - began < SECONDS / 3
 
 
-@pytest.mark.parametrize("database", ["postgres"], indirect=True)
-def test_what_it_needs_on_postgres(database: Postgres, tmp_path: Path) -> None:
-    where = ["--destination", "postgres", "--dataset", database.dataset]
+def run(folder: Path, *arguments: str, **more: str) -> processes.Completed:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **more}
+    done = processes.run(["mcp", *arguments], environment=environment, folder=folder)
+    assert "Traceback" not in done.stderr
+    assert PASSWORD not in done.stderr + done.stdout
+    return done
 
-    def run(*arguments: str, **more: str) -> processes.Completed:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **more}
-        done = processes.run(["mcp", *arguments], environment=environment, folder=tmp_path)
-        assert "Traceback" not in done.stderr
-        assert PASSWORD not in done.stderr + done.stdout
-        return done
 
-    missing = run(*where, **database.environment())
-    assert missing.code == 2
-    assert "destination.postgres_reader.credentials is not set" in missing.stderr
-    owner = run(*where, **{READER: database.uri.replace(":x@", f":{PASSWORD}@")})
-    assert (owner.code, "superuser" in owner.stderr) == (2, True)
-    odd = run(*where, **{READER: f"no address {PASSWORD}"})
-    assert (odd.code, "can't be read" in odd.stderr) == (2, True)
-    down = run(*where, **{READER: f"postgresql://a:{PASSWORD}@127.0.0.1:1/b"})
-    assert (down.code, "can't be reached" in down.stderr) == (1, True)
-    files = run("--destination", "filesystem")
-    assert (files.code, "DuckDB and Postgres alone" in files.stderr) == (2, True)
-    duckdb = run()
-    assert (duckdb.code, "run `captaindata sync` first" in duckdb.stderr) == (2, True)
-    role = run("--print-role", 'odd "name"', "--destination", "postgres")
+def test_the_role_that_it_needs_on_postgres(tmp_path: Path) -> None:
+    role = run(tmp_path, "--print-role", 'odd "name"', "--destination", "postgres")
     assert role.code == 0
     assert 'grant usage on schema "captaindata_views" to "odd ""name""";' in role.stdout
+    missing = run(tmp_path, "--destination", "postgres")
+    assert missing.code == 2
+    assert "destination.postgres_reader.credentials is not set" in missing.stderr
+
+
+@INTEGRATION
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_what_it_can_not_start_with(database: Postgres, tmp_path: Path) -> None:
+    where = ["--destination", "postgres", "--dataset", database.dataset]
+    owner = run(tmp_path, *where, **{READER: database.uri.replace(":x@", f":{PASSWORD}@")})
+    assert (owner.code, "superuser" in owner.stderr) == (2, True)
+    odd = run(tmp_path, *where, **{READER: f"no address {PASSWORD}"})
+    assert (odd.code, "can't be read" in odd.stderr) == (2, True)
+    down = run(tmp_path, *where, **{READER: f"postgresql://a:{PASSWORD}@127.0.0.1:1/b"})
+    assert (down.code, "can't be reached" in down.stderr) == (1, True)
+    files = run(tmp_path, "--destination", "filesystem")
+    assert (files.code, "DuckDB and Postgres alone" in files.stderr) == (2, True)
+    duckdb = run(tmp_path)
+    assert (duckdb.code, "run `captaindata sync` first" in duckdb.stderr) == (2, True)
 
 
 def test_an_extra_that_is_missing_is_named(
