@@ -106,6 +106,7 @@ def test_results_come_in_pages_each_once(reader: Reader) -> None:
     assert seen == [f"Person {n}" for n in range(5)]
 
 
+@INTEGRATION
 def test_results_are_filtered(reader: Reader) -> None:
     def results(*filters: tuple[str, str, str], **more: Any) -> Any:
         given = [{"column": c, "operator": o, "value": v} for c, o, v in filters]
