@@ -14,6 +14,7 @@ from captaindata_source.cli.init import add_init
 from captaindata_source.cli.output import safe_output
 from captaindata_source.cli.plan import add_plan
 from captaindata_source.cli.process import own_process
+from captaindata_source.cli.report import add_report
 from captaindata_source.cli.results import add_results
 from captaindata_source.cli.sandbox import add_sandbox
 from captaindata_source.cli.shared_arguments import FAILED
@@ -85,6 +86,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"captaindata {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_sync, add_plan, add_init, add_check, add_views, add_results, add_sandbox):
+    for add in (
+        add_sync,
+        add_plan,
+        add_init,
+        add_check,
+        add_views,
+        add_results,
+        add_report,
+        add_sandbox,
+    ):
         add(commands)
     return parser
