@@ -131,10 +131,8 @@ def freshness(reading: Reading) -> Section:
     ]
     zone = reading.figures.zone
     newest, oldest = found.rows[0]["newest_sync_at"], found.rows[0]["oldest_sync_at"]
-    value = "never" if newest is None else time_text(newest, zone)
-    note = ""
-    if reading.has_several and oldest is not None and oldest != newest:
-        note = f"of the newest workspace; of the oldest {time_text(oldest, zone)}"
+    value, first = ("never" if each is None else time_text(each, zone) for each in (newest, oldest))
+    note = f"the oldest of a workspace: {first}" if value != first else ""
     bad = [row for row in found.rows if row["last_outcome"] not in ("loaded", "stopped_early")]
     said = "Every last sync loaded."
     if bad:

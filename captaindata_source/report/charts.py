@@ -1,40 +1,26 @@
-"""The charts of the page, as Vega-Lite.
-
-Colours are variables of the page's CSS, so that dark mode and print need no other chart. Legends
-are lists in HTML.
-"""
+"""The charts of the page: success rate, stacked bars, durations, shares of quotas."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from captaindata_source.report.cells import (
-    NONE,
-    day_text,
-    duration_text,
-    number_text,
-    percent_text,
-    text,
+from captaindata_source.report.cells import NONE, duration_text, number_text, percent_text
+from captaindata_source.report.chart import (
+    Part,
+    bars_of,
+    colours,
+    count_axis,
+    data,
+    middle,
+    named,
+    spec,
+    time_axis,
 )
 from captaindata_source.report.period import Period
 
-if TYPE_CHECKING:
-    import altair as alt
+__all__ = ["durations", "shares", "stacked_days", "stacked_months", "success_rate"]
 
-__all__ = [
-    "Chart",
-    "Part",
-    "durations",
-    "shares",
-    "stacked_days",
-    "stacked_months",
-    "success_rate",
-]
-
-MAX_LABEL = 60
 LOG_FROM = 50
 """Durations that are this many times as long as the shortest need a logarithmic scale."""
 TICKS = (1, 5, 15, 60, 300, 900, 3600, 14400, 43200, 86400, 604800, 2592000)
@@ -46,56 +32,6 @@ CLOCK = (
     ": format(datum.value / 86400, ',.0f') + ' d'"
 )
 BAR_WIDTH = "min(bandwidth('x') * 0.7, 56)"
-CONFIG: Mapping[str, Any] = {
-    "aria": False,
-    "background": "transparent",
-    "font": "system-ui, sans-serif",
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "gridColor": "var(--line)",
-        "domainColor": "var(--line)",
-        "tickColor": "var(--line)",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-    },
-    "axisY": {"minExtent": 44, "domain": False, "ticks": False},
-    "axisX": {"grid": False},
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A part of a chart that has a colour of its own.
-
-    Args:
-        label: What it is called.
-        colour: Name of a variable of the CSS, without the dashes.
-    """
-
-    label: str
-    colour: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """A chart of the page.
-
-    Args:
-        name: Its id in the page.
-        title: What it shows.
-        caption: What is to be seen, in words.
-        spec: In Vega-Lite.
-        legend: Its parts.
-    """
-
-    name: str
-    title: str
-    caption: str
-    spec: Mapping[str, Any]
-    legend: Sequence[Part] = ()
 
 
 def success_rate(rows: Sequence[Mapping[str, Any]], period: Period) -> Mapping[str, Any]:
@@ -109,24 +45,24 @@ def success_rate(rows: Sequence[Mapping[str, Any]], period: Period) -> Mapping[s
 
     values = [
         {
-            "day": _middle(row["day"], period).isoformat(),
+            "day": middle(row["day"], period).isoformat(),
             "rate": row["success_rate"],
-            "Day": _named(row["day"], period),
+            "Day": named(row["day"], period),
             "Success rate": NONE
             if row["success_rate"] is None
             else percent_text(row["success_rate"]),
         }
         for row in rows
     ]
-    return _spec(
-        alt.Chart(_data(values))
+    return spec(
+        alt.Chart(data(values))
         .mark_line(
             color="var(--succeeded)",
             strokeWidth=2,
             point=alt.OverlayMarkDef(color="var(--succeeded)", size=18),
         )
         .encode(
-            x=_time_axis(period),
+            x=time_axis(period),
             y=alt.Y(
                 "rate:Q",
                 title="success rate",
@@ -159,25 +95,23 @@ def stacked_days(
             if number := row.get(key) or 0:
                 values.append(
                     {
-                        "day": row["day"].isoformat(),
-                        "end": _end(row["day"], period).isoformat(),
+                        "day": middle(row["day"], period).isoformat(),
                         "from": bottom,
                         "to": bottom + number,
                         "part": part.label,
-                        "Day": _named(row["day"], period),
+                        "Day": named(row["day"], period),
                         unit: f"{number_text(number)} {part.label}",
                     }
                 )
                 bottom += number
-    return _spec(
-        alt.Chart(_data(values))
-        .mark_bar(stroke="var(--ground)", strokeWidth=0.5)
+    return spec(
+        alt.Chart(data(values))
+        .mark_bar(width=alt.ExprRef(f"max(1, width / {bars_of(period)} - 1)"))
         .encode(
-            x=_time_axis(period),
-            x2="end:T",
-            y=_count_axis("from:Q", unit),
+            x=time_axis(period),
+            y=count_axis("from:Q", unit),
             y2="to:Q",
-            color=_colours(list(parts.values())),
+            color=colours(list(parts.values())),
             tooltip=["Day:N", f"{unit}:N"],
         ),
         height=170,
@@ -212,8 +146,8 @@ def stacked_months(
                     }
                 )
                 bottom += number
-    return _spec(
-        alt.Chart(_data(values))
+    return spec(
+        alt.Chart(data(values))
         .mark_bar(stroke="var(--ground)", strokeWidth=0.5, width=alt.ExprRef(BAR_WIDTH))
         .encode(
             x=alt.X(
@@ -222,9 +156,9 @@ def stacked_months(
                 scale=alt.Scale(domain=[row["month"].strftime("%Y-%m") for row in rows]),
                 axis=alt.Axis(labelAngle=0, labelOverlap="greedy"),
             ),
-            y=_count_axis("from:Q", unit),
+            y=count_axis("from:Q", unit),
             y2="to:Q",
-            color=_colours(list(parts.values())),
+            color=colours(list(parts.values())),
             tooltip=["month:N", f"{unit}:N"],
         ),
         height=200,
@@ -264,22 +198,23 @@ def durations(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
             labelOverlap="greedy",
             values=[tick for tick in TICKS if low <= tick <= high],
         )
-    base = alt.Chart(_data(values)).encode(
+    base = alt.Chart(data(values)).encode(
         y=alt.Y(
             "label:N",
             title=None,
             sort=[row["label"] for row in values],
-            axis=alt.Axis(labelLimit=150),
         ),
         tooltip=["Workflow:N", "Median:N", "95th percentile:N"],
     )
-    return _spec(
+    return spec(
         alt.layer(
             base.mark_rule(color="var(--succeeded)", strokeWidth=3, opacity=0.55).encode(
                 x=alt.X("p50:Q", title=None, scale=scale, axis=axis), x2="p95:Q"
             ),
             base.mark_circle(color="var(--succeeded)", size=90, opacity=1).encode(x="p50:Q"),
-            base.mark_tick(color="var(--succeeded)", thickness=3, size=14).encode(x="p95:Q"),
+            base.mark_tick(color="var(--succeeded)", thickness=3, size=14, opacity=1).encode(
+                x="p95:Q"
+            ),
         ),
         height=26 * len(values) + 10,
     )
@@ -299,117 +234,28 @@ def shares(
 
     values = [
         {
-            "day": _middle(row["day"], period).isoformat(),
+            "day": middle(row["day"], period).isoformat(),
             "share": row["share_used"],
             "part": parts[row["place"]].label,
             "Workspace": parts[row["place"]].label,
-            "Day": _named(row["day"], period),
+            "Day": named(row["day"], period),
             "Used": percent_text(row["share_used"]),
         }
         for row in rows
     ]
-    return _spec(
-        alt.Chart(_data(values))
+    return spec(
+        alt.Chart(data(values))
         .mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=18))
         .encode(
-            x=_time_axis(period),
+            x=time_axis(period),
             y=alt.Y(
                 "share:Q",
                 title="quota used",
                 scale=alt.Scale(domainMin=0),
                 axis=alt.Axis(format="%", tickCount=4),
             ),
-            color=_colours(list(parts.values())),
+            color=colours(list(parts.values())),
             tooltip=["Workspace:N", "Day:N", "Used:N"],
         ),
         height=150,
     )
-
-
-def short(label: str) -> str:
-    """A label of a chart: one line, not too long."""
-    label = text(label)
-    return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 1]}…"
-
-
-def _data(values: Sequence[Mapping[str, Any]]) -> alt.InlineData:
-    import altair as alt  # noqa: PLC0415 - an extra
-
-    return alt.InlineData(values=list(values))
-
-
-def _spec(chart: Any, *, height: int) -> Mapping[str, Any]:
-    """The chart in JSON, as wide as its place in the page."""
-    found: dict[str, Any] = chart.properties(width="container", height=height).to_dict()
-    del found["$schema"]  # an address
-    return found | {"config": CONFIG, "autosize": {"type": "fit-x", "contains": "padding"}}
-
-
-def _time_axis(period: Period) -> alt.X:
-    import altair as alt  # noqa: PLC0415 - an extra
-
-    last = _end(_begin(period.last_day, period.step), period)
-    return alt.X(
-        "day:T",
-        title=None,
-        scale=alt.Scale(
-            type="utc",
-            domain=[_begin(period.first_day, period.step).isoformat(), last.isoformat()],
-        ),
-        axis=alt.Axis(
-            format="%Y" if period.days > 4 * 365 else "%b %Y" if period.days > 120 else "%-d %b",
-            labelOverlap="greedy",
-            tickCount=8,
-        ),
-    )
-
-
-def _count_axis(field: str, unit: str) -> alt.Y:
-    import altair as alt  # noqa: PLC0415 - an extra
-
-    axis = alt.Axis(format="~s", tickCount=4, tickMinStep=1)
-    return alt.Y(field, title=unit, axis=axis)
-
-
-def _colours(parts: Sequence[Part]) -> alt.Color:
-    import altair as alt  # noqa: PLC0415 - an extra
-
-    return alt.Color(
-        "part:N",
-        legend=None,
-        scale=alt.Scale(
-            domain=[part.label for part in parts],
-            range=[f"var(--{part.colour})" for part in parts],
-        ),
-    )
-
-
-def _begin(day: date, step: str) -> date:
-    """First day of the week or month, as the database has it."""
-    if step == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if step == "month" else day
-
-
-def _end(day: date, period: Period) -> date:
-    """The day after the day, week or month that begins then."""
-    if period.step == "week":
-        return day + timedelta(days=7)
-    if period.step == "month":
-        return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
-    return day + timedelta(days=1)
-
-
-def _middle(day: date, period: Period) -> Any:
-    from datetime import datetime  # noqa: PLC0415 - beside date
-
-    begin, end = (datetime.combine(each, datetime.min.time()) for each in (day, _end(day, period)))
-    return begin + (end - begin) / 2
-
-
-def _named(day: date, period: Period) -> str:
-    return {
-        "day": day_text(day),
-        "week": f"week of {day_text(day)}",
-        "month": day.strftime("%Y-%m"),
-    }[period.step]

@@ -35,8 +35,12 @@
     mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false,
     tooltip: { disableDefaultStyle: true },
   };
+  const fitted = (spec) => {
+    spec.config.axisY.labelLimit = innerWidth < 600 ? 120 : 300;
+    return spec;
+  };
   const specs = JSON.parse(document.getElementById("charts").textContent);
   const drawn = Object.entries(specs).map(([name, spec]) =>
-    window.vegaEmbed(document.getElementById(name), spec, options));
+    window.vegaEmbed(document.getElementById(name), fitted(spec), options));
   Promise.all(drawn).then(() => { document.documentElement.dataset.drawn = String(drawn.length); });
 })();

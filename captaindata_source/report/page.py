@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -98,10 +98,8 @@ def _runtime() -> str:
     import vl_convert  # noqa: PLC0415
 
     version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    runtime: str = vl_convert.javascript_bundle(
-        None,  # type: ignore[arg-type] - the stub lacks it
-        vl_version=version,
-    )
+    bundle: Callable[..., str] = vl_convert.javascript_bundle  # its stub lacks the defaults
+    runtime = bundle(vl_version=version)
     return NOTICE + runtime.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

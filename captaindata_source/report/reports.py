@@ -76,7 +76,7 @@ def write_reports(
         output: A file, or with `is_per_workspace` a folder; None: in the current folder.
         names: Workspaces, by configured name or uid; none: all.
         is_per_workspace: Whether each workspace gets a page of its own.
-        since: From when on; None: the newest 90 days.
+        since: From when on; None: the 90 days up to the newest run.
         zone: Time zone of reports.
         now: The current time; None: the clock's.
 
@@ -195,9 +195,13 @@ def _period(
     today = now.astimezone(ZoneInfo(figures.zone)).date()
     scope = Scope(workspaces=uids, period=Period(first_day=today, last_day=today))
     rows = figures.read("period", scope).rows
+    newest_run: date | None = rows[0]["last_run_day"] if rows else None
     newest: date | None = rows[0]["last_day"] if rows else None
     if since is None:
-        last = newest or today
-        return Period(first_day=last - timedelta(days=DEFAULT_DAYS - 1), last_day=last)
+        last = newest_run or newest or today
+        first = last - timedelta(days=DEFAULT_DAYS - 1)
+        oldest = rows[0]["first_day"] if rows else None
+        return Period(first_day=max(first, min(oldest or first, last)), last_day=last)
     first = since.day(zone=figures.zone, now=now)
-    return Period(first_day=first, last_day=max(first, newest or today))
+    last = newest_run if newest_run and newest_run >= first else newest or today
+    return Period(first_day=first, last_day=max(first, last))

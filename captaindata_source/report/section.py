@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from captaindata_source.report.cells import Column, Table, table
-from captaindata_source.report.charts import Chart
+from captaindata_source.report.chart import Chart
 from captaindata_source.report.queries import Answer, Figures, Row, Scope
 
 __all__ = ["Fact", "Reading", "Section", "counted", "failed"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from captaindata_source.report import charts
 from captaindata_source.report.cells import Column, Table, number_text, percent_text
-from captaindata_source.report.charts import Chart, Part, short
+from captaindata_source.report.chart import Chart, Part, short
 from captaindata_source.report.queries import MAX_ROWS, SERIES, Answer, Row
 from captaindata_source.report.runs import parts_of
 from captaindata_source.report.section import Fact, Reading, Section, counted, failed
