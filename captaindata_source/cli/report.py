@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from captaindata_source.cli.dataset import options_of, warehouse_of
 from captaindata_source.cli.output import write_text
@@ -17,6 +18,9 @@ from captaindata_source.cli.shared_arguments import (
 from captaindata_source.errors import ConfigError
 from captaindata_source.since import EXAMPLES, read_since
 from captaindata_source.tabular import one_line
+
+if TYPE_CHECKING:
+    from captaindata_source.report.reports import Written
 
 __all__ = ["add_report"]
 
@@ -59,17 +63,19 @@ def _report(options: argparse.Namespace) -> int:
     except ConfigError as error:
         raise ConfigError(f"--since {error}") from None
     how = options_of(options)
-    is_whole = True
-    for written in write_reports(
+    written = write_reports(
         warehouse_of(options, how),
         output=options.output,
         names=options.workspace,
         is_per_workspace=options.per_workspace,
         since=since,
         zone=how.report_timezone,
-    ):
-        write_text(f"{written.size / 1e6:>7.1f} MB  {written.path}")
-        for problem in written.problems:
-            write_text(one_line(f"FAILED: {problem}"))
-        is_whole = is_whole and not written.problems
-    return OK if is_whole else FAILED
+        on_written=_tell,
+    )
+    return FAILED if any(each.problems for each in written) else OK
+
+
+def _tell(written: Written) -> None:
+    write_text(f"{written.size / 1e6:>7.1f} MB  {written.path}")
+    for problem in written.problems:
+        write_text(one_line(f"FAILED: {problem}"))

@@ -6,15 +6,17 @@ replaced: the workspaces, the days and how many rows are read at most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from dlt.common.runtime import signals
+
 from captaindata_source.errors import CaptainDataError
 from captaindata_source.report.period import Period
-from captaindata_source.sqltext import literal
+from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import views_schema
 from captaindata_source.views.shipped import ViewDefinition, load_views, parse_view
 from captaindata_source.warehouse.database import Database
@@ -78,10 +80,45 @@ class Figures:
     problems: list[str] = field(default_factory=list)
     """What could not be read, and why."""
     _there: dict[str, frozenset[str]] = field(default_factory=dict)
+    _copies: dict[str, str] = field(default_factory=dict)
+    """View to the name of a copy of its rows."""
 
     def views(self) -> frozenset[str]:
         """Views that the dataset has."""
         return self._relations(views_schema(self.dataset))
+
+    def copy(self, views: Iterable[str], *, workspaces: Sequence[str] | None) -> None:
+        """Copies rows of views into temporary tables of the session, so that each is computed once.
+
+        A view that can't be copied, also for want of rights, is read as it is.
+
+        Args:
+            views: Their names.
+            workspaces: Uids; None: all.
+        """
+        for view in sorted({*views} & self.views()):
+            table = quoted(f"report_{view}")
+            where = _chosen(workspaces)
+            try:
+                self.database.run(
+                    f"create temporary table {table} as select * from "
+                    f"{self._name(view)} where {where}"
+                )
+                if self.database.kind == "postgres":
+                    self.database.run(f"create index on {table} (workspace_id); analyze {table}")
+            except Exception as error:
+                signals.raise_if_signalled()
+                if not isinstance(error, CaptainDataError) and not driver_of(error):
+                    raise
+                continue
+            self._copies[view] = table
+
+    def of_page(self) -> Figures:
+        """The same with no problems yet, for another page."""
+        return replace(self, problems=[])
+
+    def _name(self, view: str) -> str:
+        return f"{quoted(views_schema(self.dataset))}.{quoted(view)}"
 
     def read(self, name: str, scope: Scope) -> Answer:
         """Runs a query. What can't be read is named in `problems`, once.
@@ -100,11 +137,15 @@ class Figures:
         sql = query.query_on(self.dataset, kind=self.database.kind, report_timezone=self.zone)
         for marked, text in _replacements(scope).items():
             sql = sql.replace(marked, text)
+        for view in query.views & self._copies.keys():
+            sql = sql.replace(self._name(view), self._copies[view])
         try:
+            signals.raise_if_signalled()
             rows = self.database.query(sql)
         except CaptainDataError as error:
             return self._failed(f"{name} can't be read: {error}")
         except Exception as error:
+            signals.raise_if_signalled()
             if not driver_of(error):
                 raise
             return self._failed(
@@ -144,14 +185,16 @@ def _optional_views() -> frozenset[str]:
     return frozenset(view.name for view in load_views() if view.is_optional)
 
 
+def _chosen(uids: Sequence[str] | None) -> str:
+    if uids is None:
+        return "true"
+    return f"workspace_id in ({', '.join(map(literal, uids))})" if uids else "false"
+
+
 def _replacements(scope: Scope) -> dict[str, str]:
     period = scope.period
-    uids = scope.workspaces
-    chosen = "true"
-    if uids is not None:
-        chosen = f"workspace_id in ({', '.join(map(literal, uids))})" if uids else "false"
     return {
-        "true /* workspaces */": chosen,
+        "true /* workspaces */": _chosen(scope.workspaces),
         "date '2026-01-01' /* first_day */": f"date '{period.first_day}'",
         "date '2026-01-01' /* day_before */": f"date '{period.day_before}'",
         "date '2026-01-01' /* first_month */": f"date '{period.first_month}'",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dlt
+from dlt.common.runtime import signals
 
 from captaindata_source import __version__
 from captaindata_source.errors import ConfigError
@@ -24,7 +25,8 @@ from captaindata_source.views.workspaces import (
     choose_workspaces,
     loaded_workspaces,
 )
-from captaindata_source.warehouse.database import Database, open_database, schema_of
+from captaindata_source.warehouse.database import open_database, schema_of
+from captaindata_source.warehouse.interrupts import run_until_signal
 
 __all__ = ["DEFAULT_FILE", "Written", "write_reports"]
 
@@ -42,6 +44,8 @@ SECTIONS = (
     changes.what_changed,
 )
 ENDINGS = (".html", ".htm")
+READ_OFTEN = ("daily_job_health",)
+"""Views that a page reads several times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +71,9 @@ def write_reports(
     is_per_workspace: bool = False,
     since: Since | None = None,
     zone: str,
-    now: datetime | None = None,
-) -> Iterator[Written]:
-    """Writes the page, or a page for each workspace.
+    on_written: Callable[[Written], None] = lambda _: None,
+) -> list[Written]:
+    """Writes the page, or a page for each workspace. From the main thread: a signal ends it soon.
 
     Args:
         pipeline: Gives destination and dataset.
@@ -78,48 +82,70 @@ def write_reports(
         is_per_workspace: Whether each workspace gets a page of its own.
         since: From when on; None: the 90 days up to the newest run.
         zone: Time zone of reports.
-        now: The current time; None: the clock's.
-
-    Yields:
-        Each page when it is written.
+        on_written: Called with each page.
 
     Raises:
         ConfigError: The destination has no views, or an option is wrong.
+        KeyboardInterrupt: A signal came; pages that are written stay.
         OSError: A file can't be written.
     """
     page.require_extra()
-    now = now or datetime.now(UTC)
-    with open_database(pipeline) as database:
-        if database is None:
-            raise ConfigError("Reports are made from DuckDB and Postgres alone")
-        figures = Figures(database, schema_of(pipeline), zone)
-        _require_views(figures)
-        spaces = _chosen(database, figures.dataset, names)
-        if not is_per_workspace:
-            target = _file(output)
-            uids = [each.uid for each in spaces] if names else None
-            yield _write(figures, target, spaces, uids, since=since, now=now)
-            return
-        folder = _folder(output)
-        if not spaces:
-            raise ConfigError(f"Dataset {figures.dataset} has no workspaces yet: run a sync first")
-        for each in spaces:
-            own = Figures(database, figures.dataset, zone)
-            target = folder / f"{each.folder}.html"
-            yield _write(own, target, [each], [each.uid], since=since, now=now)
+    now = datetime.now(UTC)
+
+    def write() -> list[Written]:
+        pipeline.activate()
+        written = []
+        with open_database(pipeline) as database:
+            if database is None:
+                raise ConfigError("Reports are made from DuckDB and Postgres alone")
+            figures = Figures(database, schema_of(pipeline), zone)
+            _require_views(figures)
+            spaces = choose_workspaces(loaded_workspaces(database, figures.dataset), names)
+            for target, about, uids in _pages(
+                figures, spaces, output, is_all=not names, is_per_workspace=is_per_workspace
+            ):
+                written.append(_write(figures.of_page(), target, about, uids, since=since, now=now))
+                on_written(written[-1])
+        return written
+
+    with signals.intercepted_signals():
+        (found,) = run_until_signal([write], name="report")
+        signals.raise_if_signalled()
+    return found or []
+
+
+def _pages(
+    figures: Figures,
+    spaces: Sequence[LoadedWorkspace],
+    output: Path | None,
+    *,
+    is_all: bool,
+    is_per_workspace: bool,
+) -> Iterator[tuple[Path, Sequence[LoadedWorkspace], Sequence[str] | None]]:
+    """File of each page, what workspaces it is about, and their uids; None: all there are."""
+    uids = [each.uid for each in spaces]
+    if not is_per_workspace:
+        figures.copy(READ_OFTEN, workspaces=None if is_all else uids)
+        yield _file(output), spaces, None if is_all else uids
+        return
+    folder = _folder(output)
+    if not spaces:
+        raise ConfigError(f"Dataset {figures.dataset} has no workspaces yet: run a sync first")
+    figures.copy(_views_read() if len(spaces) > 1 else READ_OFTEN, workspaces=uids)
+    for each in spaces:
+        yield folder / f"{each.folder}.html", [each], [each.uid]
+
+
+def _views_read() -> set[str]:
+    return {view for name in query_names() for view in load_query(name).views}
 
 
 def _require_views(figures: Figures) -> None:
-    wanted = {view for name in query_names() for view in load_query(name).views}
-    if not wanted & figures.views():
+    if not _views_read() & figures.views():
         raise ConfigError(
             f"Dataset {figures.dataset} has no views yet: run `captaindata sync`, or `captaindata "
             "views create` where create_views is off"
         )
-
-
-def _chosen(database: Database, dataset: str, names: Sequence[str]) -> list[LoadedWorkspace]:
-    return choose_workspaces(loaded_workspaces(database, dataset), names)
 
 
 def _file(output: Path | None) -> Path:
@@ -147,16 +173,24 @@ def _write(
 ) -> Written:
     html = _page(figures, spaces, uids, since=since, now=now)
     data = html.encode("utf-8", "replace")
+    with naming(target):
+        _put(target, data)
+    return Written(path=target, size=len(data), problems=figures.problems)
+
+
+def _put(target: Path, data: bytes) -> None:
+    """Writes a file; all or nothing, unless it is a device or a pipe."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not target.is_file():
+        target.write_bytes(data)
+        return
     fresh = target.with_name(f".{target.name}.part")
     try:
-        with naming(target):
-            with open(fresh, "wb", opener=opener) as file:
-                file.write(data)
-            take_place(fresh, target)
+        with open(fresh, "wb", opener=opener) as file:
+            file.write(data)
+        take_place(fresh, target)
     finally:
         fresh.unlink(missing_ok=True)
-    return Written(path=target, size=len(data), problems=figures.problems)
 
 
 def _page(

@@ -7,7 +7,8 @@ from typing import Any
 
 from captaindata_source.report import charts
 from captaindata_source.report.cells import NONE, Column, Table, percent_text
-from captaindata_source.report.chart import Chart, Part, short
+from captaindata_source.report.chart import Chart, Part, named, short
+from captaindata_source.report.period import Period
 from captaindata_source.report.queries import SERIES, Row
 from captaindata_source.report.section import Fact, Reading, Section, counted, failed
 
@@ -80,13 +81,13 @@ def over_time(reading: Reading) -> Section:
             Chart(
                 name="success-rate",
                 title=f"Success rate by {period.step}",
-                caption=_rate_caption(rows, period.step),
+                caption=_rate_caption(rows, period),
                 spec=charts.success_rate(rows, period),
             ),
             Chart(
                 name="runs-by-day",
                 title=f"Runs by {period.step}",
-                caption=_failed_caption(rows, period.step),
+                caption=_failed_caption(rows, period),
                 spec=charts.stacked_days(rows, OUTCOMES, period, unit="runs"),
                 legend=[part for key, part in OUTCOMES.items() if any(row[key] for row in rows)],
             ),
@@ -144,23 +145,23 @@ def _rate(succeeded: int, failed_runs: int) -> float | None:
     return succeeded / ended if ended else None
 
 
-def _rate_caption(rows: Sequence[Mapping[str, Any]], step: str) -> str:
+def _rate_caption(rows: Sequence[Mapping[str, Any]], period: Period) -> str:
     rated = [row for row in rows if row["success_rate"] is not None]
     if not rated:
         return "No run succeeded or failed."
     lowest = min(rated, key=lambda row: row["success_rate"])
     lower = [row for row in rated if row["success_rate"] < 1]
     return (
-        f"Lowest: {percent_text(lowest['success_rate'])} on {lowest['day']}. Below 100% on "
-        f"{len(lower):,} of {counted(len(rated), step)} with runs that ended."
+        f"Lowest: {percent_text(lowest['success_rate'])} ({named(lowest['day'], period)}). Below "
+        f"100% in {len(lower):,} of {counted(len(rated), period.step)} with runs that ended."
     )
 
 
-def _failed_caption(rows: Sequence[Mapping[str, Any]], step: str) -> str:
+def _failed_caption(rows: Sequence[Mapping[str, Any]], period: Period) -> str:
     most = max(rows, key=lambda row: row["failed_runs"])
     if not most["failed_runs"]:
         return "No run failed."
-    return f"Most failures in a {step}: {most['failed_runs']:,}, on {most['day']}."
+    return f"Most failures: {most['failed_runs']:,} ({named(most['day'], period)})."
 
 
 def _failures(reading: Reading) -> list[Chart]:
