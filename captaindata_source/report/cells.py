@@ -28,6 +28,9 @@ __all__ = [
 
 NONE = "\N{EN DASH}"
 """Stands for a value that is not there."""
+MAX_TEXT = 300
+TURNING = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""Characters that change the direction of what follows, and how they are shown."""
 Kind = str
 """text, number, percent, duration, time, day or times."""
 NUMERIC = ("number", "percent", "duration", "times")
@@ -143,8 +146,11 @@ def _shown(zone: str) -> Mapping[Kind, Callable[[Any], Cell]]:
 
 
 def text(value: object) -> str:
-    """A text in one line, without what browsers can't show."""
-    return one_line(str(value))
+    """A text in one line, cut if it is long, without what browsers can't show or turn around."""
+    found = str(value)
+    if len(found) > MAX_TEXT:
+        found = f"{found[: MAX_TEXT - 1]}…"
+    return one_line(found).translate(TURNING)
 
 
 def number_text(value: float) -> str:

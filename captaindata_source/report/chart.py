@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 MAX_LABEL = 60
+FEW = 5
+"""Counts up to which each is a tick."""
 CONFIG: Mapping[str, Any] = {
     "aria": False,
     "background": "transparent",
@@ -125,12 +127,14 @@ def time_axis(period: Period) -> alt.X:
     )
 
 
-def count_axis(field: str, unit: str) -> alt.Y:
-    """An axis of counts."""
+def count_axis(field: str, unit: str, values: Sequence[Mapping[str, Any]]) -> alt.Y:
+    """An axis of counts, whose greatest is `to` of one of the values."""
     import altair as alt  # noqa: PLC0415 - an extra
 
-    axis = alt.Axis(format="~s", tickCount=4, tickMinStep=1)
-    return alt.Y(field, title=unit, axis=axis)
+    most = int(max((row["to"] for row in values), default=0))
+    if most <= FEW:
+        return alt.Y(field, title=unit, axis=alt.Axis(values=list(range(most + 1)), format="d"))
+    return alt.Y(field, title=unit, axis=alt.Axis(format="~s", tickCount=4))
 
 
 def bars_of(period: Period) -> int:

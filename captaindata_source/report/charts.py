@@ -25,6 +25,9 @@ LOG_FROM = 50
 """Durations that are this many times as long as the shortest need a logarithmic scale."""
 TICKS = (1, 5, 15, 60, 300, 900, 3600, 14400, 43200, 86400, 604800, 2592000)
 """Seconds that an axis of durations names."""
+STEPS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 604800, 2592000)
+"""Seconds from tick to tick, the shortest first."""
+MAX_TICKS = 10
 CLOCK = (
     "datum.value < 60 ? format(datum.value, ',.0f') + ' s' "
     ": datum.value < 3600 ? format(datum.value / 60, ',.0f') + ' min' "
@@ -109,7 +112,7 @@ def stacked_days(
         .mark_bar(width=alt.ExprRef(f"max(1, width / {bars_of(period)} - 1)"))
         .encode(
             x=time_axis(period),
-            y=count_axis("from:Q", unit),
+            y=count_axis("from:Q", unit, values),
             y2="to:Q",
             color=colours(list(parts.values())),
             tooltip=["Day:N", f"{unit}:N"],
@@ -156,7 +159,7 @@ def stacked_months(
                 scale=alt.Scale(domain=[row["month"].strftime("%Y-%m") for row in rows]),
                 axis=alt.Axis(labelAngle=0, labelOverlap="greedy"),
             ),
-            y=count_axis("from:Q", unit),
+            y=count_axis("from:Q", unit, values),
             y2="to:Q",
             color=colours(list(parts.values())),
             tooltip=["month:N", f"{unit}:N"],
@@ -188,16 +191,15 @@ def durations(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     least, most = min(row["p50"] for row in values), max(row["p95"] for row in values)
     is_wide = most > LOG_FROM * least
     low = max((tick for tick in TICKS if tick <= least), default=1) if is_wide else 0
-    high = min((tick for tick in TICKS if tick >= most), default=most)
-    scale = alt.Scale(type="log" if is_wide else "linear", domain=[low, high if is_wide else most])
-    axis = alt.Axis(labelExpr=CLOCK, grid=True, labelOverlap="greedy")
-    if is_wide:
-        axis = alt.Axis(
-            labelExpr=CLOCK,
-            grid=True,
-            labelOverlap="greedy",
-            values=[tick for tick in TICKS if low <= tick <= high],
-        )
+    high = min((tick for tick in TICKS if tick >= most), default=most) if is_wide else most
+    step = next((step for step in STEPS if most / step <= MAX_TICKS), STEPS[-1])
+    ticks = (
+        [tick for tick in TICKS if low <= tick <= high]
+        if is_wide
+        else [step * number for number in range(int(most / step) + 1)]
+    )
+    scale = alt.Scale(type="log" if is_wide else "linear", domain=[low, high])
+    axis = alt.Axis(labelExpr=CLOCK, grid=True, labelOverlap="greedy", values=ticks)
     base = alt.Chart(data(values)).encode(
         y=alt.Y(
             "label:N",

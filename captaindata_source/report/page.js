@@ -22,13 +22,20 @@
     for (const [column, heading] of [...table.tHead.rows[0].cells].entries())
       heading.querySelector("button").addEventListener("click", () => sort(table, column, heading));
 
+  // charts are drawn anew for the width of paper, so that their texts are not made small
+  const resize = (isPaper) => {
+    document.documentElement.classList.toggle("printing", isPaper);
+    dispatchEvent(new Event("resize"));
+  };
   let opened = [];
   addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details:not([open])")];
     for (const each of opened) each.open = true;
+    resize(true);
   });
   addEventListener("afterprint", () => {
     for (const each of opened) each.open = false;
+    resize(false);
   });
 
   const options = {

@@ -196,6 +196,7 @@ def _replacements(scope: Scope) -> dict[str, str]:
     return {
         "true /* workspaces */": _chosen(scope.workspaces),
         "date '2026-01-01' /* first_day */": f"date '{period.first_day}'",
+        "date '2026-01-31' /* last_day */": f"date '{period.last_day}'",
         "date '2026-01-01' /* day_before */": f"date '{period.day_before}'",
         "date '2026-01-01' /* first_month */": f"date '{period.first_month}'",
         "'day' /* step */": literal(period.step),

@@ -193,15 +193,15 @@ def parts_of(rows: Sequence[Row], reading: Reading, *, most: int) -> dict[str, P
     """The workflows of a chart, by place; each has another label.
 
     Args:
-        rows: With `place`, `workflow_name`, `workspace_label` and `workflows`.
+        rows: With `place`, `workflow_name`, `workspace_label` and `total`.
         reading: Says whether they are of several workspaces.
         most: The last place of a workflow; beyond it are the others.
     """
     names: dict[int, str] = {}
-    others = 0
+    left = 0
     for row in sorted(rows, key=lambda row: int(row["place"])):
         if row["place"] > most:
-            others = max(others, row["workflows"])
+            left = row["total"] - most
         else:
             names.setdefault(row["place"], reading.label(row))
     labels = _distinct(list(names.values()))
@@ -209,8 +209,9 @@ def parts_of(rows: Sequence[Row], reading: Reading, *, most: int) -> dict[str, P
         str(place): Part(label=label, colour=f"series-{place}")
         for place, label in zip(names, labels, strict=True)
     }
-    if others:
-        parts[str(most + 1)] = Part(label="other workflows", colour="others")
+    if left:
+        label = counted(left, "other workflow")
+        parts[str(most + 1)] = Part(label=label, colour="others")
     return parts
 
 

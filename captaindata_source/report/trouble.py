@@ -28,7 +28,7 @@ STUCK = (
 ERRORS = (
     Column(key="error_message", heading="Error message", is_long=True),
     Column(key="runs_in_period", heading="Runs in the period", kind="number"),
-    Column(key="runs", heading="Runs ever", kind="number"),
+    Column(key="runs", heading="Runs, all time", kind="number"),
     Column(key="workflows", heading="Workflows", kind="number"),
     Column(key="first_seen_at", heading="First seen", kind="time"),
     Column(key="last_seen_at", heading="Last seen", kind="time"),

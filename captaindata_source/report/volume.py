@@ -8,6 +8,7 @@ from typing import Any
 from captaindata_source.report import charts
 from captaindata_source.report.cells import Column, Table, number_text, percent_text
 from captaindata_source.report.chart import Chart, Part, short
+from captaindata_source.report.period import Period
 from captaindata_source.report.queries import MAX_ROWS, SERIES, Answer, Row
 from captaindata_source.report.runs import parts_of
 from captaindata_source.report.section import Fact, Reading, Section, counted, failed
@@ -89,8 +90,7 @@ def _records_table(found: Answer, reading: Reading) -> Table:
     for row in found.rows:
         line = by_place.setdefault(row["place"], _line(row))
         if row["place"] > MAX_ROWS:
-            line["workflow_name"] = f"{max(row['workflows'], line['others']):,} others or more"
-            line["others"] = max(row["workflows"], line["others"])
+            line["workflow_name"] = counted(row["total"] - MAX_ROWS, "other workflow")
         line["records"] += row["records_processed"]
         line["results"] += row["results_loaded"]
         if row["month"] in shown:
@@ -130,7 +130,6 @@ def _line(row: Row) -> dict[str, Any]:
         "workflow_name": row["workflow_name"],
         "records": 0,
         "results": 0,
-        "others": 0,
     }
 
 
@@ -168,6 +167,8 @@ def _quota_text(rows: Sequence[Row], reading: Reading) -> str:
             f"of the month are used ({percent_text(row['share_used'])})."
         )
     high = sum(row["share_used"] >= HIGH_SHARE for row in known)
+    if not high:
+        return "No workspace has used 80% of the quota of the month."
     are = "workspace has" if high == 1 else "workspaces have"
     return f"{high:,} {are} used at least 80% of the quota of the month."
 
@@ -209,7 +210,13 @@ def _quota_chart(reading: Reading) -> list[Chart]:
             name="quota-by-day",
             title="Quota used in its month, by UTC day",
             caption="It begins anew with each quota month.",
-            spec=charts.shares(found.rows, parts, reading.scope.period),
+            spec=charts.shares(found.rows, parts, _days_of(found)),
             legend=list(parts.values()) if len(parts) > 1 else (),
         )
     ]
+
+
+def _days_of(found: Answer) -> Period:
+    """Readings are as new as the last sync, also if the newest run is older."""
+    days = [row["day"] for row in found.rows]
+    return Period(first_day=min(days), last_day=max(days))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 __all__ = ["Opened", "browser", "opened"]
 
@@ -71,10 +71,14 @@ def opened(browser: Browser, file: Path, **options: Any) -> Iterator[Opened]:
         if made.url not in (address, "data:,"):
             found.requests.append(made.url)
 
+    def dialog(made: Dialog) -> None:
+        found.dialogs.append(made.message)
+        made.dismiss()
+
     page.on("console", console)
     page.on("pageerror", lambda error: found.said.append(str(error)))
     page.on("request", request)
-    page.on("dialog", lambda dialog: (found.dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", dialog)
     try:
         page.goto(address)
         page.wait_for_selector("html[data-drawn]", state="attached")

@@ -21,7 +21,7 @@ with source as (
     from captaindata_views.daily_job_health
     where
         true /* workspaces */
-        and day >= date '2026-01-01' /* first_day */
+        and day between date '2026-01-01' /* first_day */ and date '2026-01-31' /* last_day */
 )
 
 select

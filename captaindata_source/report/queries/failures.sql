@@ -10,7 +10,7 @@
 --   workspace_label: name of the workspace
 --   workflow_name: name of the workflow
 --   failed_runs: main runs that failed
---   workflows: number of workflows
+--   total: number of workflows, over all days
 
 with source as (
     select
@@ -44,7 +44,7 @@ select
     left(min(source.workspace_label), 200) as workspace_label,
     left(coalesce(min(source.workflow_name), min(source.workflow_id)), 300) as workflow_name,
     cast(sum(source.failed_runs) as bigint) as failed_runs,
-    count(distinct source.workspace_id || ' ' || source.workflow_id) as workflows
+    (select max(place) from ranked) as total
 from source
 inner join ranked
     on

@@ -11,7 +11,7 @@
 --   workflow_name: name of the workflow
 --   records_processed: records of main runs that succeeded, as reported by the API
 --   results_loaded: results in the warehouse
---   workflows: number of workflows
+--   total: number of workflows, over all months
 
 with source as (
     select
@@ -51,7 +51,7 @@ select
     left(coalesce(min(source.workflow_name), min(source.workflow_id)), 300) as workflow_name,
     cast(coalesce(sum(source.records_processed), 0) as bigint) as records_processed,
     cast(coalesce(sum(source.results_loaded), 0) as bigint) as results_loaded,
-    count(distinct source.workspace_id || ' ' || source.workflow_id) as workflows
+    (select max(place) from ranked) as total
 from source
 inner join ranked
     on
