@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from captaindata_source.report.cells import day_text, text
@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 MAX_LABEL = 60
+MAX_TICKS = 10
+"""Days, weeks or months that an axis names."""
 FEW = 5
 """Counts up to which each is a tick."""
 CONFIG: Mapping[str, Any] = {
@@ -111,20 +113,27 @@ def time_axis(period: Period) -> alt.X:
     """An axis over the days of a period."""
     import altair as alt  # noqa: PLC0415 - an extra
 
+    first = begin(period.first_day, period.step)
     last = end(begin(period.last_day, period.step), period)
     return alt.X(
         "day:T",
         title=None,
-        scale=alt.Scale(
-            type="utc",
-            domain=[begin(period.first_day, period.step).isoformat(), last.isoformat()],
-        ),
+        scale=alt.Scale(type="utc", domain=[first.isoformat(), last.isoformat()]),
         axis=alt.Axis(
-            format="%Y" if period.days > 4 * 365 else "%b %Y" if period.days > 120 else "%-d %b",
+            format={"day": "%-d %b", "week": "%-d %b %Y", "month": "%b %Y"}[period.step],
             labelOverlap="greedy",
-            tickCount=8,
+            values=_ticks(first, last, period),
         ),
     )
+
+
+def _ticks(first: date, last: date, period: Period) -> list[str]:
+    """Middles of some days, weeks or months: those that are named."""
+    starts = [first]
+    while (following := end(starts[-1], period)) < last:
+        starts.append(following)
+    every = -(-len(starts) // MAX_TICKS)
+    return [middle(day, period).isoformat() for day in starts[::every]]
 
 
 def count_axis(field: str, unit: str, values: Sequence[Mapping[str, Any]]) -> alt.Y:
@@ -175,8 +184,8 @@ def end(day: date, period: Period) -> date:
 
 
 def middle(day: date, period: Period) -> datetime:
-    """The middle of the day, week or month that begins then."""
-    first, last = (datetime.combine(each, time()) for each in (day, end(day, period)))
+    """The middle of the day, week or month that begins then, as if it were in UTC."""
+    first, last = (datetime.combine(each, time(), UTC) for each in (day, end(day, period)))
     return first + (last - first) / 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.support.results import Warehouse
 pytestmark = INTEGRATION
 ENOUGH = 4.5
 """Contrast that WCAG 2 asks of text (AA)."""
+PAPER = 703
+"""Pixels between the margins of A4."""
 CONTRASTS = """() => {
   const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgb = (colour) => {
@@ -98,6 +101,10 @@ def test_charts_are_drawn_from_the_figures_and_nothing_is_asked_for(
         for name in ("runs-by-day", "failures-by-workflow", "records-by-month"):
             bars = found.page.locator(f"#{name} .mark-rect path").count()
             assert bars == len(written.charts[name]), name
+        for name in ("success-rate", "runs-by-day", "failures-by-workflow", "quota-by-day"):
+            days = found.page.locator(f"#{name} .role-axis-label text").all_text_contents()
+            assert [day for day in days if day.endswith((" Jan", " Nov"))], name
+            assert len(days) == len({*days}) > 5, "each label once"
         for name in names:
             size = found.page.locator(f"#{name} svg").bounding_box()
             assert size is not None
@@ -112,6 +119,18 @@ def test_charts_are_drawn_from_the_figures_and_nothing_is_asked_for(
         tip.wait_for()
         assert "2025-11-20" in tip.inner_text()
         assert (found.said, found.requests, found.dialogs) == ([], [], [])
+
+
+def test_charts_do_not_depend_on_the_zone_of_the_reader(browser: Browser, folder: Path) -> None:
+    drawn = []
+    for zone in ("UTC", "America/Los_Angeles", "Pacific/Kiritimati"):
+        with chromium.opened(browser, folder / "full.html", timezone_id=zone) as found:
+            charts = [
+                found.page.locator(f"#{name} svg").inner_html()
+                for name in ("success-rate", "runs-by-day", "quota-by-day")
+            ]
+            drawn.append([re.sub(r"clip\d+", "", each) for each in charts])
+    assert drawn[0] == drawn[1] == drawn[2]
 
 
 def test_names_that_are_code_do_nothing(browser: Browser, folder: Path) -> None:
@@ -197,6 +216,8 @@ def test_print_is_light_and_whole(browser: Browser, folder: Path) -> None:
             "getComputedStyle(each).overflowX !== 'visible').length"
         )
         assert cut == 0
+        found.page.set_viewport_size({"width": PAPER, "height": 1000})
+        assert found.page.evaluate("document.documentElement.scrollWidth") <= PAPER
         contrasts = found.page.evaluate(CONTRASTS)
         assert min(contrasts.values()) >= ENOUGH
         found.page.evaluate("dispatchEvent(new Event('afterprint'))")
