@@ -14,9 +14,8 @@ from captaindata_source.cli.shared_arguments import (
     Parsers,
     add_command,
     add_destination,
+    add_since,
 )
-from captaindata_source.errors import ConfigError
-from captaindata_source.since import EXAMPLES, read_since
 from captaindata_source.tabular import one_line
 
 if TYPE_CHECKING:
@@ -42,11 +41,7 @@ def add_report(commands: Parsers) -> None:
         action="store_true",
         help="one page for each workspace, with nothing of the others",
     )
-    parser.add_argument(
-        "--since",
-        metavar="WHEN",
-        help=f"first day: {EXAMPLES} (the newest 90 days)",
-    )
+    add_since(parser, "first day (90 days up to the newest run)")
     parser.add_argument(
         "--output",
         type=Path,
@@ -58,17 +53,13 @@ def add_report(commands: Parsers) -> None:
 def _report(options: argparse.Namespace) -> int:
     from captaindata_source.report.reports import write_reports
 
-    try:
-        since = None if options.since is None else read_since(options.since)
-    except ConfigError as error:
-        raise ConfigError(f"--since {error}") from None
     how = options_of(options)
     written = write_reports(
         warehouse_of(options, how),
         output=options.output,
         names=options.workspace,
         is_per_workspace=options.per_workspace,
-        since=since,
+        since=options.since,
         zone=how.report_timezone,
         on_written=_tell,
     )

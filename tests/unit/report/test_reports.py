@@ -282,7 +282,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = run("--per-workspace", "--workspace", "uid-beta", "--output", "clients")
     assert [file.name for file in (tmp_path / "clients").iterdir()] == ["beta.html"]
     for arguments, code, said in (
-        (["--since", "soon"], 2, "--since must be a day, a time or a span"),
+        (["--since", "soon"], 2, "--since: must be a day, a time or a span"),
         (["--workspace", "gamma"], 2, "Unknown workspace 'gamma'; there are 'alpha', 'beta'"),
         (["--per-workspace", "--output", "x.html"], 2, "must be a folder"),
         (["--output", "/dev/full"], 1, "full"),
