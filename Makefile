@@ -26,8 +26,8 @@ check-types: .venv/.dev-ready
 unit: .venv/.dev-ready
 	$(BIN)/pytest
 
-# what takes long: whole worlds, upgrades of old warehouses, kills, dbt
-test-integrations: .venv/.dev-ready .venv/.dbt-ready
+# what takes long: whole worlds, upgrades of old warehouses, kills, dbt, reports in a browser
+test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.browser-ready
 	$(BIN)/pytest -m integration
 
 .venv/bin/python:
@@ -50,6 +50,16 @@ test-integrations: .venv/.dev-ready .venv/.dbt-ready
 	@echo "Installing dbt into .venv/dbt: a minute or two, once"
 	@$(BIN)/python -m venv .venv/dbt
 	@.venv/dbt/bin/pip install -q -c constraints-dbt.txt dbt-core dbt-duckdb dbt-postgres
+	@touch $@
+
+# reports are opened in Chromium; as root, Debian's is installed if it is not there
+.venv/.browser-ready: | .venv/bin/python
+	@command -v chromium >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+			echo "Chromium is needed: install it as chromium, such as by apt-get install chromium"; exit 1; }; \
+		echo "Installing Chromium: a minute or two, once"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 	@touch $@
 
 # not part of `test`: it asks a service on the internet, which a build must not depend on

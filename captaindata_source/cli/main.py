@@ -15,6 +15,7 @@ from captaindata_source.cli.mcp import add_mcp
 from captaindata_source.cli.output import safe_output
 from captaindata_source.cli.plan import add_plan
 from captaindata_source.cli.process import own_process
+from captaindata_source.cli.report import add_report
 from captaindata_source.cli.results import add_results
 from captaindata_source.cli.resync import add_resync
 from captaindata_source.cli.sandbox import add_sandbox
@@ -31,7 +32,7 @@ USAGE = 2
 """Exit code of wrong usage or configuration."""
 COMMANDS = (
     *(add_sync, add_resync, add_plan, add_init, add_check),
-    *(add_views, add_results, add_mcp, add_sandbox),
+    *(add_views, add_results, add_report, add_mcp, add_sandbox),
 )
 NEED_NO_CONFIG = ("init", "sandbox")
 
