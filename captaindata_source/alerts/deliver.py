@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from captaindata_source import __version__
 from captaindata_source.alerts.deliveries import Deliveries, Message
-from captaindata_source.alerts.kinds import Status
+from captaindata_source.alerts.kinds import Status, as_minute
 from captaindata_source.alerts.messages import Content, as_json, as_slack
 from captaindata_source.alerts.report import Delivery
 from captaindata_source.http import Clock, Posted, RetryPolicy, Verdict, Webhooks
@@ -105,7 +105,7 @@ class Delivering:
         if message.next_try_at is not None and message.next_try_at > self._now():
             return (
                 Status.PENDING,
-                f"it asked to wait until {message.next_try_at:%Y-%m-%d %H:%M} UTC",
+                f"it asked to wait until {as_minute(message.next_try_at)}",
             )
         body, headers = self._content(target, message)
         attempt = 0

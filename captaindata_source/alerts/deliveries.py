@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from captaindata_source.alerts.kinds import COLUMNS, Alert, State, Status
-from captaindata_source.times import aware
+from captaindata_source.alerts.kinds import COLUMNS, Alert, State, Status, in_utc
 from captaindata_source.warehouse.database import Database
 
 __all__ = ["Deliveries", "Message"]
@@ -85,7 +84,11 @@ class Deliveries:
         """What a webhook is still to be told, in the order of the evaluations."""
         return [
             Message(
-                uid=uid, target=target, queued_at=aware(queued), next_try_at=aware(later), alerts=n
+                uid=uid,
+                target=target,
+                queued_at=in_utc(queued),
+                next_try_at=None if later is None else in_utc(later),
+                alerts=n,
             )
             for uid, queued, later, n in self._database.query(
                 "select d.message_uid, min(d.queued_at), max(d.next_try_at), count(*) "

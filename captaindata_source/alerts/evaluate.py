@@ -22,6 +22,16 @@ __all__ = ["Evaluation", "choose", "evaluate", "known_workspaces"]
 
 logger = logging.getLogger(__name__)
 
+NEWEST_SYNCS = """
+    select workspace_uid, workspace_name from (
+        select *, row_number() over (
+            partition by workspace_uid order by coalesce(finished_at, started_at) desc nulls last
+        ) as newest_first
+        from {raw}.sync_runs
+    ) as runs
+    where newest_first = 1
+"""
+
 
 @dataclass(slots=True, kw_only=True)
 class Evaluation:
@@ -44,15 +54,8 @@ def known_workspaces(database: Database, dataset: str) -> dict[str, str]:
     """Uid to configured name of each workspace that a sync has loaded, or tried to."""
     found: dict[str, str] = {}
     if SYNC_RUNS.name in database.relations(dataset):
-        found = {
-            uid: name or uid
-            for uid, name in database.query(
-                "select workspace_uid, workspace_name from (select *, row_number() over "
-                "(partition by workspace_uid order by started_at desc nulls last) as newest_first "
-                f"from {quoted(dataset)}.{SYNC_RUNS.name}) as runs where newest_first = 1"
-            )
-            if uid
-        }
+        rows = database.query(NEWEST_SYNCS.format(raw=quoted(dataset)))
+        found = {uid: name or uid for uid, name in rows if uid}
     return found | {each.uid: each.label for each in loaded_workspaces(database, dataset)}
 
 

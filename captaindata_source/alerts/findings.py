@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from captaindata_source.alerts.kinds import MAX_DETAIL, Found, Kind, clean
-from captaindata_source.times import aware
+from captaindata_source.alerts.kinds import MAX_DETAIL, Found, Kind, as_minute, clean
 
 __all__ = [
     "QUOTA_PERCENT",
@@ -34,7 +32,7 @@ def _sentence(*parts: str) -> str:
 def failed_sync(row: Row) -> Iterator[Found]:
     """A sync of a workspace that is its newest, and did not load all."""
     workspace, outcome, error, moment = row
-    ended = "" if moment is None else f" at {_minute(moment)}"
+    ended = "" if moment is None else f" at {as_minute(moment)}"
     yield Found(
         kind=Kind.FAILED_SYNC,
         workspace_uid=workspace,
@@ -59,7 +57,7 @@ def stale_sync(row: Row) -> Iterator[Found]:
         title="No sync for too long",
         detail="No sync has succeeded so far."
         if moment is None
-        else f"The last sync that did not fail ended at {_minute(moment)}.",
+        else f"The last sync that did not fail ended at {as_minute(moment)}.",
     )
 
 
@@ -103,7 +101,7 @@ def stuck_run(row: Row) -> Iterator[Found]:
         subject_name=name,
         title=f"A run of {flow} is stuck",
         detail=_sentence(
-            f"{name} is {clean(status, 50)} since {_minute(since)}, for {hours:,.1f} hours.",
+            f"{name} is {clean(status, 50)} since {as_minute(since)}, for {hours:,.1f} hours.",
             "" if usual is None else f"Usually it takes {usual:,.0f} s.",
             clean(reason, 200),
         ),
@@ -150,7 +148,7 @@ def quota(row: Row) -> Iterator[Found]:
         title=f"Over {QUOTA_PERCENT}% of the {unit} are used",
         detail=_sentence(
             f"{used:,.0f} of {most:,.0f} {unit} are used ({100 * used / most:.0f}%).",
-            "" if ends is None else f"The quota month ends at {_minute(ends)}.",
+            "" if ends is None else f"The quota month ends at {as_minute(ends)}.",
         ),
     )
 
@@ -172,7 +170,3 @@ def results(row: Row) -> Iterator[Found]:
             f"{more:,} jobs have {surplus:,} results more than records." if more else "",
         ),
     )
-
-
-def _minute(moment: datetime) -> str:
-    return f"{aware(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -19,8 +19,10 @@ __all__ = [
     "Kind",
     "State",
     "Status",
+    "as_minute",
     "as_text",
     "clean",
+    "in_utc",
 ]
 
 COLUMNS = (
@@ -128,8 +130,11 @@ class Alert:
     def of_row(cls, row: Sequence[Any]) -> Alert:
         """An alert of the values of `COLUMNS`."""
         *texts, opened_at, over_at = row
-        times = {"opened_at": aware(opened_at), "over_at": aware(over_at)}
-        return cls(**dict(zip(COLUMNS, texts, strict=False)), **times)
+        return cls(
+            **dict(zip(COLUMNS, texts, strict=False)),
+            opened_at=in_utc(opened_at),
+            over_at=None if over_at is None else in_utc(over_at),
+        )
 
     def as_row(self) -> tuple[object, ...]:
         """The values of `COLUMNS`."""
@@ -150,9 +155,19 @@ class Alert:
         }
 
 
+def in_utc(moment: datetime) -> datetime:
+    """A time of the database, whatever the zone of the session."""
+    return aware(moment).astimezone(UTC)
+
+
 def as_text(moment: datetime) -> str:
     """A time in UTC, such as 2026-01-31T12:00:00Z."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def as_minute(moment: datetime) -> str:
+    """The same for people."""
+    return f"{in_utc(moment):%Y-%m-%d %H:%M} UTC"
 
 
 def clean(text: object, longest: int = MAX_NAME) -> str:

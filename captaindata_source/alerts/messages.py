@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from captaindata_source.alerts.deliveries import Message
-from captaindata_source.alerts.kinds import Alert, State, as_text, clean
+from captaindata_source.alerts.kinds import Alert, State, as_minute, as_text, clean
 
 __all__ = ["Content", "as_json", "as_slack", "summary"]
 
@@ -99,7 +99,7 @@ def _lines(alerts: Sequence[Alert]) -> Iterator[str]:
         more = (
             clean(each.detail, 300)
             if each.over_at is None
-            else f"since {each.opened_at:%Y-%m-%d %H:%M} UTC; it no longer holds."
+            else f"since {as_minute(each.opened_at)}; it no longer holds."
         )
         yield _escaped(f"• {title}: {more}")
 

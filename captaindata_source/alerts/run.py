@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -25,14 +25,15 @@ from captaindata_source.warehouse.database import (
     DUCKDB,
     POSTGRES,
     Database,
+    DuckDbDatabase,
+    PostgresDatabase,
     SessionLock,
-    open_database,
-    schema_of,
+    connected,
 )
 from captaindata_source.warehouse.locks import holding
-from captaindata_source.warehouse.remedies import message_of
+from captaindata_source.warehouse.remedies import explained, message_of
 
-__all__ = ["list_alerts", "require_alerts", "run_alerts"]
+__all__ = ["list_alerts", "require_alerts", "run_alerts", "run_alerts_on"]
 
 logger = logging.getLogger(__name__)
 
@@ -79,13 +80,17 @@ def run_alerts(
     clock = clock or Clock(sleep=wait_seconds)
     report = AlertReport(is_dry=is_dry)
     try:
-        with _turn(pipeline, clock), _opened(pipeline) as database:
-            known = known_workspaces(database, schema_of(pipeline))
-            chosen = choose(known, names) if synced is None else [u for u in known if u in synced]
-            work = _Work(database, schema_of(pipeline), options, clock, report)
-            work.keep(chosen, known)
-            if not is_dry:
-                work.deliver(webhooks)
+        with _turn(pipeline, clock), _opened(pipeline) as (database, dataset):
+            run_alerts_on(
+                database,
+                dataset,
+                options,
+                report=report,
+                names=names,
+                synced=synced,
+                clock=clock,
+                webhooks=webhooks,
+            )
     except ConfigError:
         raise
     except Exception as error:
@@ -96,6 +101,37 @@ def run_alerts(
     return report
 
 
+def run_alerts_on(
+    database: Database,
+    dataset: str,
+    options: SyncOptions,
+    *,
+    report: AlertReport,
+    clock: Clock,
+    names: Sequence[str] = (),
+    synced: Collection[str] | None = None,
+    webhooks: Webhooks | None = None,
+) -> None:
+    """As `run_alerts`, on an open database, outside of a transaction.
+
+    Args:
+        database: Nobody else evaluates alerts of the dataset meanwhile.
+        dataset: Holds the tables.
+        options: As there, and so are the others.
+        report: Gets what was done, also where an error ends it. Says whether anything is kept.
+        clock: Time.
+        names: Workspaces to look at.
+        synced: Uids of workspaces instead of names.
+        webhooks: Sends.
+    """
+    known = known_workspaces(database, dataset)
+    chosen = choose(known, names) if synced is None else [uid for uid in known if uid in synced]
+    work = _Work(database, dataset, options, clock, report)
+    work.keep(chosen, known)
+    if not report.is_dry:
+        work.deliver(webhooks)
+
+
 def list_alerts(pipeline: dlt.Pipeline, *, names: Sequence[str] = ()) -> list[Alert]:
     """Alerts that are open, as the last evaluation left them.
 
@@ -104,8 +140,7 @@ def list_alerts(pipeline: dlt.Pipeline, *, names: Sequence[str] = ()) -> list[Al
         DestinationError: The warehouse can't be read.
     """
     require_alerts(pipeline)
-    with _opened(pipeline) as database:
-        dataset = schema_of(pipeline)
+    with explained("Alerts can't be read"), _opened(pipeline) as (database, dataset):
         chosen = choose(known_workspaces(database, dataset), names)
         store = Store(database, dataset)
         return store.open_alerts(chosen) if chosen and store.is_there else []
@@ -193,15 +228,16 @@ def _untouched(evaluation: Evaluation, before: Sequence[Alert]) -> Iterator[str]
 
 
 @contextmanager
-def _opened(pipeline: dlt.Pipeline) -> Iterator[Database]:
-    """The database; a DuckDB file is held, so that no other process has it meanwhile."""
-    with ExitStack() as stack:
-        if pipeline.destination.destination_type == DUCKDB:
-            stack.enter_context(holding(pipeline))
-        database = stack.enter_context(open_database(pipeline))
-        if database is None:
-            raise ConfigError(ELSEWHERE)
-        yield database
+def _opened(pipeline: dlt.Pipeline) -> Iterator[tuple[Database, str]]:
+    """The database and the dataset's schema. No other process has a DuckDB file meanwhile."""
+    if pipeline.destination.destination_type == DUCKDB:
+        with holding(pipeline) as client:
+            if client is not None:
+                yield DuckDbDatabase(client.native_connection), client.dataset_name
+        return
+    with connected(pipeline) as client:
+        address = client.credentials.to_native_representation()
+        yield PostgresDatabase(client.native_connection, address), client.dataset_name
 
 
 @contextmanager
@@ -210,8 +246,9 @@ def _turn(pipeline: dlt.Pipeline, clock: Clock) -> Iterator[None]:
     if pipeline.destination.destination_type != POSTGRES:
         yield
         return
-    lock = SessionLock(pipeline.sql_client().credentials.to_native_representation())
-    name = f"captaindata alerts {schema_of(pipeline)}"
+    client = pipeline.sql_client()
+    lock = SessionLock(client.credentials.to_native_representation())
+    name = f"captaindata alerts {client.dataset_name}"
     try:
         holder = lock.take(name)
         ends = clock.monotonic() + TURN_SECONDS

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
+
+import pyarrow as pa
 
 from captaindata_source.alerts.deliveries import Deliveries
 from captaindata_source.alerts.kinds import COLUMNS, Alert, State, Status
@@ -14,12 +16,17 @@ from captaindata_source.warehouse.database import Database
 __all__ = ["ALERTS", "DELIVERIES", "Store"]
 
 ALERTS, DELIVERIES = "alerts", "alert_deliveries"
-QUEUED = (
-    *("workspace_uid", "alert_uid", "state", "target"),
-    *("message_uid", "status", "attempts", "queued_at"),
-)
+TIME = pa.timestamp("us", "UTC")
+ALERT_TYPES = {name: TIME if name.endswith("_at") else pa.string() for name in COLUMNS}
+DELIVERY_TYPES = {
+    **dict.fromkeys(("workspace_uid", "alert_uid", "state", "target"), pa.string()),
+    **dict.fromkeys(("message_uid", "status"), pa.string()),
+    "attempts": pa.int64(),
+    **dict.fromkeys(("queued_at", "attempted_at", "next_try_at", "ended_at"), TIME),
+    "error": pa.string(),
+}
 BATCH = 400
-"""Rows that one statement inserts or changes."""
+"""Alerts that one statement names."""
 
 
 class Store:
@@ -105,17 +112,17 @@ class Store:
         if not opened and not over:
             return
         with self._database.transaction():
-            self._insert(self._alerts, COLUMNS, [each.as_row() for each in opened])
+            if opened:
+                rows = [each.as_row() for each in opened]
+                self._database.fill(self._alerts, _table(ALERT_TYPES, rows))
             for alerts in _batches(over):
                 self._database.query(
                     f"update {self._alerts} set over_at = %s where uid in ({_marks(alerts)})",
                     [alerts[0].over_at, *(each.uid for each in alerts)],
                 )
-            self._insert(
-                self._deliveries,
-                QUEUED,
-                list(self._queued(opened, over, targets)),
-            )
+            queued = list(self._queued(opened, over, targets))
+            if queued:
+                self._database.fill(self._deliveries, _table(DELIVERY_TYPES, queued))
 
     def _queued(
         self, opened: Sequence[Alert], over: Sequence[Alert], targets: Sequence[str]
@@ -142,18 +149,14 @@ class Store:
                         str(Status.PENDING),
                         0,
                         each.over_at or each.opened_at,
+                        *(None, None, None, None),
                     )
 
-    def _insert(
-        self, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
-    ) -> None:
-        marks = f"({_marks(columns)})"
-        for batch in _batches(rows):
-            self._database.query(
-                f"insert into {table} ({', '.join(columns)}) "
-                f"values {', '.join([marks] * len(batch))}",
-                [value for row in batch for value in row],
-            )
+
+def _table(types: Mapping[str, pa.DataType], rows: Sequence[Sequence[object]]) -> pa.Table:
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(c, kind) for c, kind in zip(columns, types.values(), strict=True)]
+    return pa.table(arrays, names=list(types))
 
 
 def _marks(rows: Sequence[object]) -> str:

@@ -81,6 +81,7 @@ def _run(options: argparse.Namespace, how: SyncOptions, pipeline: dlt.Pipeline) 
 
 def _open(options: argparse.Namespace, pipeline: dlt.Pipeline) -> int:
     from captaindata_source.alerts import list_alerts
+    from captaindata_source.alerts.kinds import as_minute
 
     found = list_alerts(pipeline, names=options.workspace)
     if options.json:
@@ -89,9 +90,8 @@ def _open(options: argparse.Namespace, pipeline: dlt.Pipeline) -> int:
         write_json([{**alert.as_dict(), "workspace": workspace} for alert, workspace in rows])
     else:
         for each in found:
-            since = f"{each.opened_at:%Y-%m-%d %H:%M} UTC"
-            line = f"{since}  {each.workspace_name}  {each.kind}  {each.title}: {each.detail}"
-            write_text(one_line(line))
+            about = f"{each.workspace_name}  {each.kind}  {each.title}: {each.detail}"
+            write_text(one_line(f"{as_minute(each.opened_at)}  {about}"))
         if not found:
             write_text("no open alerts")
     return OK if is_delivered() else FAILED

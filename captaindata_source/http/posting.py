@@ -5,6 +5,7 @@ The address is a secret. httpx's own client would log it, so the request goes to
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ __all__ = ["Posted", "Verdict", "Webhooks", "require_webhook_url"]
 TIMEOUT = httpx.Timeout(15.0, connect=10.0)
 DEADLINE_SECONDS = 30.0
 """For one whole request; the timeouts are per read, so a slow drip would never end."""
+HOST = re.compile(rb"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MESSAGE_STATUSES = frozenset({400, 413, 415, 422})
 """These are about the message; other refusals are about the webhook."""
@@ -71,6 +73,8 @@ def require_webhook_url(url: str) -> None:
     if found.userinfo or found.fragment:
         raise ValueError("must have no user, password or fragment: use headers")
     is_local = found.scheme == "http" and found.host in LOCAL_HOSTS
+    if found.host and not HOST.fullmatch(found.raw_host):
+        raise ValueError("is not a URL")
     if not found.host or not (found.scheme == "https" or is_local):
         raise ValueError("must start with https:// (plain http is taken for localhost only)")
 

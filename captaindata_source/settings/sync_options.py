@@ -143,7 +143,7 @@ class SyncOptions:
         default=None,
         metadata=option(
             WEBHOOKS,
-            '[{ url = "https://…" }], each with a name and a format',
+            '[{ url = "https://hooks.slack.com/services/…" }], with name and format',
             is_secret=True,
         ),
     )

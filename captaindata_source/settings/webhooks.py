@@ -14,6 +14,8 @@ from captaindata_source.http import Secret, check_proxy, require_webhook_url
 __all__ = ["Webhook", "read_webhooks"]
 
 OPTION = "sources.captaindata.alert_webhooks"
+NAME = "webhook"
+"""Of one that is given none."""
 JSON, SLACK = "json", "slack"
 FORMATS = (JSON, SLACK)
 KEYS = ("name", "url", "format", "headers")
@@ -29,14 +31,14 @@ class Webhook:
     """Where alerts are sent.
 
     Args:
-        name: What it is called in messages and in `alert_deliveries`.
         url: Its address.
+        name: What it is called in messages and in `alert_deliveries`.
         format: What is sent: `slack` or `json`.
         headers: Sent with each message.
     """
 
-    name: str
     url: Secret
+    name: str = NAME
     format: str = JSON
     headers: Mapping[str, Secret] = field(default_factory=dict)
 
@@ -71,9 +73,9 @@ def _webhook(table: Any, number: int) -> Webhook:
         raise ConfigError(
             f"{where} unknown {', '.join(map(repr, unknown))}; there are {', '.join(KEYS)}"
         )
-    name = table.get("name")
+    name = table.get("name", NAME)
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ConfigError(f'{where} name is missing, or can\'t be printed: set one, such as "ops"')
+        raise ConfigError(f'{where} name is empty, or can\'t be printed: set one, such as "ops"')
     if len(name) > MAX_NAME:
         raise ConfigError(f"{where} name is longer than {MAX_NAME} characters")
     kind = table.get("format", JSON)
