@@ -203,6 +203,7 @@ def _difference(
         for each in before
         if each.kind in evaluation.kinds and each.identity not in evaluation.found
     ]
+    over.sort(key=lambda each: (each.workspace_name, each.kind, each.subject_name))
     return opened, over
 
 

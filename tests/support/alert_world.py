@@ -38,12 +38,7 @@ class AlertWorld:
         self.where = where
         Warehouse(where)
         self.time = FakeTime()
-        self.pipeline = dlt.pipeline(
-            "alerts",
-            destination=where.destination(),
-            dataset_name=where.dataset,
-            pipelines_dir=str(folder / "pipelines"),
-        )
+        self._folder = folder
         self.hooks: list[dict[str, Any]] = []
         self.sends = Webhooks(timeout=httpx.Timeout(5.0), deadline=20.0)
         self._syncs = 0
@@ -131,7 +126,13 @@ class AlertWorld:
     def open(self, *names: str) -> list[Alert]:
         """What is open, read by way of dlt."""
         self.where.release()
-        return list_alerts(self.pipeline, names=names)
+        pipeline = dlt.pipeline(
+            "alerts",
+            destination=self.where.destination(),
+            dataset_name=self.where.dataset,
+            pipelines_dir=str(self._folder / "pipelines"),
+        )
+        return list_alerts(pipeline, names=names)
 
     def told(self, **options: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Kind and subject of what is new and what is over at the next evaluation, which works."""

@@ -127,38 +127,47 @@ def test_accounts_that_need_a_login(world: AlertWorld) -> None:
     assert world.told() == ([], [opened[0], opened[1], opened[2]])
 
 
-@pytest.mark.parametrize(
-    ("unit", "used", "most", "is_over"),
-    [
-        ("tasks", 80, 100, False),
-        ("tasks", 81, 100, True),
-        ("credits", 800.5, 1000, True),
-        ("credits", 800.0, 1000, False),
-        ("tasks", 10, 0, False),
-    ],
-)
-def test_a_quota_over_80_percent(
-    world: AlertWorld, unit: str, used: float, most: float, is_over: bool
-) -> None:
-    row = {f"{unit}_used": used, f"{unit}_max": most, f"{unit}_left": most - used}
-    world.add(WORKSPACES, {"workspace_uid": "a", "uid": "a", **row})
-    assert world.told() == ([("quota", unit)] if is_over else [], [])
-    world.execute(f"update workspaces set {unit}_used = null")
-    assert world.told() == NOTHING, "what is left says the same"
-    world.execute(f"update workspaces set {unit}_used = 0")
-    assert world.told() == ([], [("quota", unit)] if is_over else [])
+QUOTAS = {
+    "b": ("tasks", 80, 100, False),
+    "c": ("tasks", 81, 100, True),
+    "d": ("credits", 800.5, 1000, True),
+    "e": ("credits", 800.0, 1000, False),
+    "f": ("tasks", 10, 0, False),
+}
 
 
-@pytest.mark.parametrize("outcome", ["failed", "partly_loaded", "quota"])
-def test_a_sync_that_failed(world: AlertWorld, outcome: str) -> None:
-    world.sync(outcome, error="The key is refused\nCheck it")
+def test_a_quota_over_80_percent(world: AlertWorld) -> None:
+    for workspace, (unit, used, most, _) in QUOTAS.items():
+        row = {f"{unit}_used": used, f"{unit}_max": most, f"{unit}_left": most - used}
+        world.add(WORKSPACES, {"workspace_uid": workspace, "uid": workspace, **row})
     report = world.run()
-    assert [(each.kind, each.subject) for each in report.opened] == [("failed_sync", "")]
-    assert f"outcome {outcome}. The key is refused Check it" in report.opened[0].detail
-    world.sync("failed", error="another reason")
-    assert world.told() == NOTHING, "it fails still"
-    world.sync("stopped_early")
-    assert world.told() == ([], [("failed_sync", "")])
+    assert [(each.workspace_uid, each.kind, each.subject) for each in report.opened] == [
+        (workspace, "quota", unit) for workspace, (unit, _, _, is_over) in QUOTAS.items() if is_over
+    ]
+    assert report.opened[0].detail == "81 of 100 tasks are used (81%)."
+    world.execute("update workspaces set tasks_used = null, credits_used = null")
+    assert world.told() == NOTHING, "what is left says the same"
+    world.execute("update workspaces set tasks_used = 0, credits_used = 0")
+    assert world.told() == ([], [("quota", "tasks"), ("quota", "credits")])
+
+
+def test_a_sync_that_failed(world: AlertWorld) -> None:
+    outcomes = ("failed", "partly_loaded", "quota")
+    for outcome in outcomes:
+        world.sync(outcome, workspace=outcome, error="The key is refused\nCheck it")
+    report = world.run()
+    assert [(each.workspace_uid, each.kind) for each in report.opened] == [
+        (outcome, "failed_sync") for outcome in outcomes
+    ]
+    for each in report.opened:
+        said = f"outcome {each.workspace_uid}. The key is refused Check it"
+        assert said in each.detail
+    for outcome in outcomes:
+        world.sync("failed", workspace=outcome, error="another reason")
+    assert world.told() == NOTHING, "they fail still"
+    for outcome in outcomes:
+        world.sync("stopped_early", workspace=outcome)
+    assert world.told() == ([], [("failed_sync", "")] * 3)
 
 
 def test_a_sync_that_is_stale(world: AlertWorld) -> None:
