@@ -42,6 +42,7 @@ class Store:
         self._dataset = dataset
         self._alerts = f"{quoted(dataset)}.{ALERTS}"
         self._deliveries = f"{quoted(dataset)}.{DELIVERIES}"
+        self._is_there = False
 
     @property
     def deliveries(self) -> Deliveries:
@@ -51,7 +52,10 @@ class Store:
     @property
     def is_there(self) -> bool:
         """Whether the tables were created."""
-        return {ALERTS, DELIVERIES} <= self._database.relations(self._dataset).keys()
+        if not self._is_there:
+            relations = self._database.relations(self._dataset)
+            self._is_there = {ALERTS, DELIVERIES} <= relations.keys()
+        return self._is_there
 
     def create(self) -> None:
         """Creates the tables where they are missing."""

@@ -9,7 +9,9 @@ import dlt
 from captaindata_source.alerts import AlertReport, require_alerts, run_alerts
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.settings.sync_options import SyncOptions
+from captaindata_source.warehouse.database import DUCKDB
 from captaindata_source.warehouse.interrupts import run_until_signal
+from captaindata_source.warehouse.pipeline import duckdb_file
 
 __all__ = ["Alerting"]
 
@@ -41,7 +43,7 @@ class Alerting:
         Args:
             reports: Of the sync.
         """
-        if not self._options.wants_alerts:
+        if not self._options.wants_alerts or not self._has_file():
             return
         self.report = AlertReport(error=INTERRUPTED)
         self._pipeline.activate()
@@ -52,3 +54,8 @@ class Alerting:
         """Does so from the main thread, while dlt intercepts signals: one ends it soon."""
         if self._options.wants_alerts:
             run_until_signal([lambda: self.run(reports)], name="alerts", grace=grace)
+
+    def _has_file(self) -> bool:
+        """Whether there is a warehouse: a sync that never came so far makes no DuckDB file."""
+        is_file = self._pipeline.destination.destination_type == DUCKDB
+        return not is_file or duckdb_file(self._pipeline).exists()

@@ -19,7 +19,7 @@ from captaindata_source.tables import (
 )
 from tests.support.alert_world import NOW, AlertWorld
 from tests.support.databases import Database
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 
 NOTHING: tuple[list[Any], list[Any]] = ([], [])
 
@@ -286,8 +286,8 @@ def test_names_of_strangers_become_one_line(world: AlertWorld) -> None:
     assert len(str(report).splitlines()) == 2
 
 
-def test_tables_name_each_job_once(world: AlertWorld) -> None:
-    """A thousand at once are kept, and the text lists some."""
+@INTEGRATION
+def test_a_thousand_are_kept_and_some_are_listed(world: AlertWorld) -> None:
     world.add_stuck(1_000)
     report = world.run()
     assert len(report.opened) == report.still_open == 1_000

@@ -19,7 +19,7 @@ from captaindata_source.http import Webhooks
 from tests.support import leaks
 from tests.support.alert_world import AlertWorld
 from tests.support.databases import Database
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.webhook_server import CUT, CUT_AFTER, HANG, Receiver, receiving
 
 pytestmark = POSTGRES_LATER
@@ -98,7 +98,7 @@ def test_open_and_over_arrive_once_each(world: AlertWorld, server: Receiver) -> 
     [
         ([503, 500, 502], 3),
         ([(429, {"retry-after": "5"})], 1),
-        ([408, 425, 504, 599], 4),
+        pytest.param([408, 425, 504, 599], 4, marks=INTEGRATION),
     ],
 )
 def test_what_passes_is_tried_again_at_once(
@@ -136,6 +136,7 @@ def test_an_outage_is_outlasted_in_order(world: AlertWorld, server: Receiver) ->
     assert [each["over_at"] is None for each in server.accepted[0].body["alerts"]] == [True]
 
 
+@INTEGRATION
 def test_a_server_that_asks_for_a_long_wait_gets_it(world: AlertWorld, server: Receiver) -> None:
     server.script.append((429, {"retry-after": str(3 * 3600)}))
     fail(world)
@@ -148,6 +149,7 @@ def test_a_server_that_asks_for_a_long_wait_gets_it(world: AlertWorld, server: R
     assert states(server) == ["open"]
 
 
+@INTEGRATION
 def test_given_up_after_three_days(world: AlertWorld, server: Receiver) -> None:
     server.usual = 404
     fail(world)
@@ -166,7 +168,10 @@ def test_given_up_after_three_days(world: AlertWorld, server: Receiver) -> None:
     assert states(server) == ["over"]
 
 
-@pytest.mark.parametrize("fault", [CUT, CUT_AFTER, HANG])
+@pytest.mark.parametrize(
+    "fault",
+    [CUT_AFTER, pytest.param(CUT, marks=INTEGRATION), pytest.param(HANG, marks=INTEGRATION)],
+)
 def test_without_an_answer_nothing_is_sent_again(
     world: AlertWorld, server: Receiver, fault: str
 ) -> None:
@@ -197,6 +202,7 @@ def test_a_process_that_died_while_it_sent(world: AlertWorld, server: Receiver) 
     assert world.run().is_ok
 
 
+@INTEGRATION
 def test_what_another_process_sends_is_left_to_it(
     world: AlertWorld, server: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +219,7 @@ def test_what_another_process_sends_is_left_to_it(
     assert server.got == []
 
 
+@INTEGRATION
 def test_a_message_that_is_refused_does_not_hold_up_the_next(
     world: AlertWorld, server: Receiver
 ) -> None:
@@ -229,6 +236,7 @@ def test_a_message_that_is_refused_does_not_hold_up_the_next(
     assert server.accepted[0].body["workspace"]["id"] == "b"
 
 
+@INTEGRATION
 def test_webhooks_do_not_hold_up_one_another(world: AlertWorld, server: Receiver) -> None:
     with receiving() as other:
         world.hooks.append({"name": "other", "url": other.url()})
@@ -302,6 +310,7 @@ def test_the_address_is_nowhere(
     assert leaks.in_files(tmp_path, MARK) == []
 
 
+@INTEGRATION
 def test_deliveries_of_a_webhook_that_is_gone_end(world: AlertWorld, server: Receiver) -> None:
     server.usual = 503
     fail(world)
