@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +12,10 @@ from captaindata_source.people_fields import ENTITIES, PERSON, Entity, normal_ke
 from captaindata_source.views.results.fields import Path
 
 __all__ = ["FieldPaths", "Plan", "make_plan", "with_more_keys"]
+
+
+_of_field = functools.lru_cache(maxsize=4096)(normal_key)
+"""Of keys and prefixes of fields, which each workflow is looked through for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +112,11 @@ def _find(entity: Entity, spelled: Mapping[str, Sequence[Path]]) -> dict[str, Fi
 def _places(
     keys: Iterable[str], prefixes: Iterable[str], spelled: Mapping[str, Sequence[Path]]
 ) -> list[Path]:
-    keys = [normal_key(key) for key in keys]
     return list(
         dict.fromkeys(
             path
-            for prefix in map(normal_key, prefixes)
+            for prefix in prefixes
             for key in keys
-            for path in spelled.get(prefix + key, ())
+            for path in spelled.get(_of_field(prefix) + _of_field(key), ())
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -9,30 +10,43 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from captaindata_source.sqltext import literal, quoted
 from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows, nested
 from captaindata_source.warehouse.remedies import words_of
 
 __all__ = ["DuckDbDatabase"]
 
+READS = re.compile(r"\s*(?:select|with|from)\b", re.IGNORECASE)
+"""Statements that make and drop nothing."""
+
 
 class DuckDbDatabase:
-    """A connection to DuckDB."""
+    """A connection to DuckDB, the only one that makes or drops relations while it is open.
+
+    `relations` takes 3 ms, and a refresh of the views asks for them two dozen times: they are
+    remembered until the connection changes something.
+    """
 
     kind = "duckdb"
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._relations: dict[str, dict[str, Relation]] = {}
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
         if parameters:
             sql = sql.replace("%s", "?")
+        if not READS.match(sql):
+            self._relations.clear()
         return self._connection.execute(sql, list(parameters)).fetchall()
 
     def run(self, sql: str) -> None:
+        self._relations.clear()
         self._connection.execute(sql)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        self._relations.clear()
         self._connection.begin()
         try:
             yield
@@ -43,6 +57,8 @@ class DuckDbDatabase:
             if isinstance(error, duckdb.Error):
                 raise RefusedError(words_of(error)) from error
             raise
+        finally:
+            self._relations.clear()
 
     @contextmanager
     def reader(self, sql: str, rows: int) -> Iterator[Any]:
@@ -60,6 +76,11 @@ class DuckDbDatabase:
         return bool(self.query(f"{found} and database_name = current_database()", (schema,)))
 
     def relations(self, schema: str) -> dict[str, Relation]:
+        if schema not in self._relations:
+            self._relations[schema] = self._read_relations(schema)
+        return dict(self._relations[schema])
+
+    def _read_relations(self, schema: str) -> dict[str, Relation]:
         rows = self.query(
             """
             select view_name, true, comment from duckdb_views()
@@ -73,17 +94,20 @@ class DuckDbDatabase:
         return {name: Relation(is_view, comment or "") for name, is_view, comment in rows}
 
     def columns(self, schema: str, relation: str, /) -> list[tuple[str, str]]:
-        return [
-            (name, kind)
-            for name, kind in self.query(
-                """
-                select column_name, data_type from duckdb_columns()
-                where schema_name = %s and table_name = %s and database_name = current_database()
-                order by column_index
-                """,
-                (schema, relation),
-            )
-        ]
+        found = self.relations(schema).get(relation)
+        if found is None:
+            return []
+        if not found.is_view:  # duckdb_columns() describes all columns of the database first
+            name = literal(f"{quoted(schema)}.{quoted(relation)}")
+            return self.query(f"select name, type from pragma_table_info({name})")
+        return self.query(
+            """
+            select column_name, data_type from duckdb_columns()
+            where schema_name = %s and table_name = %s and database_name = current_database()
+            order by column_index
+            """,
+            (schema, relation),
+        )
 
     def column_comments(self, schema: str) -> dict[str, dict[str, str]]:
         return nested(
