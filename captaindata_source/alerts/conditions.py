@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from captaindata_source.alerts import findings
 from captaindata_source.alerts.kinds import Found, Kind
-from captaindata_source.tables import ACCOUNTS, LEDGER, SYNC_RUNS
+from captaindata_source.tables import ACCOUNTS, JOBS, LEDGER, SYNC_RUNS
 
 __all__ = ["CONDITIONS", "Condition"]
 
@@ -156,9 +156,9 @@ CONDITIONS = (
     Condition(
         kinds=(Kind.RESULTS_DIFFER,),
         views=("results_reconciliation",),
-        tables=(LEDGER.name,),
+        tables=(LEDGER.name, JOBS.name),
         read=findings.results,
-        # those that the next syncs read again may be right a moment later
+        # results that the next sync fetches again may be right then
         query="""
             select
                 r.workspace_id, coalesce(r.workflow_id, ''), left(max(r.workflow_name), 500),
@@ -171,8 +171,11 @@ CONDITIONS = (
             from {views}.results_reconciliation as r
             inner join {raw}.job_results_ledger as l
                 on r.workspace_id = l.workspace_uid and r.job_id = l.job_uid
+            inner join {raw}.jobs as j
+                on r.workspace_id = j.workspace_uid and r.job_id = j.uid
             where r.state in ('missing', 'surplus') and r.workspace_id in ({workspaces})
                 and (l.next_check_at is null or l.equal_answers > 1)
+                and not coalesce(l.fingerprint <> j.results_version, false)
             group by r.workspace_id, coalesce(r.workflow_id, '')
         """,
     ),

@@ -13,7 +13,7 @@ from captaindata_source.alerts import AlertReport
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.tables import views_schema
 from captaindata_source.tabular import as_columns, one_line
-from captaindata_source.views.refresh import Aftermath
+from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of, schema_of
 
 __all__ = ["SyncReport", "as_text", "place_of"]

@@ -36,7 +36,8 @@ from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.webhooks import read_webhooks
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import SELECTABLE
-from captaindata_source.views.refresh import Aftermath, follow_load_until_signal
+from captaindata_source.views.aftermath import Aftermath
+from captaindata_source.views.refresh import follow_load_until_signal
 from captaindata_source.warehouse.folders import clean_up
 from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
 from captaindata_source.warehouse.pipeline import Target, earlier_names, name_schema

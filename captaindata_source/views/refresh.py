@@ -53,7 +53,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
 INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
 LOCK_WAITS = (1.0, 3.0)  # seconds before each further try where others hold a view
 

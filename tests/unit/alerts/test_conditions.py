@@ -200,6 +200,11 @@ def test_results_that_differ(world: AlertWorld) -> None:
     assert world.told() == ([], [("results_differ", "w")]), "they are read again first"
     world.execute("update job_results_ledger set equal_answers = 2")
     assert world.told() == ([("results_differ", "w")], [])
+    world.execute("update job_results_ledger set fingerprint = 'before'")
+    world.execute("update jobs set results_version = 'after'")
+    assert world.told() == ([], [("results_differ", "w")]), "they changed since"
+    world.execute("update jobs set results_version = 'before'")
+    assert world.told() == ([("results_differ", "w")], [])
     world.execute("delete from job_results_ledger where job_uid in ('w 1', 'w 2')")
     assert world.told() == ([], [("results_differ", "w")]), "they were not fetched yet"
 
