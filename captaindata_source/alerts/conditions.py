@@ -174,6 +174,7 @@ CONDITIONS = (
             inner join {raw}.jobs as j
                 on r.workspace_id = j.workspace_uid and r.job_id = j.uid
             where r.state in ('missing', 'surplus') and r.workspace_id in ({workspaces})
+                and l.result_rows is not null
                 and (l.next_check_at is null or l.equal_answers > 1)
                 and not coalesce(l.fingerprint <> j.results_version, false)
             group by r.workspace_id, coalesce(r.workflow_id, '')

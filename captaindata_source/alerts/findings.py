@@ -164,9 +164,11 @@ def results(row: Row) -> Iterator[Found]:
         subject_name=name,
         title=f"Results of {name} do not reconcile",
         detail=_sentence(
-            f"{fewer:,} jobs have fewer results than records: {missing:,} are missing."
-            if fewer
-            else "",
-            f"{more:,} jobs have {surplus:,} results more than records." if more else "",
+            f"{_jobs(fewer)} fewer results than records: {missing:,} are missing." if fewer else "",
+            f"{_jobs(more)} {surplus:,} results more than records." if more else "",
         ),
     )
+
+
+def _jobs(count: int) -> str:
+    return "1 job has" if count == 1 else f"{count:,} jobs have"

@@ -193,8 +193,8 @@ def test_results_that_differ(world: AlertWorld) -> None:
     report = world.run()
     assert [(each.kind, each.subject) for each in report.opened] == [("results_differ", "w")]
     assert report.opened[0].detail == (
-        "1 jobs have fewer results than records: 2 are missing. 1 jobs have 1 results more than "
-        "records."
+        "1 job has fewer results than records: 2 are missing. "
+        "1 job has 1 results more than records."
     )
     world.execute("update job_results_ledger set next_check_at = %s, equal_answers = 1", (NOW,))
     assert world.told() == ([], [("results_differ", "w")]), "they are read again first"
@@ -204,6 +204,10 @@ def test_results_that_differ(world: AlertWorld) -> None:
     world.execute("update jobs set results_version = 'after'")
     assert world.told() == ([], [("results_differ", "w")]), "they changed since"
     world.execute("update jobs set results_version = 'before'")
+    assert world.told() == ([("results_differ", "w")], [])
+    world.execute("update job_results_ledger set result_rows = null")
+    assert world.told() == ([], [("results_differ", "w")]), "the API did not return them"
+    world.execute("update job_results_ledger set result_rows = 2")
     assert world.told() == ([("results_differ", "w")], [])
     world.execute("delete from job_results_ledger where job_uid in ('w 1', 'w 2')")
     assert world.told() == ([], [("results_differ", "w")]), "they were not fetched yet"
