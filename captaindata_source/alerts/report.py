@@ -79,7 +79,8 @@ class AlertReport:
         still_open: Number of alerts that are open now, new ones included.
         problems: What could not be evaluated, and why; its alerts stay as they were.
         deliveries: What became of telling each webhook.
-        error: Why the evaluation ended early.
+        is_evaluated: Whether what holds was compared with what was open.
+        error: Why the evaluation or the delivery ended early.
         is_dry: Whether nothing was kept or sent.
     """
 
@@ -88,6 +89,7 @@ class AlertReport:
     still_open: int = 0
     problems: list[str] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    is_evaluated: bool = False
     error: str | None = None
     is_dry: bool = False
 
@@ -111,7 +113,7 @@ class AlertReport:
 
     def __str__(self) -> str:
         told = summary(len(self.opened), len(self.over)) if self.opened or self.over else "no news"
-        lines = [f"alerts: {told}; {self.still_open:,} open"]
+        lines = [f"alerts: {told}; {self.still_open:,} open"] if self.is_evaluated else []
         lines += [*_listed("new", self.opened), *_listed("over", self.over)]
         lines += [f"alerts: NOT EVALUATED: {each}" for each in self.problems]
         lines += [f"alerts: {line}" for each in self.deliveries for line in each.lines()]

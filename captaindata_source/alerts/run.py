@@ -38,6 +38,7 @@ __all__ = ["list_alerts", "require_alerts", "run_alerts", "run_alerts_on"]
 logger = logging.getLogger(__name__)
 
 ELSEWHERE = "Alerts need DuckDB or Postgres"
+NO_SYNCS = "Dataset {} has no syncs: run `captaindata sync` first, or name another --dataset"
 TURN_SECONDS = 120
 """How long another process may evaluate and deliver."""
 
@@ -125,6 +126,8 @@ def run_alerts_on(
         webhooks: Sends.
     """
     known = known_workspaces(database, dataset)
+    if synced is None and not known:
+        raise ConfigError(NO_SYNCS.format(dataset))
     chosen = choose(known, names) if synced is None else [uid for uid in known if uid in synced]
     work = _Work(database, dataset, options, clock, report)
     work.keep(chosen, known)
@@ -141,9 +144,12 @@ def list_alerts(pipeline: dlt.Pipeline, *, names: Sequence[str] = ()) -> list[Al
     """
     require_alerts(pipeline)
     with explained("Alerts can't be read"), _opened(pipeline) as (database, dataset):
-        chosen = choose(known_workspaces(database, dataset), names)
+        known = known_workspaces(database, dataset)
+        if not known:
+            raise ConfigError(NO_SYNCS.format(dataset))
         store = Store(database, dataset)
-        return store.open_alerts(chosen) if chosen and store.is_there else []
+        chosen = choose(known, names)
+        return store.open_alerts(chosen) if store.is_there else []
 
 
 class _Work:
@@ -165,6 +171,7 @@ class _Work:
 
     def keep(self, workspaces: Sequence[str], names: dict[str, str]) -> None:
         """Compares what holds with what was open, and keeps the difference."""
+        self._report.is_evaluated = not workspaces
         if not workspaces:
             return
         now = datetime.fromtimestamp(self._clock.wall(), UTC)
@@ -184,6 +191,7 @@ class _Work:
             self._store.change(opened, over, targets=[each.name for each in self._targets])
         self._report.opened, self._report.over = opened, over
         self._report.still_open = len(before) + len(opened) - len(over)
+        self._report.is_evaluated = True
 
     def deliver(self, webhooks: Webhooks | None) -> None:
         if self._store.is_there:

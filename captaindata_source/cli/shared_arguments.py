@@ -7,7 +7,19 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["FAILED", "OK", "Parsers", "add_command", "add_destination", "number", "whole"]
+from captaindata_source.errors import ConfigError
+from captaindata_source.since import EXAMPLES, Since, read_since
+
+__all__ = [
+    "FAILED",
+    "OK",
+    "Parsers",
+    "add_command",
+    "add_destination",
+    "add_since",
+    "number",
+    "whole",
+]
 
 OK, FAILED = 0, 1
 """Exit codes."""
@@ -51,6 +63,24 @@ def add_destination(parser: argparse.ArgumentParser, *, with_workspaces: bool = 
             metavar="NAME",
             help="this configured workspace only (repeatable)",
         )
+
+
+def add_since(parser: argparse.ArgumentParser, text: str) -> None:
+    """Adds `--since`; its value is a `Since`, or None.
+
+    Args:
+        parser: Gets it.
+        text: What is at or after that time, for `--help`.
+    """
+    parser.add_argument("--since", type=since, metavar="WHEN", help=f"{text}; such as {EXAMPLES}")
+
+
+def since(text: str) -> Since:
+    """A day, a time or a span back from now."""
+    try:
+        return read_since(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def whole(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -11,9 +9,7 @@ from typing import Self
 from captaindata_source.engine.estimate import Estimate
 from captaindata_source.waiting import Waits
 
-__all__ = ["RATE_LIMITED", "Status", "Wait", "Watch", "safe_watch"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["RATE_LIMITED", "Status", "Wait"]
 
 RATE_LIMITED = "rate_limited"
 
@@ -86,22 +82,3 @@ class Status:
         if self.calls:
             said.append(f"{self.calls:,} calls")
         return ", ".join(said)
-
-
-Watch = Callable[[Sequence[Status]], None]
-"""Told how far each workspace is."""
-
-
-def safe_watch(watch: Watch | None) -> Watch:
-    """Keeps an error of whoever watches from ending a sync."""
-    watching = [watch] if watch is not None else []
-
-    def show(statuses: Sequence[Status]) -> None:
-        try:
-            for each in watching:
-                each(statuses)
-        except Exception:
-            logger.exception("watch raised an error and is not called again")
-            watching.clear()
-
-    return show

@@ -38,6 +38,7 @@ GROUND = {
     "json_text",
     "people_fields",
     "people_placeholders",
+    "since",
     "sqltext",
     "table",
     "tables",

@@ -277,9 +277,13 @@ def test_a_dry_run_keeps_nothing(world: AlertWorld) -> None:
 
 def test_an_empty_dataset_has_no_alerts(world: AlertWorld) -> None:
     world.execute("delete from sync_runs")
-    assert world.told() == NOTHING
+    assert world.told(synced=["a"]) == NOTHING
+    with pytest.raises(ConfigError, match="has no syncs"):
+        world.run()
     world.execute("drop table sync_runs cascade")
-    assert world.told() == NOTHING
+    assert world.told(synced=["a"]) == NOTHING
+    with pytest.raises(ConfigError, match="has no syncs"):
+        world.open()
 
 
 def test_names_of_strangers_become_one_line(world: AlertWorld) -> None:
