@@ -9,10 +9,11 @@ from typing import Any
 
 import dlt
 
+from captaindata_source.alerts import AlertReport
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.tables import views_schema
 from captaindata_source.tabular import as_columns, one_line
-from captaindata_source.views.refresh import Aftermath
+from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of, schema_of
 
 __all__ = ["SyncReport", "as_text", "place_of"]
@@ -30,6 +31,7 @@ class SyncReport:
         place: Where rows and views are, for people; nothing of it is secret.
         workspaces: A report for each workspace, in their order.
         aftermath: What became of the views and of the published copy.
+        alerts: What is new or over, and whether it was told; None where alerts are off.
         tables: Tables that were to be loaded.
         named_tables: Those of them that the call named.
     """
@@ -39,13 +41,16 @@ class SyncReport:
     place: str
     workspaces: Sequence[WorkspaceReport]
     aftermath: Aftermath
+    alerts: AlertReport | None = None
     tables: Sequence[str] = ()
     named_tables: Sequence[str] = ()
 
     @property
     def is_ok(self) -> bool:
-        """Whether all that was begun is loaded, the views are made and the copy is published."""
-        return self.aftermath.is_ok and all(each.is_ok for each in self.workspaces)
+        """Whether all that was begun is loaded, the views are made, the copy is published and
+        alerts are told."""
+        is_told = self.alerts is None or self.alerts.is_ok
+        return is_told and self.aftermath.is_ok and all(each.is_ok for each in self.workspaces)
 
     def as_dict(self) -> dict[str, Any]:
         """What `captaindata sync --json` prints."""
@@ -55,12 +60,14 @@ class SyncReport:
             "dataset": self.dataset,
             "workspaces": [each.as_dict() for each in self.workspaces],
             **self.aftermath.as_dict(),
+            **({} if self.alerts is None else {"alerts": self.alerts.as_dict()}),
         }
 
     def __str__(self) -> str:
         parts = [
             as_text(self.workspaces, tables=self.tables, named=self.named_tables),
             self.aftermath.as_text(),
+            "" if self.alerts is None else str(self.alerts),
             self.place,
         ]
         return "\n".join(filter(None, parts))

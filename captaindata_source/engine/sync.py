@@ -10,12 +10,13 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dlt
 from dlt.common.runtime import signals
 
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
+from captaindata_source.engine.alerting import Alerting
 from captaindata_source.engine.guest import (
     Watch,
     active_pipeline_kept,
@@ -33,16 +34,14 @@ from captaindata_source.extract.report import FAILED, WorkspaceReport
 from captaindata_source.extract.results.redaction import UNSALTED
 from captaindata_source.settings.config import GivenWorkspace, load_config
 from captaindata_source.settings.sync_options import SyncOptions
+from captaindata_source.settings.webhooks import read_webhooks
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import SELECTABLE
-from captaindata_source.views.refresh import Aftermath, follow_load_until_signal
+from captaindata_source.views.aftermath import Aftermath
+from captaindata_source.views.refresh import follow_load_until_signal
 from captaindata_source.warehouse.folders import clean_up
 from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
-from captaindata_source.warehouse.pipeline import (
-    Target,
-    earlier_names,
-    name_schema,
-)
+from captaindata_source.warehouse.pipeline import Target, earlier_names, name_schema
 from captaindata_source.warehouse.preflight import require_dlt_options, require_right_warehouse
 from captaindata_source.warehouse.publish import check_publish
 
@@ -74,6 +73,9 @@ def sync(
     people_fields: Mapping[str, Sequence[str]] | None = None,
     report_timezone: str | None = None,
     publish_copy: str | os.PathLike[str] | None = None,
+    alerts: bool | None = None,
+    alert_webhooks: Sequence[Mapping[str, Any]] | None = None,
+    alert_stale_hours: float | None = None,
     watch: Watch | None = None,
     progress: Callable[[], Collector] | None = SyncOptions.progress,
 ) -> SyncReport:
@@ -110,6 +112,9 @@ def sync(
             that the package knows.
         report_timezone: Time zone of the days and months of runs in views, such as Europe/Paris.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
+        alerts: Whether alerts are evaluated then; they are anyway where there are webhooks.
+        alert_webhooks: Where alerts are sent: mappings with `name`, `url`, `format`, `headers`.
+        alert_stale_hours: Hours without a sync that did not fail after which there is an alert.
         watch: Told several times a second how far each workspace is, in the calling thread. One
             that raises is not called again.
         progress: Makes dlt's own progress collector for a pipeline. None: dlt shows no progress.
@@ -133,6 +138,9 @@ def sync(
             "people_fields": people_fields,
             "report_timezone": report_timezone,
             "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
+            "alerts": alerts,
+            "alert_webhooks": None if alert_webhooks is None else read_webhooks(alert_webhooks),
+            "alert_stale_hours": alert_stale_hours,
         }
         config = load_config(workspaces=workspaces, full_refresh=full_refresh)
         options = SyncOptions(
@@ -172,6 +180,7 @@ def sync_and_follow(
     warehouse = target.reader
     name_schema(warehouse)
     copy_to = check_publish(warehouse, options)
+    alerting = Alerting(warehouse, options)
     require_dlt_options()
     require_right_warehouse(warehouse, workspaces)
     if choose is not None:
@@ -182,13 +191,22 @@ def sync_and_follow(
     is_interrupted = any(each.error == INTERRUPTED for each in reports)
     if not is_interrupted and any(each.outcome != FAILED for each in reports):
         watch([VIEWS])
-        aftermath = follow_load_until_signal(warehouse, options, copy_to=copy_to, grace=grace)
+        aftermath = follow_load_until_signal(
+            warehouse,
+            options,
+            copy_to=copy_to,
+            before_copy=partial(alerting.run, reports),
+            grace=grace,
+        )
+    elif not is_interrupted:
+        alerting.run_until_signal(reports, grace=grace)
     return SyncReport(
         destination=options.destination,
         dataset=options.dataset,
         place=place_of(warehouse, has_views=options.create_views),
         workspaces=reports,
         aftermath=aftermath,
+        alerts=alerting.report,
         tables=list(dict.fromkeys(options.tables))
         or [
             table.name

@@ -18,11 +18,13 @@ from captaindata_source.settings.kinds import (
     TABLE,
     TEXT,
     WHOLE,
+    Kind,
     is_positive,
     is_whole_from,
     option,
     option_of,
 )
+from captaindata_source.settings.webhooks import Webhook, read_webhooks
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import (
     FLOWS,
@@ -42,6 +44,11 @@ if TYPE_CHECKING:
 __all__ = ["SyncOptions"]
 
 OF_JOBS = (JOBS.name, SUCCESSFUL_JOBS.name, JOB_RESULTS.name)
+WEBHOOKS = Kind(
+    "a list of tables",
+    read_webhooks,
+    lambda value: value is None or all(isinstance(each, Webhook) for each in value),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +73,9 @@ class SyncOptions:
             that the package knows; None: no others.
         report_timezone: Time zone of the days and months of runs in views.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
+        alerts: Whether alerts follow the load; they do anyway where there are webhooks.
+        alert_webhooks: Where alerts are sent; None: nowhere.
+        alert_stale_hours: Hours without a sync that did not fail after which there is an alert.
 
     Raises:
         ConfigError: Names the option and says what it takes.
@@ -135,6 +145,23 @@ class SyncOptions:
         ),
     )
 
+    alerts: bool = field(
+        default=False,
+        metadata=option(FLAG, "false"),
+    )
+    alert_webhooks: Sequence[Webhook] | None = field(
+        default=None,
+        metadata=option(
+            WEBHOOKS,
+            '[{ url = "https://hooks.slack.com/services/…" }], with name and format',
+            is_secret=True,
+        ),
+    )
+    alert_stale_hours: float = field(
+        default=26.0,
+        metadata=option(NUMBER, "26", must="must be above 0, such as 26", allows=is_positive),
+    )
+
     def __post_init__(self) -> None:
         check_dataset(self.dataset)
         known = [table.name for table in SELECTABLE]
@@ -150,6 +177,11 @@ class SyncOptions:
             found = option_of(each)
             if found and (objection := found.objection(getattr(self, each.name))):
                 raise ConfigError(f"{SECTION}.{each.name} {objection}")
+
+    @property
+    def wants_alerts(self) -> bool:
+        """Whether alerts follow a sync."""
+        return self.alerts or bool(self.alert_webhooks)
 
     def wanted_of(self, settings: Settings) -> frozenset[str]:
         """The tables to load of a workspace; for named jobs those that have rows of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -53,7 +53,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
 INTERRUPTED = "interrupted: the next sync, or `captaindata views create`, goes on"
 LOCK_WAITS = (1.0, 3.0)  # seconds before each further try where others hold a view
 
@@ -63,25 +62,33 @@ def follow_load_until_signal(
     options: SyncOptions,
     *,
     copy_to: Path | None,
+    before_copy: Callable[[], object] = lambda: None,
     grace: float = GRACE_SECONDS,
 ) -> Aftermath:
     """As `follow_load`, from the main thread, while dlt intercepts signals: one ends it soon."""
 
     def follow() -> Aftermath:
         pipeline.activate()
-        return follow_load(pipeline, options, copy_to=copy_to)
+        return follow_load(pipeline, options, copy_to=copy_to, before_copy=before_copy)
 
     (found,) = run_until_signal([follow], name="views", grace=grace)
     return Aftermath(error=INTERRUPTED) if found is None else found
 
 
-def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path | None) -> Aftermath:
+def follow_load(
+    pipeline: dlt.Pipeline,
+    options: SyncOptions,
+    *,
+    copy_to: Path | None,
+    before_copy: Callable[[], object] = lambda: None,
+) -> Aftermath:
     """Sees to the views and the copy; what goes wrong is in the result, not raised.
 
     Args:
         pipeline: Any with the destination and dataset.
         options: How the load was made.
         copy_to: Where a copy of the DuckDB file is wanted.
+        before_copy: Called once the views were seen to; must not raise.
     """
     aftermath = Aftermath()
     if options.create_views:
@@ -94,19 +101,16 @@ def follow_load(pipeline: dlt.Pipeline, options: SyncOptions, *, copy_to: Path |
                 create_people=options.create_people,
                 people_fields=options.people_fields,
             )
-        except KeyboardInterrupt:
-            aftermath.error = INTERRUPTED
-            return aftermath
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             logger.debug("Views", exc_info=True)
-            if signals.was_signal_received():
-                aftermath.error = INTERRUPTED
-                return aftermath
+            if isinstance(error, KeyboardInterrupt) or signals.was_signal_received():
+                return Aftermath(error=INTERRUPTED)
             aftermath.error = message_of(error)
     else:
         _overwrite(pipeline)
     for change in aftermath.in_state(State.SKIPPED):
         logger.info("View %s is skipped: %s", change.view, change.reason)
+    before_copy()
     if copy_to is not None:
         try:
             publish(pipeline, copy_to)

@@ -45,6 +45,7 @@ NOT_IN_FILE = {
     "hash_salt",
     "publish_copy",
     "people_fields",
+    "alert_webhooks",
 }
 """Secrets, and options whose default is to be left out."""
 

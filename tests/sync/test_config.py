@@ -33,6 +33,9 @@ LOAD_DEFAULTS = {
     "people_fields": None,
     "report_timezone": "UTC",
     "publish_copy": None,
+    "alerts": False,
+    "alert_webhooks": None,
+    "alert_stale_hours": 26.0,
 }
 
 

@@ -40,6 +40,8 @@ REPORT_TIMEZONE = "Pacific/Auckland"
 EARLY = "1.5"
 """A load that began before all others."""
 BOOKKEEPING = {
+    "alerts",
+    "alert_deliveries",
     "_dlt_version",
     "_dlt_pipeline_state",
     "job_result_field_counts",
