@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from captaindata_source import __version__
 from captaindata_source.cli.check import add_check
+from captaindata_source.cli.export import add_export
 from captaindata_source.cli.init import add_init
 from captaindata_source.cli.output import safe_output
 from captaindata_source.cli.plan import add_plan
@@ -85,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"captaindata {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_sync, add_plan, add_init, add_check, add_views, add_results, add_sandbox):
+    for add in (add_sync, add_plan, add_init, add_check, add_views, add_results, add_export):
         add(commands)
+    add_sandbox(commands)
     return parser
