@@ -22,7 +22,7 @@ from captaindata_source.errors import ConfigError
 
 if TYPE_CHECKING:
     from captaindata_source.export.files import Format
-    from captaindata_source.export.writing import Order, Written
+    from captaindata_source.export.run import Order, Written
 
 __all__ = ["DEFAULT_FOLDER", "add_export", "add_export_options", "order_of", "tell"]
 
@@ -85,7 +85,7 @@ def order_of(options: argparse.Namespace, *, suffix: str = "") -> Order:
     Raises:
         ConfigError: Options contradict each other.
     """
-    from captaindata_source.export.writing import Order
+    from captaindata_source.export.run import Order
 
     if options.name is not None and not options.new:
         raise ConfigError("--name names the bookmark of --new: add --new")

@@ -99,6 +99,7 @@ def until_signal(task: Callable[[], Result]) -> Result:
 
     from captaindata_source.warehouse.interrupts import run_until_signal
 
+    spare_memory()
     with signals.intercepted_signals():
         try:
             [found] = run_until_signal([lambda: (task(),)], name="task")

@@ -180,7 +180,8 @@ def _copy(
         f"cast({quoted(name)} as json) as {quoted(name)}" if name in json else quoted(name)
         for name in names
     )
-    writer.execute("set timezone = 'UTC'")
+    # one thread: others would each hold rows that wait for their turn
+    writer.execute("set timezone = 'UTC'; set threads = 1")
     rows: Any = stream.reader()
     writer.register("rows_of_export", rows)
     writer.execute(f"copy (select {selected} from rows_of_export) to {literal(path)} ({options})")

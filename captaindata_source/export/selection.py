@@ -35,7 +35,7 @@ class Filters:
     zone: str = UTC_NAME
 
     def start(self, view: Exportable) -> date | datetime | None:
-        """The first time or day of the rows of a view; None: all.
+        """The first time of the rows of a view, or the day or month that it is in; None: all.
 
         Raises:
             ConfigError: The view has no time.
@@ -49,7 +49,8 @@ class Filters:
         moment = self.since.start(zone=self.zone)
         if not view.time.is_day:
             return moment
-        return self.since.day(zone=self.zone if view.time.is_reported else UTC_NAME)
+        day = self.since.day(zone=self.zone if view.time.is_reported else UTC_NAME)
+        return day.replace(day=1) if view.time.is_month else day
 
     def condition(self, view: Exportable) -> str:
         """SQL on the rows `v` of a view. Rows without a time pass it, to be counted.

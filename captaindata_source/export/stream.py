@@ -41,7 +41,7 @@ class KeyFile:
 
     def tables(self) -> Iterator[pa.Table]:
         """What was added."""
-        with pa.ipc.open_stream(str(self._path)) as reader:
+        with pa.OSFile(str(self._path)) as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:
                 yield pa.Table.from_batches([batch])
 

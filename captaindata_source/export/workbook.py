@@ -185,7 +185,7 @@ class _Batches:
             yield batch
 
     def _read(self) -> Iterator[pa.RecordBatch]:
-        with pa.ipc.open_stream(str(self._part.path)) as reader:
+        with pa.OSFile(str(self._part.path)) as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:
                 signals.raise_if_signalled()
                 yield batch

@@ -45,13 +45,18 @@ class ViewTime:
 
     Args:
         column: Its name.
-        is_day: Whether it holds days, not times.
+        is_day: Whether it holds days, not times; a month is its first day.
         is_reported: Whether these are days of the option report_timezone, not of UTC.
     """
 
     column: str
     is_day: bool = False
     is_reported: bool = False
+
+    @property
+    def is_month(self) -> bool:
+        """Whether its days stand for months."""
+        return self.is_day and self.column == "month"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,8 @@ import pytest
 from captaindata_source.export.files import Format
 from captaindata_source.export.preview import preview
 from captaindata_source.export.results import list_results
-from captaindata_source.export.writing import Order, export_results
+from captaindata_source.export.run import Order
+from captaindata_source.export.writing import export_results
 from captaindata_source.tables import JOBS, SYNC_RUNS, WORKSPACES
 from tests.support.databases import Database, Row
 from tests.support.marks import INTEGRATION, POSTGRES_LATER
