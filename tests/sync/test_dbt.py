@@ -42,6 +42,8 @@ EARLY = "1.5"
 BOOKKEEPING = {
     "_dlt_version",
     "_dlt_pipeline_state",
+    "exported_rows",
+    "exports",
     "job_result_field_counts",
     "job_result_field_jobs",
     "job_result_view_labels",
