@@ -44,19 +44,13 @@ class Cells:
 
     def _changed(self, name: str, column: pa.Array) -> pa.Array:
         if is_text(column.type):
-            return self._fitting(name, self._text(column))
+            return self._fitting(name, _harmless(column, is_csv=self._is_csv))
         if pa.types.is_decimal(column.type):
             column = column.cast(pa.float64())
         if not self._is_csv or not pa.types.is_integer(column.type):
             return column
         digits = column.cast(pa.string())
         return pc.if_else(are_long(column), _ticked(digits), digits)
-
-    def _text(self, column: pa.Array) -> pa.Array:
-        is_formula = pc.match_substring_regex(column, FORMULA)
-        if self._is_csv:
-            is_formula = pc.or_(is_formula, pc.match_substring_regex(column, MANY_DIGITS))
-        return pc.if_else(is_formula, _ticked(column), column)
 
     def _fitting(self, name: str, column: pa.Array) -> pa.Array:
         """Texts cut to what a cell holds; only those of so many bytes are looked at one by one."""
@@ -84,7 +78,7 @@ def are_long(column: pa.Array) -> pa.Array:
 
 def harmless(text: str) -> str:
     """A text as it is put into a cell."""
-    return Cells(is_csv=False)._text(pa.array([text]))[0].as_py()  # type: ignore[no-any-return]
+    return str(_harmless(pa.array([text]), is_csv=False)[0])
 
 
 def headings(names: Sequence[str]) -> list[str]:
@@ -96,6 +90,13 @@ def headings(names: Sequence[str]) -> list[str]:
             fresh += "_"
         found[fresh] = None
     return list(found)
+
+
+def _harmless(column: pa.Array, *, is_csv: bool) -> pa.Array:
+    is_formula = pc.match_substring_regex(column, FORMULA)
+    if is_csv:
+        is_formula = pc.or_(is_formula, pc.match_substring_regex(column, MANY_DIGITS))
+    return pc.if_else(is_formula, _ticked(column), column)
 
 
 def _ticked(column: pa.Array) -> pa.Array:
