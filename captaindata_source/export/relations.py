@@ -38,6 +38,7 @@ class Exportable:
         is_written_once: Whether a row that was exported never counts as new again.
         time: The column that tells the time of a row; None: there is none.
         workspace_uid: The only workspace that it has rows of; None: any.
+        workflow_uid: The workflow whose results it has; None: not of one workflow.
         has_workspaces: Whether `workspace_id` tells whose a row is.
     """
 
@@ -47,6 +48,7 @@ class Exportable:
     is_written_once: bool = False
     time: ViewTime | None = None
     workspace_uid: str | None = None
+    workflow_uid: str | None = None
     has_workspaces: bool = False
 
 
@@ -65,15 +67,15 @@ def find_view(database: Database, dataset: str, name: str) -> Exportable:
     if name not in there:
         raise ConfigError(_unknown(name, dataset, there, shipped))
     columns = database.columns(schema, name)
-    owners = _workspaces_of_results(database, dataset)
-    if name in owners:
+    if (owner := _owner(database, dataset, name)) is not None:
         return Exportable(
             name=name,
             columns=columns,
             key=("result_id",),
             is_written_once=True,
             time=CREATED,
-            workspace_uid=owners[name],
+            workspace_uid=owner[0],
+            workflow_uid=owner[1],
         )
     if name in shipped:
         return _shipped(shipped[name], columns)
@@ -109,12 +111,16 @@ def _other(name: str, columns: Sequence[tuple[str, str]]) -> Exportable:
     return Exportable(name=name, columns=columns, has_workspaces="workspace_id" in names)
 
 
-def _workspaces_of_results(database: Database, dataset: str) -> dict[str, str]:
-    """View of the results of a workflow to the workflow's workspace."""
+def _owner(database: Database, dataset: str, name: str) -> tuple[str, str] | None:
+    """Workspace and workflow of a view of results."""
     if RESULT_VIEWS not in database.relations(dataset):
-        return {}
-    table = f"{quoted(dataset)}.{RESULT_VIEWS}"
-    return dict(database.query(f"select view_name, workspace_uid from {table}"))
+        return None
+    rows = database.query(
+        f"select workspace_uid, workflow_uid from {quoted(dataset)}.{RESULT_VIEWS} "
+        "where view_name = %s",
+        (name,),
+    )
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 def _unknown(name: str, dataset: str, there: Collection[str], shipped: Collection[str]) -> str:

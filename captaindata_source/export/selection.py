@@ -10,7 +10,7 @@ from captaindata_source.errors import ConfigError
 from captaindata_source.export.relations import Exportable
 from captaindata_source.since import Since
 from captaindata_source.sqltext import literal, quoted
-from captaindata_source.tables import views_schema
+from captaindata_source.tables import JOB_RESULTS, views_schema
 from captaindata_source.times import UTC_NAME
 from captaindata_source.views.workspaces import LoadedWorkspace
 
@@ -118,13 +118,32 @@ def fresh_rows_query(
     return (
         f"select n.* from (select v.*, {_key(view, kind)} as {quoted(ROW_KEY)}, "
         f"{_hash(view, kind)} as {quoted(ROW_HASH)} from {source} as v "
-        f"where {filters.condition(view)}) as n "
+        f"where {filters.condition(view)}{_may_be_fresh(view, dataset, kind, exported)}) as n "
         f"where not exists (select 1 from ({exported}) as e where {is_same})"
     )
 
 
+def _may_be_fresh(view: Exportable, dataset: str, kind: str, exported: str) -> str:
+    """A condition that spares the view the work on results that were exported: it would take
+    all of them apart first."""
+    if view.workspace_uid is None or view.workflow_uid is None:
+        return ""
+    text, array = _functions(kind)
+    key = f"md5(cast({array}(cast(r.result_uid as {text})) as {text}))"
+    return (
+        f" and v.result_id in (select r.result_uid from {quoted(dataset)}.{JOB_RESULTS.name} as r "
+        f"where r.workspace_uid = {literal(view.workspace_uid)} "
+        f"and r.workflow_uid = {literal(view.workflow_uid)} and not exists "
+        f"(select 1 from ({exported}) as e where e.row_key = cast({key} as uuid)))"
+    )
+
+
+def _functions(kind: str) -> tuple[str, str]:
+    return ("varchar", "json_array") if kind == "duckdb" else ("text", "json_build_array")
+
+
 def _key(view: Exportable, kind: str) -> str:
-    text, array = ("varchar", "json_array") if kind == "duckdb" else ("text", "json_build_array")
+    text, array = _functions(kind)
     columns = ", ".join(f"cast(v.{quoted(name)} as {text})" for name in view.key)
     return f"md5(cast({array}({columns}) as {text}))"
 
