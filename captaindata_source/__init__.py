@@ -1,7 +1,8 @@
 """Captain Data as a dlt source.
 
-`sync()` does what the command `captaindata sync` does. `captaindata()` is the dlt source of one
-workspace for pipelines of your own, and `refresh_views()` makes the views of what one loaded.
+`sync()` and `resync()` do what the commands do that have these names. `captaindata()` is the dlt
+source of one workspace for pipelines of your own, and `refresh_views()` makes the views of what one
+loaded.
 """
 
 from __future__ import annotations
@@ -11,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from captaindata_source.engine.report import SyncReport
+    from captaindata_source.engine.resync import resync
     from captaindata_source.engine.sync import sync
     from captaindata_source.errors import ConfigError
     from captaindata_source.source import captaindata
     from captaindata_source.views.refresh import refresh_views
 
-__all__ = ["ConfigError", "SyncReport", "__version__", "captaindata", "refresh_views", "sync"]
+__all__ = [
+    "ConfigError",
+    "SyncReport",
+    "__version__",
+    "captaindata",
+    "refresh_views",
+    "resync",
+    "sync",
+]
 
 __version__ = "0.1.0"
 
@@ -25,6 +35,7 @@ _MODULES = {
     "SyncReport": "engine.report",
     "captaindata": "source",
     "refresh_views": "views.refresh",
+    "resync": "engine.resync",
     "sync": "engine.sync",
 }
 """Imported when they are first used: most of them import dlt."""

@@ -39,6 +39,7 @@ SYNC_RUNS = Table(
         "outcome": "text",
         "error": "text",
         "is_full_refresh": "bool",
+        "is_resync": "bool",
         "api_calls": "bigint",
         "rows_by_table": "json",
         "results_fetched": "bigint",

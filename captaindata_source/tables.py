@@ -53,6 +53,7 @@ __all__ = [
     "JOB_CHANGES",
     "JOB_INPUTS",
     "JOB_RESULTS",
+    "JOB_TIMES",
     "LEDGER",
     "LOADS",
     "QUOTA_READINGS",
@@ -171,6 +172,9 @@ JOBS = Table(
     },
     is_latest_kept=True,
 )
+
+JOB_TIMES = ("scheduled_time", "start_time", "finish_time", "created_at", "updated_at")
+"""Columns that tell when something happened to a job."""
 
 SUCCESSFUL_JOBS = Table(
     "successful_jobs",

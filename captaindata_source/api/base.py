@@ -200,6 +200,9 @@ class Api(Protocol):
             covered: Spans of time whose flow runs are known as far as they were created within.
         """
 
+    def jobs_of(self, workflow_uid: str) -> Iterator[JobPage]:
+        """All jobs of one workflow that the API still lists, to the end of the list."""
+
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         """All jobs that are in a status now; None where they can't be asked for by that."""
 

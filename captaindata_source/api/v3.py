@@ -169,6 +169,9 @@ class V3Api(ApiBase):
                 Kind.NOT_FOUND, Action.KEPT, detail="The workflow is gone since it was listed"
             )
 
+    def jobs_of(self, workflow_uid: str) -> Iterator[JobPage]:
+        return self._job_pages(workflow_uid, lambda _uid, _size: False)
+
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:  # noqa: ARG002 - no such call
         return None
 

@@ -6,7 +6,8 @@ from the vendor's documentation; where it is silent the code works whichever way
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -196,6 +197,18 @@ class V4Api(ApiBase):
     def _note_unsorted(self, what: str) -> None:
         self.issues.add(Kind.UNSORTED_LISTING, Action.KEPT, detail=f"All {what} are read")
 
+    def jobs_of(self, workflow_uid: str) -> Iterator[JobPage]:
+        if workflow_uid.startswith(PREFIX):
+            listing = self._flows.listing(Coverage(), on_unsorted=lambda: None)
+            yield from () if listing is None else _only_of(workflow_uid, listing.pages)
+            return
+
+        def fetch(offset: int, limit: int) -> list[Record]:
+            return self._runs(offset, limit, action_name=workflow_uid)
+
+        # an API that ignores the filter gives all there are
+        yield from _only_of(workflow_uid, RunList(fetch, path="runs").all_pages())
+
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         wanted = Statuses([status])
 
@@ -267,3 +280,9 @@ class V4Api(ApiBase):
             f"{self._workspace_uid}: correct one of them",
             path=path,
         )
+
+
+def _only_of(workflow_uid: str, pages: Iterable[JobPage]) -> Iterator[JobPage]:
+    for page in pages:
+        jobs = [job for job in page.jobs if job.get("workflow_uid") == workflow_uid]
+        yield replace(page, jobs=jobs)

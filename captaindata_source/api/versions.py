@@ -62,6 +62,7 @@ class Version:
         has_flows: Whether it has flows.
         stored_as: The version that `sync_runs.api_version` names; None: its own name.
         names_workspace: Whether the API says which workspace a key belongs to.
+        lists_workflows: See `Api`.
     """
 
     base_url: str
@@ -75,6 +76,7 @@ class Version:
     has_flows: bool = False
     stored_as: str | None = None
     names_workspace: bool = False
+    lists_workflows: bool = True
 
 
 def _open_v3(
@@ -122,6 +124,7 @@ _V4 = Version(
     extra_tables=v4.EXTRA_TABLES,
     has_flows=True,
     names_workspace=True,
+    lists_workflows=False,
 )
 VERSIONS: Mapping[str, Version] = {
     "v3": Version(

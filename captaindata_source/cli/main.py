@@ -16,6 +16,7 @@ from captaindata_source.cli.output import safe_output
 from captaindata_source.cli.plan import add_plan
 from captaindata_source.cli.process import own_process
 from captaindata_source.cli.results import add_results
+from captaindata_source.cli.resync import add_resync
 from captaindata_source.cli.sandbox import add_sandbox
 from captaindata_source.cli.shared_arguments import FAILED
 from captaindata_source.cli.sync import add_sync
@@ -28,6 +29,10 @@ __all__ = ["build_parser", "main"]
 
 USAGE = 2
 """Exit code of wrong usage or configuration."""
+COMMANDS = (
+    *(add_sync, add_resync, add_plan, add_init, add_check),
+    *(add_views, add_results, add_export, add_sandbox),
+)
 NEED_NO_CONFIG = ("init", "sandbox")
 
 
@@ -86,7 +91,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"captaindata {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_sync, add_plan, add_init, add_check, add_views, add_results, add_export):
+    for add in COMMANDS:
         add(commands)
-    add_sandbox(commands)
     return parser

@@ -76,7 +76,8 @@ def _failed(settings: Settings, error: str) -> WorkspaceReport:
     return WorkspaceReport(
         name=settings.name,
         workspace_uid=settings.project_uid,
-        is_full_refresh=settings.full_refresh,
+        is_full_refresh=settings.full_refresh and settings.named_jobs is None,
+        is_resync=settings.named_jobs is not None,
         api_version=settings.stored_version,
         error=error,
         finished_at=datetime.now(UTC),

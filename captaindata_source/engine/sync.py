@@ -7,20 +7,21 @@ umask, and leaves signal handlers and dlt's active pipeline as they were.
 from __future__ import annotations
 
 import logging
-import math
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dlt.common.configuration.container import Container
-from dlt.common.pipeline import PipelineContext
+import dlt
 from dlt.common.runtime import signals
 
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
+from captaindata_source.engine.guest import (
+    Watch,
+    active_pipeline_kept,
+    safe_watch,
+    signals_passed_on,
+)
 from captaindata_source.engine.identify import sync_identified
 from captaindata_source.engine.loading import set_dlt_defaults
 from captaindata_source.engine.report import SyncReport, place_of
@@ -48,11 +49,10 @@ from captaindata_source.warehouse.publish import check_publish
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
 
-__all__ = ["Watch", "sync", "sync_workspaces"]
+__all__ = ["sync", "sync_and_follow", "sync_workspaces"]
 
 logger = logging.getLogger(__name__)
 
-Watch = Callable[[Sequence[Status]], None]
 VIEWS = Status(name="views", step="bringing them up to date")
 
 
@@ -122,7 +122,7 @@ def sync(
         ConfigError: An option or a file of the configuration is missing or wrong, or the dataset
             must not be loaded into; nothing was sent or written.
     """
-    with _active_pipeline_kept(), _signals_passed_on() as grace:
+    with active_pipeline_kept(), signals_passed_on() as grace:
         given = {
             "package_max_results": package_max_results,
             "package_max_minutes": package_max_minutes,
@@ -144,18 +144,38 @@ def sync(
             progress=progress,
             **{**config.load, **{name: each for name, each in given.items() if each is not None}},
         )
-        return _sync_and_follow(config.workspaces, options, _safe(watch), grace)
+        return sync_and_follow(config.workspaces, options, safe_watch(watch), grace)
 
 
-def _sync_and_follow(
-    workspaces: Sequence[Settings], options: SyncOptions, watch: Watch, grace: float
+def sync_and_follow(
+    workspaces: Sequence[Settings],
+    options: SyncOptions,
+    watch: Watch,
+    grace: float,
+    *,
+    choose: Callable[[dlt.Pipeline], Sequence[Settings]] | None = None,
 ) -> SyncReport:
+    """Syncs workspaces, then brings the views up to date and publishes the copy.
+
+    Args:
+        workspaces: Options of each workspace.
+        options: How to sync.
+        watch: As `sync`; must not raise.
+        grace: Seconds that work has after a signal to end by itself.
+        choose: Chooses from them by what the dataset holds, once it is known to be right; None:
+            all.
+
+    Raises:
+        ConfigError: As `sync`.
+    """
     target = Target(options)
     warehouse = target.reader
     name_schema(warehouse)
     copy_to = check_publish(warehouse, options)
     require_dlt_options()
     require_right_warehouse(warehouse, workspaces)
+    if choose is not None:
+        workspaces = choose(warehouse)
     sync_all = partial(sync_workspaces, options=options, target=target, watch=watch, grace=grace)
     reports = sync_identified(workspaces, warehouse, sync_all, grace=grace)
     aftermath = Aftermath()
@@ -237,55 +257,3 @@ def sync_workspaces(
             each.interrupted() if report is None else report
             for each, report in zip(syncs, reports, strict=True)
         ]
-
-
-@contextmanager
-def _active_pipeline_kept() -> Iterator[None]:
-    """Puts back the pipeline that `dlt.pipeline()` gives in this thread."""
-    context = Container()[PipelineContext]
-    before = context.pipeline() if context.is_active() else None
-    try:
-        yield
-    finally:
-        if before is not None:
-            context.activate(before)
-        elif context.is_active():
-            context.deactivate()
-
-
-@contextmanager
-def _signals_passed_on() -> Iterator[float]:
-    """Lets a signal end the sync, and raises it again once the process has its handlers back.
-
-    Yields:
-        Seconds that work has after a signal to end by itself: all that it needs, for the process
-        may live on; `GRACE_SECONDS` where someone else intercepts signals, as the command does.
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    received = 0
-    with signals.intercepted_signals():
-        is_ours = is_main and signal.getsignal(signal.SIGINT) is not before
-        try:
-            yield math.inf if is_ours else GRACE_SECONDS
-        finally:
-            if is_ours and signals.was_signal_received():
-                error = signals.exception_for_signal()
-                received = getattr(error, "signal_code", signal.SIGINT)
-    if received:
-        signal.raise_signal(received)
-
-
-def _safe(watch: Watch | None) -> Watch:
-    """Keeps an error of whoever watches from ending a sync."""
-    watching = [watch] if watch is not None else []
-
-    def show(statuses: Sequence[Status]) -> None:
-        try:
-            for each in watching:
-                each(statuses)
-        except Exception:
-            logger.exception("watch raised an error and is not called again")
-            watching.clear()
-
-    return show

@@ -92,7 +92,8 @@ class WorkspaceSync:
         self._report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
-            is_full_refresh=settings.full_refresh,
+            is_full_refresh=settings.full_refresh and settings.named_jobs is None,
+            is_resync=settings.named_jobs is not None,
             api_version=settings.stored_version,
             lacks=settings.missing_tables,
         )

@@ -32,9 +32,9 @@ from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_INPUTS, JOB_RESULTS, SUCCESSFUL_JOBS
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.loaded_rows import LoadedRows, StoredResult
-from captaindata_source.warehouse.many_jobs import remember_many
-from captaindata_source.warehouse.memory import Facts
-from captaindata_source.warehouse.remember import remember
+from captaindata_source.warehouse.many_jobs import remember_many, remember_named
+from captaindata_source.warehouse.memory import Facts, Memory
+from captaindata_source.warehouse.remember import RememberMany, remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
 __all__ = ["connect", "plan_without_memory", "redactor_of", "remember_and_plan"]
@@ -131,13 +131,16 @@ def remember_and_plan(
     """
     loaded = LoadedRows(pipeline, workspace_uid=settings.project_uid)
     facts = _facts(settings, api, wanted)
-    # a full refresh compares with each job, and so do inputs
-    is_each_needed = settings.full_refresh or JOB_INPUTS.name in wanted
+    many: RememberMany = partial(remember_many, facts=facts)
+    if settings.named_jobs is not None:
+        many = partial(remember_named, facts=facts)
+    elif settings.full_refresh or JOB_INPUTS.name in wanted:  # each job is compared
+        many = _remember_each
     memory = remember(
         loaded,
         wanted=wanted,
         fresh=fresh,
-        many=(lambda *_: False) if is_each_needed else partial(remember_many, facts=facts),
+        many=many,
         has_flows=settings.has_flows,
     )
     if isinstance(settings, LearnedSettings):
@@ -179,6 +182,10 @@ def _facts(settings: Settings, api: Api, wanted: Collection[str]) -> Facts:
         has_results=JOB_RESULTS.name in wanted,
         has_successes=SUCCESSFUL_JOBS.name in wanted,
     )
+
+
+def _remember_each(_rows: LoadedRows, _memory: Memory) -> bool:
+    return False
 
 
 def _no_results(_uid: str) -> Iterator[Sequence[StoredResult]]:

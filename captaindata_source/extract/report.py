@@ -36,6 +36,7 @@ class WorkspaceReport:
         name: Configured name of the workspace.
         workspace_uid: Its UID.
         is_full_refresh: Whether everything was fetched again.
+        is_resync: Whether named jobs were fetched again, and nothing else was looked at.
         uid: Identifies the sync.
         started_at: When it began.
         finished_at: When the last call was answered; None while it runs.
@@ -60,6 +61,7 @@ class WorkspaceReport:
     name: str
     workspace_uid: str
     is_full_refresh: bool = False
+    is_resync: bool = False
     uid: str = field(default_factory=lambda: uuid4().hex)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     finished_at: datetime | None = None
@@ -154,6 +156,7 @@ class WorkspaceReport:
             "outcome": self.outcome,
             "error": self.error or "; ".join(reasons[:10]) or None,
             "is_full_refresh": self.is_full_refresh,
+            "is_resync": self.is_resync,
             "api_calls": self.api_calls,
             "rows_by_table": json.dumps(self.rows),
             "results_fetched": self.results_fetched,

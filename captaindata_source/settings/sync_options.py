@@ -24,13 +24,24 @@ from captaindata_source.settings.kinds import (
     option_of,
 )
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.tables import FLOWS, SELECTABLE, TABLES
+from captaindata_source.tables import (
+    FLOWS,
+    JOB_INPUTS,
+    JOB_RESULTS,
+    JOBS,
+    SELECTABLE,
+    SUCCESSFUL_JOBS,
+    TABLES,
+    WORKFLOWS,
+)
 from captaindata_source.times import UTC_NAME, is_zone
 
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
 
 __all__ = ["SyncOptions"]
+
+OF_JOBS = (JOBS.name, SUCCESSFUL_JOBS.name, JOB_RESULTS.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +152,11 @@ class SyncOptions:
                 raise ConfigError(f"{SECTION}.{each.name} {objection}")
 
     def wanted_of(self, settings: Settings) -> frozenset[str]:
-        """The tables to load of a workspace."""
+        """The tables to load of a workspace; for named jobs those that have rows of them."""
+        if settings.named_jobs is not None:
+            inputs = {JOB_INPUTS.name}.intersection(settings.extra_tables)
+            actions = () if settings.lists_workflows else (WORKFLOWS.name,)
+            return frozenset(OF_JOBS).union(inputs, actions)
         usual = [*(table.name for table in TABLES), *settings.extra_tables]
         return frozenset(self.tables or usual) - {FLOWS}
 

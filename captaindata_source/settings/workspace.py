@@ -29,6 +29,7 @@ from captaindata_source.settings.kinds import (
     option,
     option_of,
 )
+from captaindata_source.settings.named_jobs import NamedJobs
 from captaindata_source.tables import EXTRA_TABLES, FLOWS
 
 __all__ = ["Settings"]
@@ -71,6 +72,7 @@ class Settings:
         keep_secrets: Load jobs and workflows as the API sends them, with the session cookies,
             tokens and passwords that they were given.
         full_refresh: Fetch everything again, whatever is loaded already.
+        named_jobs: Fetch these jobs and nothing else; with `full_refresh`. None: a usual sync.
 
     Raises:
         ConfigError: Names the option and says what it takes; never the key.
@@ -198,6 +200,7 @@ class Settings:
         metadata=option(FLAG, "false"),
     )
     full_refresh: bool = False
+    named_jobs: NamedJobs | None = None
 
     def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
@@ -242,6 +245,11 @@ class Settings:
     def missing_tables(self) -> frozenset[str]:
         """Tables that this version of the API has nothing for."""
         return frozenset(EXTRA) - VERSIONS[self.api_version].extra_tables
+
+    @property
+    def lists_workflows(self) -> bool:
+        """Whether workflows have a list; else they are what jobs name as theirs."""
+        return VERSIONS[self.api_version].lists_workflows
 
     @property
     def has_flows(self) -> bool:

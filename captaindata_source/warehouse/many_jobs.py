@@ -11,12 +11,12 @@ compared job by job.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from captaindata_source.tables import JOBS, LEDGER, SUCCESSFUL_JOBS, Table
+from captaindata_source.tables import JOB_TIMES, JOBS, LEDGER, SUCCESSFUL_JOBS, Table
 from captaindata_source.times import parse_time, since_epoch
 from captaindata_source.warehouse.job_sql import BUCKETS, TIME, JobSql
-from captaindata_source.warehouse.loaded_rows import LoadedRows
+from captaindata_source.warehouse.loaded_rows import LoadedRows, named_among
 from captaindata_source.warehouse.memory import Evidence, Facts, JobTotals, KnownJob, Memory
 from captaindata_source.warehouse.open_changes import as_committed
 from captaindata_source.warehouse.remember import (
@@ -26,7 +26,7 @@ from captaindata_source.warehouse.remember import (
     unread_times,
 )
 
-__all__ = ["remember_many"]
+__all__ = ["remember_many", "remember_named"]
 
 MANY = 50_000
 """Jobs up to which all are read: that is faster, and little memory."""
@@ -69,6 +69,24 @@ def remember_many(rows: LoadedRows, memory: Memory, facts: Facts, *, many: int =
         return False
     memory.totals, memory.finder = found.totals, found
     found.read(left)
+    return True
+
+
+def remember_named(rows: LoadedRows, memory: Memory, facts: Facts) -> bool:
+    """Remembers totals of all jobs, and how to look jobs up.
+
+    Args:
+        rows: Of the workspace, connected.
+        memory: Gets the totals and the finder.
+        facts: See `remember_many`.
+
+    Returns:
+        Whether the database can do it; else nothing is remembered.
+    """
+    if not rows.can_join or not set(_needed(JOBS)) <= set(rows.columns_of(JOBS)):
+        return False
+    found = _ManyJobs(rows, memory, facts)
+    memory.totals, memory.finder = found.totals, found
     return True
 
 
@@ -131,6 +149,20 @@ class _ManyJobs:
         """Remembers jobs, and the newest ones, which the lists begin with."""
         newest = self._rows.query(JOBS, ["t.uid"], "1 = 1", (), f"{NEWEST_FIRST} limit {NEWEST}")
         self._read(list(dict.fromkeys([*left, *(uid for (uid,) in newest)])))
+
+    def named(self, workflow_uids: Collection[str], since: datetime | None) -> list[str]:
+        """Uids of jobs of some workflows or all, with a time at or after another."""
+        conditions, parameters = ["1 = 1"], list[object]()
+        if workflow_uids:
+            conditions.append(named_among("t.workflow_uid"))
+            parameters.append([*workflow_uids])
+        with self._rows.again():
+            if since is not None:
+                there = [name for name in JOB_TIMES if name in self._rows.columns_of(JOBS)]
+                conditions.append(f"({' or '.join(f't.{name} >= %s' for name in there)})")
+                parameters += [since] * len(there)
+            found = self._rows.query(JOBS, ["t.uid"], " and ".join(conditions), parameters)
+        return [uid for (uid,) in found]
 
     def skipped(self, workflow_uids: Collection[str | None], *, turn: int | None) -> list[str]:
         """Jobs that were skipped because their counts are 0.

@@ -186,6 +186,14 @@ class Finder(Protocol):
     def look_up(self, uids: Sequence[str]) -> None:
         """Remembers jobs that may be known."""
 
+    def named(self, workflow_uids: Collection[str], since: datetime | None) -> Sequence[str]:
+        """Uids of jobs.
+
+        Args:
+            workflow_uids: Of these workflows; empty: of all.
+            since: With a time at or after it; None: all.
+        """
+
     def evidence(self) -> Evidence:
         """What all jobs tell of their counts."""
 

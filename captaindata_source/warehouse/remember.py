@@ -39,7 +39,7 @@ from captaindata_source.warehouse.memory import (
 from captaindata_source.warehouse.open_changes import as_committed, open_changes
 from captaindata_source.warehouse.past_loads import loaded_version
 
-__all__ = ["ANSWER_COLUMNS", "answer_of", "has_results", "remember", "unread_times"]
+__all__ = ["ANSWER_COLUMNS", "RememberMany", "answer_of", "has_results", "remember", "unread_times"]
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +152,10 @@ def _last_sync(rows: LoadedRows) -> tuple[str | None, datetime | None]:
         return None, None
     ending = "order by t.started_at desc limit 1"
     columns = ["t.api_version", "t.started_at"]
-    found = rows.query(SYNC_RUNS, columns, "t.outcome <> 'failed'", (), ending)
+    condition = "t.outcome <> 'failed'"
+    if "is_resync" in rows.columns_of(SYNC_RUNS):
+        condition += " and t.is_resync is not true"
+    found = rows.query(SYNC_RUNS, columns, condition, (), ending)
     for version, started_at in found:
         return version, aware(parse_time(started_at))
     return None, None

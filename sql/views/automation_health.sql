@@ -89,7 +89,9 @@ syncs as (
     select
         workspace_uid as workspace_id,
         max(workspace_name collate "C") as workspace_name,
-        max(finished_at) filter (where outcome not in ('failed', 'quota')) as last_sync_at
+        max(finished_at) filter (
+            where outcome not in ('failed', 'quota') and is_resync is not true
+        ) as last_sync_at
     from captaindata.sync_runs
     group by workspace_uid
 ),

@@ -52,7 +52,7 @@ days_seen as (
         workspace_uid as workspace_id,
         cast((finished_at at time zone 'UTC' /* report_timezone */) as date) as day
     from captaindata.sync_runs
-    where outcome not in ('failed', 'quota')
+    where outcome not in ('failed', 'quota') and is_resync is not true
 ),
 
 last_days as (

@@ -47,7 +47,7 @@ syncs as (
         workspace_uid as workspace_id,
         max(finished_at) as last_sync_at
     from captaindata.sync_runs
-    where outcome not in ('failed', 'quota')
+    where outcome not in ('failed', 'quota') and is_resync is not true
     group by workspace_uid
 ),
 

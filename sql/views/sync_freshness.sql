@@ -29,6 +29,7 @@ with source as (
             order by coalesce(finished_at, started_at) desc nulls last, uid collate "C" desc
         ) as newest_first
     from captaindata.sync_runs
+    where is_resync is not true
 ),
 
 last_syncs as (

@@ -182,7 +182,8 @@ def _alias(path: Path) -> str:
 
 _one_at_a_time = threading.RLock()
 _held: set[Path] = set()
-_running_duckdb = functools.cache(duckdb.connect)
+_running_duckdb = functools.cache(functools.partial(duckdb.connect, config={"threads": 1}))
+"""Of one thread: with so few rows more of them only take time."""
 
 
 def _value(value: Any, *, is_json: bool) -> Any:

@@ -103,14 +103,16 @@ class Harness:
             **self.extra,
         }
 
-    def start(self, *arguments: str, **environment: Any) -> tuple[ForkServerProcess, str]:
-        """Starts a sync; `finish` waits for it."""
+    def start(
+        self, *arguments: str, command: str = "sync", **environment: Any
+    ) -> tuple[ForkServerProcess, str]:
+        """Starts a sync, or another command that takes `--json`; `finish` waits for it."""
         found = self.environment(**environment)
         name = f"sync-{self._number}"
         database = ["--destination", self.database.name, "--dataset", self.database.dataset]
-        command = ["sync", "--json", *database, *arguments]
+        line = [command, "--json", *database, *arguments]
         return (
-            processes.start(command, environment=found, folder=self.folder, name=name),
+            processes.start(line, environment=found, folder=self.folder, name=name),
             name,
         )
 
@@ -156,6 +158,10 @@ class Harness:
         for each in self.folder.glob("dlt-*"):
             shutil.rmtree(each)
         return synced
+
+    def resync(self, *arguments: str, expect: int = 0, **environment: Any) -> Synced:
+        """Runs `captaindata resync` as `sync` runs that."""
+        return self.sync(*arguments, command="resync", expect=expect, **environment)
 
     def rows(self, table: str, *, where: str = "1 = 1") -> list[Row]:
         return self.database.execute(f"select * from {table} where {where}")

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from captaindata_source.sandbox import SECRET_MARKER, World
-from captaindata_source.tables import JOB_INPUTS, JOBS, TABLES, Row
+from captaindata_source.settings.named_jobs import NamedJobs
+from captaindata_source.tables import (
+    JOB_INPUTS,
+    JOB_RESULTS,
+    JOBS,
+    SUCCESSFUL_JOBS,
+    TABLES,
+    WORKFLOWS,
+    Row,
+)
 from tests.support.faults import Fault
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.world_syncs import WorldSynced, WorldSyncs
@@ -419,3 +428,20 @@ def test_a_server_that_ignores_the_offset_doubles_nothing(syncs: WorldSyncs) -> 
     synced = served(syncs, (0, 1000), (0, 1000))
     assert said(synced) == [("endless_pages", "set_aside")]
     assert numbers(syncs) == []
+
+
+def test_named_flow_runs_are_fetched_again(syncs: WorldSyncs) -> None:
+    syncs.sync(**HOURLY)
+    results = syncs.tables["job_results"]
+    tables = (JOBS, SUCCESSFUL_JOBS, JOB_RESULTS, WORKFLOWS)
+    uid = next(str(rows[0]["job_uid"]) for rows in results.values() if of_flows(rows, "job_uid"))
+    flow = syncs.row("jobs", uid)["workflow_uid"]
+    for named in (NamedJobs(jobs=(uid,)), NamedJobs(workflows=(flow,))):
+        for rows in results.values():
+            for row in of_flows(rows, "job_uid"):
+                row["data"] = {"altered": row["job_uid"] == uid}
+        synced = syncs.sync(*tables, full_refresh=True, named_jobs=named, **HOURLY)
+        assert uid.removeprefix("flow:") in asked(synced)
+        if named.jobs:
+            assert len(synced.requests) == len(asked(synced)) == 1
+        assert not [row for row in syncs.rows("job_results") if row["data"] == {"altered": True}]

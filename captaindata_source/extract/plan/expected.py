@@ -10,11 +10,14 @@ from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.deep_looks import are_members_due
 from captaindata_source.extract.plan.jobs import JobPlan
 from captaindata_source.extract.plan.listing import ListingPlan
+from captaindata_source.extract.plan.named_listing import NamedListing
 from captaindata_source.extract.plan.workflows import ListedWorkflows
 from captaindata_source.extract.queue import ResultJob
 from captaindata_source.tables import JOB_RESULTS, WORKFLOWS, WORKSPACES
 
-__all__ = ["NEWEST_DAYS", "Expected", "expected"]
+__all__ = ["NEWEST_DAYS", "Expected", "Listing", "expected"]
+
+Listing = ListingPlan | NamedListing
 
 NEWEST_DAYS = 7
 """Results of jobs that ended in these days are told apart: they are fetched first."""
@@ -79,7 +82,7 @@ def expected(
     *,
     jobs: JobPlan,
     workflows: ListedWorkflows,
-    listing: ListingPlan,
+    listing: Listing,
     extra_tables: int,
 ) -> Expected:
     """Tells what is to be fetched, once the lists are read. Sends and changes nothing.
@@ -104,7 +107,9 @@ def expected(
     newest = [job for job in asked if job.finish_time is not None and job.finish_time >= since]
     has_workspace = WORKSPACES.name in context.wanted
     details = sum(1 for _ in workflows.changed()) if WORKFLOWS.name in context.wanted else 0
-    routine, deep = _later_calls(context, len(workflows.all()), listing, extra_tables)
+    is_usual = context.settings.named_jobs is None  # else it reads no list of workflows
+    count = len(workflows.all()) if is_usual else 0
+    routine, deep = _later_calls(context, count, listing, extra_tables)
     return Expected(
         new_jobs=len(jobs.changed.keys() - memory.jobs.keys()),
         changed_jobs=len(jobs.changed.keys() & memory.jobs.keys()),
@@ -128,7 +133,7 @@ def _pages(job: ResultJob, size: int) -> int:
 
 
 def _later_calls(
-    context: Context, workflows: int, listing: ListingPlan, extra_tables: int
+    context: Context, workflows: int, listing: Listing, extra_tables: int
 ) -> tuple[int, int]:
     """Calls of a sync that finds nothing new, and what deep looks add in a day."""
     settings = context.settings

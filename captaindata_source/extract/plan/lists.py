@@ -21,7 +21,7 @@ from captaindata_source.extract.plan.totals import LISTED_FOR, is_recent
 from captaindata_source.tables import JOBS, Row
 from captaindata_source.warehouse.memory import KnownJob, KnownList
 
-__all__ = ["JobLists"]
+__all__ = ["LIST", "JobLists"]
 
 LIST = "jobs of {}"
 PAGES = "pages"

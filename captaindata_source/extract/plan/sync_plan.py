@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from captaindata_source.extract.plan.cleaning import CleaningPlan
 from captaindata_source.extract.plan.context import Context
-from captaindata_source.extract.plan.expected import Expected, expected
+from captaindata_source.extract.plan.expected import Expected, Listing, expected
 from captaindata_source.extract.plan.extras import extra_plans
 from captaindata_source.extract.plan.jobs import JobPlan
 from captaindata_source.extract.plan.listing import ListingPlan
+from captaindata_source.extract.plan.named_listing import NamedListing
 from captaindata_source.extract.plan.run_lists import forget_flows
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.plan.workspaces import WorkspacePlan
@@ -42,14 +43,26 @@ class SyncPlan:
         self.jobs = JobPlan(context)
         self.queue = self.jobs.results.queue
         self.trust = self.jobs.results.rereads.trust
-        self.listing = ListingPlan(
-            context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
-        )
+        self.listing = self._listing()
         self.cleaning = CleaningPlan(context)
         self.inputs = self.jobs.results.inputs
         self.extras = extra_plans(context)
         self.expected: Expected | None = None
         """What was to be fetched when the first lists were read."""
+
+    def _listing(self) -> Listing:
+        context, named_jobs = self.context, self.context.settings.named_jobs
+        if named_jobs is None:
+            return ListingPlan(
+                context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
+            )
+        return NamedListing(
+            context,
+            named_jobs,
+            jobs=self.jobs,
+            workflows=self.workflows,
+            actions=self.named_workflows,
+        )
 
     def expect(self) -> Expected:
         """Tells what is to be fetched, once the lists are read."""

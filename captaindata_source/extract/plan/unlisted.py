@@ -106,7 +106,7 @@ class UnlistedJobs:
         if is_left and not self._context.api.forgets_jobs:
             return []
         return [
-            partial(self._read_unlisted, uid)
+            partial(self.read, uid)
             for uid, known in self._unlisted()
             if self._is_open(uid, known) or (known.row_hash is None and not is_flow(uid))
         ]
@@ -144,7 +144,7 @@ class UnlistedJobs:
             return self._lists.is_run_list_deep
         return known.status not in api.final_statuses
 
-    def _read_unlisted(self, uid: str) -> None:
+    def read(self, uid: str) -> None:
         if self._is_over():
             return
         known = self._context.memory.jobs[uid]

@@ -178,7 +178,7 @@ class NamedWorkflows:
             if is_flow(uid) and known.name
         }
         """Of flows: the name in the newest run, and when that was created."""
-        if context.settings.full_refresh:
+        if context.settings.full_refresh and context.settings.named_jobs is None:
             self._hashes.clear()
         for uid, known in context.memory.workflows.items():
             self._see(uid, known.created_at)

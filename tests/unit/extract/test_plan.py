@@ -73,6 +73,9 @@ class FakeApi:
     def flow_listing(self, covered: Coverage) -> JobListing | None:
         return None
 
+    def jobs_of(self, workflow_uid: str) -> Iterator[JobPage]:
+        raise NotImplementedError(workflow_uid)
+
     def jobs_in(self, status: str) -> Iterator[JobPage] | None:
         self.asked.append(status)
         jobs = [job for job in self._singles.values() if job["status"] == status]

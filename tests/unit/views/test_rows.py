@@ -84,6 +84,10 @@ def result(workspace: str, uid: str, job_uid: str, flow: str, position: int = 0)
     }
 
 
+NAMED = ("a", "b", "odd", "stuck", "slow")
+"""Workspaces of which some jobs were fetched again, after all syncs."""
+
+
 def sync(
     workspace: str, uid: str, end: str, outcome: str = "loaded", start: str = "", **tables: int
 ) -> Row:
@@ -552,6 +556,8 @@ syncs: list[Row] = [
     sync("b", "z1", "03-02 12:00", workflows=0),
     sync("b", "z0", "03-02 13:00", "failed"),
     sync("b", "z2", "03-02 13:00", jobs=5, workflows=0),
+    # tells nothing of how fresh a table is: only named jobs were looked at
+    *({**sync(uid, f"{uid}-named", "03-20 12:00", jobs=1), "is_resync": True} for uid in NAMED),
     # the last is the one that ended last, or that began last if it has not ended
     sync("odd", "o1", "03-03 12:00", start="03-03 09:00", jobs=3),
     sync("odd", "o2", "03-03 11:00", "partly_loaded", start="03-03 10:00", jobs=2),
