@@ -95,6 +95,7 @@ def test_every_format_has_the_rows_of_the_view(
     assert text.count(b"\r\n") == 6, "five lines, and one within a text"
 
 
+@INTEGRATION
 def test_cut_texts_are_reported(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     for order in (Order(kind="xlsx"), Order(is_for_excel=True)):
         written = export_view(pipeline, "results_all_people", order, folder=tmp_path)
@@ -103,6 +104,7 @@ def test_cut_texts_are_reported(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     assert written.notes == []
 
 
+@INTEGRATION
 @pytest.mark.parametrize("view", ["results_changes", "stuck_runs"])
 def test_empty_views_are_files_with_headings(
     pipeline: dlt.Pipeline, tmp_path: Path, view: str
@@ -150,6 +152,7 @@ def test_every_shipped_view_can_be_exported_and_filtered(
         assert len(late) == sum(time is not None and time >= start for time in times), view.name
 
 
+@INTEGRATION
 @pytest.mark.parametrize(
     ("since", "expected"),
     [
@@ -167,6 +170,7 @@ def test_since_takes_rows_at_or_after_it(
     assert sorted(row["job_id"] for row in rows) == expected
 
 
+@INTEGRATION
 def test_days_are_those_of_the_view(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     """Days of quotas are UTC days, whatever report_timezone says."""
     for zone in ("UTC", "Pacific/Auckland", "America/Los_Angeles"):
@@ -178,6 +182,7 @@ def test_days_are_those_of_the_view(pipeline: dlt.Pipeline, tmp_path: Path) -> N
     assert {row["month"] for row in months} == {"2026-01-01"}, "the month that it is in"
 
 
+@INTEGRATION
 def test_rows_without_a_time_are_left_out_and_counted(
     pipeline: dlt.Pipeline, tmp_path: Path
 ) -> None:
@@ -187,6 +192,7 @@ def test_rows_without_a_time_are_left_out_and_counted(
     assert written.notes == ["successful_jobs: 4 rows without finished_at left out"]
 
 
+@INTEGRATION
 def test_several_workspaces_by_name_or_uid(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     for names, expected in ((["acme", "b"], 10), (["a"], 6), (["bolt", "bolt"], 4), ([], 10)):
         assert len(exported(pipeline, "job_results", tmp_path, workspaces=names)) == expected
@@ -194,12 +200,14 @@ def test_several_workspaces_by_name_or_uid(pipeline: dlt.Pipeline, tmp_path: Pat
         exported(pipeline, "job_results", tmp_path, workspaces=["ACME"])
 
 
+@INTEGRATION
 def test_the_view_of_a_workflow_is_of_one_workspace(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     assert len(exported(pipeline, "results_posts", tmp_path, workspaces=["acme", "b"])) == 3
     with pytest.raises(ConfigError, match="of another workspace than 'bolt'"):
         exported(pipeline, "results_posts", tmp_path, workspaces=["b"])
 
 
+@INTEGRATION
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -220,6 +228,7 @@ def test_unknown_views_are_named_with_their_like(
         exported(pipeline, name, tmp_path)
 
 
+@INTEGRATION
 def test_names_of_views_in_capitals(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     assert len(exported(pipeline, "Jobs", tmp_path)) == 4
 

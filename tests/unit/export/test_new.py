@@ -16,7 +16,7 @@ from captaindata_source.export.writing import export_results, export_view
 from captaindata_source.since import read_since
 from tests.support.databases import Database, Postgres, Row
 from tests.support.exports import filled, pipeline_to, read
-from tests.support.marks import POSTGRES_LATER
+from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.results import NOON, Warehouse
 
 pytestmark = POSTGRES_LATER
@@ -82,6 +82,7 @@ def test_each_result_is_exported_once(exports: Exports) -> None:
     assert numbers == [f"job_results-{number:06}.csv" for number in (1, 2, 3)]
 
 
+@INTEGRATION
 def test_filters_change_what_is_exported_and_lose_nothing(exports: Exports) -> None:
     assert exports.ids(workspaces=["bolt"]) == ["j4-0", "j4-1", "j4-2", "j4-3"]
     assert exports.ids(since=read_since("2026-01-01T15:00:00Z")) == ["j3-0", "j3-1", "j3-2"]
@@ -92,6 +93,7 @@ def test_filters_change_what_is_exported_and_lose_nothing(exports: Exports) -> N
     assert exports.rows("results_people") == []
 
 
+@INTEGRATION
 def test_rows_that_changed_are_new_again(exports: Exports) -> None:
     execute = exports.warehouse.where.execute
     assert len(exports.rows("jobs")) == 4
@@ -109,6 +111,7 @@ def test_rows_that_changed_are_new_again(exports: Exports) -> None:
     assert exports.rows("credit_usage") == []
 
 
+@INTEGRATION
 def test_results_are_new_once_whatever_becomes_of_their_job(exports: Exports) -> None:
     for view in ("job_results", "jobs_with_results"):
         assert len(exports.rows(view)) == 10
@@ -140,6 +143,7 @@ def test_a_death_between_file_and_bookmark_repeats_the_same_file(
     assert files == ["job_results-000001.csv", "out.csv"]
 
 
+@INTEGRATION
 def test_a_death_before_the_file_is_in_place_leaves_nothing(
     exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +155,7 @@ def test_a_death_before_the_file_is_in_place_leaves_nothing(
     assert (written.rows, written.path) == (10, exports.folder / "job_results-000001.csv")
 
 
+@INTEGRATION
 def test_a_file_that_nobody_took_is_not_replaced(exports: Exports) -> None:
     target = exports.folder / "mail" / "out.csv"
     assert exports.run(path=target).path == target
@@ -179,6 +184,7 @@ def test_a_workbook_of_new_results(exports: Exports) -> None:
     assert exports.rows("results_posts") == [], "as rows of a view, too"
 
 
+@INTEGRATION
 def test_views_without_a_key_are_refused(exports: Exports) -> None:
     where = exports.warehouse.where
     where.execute(f"create view {exports.warehouse.schema}.mine as select 1 as one")
@@ -186,6 +192,7 @@ def test_views_without_a_key_are_refused(exports: Exports) -> None:
         exports.run("mine")
 
 
+@INTEGRATION
 def test_the_tables_tell_what_was_exported(exports: Exports) -> None:
     written = exports.run()
     (row,) = exports.warehouse.where.execute("select * from exports")
@@ -198,6 +205,7 @@ def test_the_tables_tell_what_was_exported(exports: Exports) -> None:
     assert len({row["row_key"] for row in keys}) == 10
 
 
+@INTEGRATION
 def test_two_exports_of_one_name_take_turns(exports: Exports) -> None:
     if not isinstance(exports.warehouse.where, Postgres):
         pytest.skip("a DuckDB file has one process at a time")
