@@ -137,8 +137,13 @@ def load_views() -> Sequence[ViewDefinition]:
     return tuple(found[name] for name in order.static_order())
 
 
-def parse_view(name: str, text: str) -> ViewDefinition:
+def parse_view(name: str, text: str, *, has_time: bool = True) -> ViewDefinition:
     """Reads a file.
+
+    Args:
+        name: Of the view.
+        text: Of the file.
+        has_time: Whether the header must say what column has the time of a row.
 
     Raises:
         ValueError: The header lacks a part.
@@ -160,6 +165,8 @@ def parse_view(name: str, text: str) -> ViewDefinition:
             target[key] = f"{target[key]} {stripped}"
         else:
             key = ""
+    if not has_time:
+        parts.setdefault("time", NO_TIME)
     missing = [part for part in (name, "grain", "needs", "time") if part not in parts]
     if missing or not columns:
         raise ValueError(f"{name}.sql: the header lacks {', '.join([*missing]) or 'Columns:'}")
