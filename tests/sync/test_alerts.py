@@ -10,17 +10,21 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from captaindata_source.tables import SYNC_RUNS
 from tests.conftest import MakeHarness
 from tests.support import leaks, mishaps, processes, python_calls
 from tests.support.databases import DuckDb
 from tests.support.harness import Harness
 from tests.support.marks import INTEGRATION, ON_DUCKDB, ON_POSTGRES
+from tests.support.raw_tables import insert
+from tests.support.results import Warehouse
 from tests.support.waiting import wait_for
 from tests.support.webhook_server import HANG, Receiver, receiving
 
@@ -69,14 +73,6 @@ def alerts(harness: Harness, *arguments: str, expect: int = 0, **extra: str) -> 
     assert "Traceback" not in done.stderr
     said = done.stdout + done.stderr
     return json.loads(done.stdout) if "--json" in arguments and expect != 2 else said
-
-
-def sync_and_hush(harness: Harness, *arguments: str) -> None:
-    """Syncs, and evaluates alerts without a webhook, so that none hears of what holds already."""
-    hooks = harness.extra.pop(f"{PREFIX}ALERT_WEBHOOKS")
-    harness.sync(*arguments)
-    alerts(harness)
-    harness.extra[f"{PREFIX}ALERT_WEBHOOKS"] = hooks
 
 
 def set_outcomes(harness: Harness, outcome: str) -> None:
@@ -141,105 +137,131 @@ def test_without_webhooks_a_sync_does_nothing_about_alerts(harness: Harness) -> 
     assert len(harness.database.execute(tables.replace("%s", names))) == 2
 
 
-@ON_DUCKDB
-def test_the_command(harness: Harness, server: Receiver) -> None:
-    assert "run `captaindata sync` first" in alerts(harness, expect=2)
-    sync_and_hush(harness)
-    open_before = len(alerts(harness, "--open", "--json"))
-    set_outcomes(harness, "partly_loaded")
-    assert "Unknown workspace 'x'; there are 'acme', 'northwind'" in alerts(
-        harness, "--workspace", "x", expect=2
+@pytest.fixture
+def loaded(harness: Harness) -> Harness:
+    """A harness whose warehouse holds a good sync of each workspace, and nothing else."""
+    warehouse = Warehouse(harness.database)
+    insert(
+        harness.database,
+        SYNC_RUNS,
+        [
+            {
+                "workspace_uid": each.uid,
+                "uid": each.uid,
+                "workspace_name": harness.config(each)["name"],
+                "started_at": datetime.now(UTC),
+                "finished_at": datetime.now(UTC),
+                "outcome": "loaded",
+                "rows_by_table": {},
+            }
+            for each in harness.world.workspaces
+        ],
     )
-    assert f"alerts: 2 new alerts; {open_before + 2} open" in alerts(harness, "--dry-run")
-    assert len(alerts(harness, "--open", "--json")) == open_before
+    warehouse.where.release()
+    return harness
+
+
+@ON_DUCKDB
+def test_the_command(loaded: Harness, server: Receiver) -> None:
+    set_outcomes(loaded, "partly_loaded")
+    assert "alerts: 2 new alerts; 2 open" in alerts(loaded, "--dry-run")
     assert server.got == []
-    uid = harness.world.workspaces[1].uid
-    text = alerts(harness, "--workspace", uid)
+    uid = loaded.world.workspaces[1].uid
+    text = alerts(loaded, "--workspace", uid)
     assert (
         "  new   northwind  failed_sync  The last sync could not load everything: It ended " in text
     )
     assert "alerts: webhook hook: 1 delivered" in text
-    assert "northwind  failed_sync  The last sync could" in alerts(harness, "--open")
-    *_, row = alerts(harness, "--open", "--json", "--workspace", "northwind")
+    (row,) = alerts(loaded, "--open", "--json", "--workspace", "northwind")
     assert (row["state"], row["workspace"]) == ("open", {"id": uid, "name": "northwind"})
     server.usual = 404
-    told = alerts(harness, "--json", expect=1)
-    assert (told["ok"], len(told["new"]), told["open"]) == (False, 1, open_before + 2)
+    told = alerts(loaded, "--json", expect=1)
+    assert (told["ok"], len(told["new"]), told["open"]) == (False, 1, 2)
     server.usual = 200
-    assert alerts(harness, "--json")["webhooks"][0]["delivered"] == 1
-    assert f"alerts: no news; {open_before + 2} open" in alerts(harness)
+    assert alerts(loaded, "--json")["webhooks"][0]["delivered"] == 1
     assert Counter(failed_syncs(server)) == {("northwind", "open"): 1, ("acme", "open"): 1}
-    done = processes.run(
-        ["alerts", "--destination", "filesystem"],
-        environment={
-            **harness.environment(),
-            "DESTINATION__FILESYSTEM__BUCKET_URL": str(harness.folder / "files"),
-        },
-        folder=harness.folder,
-    )
-    assert (done.code, done.stderr) == (2, "captaindata: Alerts need DuckDB or Postgres\n")
 
 
 @INTEGRATION
-def test_kills_at_each_step_double_nothing(harness: Harness, server: Receiver) -> None:
-    sync_and_hush(harness)
+@ON_DUCKDB
+def test_what_is_open_and_what_the_command_refuses(loaded: Harness, server: Receiver) -> None:
+    assert "no open alerts" in alerts(loaded, "--open")
+    set_outcomes(loaded, "partly_loaded")
+    alerts(loaded)
+    assert "northwind  failed_sync  The last sync could" in alerts(loaded, "--open")
+    assert "alerts: no news; 2 open" in alerts(loaded)
+    assert len(server.got) == 2
+    assert "Unknown workspace 'x'; there are 'acme', 'northwind'" in alerts(
+        loaded, "--workspace", "x", expect=2
+    )
+    files = {"DESTINATION__FILESYSTEM__BUCKET_URL": str(loaded.folder / "files")}
+    done = processes.run(
+        ["alerts", "--destination", "filesystem"],
+        environment=loaded.environment() | files,
+        folder=loaded.folder,
+    )
+    assert (done.code, done.stderr) == (2, "captaindata: Alerts need DuckDB or Postgres\n")
+    (loaded.folder / "warehouse.duckdb").unlink()
+    assert "run `captaindata sync` first" in alerts(loaded, expect=2)
+
+
+@INTEGRATION
+def test_kills_at_each_step_double_nothing(loaded: Harness, server: Receiver) -> None:
     for number, place in enumerate(KILLS):
         outcome = "loaded" if number % 2 else "partly_loaded"
-        set_outcomes(harness, outcome)
+        set_outcomes(loaded, outcome)
         before = len(server.states())
-        alerts(harness, expect=-signal.SIGKILL, **{mishaps.DIE_IN: place})
+        alerts(loaded, expect=-signal.SIGKILL, **{mishaps.DIE_IN: place})
         is_unknown = "post" in place or "finish" in place
-        said = alerts(harness, expect=1 if is_unknown else 0)
+        said = alerts(loaded, expect=1 if is_unknown else 0)
         assert ("UNCONFIRMED: 1 may have arrived" in said) is is_unknown, place
-        assert "no news" in alerts(harness), place
+        assert "no news" in alerts(loaded), place
         arrived = server.states()[before:]
         assert len(arrived) == (1 if "post" in place else 2), place
         assert {state for _, state in arrived} == {"over" if number % 2 else "open"}, place
     assert max(Counter(server.states()).values()) == 1, "each state of each alert at most once"
-    statuses = Counter(row["status"] for row in harness.rows("alert_deliveries"))
+    statuses = Counter(row["status"] for row in loaded.rows("alert_deliveries"))
     assert statuses == {"delivered": 2 * len(KILLS) - 4, "unconfirmed": 4}
 
 
 @INTEGRATION
-def test_a_signal_while_the_server_takes_its_time(harness: Harness, server: Receiver) -> None:
-    sync_and_hush(harness, "--workspace", "acme")
+def test_a_signal_while_the_server_takes_its_time(loaded: Harness, server: Receiver) -> None:
     for outcome, way in (("partly_loaded", signal.SIGKILL), ("loaded", signal.SIGTERM)):
-        set_outcomes(harness, outcome)
+        set_outcomes(loaded, outcome)
         server.script.append(HANG)
         before = len(server.got)
         process = processes.start(
-            ["alerts", *command(harness)],
-            environment=harness.environment(),
-            folder=harness.folder,
+            ["alerts", *command(loaded)],
+            environment=loaded.environment(),
+            folder=loaded.folder,
             name=f"killed-{way}",
         )
         wait_for(lambda: len(server.got) > before)  # noqa: B023 - it is called at once
         assert process.pid is not None
         os.kill(process.pid, way)
-        done = processes.finish(process, folder=harness.folder, name=f"killed-{way}")
+        done = processes.finish(process, folder=loaded.folder, name=f"killed-{way}")
         assert done.code == (-way if way == signal.SIGKILL else 1)
         assert "Traceback" not in done.stderr
         server.is_over.set()
-        assert "UNCONFIRMED: 1 may have arrived" in alerts(harness, expect=1)
+        assert "UNCONFIRMED: 1 may have arrived" in alerts(loaded, expect=1)
         server.is_over.clear()
     assert failed_syncs(server) == [("acme", "open"), ("acme", "over")]
 
 
 @INTEGRATION
 @ON_POSTGRES
-def test_two_processes_at_once_tell_once(harness: Harness, server: Receiver) -> None:
-    sync_and_hush(harness)
-    set_outcomes(harness, "partly_loaded")
+def test_two_processes_at_once_tell_once(loaded: Harness, server: Receiver) -> None:
+    set_outcomes(loaded, "partly_loaded")
     running = []
     for name in ("one", "two", "three"):
         process = processes.start(
-            ["alerts", "--json", *command(harness)],
-            environment=harness.environment(),
-            folder=harness.folder,
+            ["alerts", "--json", *command(loaded)],
+            environment=loaded.environment(),
+            folder=loaded.folder,
             name=name,
         )
         running.append((process, name))
-    done = [processes.finish(process, folder=harness.folder, name=n) for process, n in running]
+    done = [processes.finish(process, folder=loaded.folder, name=n) for process, n in running]
     assert [each.code for each in done] == [0, 0, 0], [each.stdout for each in done]
     assert sorted(len(json.loads(each.stdout)["new"]) for each in done) == [0, 0, 2]
     assert Counter(failed_syncs(server)) == {("acme", "open"): 1, ("northwind", "open"): 1}

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeHarness
-from tests.support.asked import outputs_of, read_one_by_one, results_of
+from tests.support.asked import listed_now, outputs_of, read_one_by_one, results_of
 from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
-from tests.support.marks import ON_DUCKDB, ON_EACH_VERSION
+from tests.support.marks import INTEGRATION, ON_DUCKDB, ON_EACH_VERSION
 from tests.support.oracle import Oracle, assert_equal
+
+
+@pytest.fixture
+def harness(make_harness: MakeHarness) -> Harness:
+    """A harness over a world that is smaller than usual."""
+    return make_harness(workflows=3, mean_results=3)
 
 
 def begun(harness: Harness, version: str) -> Oracle:
@@ -44,7 +50,11 @@ def damage(harness: Harness, uids: list[str]) -> None:
     harness.database.execute(f"update successful_jobs set name = 'altered' where uid in ({names})")
 
 
-@ON_EACH_VERSION
+@pytest.mark.parametrize(
+    ("database", "version"),
+    [("duckdb", "v3"), pytest.param("postgres", "v4", marks=INTEGRATION)],
+    indirect=["database"],
+)
 def test_a_job_is_fetched_again_and_nothing_else_is_asked_for(
     harness: Harness, version: str
 ) -> None:
@@ -73,8 +83,9 @@ def test_a_job_is_fetched_again_and_nothing_else_is_asked_for(
     assert not fetched(again), "nothing is left for a sync to correct"
 
 
+@INTEGRATION
 @ON_EACH_VERSION
-def test_a_workflow_by_name_or_uid(harness: Harness, version: str) -> None:
+def test_workflows_by_name_or_uid_and_times(harness: Harness, version: str) -> None:
     oracle = begun(harness, version)
     job = with_results(harness)[0]
     [row] = harness.rows("jobs", where=f"uid = '{job}'")
@@ -95,12 +106,7 @@ def test_a_workflow_by_name_or_uid(harness: Harness, version: str) -> None:
     if version == "v4":
         assert all("action_name=" in r.query for r in synced.requests if r.path == "/v4/runs")
 
-
-@ON_EACH_VERSION
-def test_jobs_since_a_time(harness: Harness, version: str) -> None:
-    oracle = begun(harness, version)
-    now = harness.world.now
-    since = now - timedelta(days=9)
+    since = harness.world.now - timedelta(days=9)
     times = ("scheduled_time", "start_time", "finish_time", "created_at", "updated_at")
     recent = {
         row["uid"]
@@ -115,22 +121,23 @@ def test_jobs_since_a_time(harness: Harness, version: str) -> None:
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 @ON_DUCKDB
 def test_a_job_that_is_not_loaded_is_loaded(harness: Harness) -> None:
     harness.sync("--table", "workspaces")
     world = harness.world
     [workspace] = world.workspaces
-    flow = world.workflows(workspace)[0]["uid"]
-    job = next(job for job in world.listed_jobs(workspace, flow) if job["status"] == "finished")
+    job = next(job for job in listed_now(world) if world.results(workspace, job["uid"]))
     synced = harness.resync("--job", job["uid"])
     assert [row["uid"] for row in harness.rows("jobs")] == [job["uid"]]
     assert len(harness.rows("job_results")) == len(world.results(workspace, job["uid"]))
     assert len(read_one_by_one(synced)) == 1
 
 
+@INTEGRATION
 @ON_DUCKDB
 def test_the_workspace_is_found_by_what_is_loaded(make_harness: MakeHarness) -> None:
-    harness = make_harness(workspaces=2)
+    harness = make_harness(workspaces=2, workflows=2, mean_results=3)
     oracle = begun(harness, "v3")
     job = with_results(harness)[0]
     [row] = harness.rows("jobs", where=f"uid = '{job}'")
@@ -155,6 +162,7 @@ def test_the_workspace_is_found_by_what_is_loaded(make_harness: MakeHarness) -> 
     assert_equal(harness, oracle)
 
 
+@INTEGRATION
 @ON_DUCKDB
 def test_a_job_that_is_gone_or_refused(harness: Harness) -> None:
     begun(harness, "v3")

@@ -19,7 +19,7 @@ from captaindata_source.since import read_since
 from captaindata_source.tables import views_schema
 from tests.support import processes, report_world
 from tests.support.databases import Database, DuckDb, Postgres
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION
 from tests.support.page import Page
 from tests.support.report_world import BAIT, FIRST, LAST_RUN
 from tests.support.results import Warehouse
@@ -236,7 +236,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_there(
     assert any("Stuck runs could not be read" in text for text in found.texts["p"])
 
 
-@POSTGRES_LATER
+@INTEGRATION
 def test_an_empty_warehouse_is_a_page_of_sentences(database: Database, tmp_path: Path) -> None:
     Warehouse(database)
     found = page(database, tmp_path)
