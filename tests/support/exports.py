@@ -34,7 +34,11 @@ PEOPLE: list[dict[str, Any]] = [
 
 def filled(where: Database) -> Warehouse:
     """Two workspaces: `a` (acme) with two workflows, `b` (bolt) with one of the same name."""
-    warehouse = Warehouse(where)
+    return Warehouse(where, filled_by=_fill)
+
+
+def _fill(warehouse: Warehouse) -> None:
+    where = warehouse.where
     spaces = [
         {"workspace_uid": uid, "uid": uid, "configured_name": label, "name": label.title()}
         for uid, label in (("a", "acme"), ("b", "bolt"))
@@ -72,7 +76,6 @@ def filled(where: Database) -> Warehouse:
         ],
     )
     warehouse.refresh()
-    return warehouse
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,33 +46,44 @@ def opened(where: Database) -> Iterator[database.Database]:
         server.close()
 
 
-def _fill(where: Database) -> None:
-    """Raw tables without a row, and all that a first refresh makes: it takes longest."""
+Fill = Callable[["Warehouse"], None]
+
+
+def _fill(where: Database, rows: Fill | None) -> int:
+    """Raw tables without a row, and all that a first refresh makes: it takes longest; then rows.
+    The number of loads."""
+    if rows is not None:
+        warehouse = Warehouse(where)
+        rows(warehouse)
+        where.release()
+        return warehouse.loads
     create_raw_tables(where)
     with opened(where) as found:
         refresh.refresh(found, where.dataset)
+    return 0
 
 
 @functools.cache
-def _empty_file() -> bytes:
+def _filled_file(rows: Fill | None) -> tuple[bytes, int]:
+    """A DuckDB file, and how many loads it has."""
     with tempfile.TemporaryDirectory() as folder:
         where = DuckDb(Path(folder))
-        _fill(where)
-        return where.path.read_bytes()
+        loads = _fill(where, rows)
+        return where.path.read_bytes(), loads
 
 
 @functools.cache
-def _empty_dump(socket_folder: Path) -> str:
-    """SQL that makes such a dataset; its name is to be put in place of `DUMPED`."""
+def _filled_dump(socket_folder: Path, rows: Fill | None) -> tuple[str, int]:
+    """SQL that makes such a dataset, and its loads; its name is to be put in place of `DUMPED`."""
     where = Postgres(socket_folder)
-    where.dataset = DUMPED
-    _fill(where)
-    schemas = ["--schema", DUMPED, "--schema", views_schema(DUMPED)]
+    where.dataset = DUMPED if rows is None else f"{DUMPED}_{rows.__module__.rpartition('.')[2]}"
+    loads = _fill(where, rows)
+    schemas = ["--schema", where.dataset, "--schema", views_schema(where.dataset)]
     programs = get_server(socket_folder, cleanup_mode=None).bin_path
     dump = pgexec("pg_dump", ["--inserts", "--no-owner", *schemas, "--dbname", where.uri], programs)
     where.drop()
     lines = [line for line in dump.splitlines() if not line.startswith("\\")]
-    return "\n".join(lines).replace("%", "%%")
+    return "\n".join(lines).replace("%", "%%").replace(where.dataset, DUMPED), loads
 
 
 class Warehouse:
@@ -81,18 +92,23 @@ class Warehouse:
     Args:
         where: A fresh database.
         is_new: Whether the connector has made nothing yet.
+        filled_by: Loads rows, the first time in a process; then they are copied.
     """
 
-    def __init__(self, where: Database, *, is_new: bool = False) -> None:
+    def __init__(
+        self, where: Database, *, is_new: bool = False, filled_by: Fill | None = None
+    ) -> None:
         self.where = where
-        self._loads = 0
+        self.loads = 0
         if is_new:
             create_raw_tables(where)
         elif isinstance(where, DuckDb):
-            where.path.write_bytes(_empty_file())
+            content, self.loads = _filled_file(filled_by)
+            where.path.write_bytes(content)
         else:
             assert isinstance(where, Postgres)
-            where.execute(_empty_dump(where.socket_folder).replace(DUMPED, where.dataset))
+            dump, self.loads = _filled_dump(where.socket_folder, filled_by)
+            where.execute(dump.replace(DUMPED, where.dataset))
         where.hold()
         self.schema = views_schema(where.dataset)
 
@@ -110,9 +126,9 @@ class Warehouse:
         is_committed: bool = True,
     ) -> str:
         """Loads a job's results in place of those it had; one that is a string is JSON text."""
-        self._loads += 1
-        load_id = f"load-{self._loads:04d}"
-        moment = NOON + timedelta(hours=self._loads)
+        self.loads += 1
+        load_id = f"load-{self.loads:04d}"
+        moment = NOON + timedelta(hours=self.loads)
         self.where.execute(
             "insert into _dlt_loads values (%s, %s)", (load_id, 0 if is_committed else 1)
         )

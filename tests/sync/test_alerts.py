@@ -35,10 +35,12 @@ KILLS = [
     f"{STORE}:Store.create:1",
     f"{STORE}:Store.change:1",
     f"{DELIVERIES}:Deliveries.settle:1",
-    *(f"{DELIVERIES}:Deliveries.claim:{number}" for number in (1, 2)),
-    *(f"captaindata_source.http.posting:Webhooks.post:{number}" for number in (1, 2)),
-    *(f"{DELIVERIES}:Deliveries.finish:{number}" for number in (1, 2)),
+    f"{DELIVERIES}:Deliveries.claim:2",
+    "captaindata_source.http.posting:Webhooks.post:2",
+    f"{DELIVERIES}:Deliveries.finish:2",
 ]
+"""Each step; what is sent in two messages dies at the second, so that the first is behind it."""
+KILLS_AT_FIRST = [place.replace(":2", ":1") for place in KILLS if place.endswith(":2")]
 
 
 @pytest.fixture
@@ -90,12 +92,12 @@ def failed_syncs(server: Receiver) -> list[tuple[str, str]]:
 
 
 @INTEGRATION
+@ON_DUCKDB
 def test_a_sync_tells_what_is_new_and_what_is_over(harness: Harness, server: Receiver) -> None:
     first, second = harness.world.workspaces
     configs = [harness.config(first), harness.config(second, api_key="wrong")]
     copy = harness.folder / "copy.duckdb"
-    if harness.database.name == "duckdb":
-        harness.extra[f"{PREFIX}PUBLISH_COPY"] = str(copy)
+    harness.extra[f"{PREFIX}PUBLISH_COPY"] = str(copy)
     synced = harness.sync(configs=configs, expect=1)
     told = synced.summary["alerts"]
     assert told["ok"] is True
@@ -103,10 +105,9 @@ def test_a_sync_tells_what_is_new_and_what_is_over(harness: Harness, server: Rec
         "northwind"
     ]
     assert failed_syncs(server) == [("northwind", "open")]
-    if harness.database.name == "duckdb":
-        with duckdb.connect(str(copy), read_only=True) as connection:
-            rows = connection.sql("select status from captaindata.alert_deliveries").fetchall()
-        assert set(rows) == {("delivered",)}
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        rows = connection.sql("select status from captaindata.alert_deliveries").fetchall()
+    assert set(rows) == {("delivered",)}
 
     alone = harness.sync(configs=[harness.config(first)])
     assert alone.summary["alerts"]["over"] == [], "the other workspace was not looked at"
@@ -127,7 +128,7 @@ def test_a_sync_tells_what_is_new_and_what_is_over(harness: Harness, server: Rec
 @ON_DUCKDB
 def test_without_webhooks_a_sync_does_nothing_about_alerts(harness: Harness) -> None:
     del harness.extra[f"{PREFIX}ALERT_WEBHOOKS"]
-    assert "alerts" not in harness.sync().summary
+    assert "alerts" not in harness.sync("--table", "workspaces").summary
     tables = "select 1 from information_schema.tables where table_name in %s"
     names = "('alerts', 'alert_deliveries')"
     assert harness.database.execute(tables.replace("%s", names)) == []
@@ -207,7 +208,9 @@ def test_what_is_open_and_what_the_command_refuses(loaded: Harness, server: Rece
 
 @INTEGRATION
 def test_kills_at_each_step_double_nothing(loaded: Harness, server: Receiver) -> None:
-    for number, place in enumerate(KILLS):
+    is_duckdb = loaded.database.name == "duckdb"
+    places = [*KILLS, *(KILLS_AT_FIRST if is_duckdb else ())]
+    for number, place in enumerate(places):
         outcome = "loaded" if number % 2 else "partly_loaded"
         set_outcomes(loaded, outcome)
         before = len(server.states())
@@ -215,17 +218,19 @@ def test_kills_at_each_step_double_nothing(loaded: Harness, server: Receiver) ->
         is_unknown = "post" in place or "finish" in place
         said = alerts(loaded, expect=1 if is_unknown else 0)
         assert ("UNCONFIRMED: 1 may have arrived" in said) is is_unknown, place
-        assert "no news" in alerts(loaded), place
         arrived = server.states()[before:]
         assert len(arrived) == (1 if "post" in place else 2), place
         assert {state for _, state in arrived} == {"over" if number % 2 else "open"}, place
+    assert "no news" in alerts(loaded)
     assert max(Counter(server.states()).values()) == 1, "each state of each alert at most once"
     statuses = Counter(row["status"] for row in loaded.rows("alert_deliveries"))
-    assert statuses == {"delivered": 2 * len(KILLS) - 4, "unconfirmed": 4}
+    unknown = sum("post" in place or "finish" in place for place in places)
+    assert statuses == {"delivered": 2 * len(places) - unknown, "unconfirmed": unknown}
 
 
 @INTEGRATION
 def test_a_signal_while_the_server_takes_its_time(loaded: Harness, server: Receiver) -> None:
+    loaded.database.execute("delete from sync_runs where workspace_name <> 'acme'")
     for outcome, way in (("partly_loaded", signal.SIGKILL), ("loaded", signal.SIGTERM)):
         set_outcomes(loaded, outcome)
         server.script.append(HANG)
@@ -279,6 +284,7 @@ def test_two_syncs_at_once_tell_once(harness: Harness, server: Receiver) -> None
 
 
 @INTEGRATION
+@ON_POSTGRES
 def test_the_address_is_in_no_log_file_or_table(harness: Harness, server: Receiver) -> None:
     harness.extra |= {"RUNTIME__LOG_LEVEL": "DEBUG", processes.LOG_LEVEL: "DEBUG"}
     kept = str(harness.folder / "kept")

@@ -26,7 +26,7 @@ from captaindata_source.cli import main
 from tests.support import attacks, leaks, processes
 from tests.support.assistants import PASSWORD, Asked, asked, fill, role_of
 from tests.support.databases import Database, DuckDb, Postgres
-from tests.support.marks import INTEGRATION
+from tests.support.marks import INTEGRATION, ON_POSTGRES
 
 READER = "DESTINATION__POSTGRES_READER__CREDENTIALS"
 COMMAND = [sys.executable, "-m", "captaindata_source.cli", "mcp"]
@@ -117,6 +117,7 @@ def assert_served(instructions: str, tools: list[Any], answers: list[Asked]) -> 
 
 
 @INTEGRATION
+@ON_POSTGRES
 def test_over_standard_input_and_output(filled: Database, tmp_path: Path) -> None:
     with configured(filled, tmp_path) as (arguments, environment):
         assert_served(*anyio.run(functools.partial(over_stdio, arguments, environment, tmp_path)))

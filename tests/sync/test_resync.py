@@ -127,7 +127,8 @@ def test_a_job_that_is_not_loaded_is_loaded(harness: Harness) -> None:
     harness.sync("--table", "workspaces")
     world = harness.world
     [workspace] = world.workspaces
-    job = next(job for job in listed_now(world) if world.results(workspace, job["uid"]))
+    finished = (job for job in listed_now(world) if job["status"] == "finished")
+    job = next(job for job in finished if world.results(workspace, job["uid"]))
     synced = harness.resync("--job", job["uid"])
     assert [row["uid"] for row in harness.rows("jobs")] == [job["uid"]]
     assert len(harness.rows("job_results")) == len(world.results(workspace, job["uid"]))

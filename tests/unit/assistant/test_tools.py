@@ -307,13 +307,13 @@ def test_text_of_every_other_argument_is_a_value(reader: Reader, where: Database
 
 @INTEGRATION
 def test_heavy_queries_end_and_hold_up_nobody(reader: Reader) -> None:
-    heavy = [("query", {"sql": sql, "timeout_seconds": 2}) for sql in attacks.HEAVY[reader.kind]]
+    heavy = [("query", {"sql": sql, "timeout_seconds": 1}) for sql in attacks.HEAVY[reader.kind]]
     light = ("query", {"sql": "select count(*) as jobs from jobs"})
     *ended, answered = ask(reader, [*heavy, light], together=True)
     for (_, arguments), found in zip(heavy, ended, strict=True):
         assert found.answer is None, arguments
         assert any(
-            said in found.error for said in ("longer than 2 seconds", "memory", "too large")
+            said in found.error for said in ("longer than 1 second", "memory", "too large")
         ), (arguments, found.error)
     assert answered.rows == [{"jobs": 3}]
 

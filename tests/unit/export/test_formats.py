@@ -39,6 +39,10 @@ def warehouse(
         where.drop()
 
 
+ON_DUCKDB = pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True, scope="module")
+"""For what lies above the database."""
+
+
 @pytest.fixture
 def pipeline(warehouse: Warehouse, tmp_path: Path) -> Iterator[dlt.Pipeline]:
     with pipeline_to(warehouse, tmp_path) as found:
@@ -128,28 +132,41 @@ def test_every_shipped_view_can_be_exported_and_filtered(
 ) -> None:
     tables = "select table_name from information_schema.tables where table_schema = %s"
     names = {row["table_name"] for row in warehouse.where.execute(tables, [warehouse.schema])}
+    since = read_since("2026-01-01T14:00:00Z")
     for view in load_views():
         if view.name not in names:
             continue
-        rows = exported(pipeline, view.name, tmp_path, kind="parquet")
+        rows = warehouse.rows(view.name)
+        how: dict[str, Any] = {"kind": "parquet"}
         if "workspace_id" in view.columns:
-            own = exported(pipeline, view.name, tmp_path, kind="parquet", workspaces=["a"])
-            kept = [row for row in rows if row["workspace_id"] == "a"]
-            assert len(own) == len(kept), view.name
-        else:
-            with pytest.raises(ConfigError, match=f"{view.name} does not say whose a row is"):
-                exported(pipeline, view.name, tmp_path, workspaces=["a"])
-        since = read_since("2026-01-01T14:00:00Z")
-        if view.time is None:
-            with pytest.raises(ConfigError, match="no column with the time of a row"):
-                exported(pipeline, view.name, tmp_path, since=since)
-            continue
-        late = exported(pipeline, view.name, tmp_path, kind="parquet", since=since)
-        times = [row[view.time.column] for row in rows]
-        start: Any = since.start()
-        if view.time.is_day:
-            start = start.date()
-        assert len(late) == sum(time is not None and time >= start for time in times), view.name
+            how["workspaces"] = ["a"]
+            rows = [row for row in rows if row["workspace_id"] == "a"]
+        if view.time is not None:
+            how["since"] = since
+            times = [row[view.time.column] for row in rows]
+            start: Any = since.start()
+            if view.time.is_day:
+                start = start.date()
+            rows = [row for row, time in zip(rows, times, strict=True) if time and time >= start]
+        found = exported(pipeline, view.name, tmp_path, **how)
+        assert len(found) == len(rows), view.name
+        assert all(row.keys() == rows[0].keys() for row in found), view.name
+
+
+@INTEGRATION
+@ON_DUCKDB
+def test_views_without_a_workspace_or_a_time_are_not_filtered_by_it(
+    warehouse: Warehouse, pipeline: dlt.Pipeline, tmp_path: Path
+) -> None:
+    schema = "select table_name from information_schema.tables where table_schema = %s"
+    names = {row["table_name"] for row in warehouse.where.execute(schema, [warehouse.schema])}
+    views = [each for each in load_views() if each.name in names]
+    spaceless = next(each.name for each in views if "workspace_id" not in each.columns)
+    with pytest.raises(ConfigError, match=f"{spaceless} does not say whose a row is"):
+        exported(pipeline, spaceless, tmp_path, workspaces=["a"])
+    timeless = next(each.name for each in views if each.time is None)
+    with pytest.raises(ConfigError, match="no column with the time of a row"):
+        exported(pipeline, timeless, tmp_path, since=read_since("2026-01-01T14:00:00Z"))
 
 
 @INTEGRATION
@@ -193,6 +210,7 @@ def test_rows_without_a_time_are_left_out_and_counted(
 
 
 @INTEGRATION
+@ON_DUCKDB
 def test_several_workspaces_by_name_or_uid(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     for names, expected in ((["acme", "b"], 10), (["a"], 6), (["bolt", "bolt"], 4), ([], 10)):
         assert len(exported(pipeline, "job_results", tmp_path, workspaces=names)) == expected
@@ -201,6 +219,7 @@ def test_several_workspaces_by_name_or_uid(pipeline: dlt.Pipeline, tmp_path: Pat
 
 
 @INTEGRATION
+@ON_DUCKDB
 def test_the_view_of_a_workflow_is_of_one_workspace(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     assert len(exported(pipeline, "results_posts", tmp_path, workspaces=["acme", "b"])) == 3
     with pytest.raises(ConfigError, match="of another workspace than 'bolt'"):
@@ -208,6 +227,7 @@ def test_the_view_of_a_workflow_is_of_one_workspace(pipeline: dlt.Pipeline, tmp_
 
 
 @INTEGRATION
+@ON_DUCKDB
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -229,6 +249,7 @@ def test_unknown_views_are_named_with_their_like(
 
 
 @INTEGRATION
+@ON_DUCKDB
 def test_names_of_views_in_capitals(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
     assert len(exported(pipeline, "Jobs", tmp_path)) == 4
 
@@ -246,6 +267,7 @@ def results_in(
     return {str(each.path and each.path.relative_to(folder)): each for each in written}
 
 
+@INTEGRATION
 def test_results_have_a_file_for_each_workflow_or_a_workbook_for_each_workspace(
     pipeline: dlt.Pipeline, tmp_path: Path
 ) -> None:

@@ -14,12 +14,12 @@ from captaindata_source.export.results import list_results
 from captaindata_source.export.run import Order, Written
 from captaindata_source.export.writing import export_results, export_view
 from captaindata_source.since import read_since
-from tests.support.databases import Database, Postgres, Row
+from tests.support.databases import Database, Row
 from tests.support.exports import filled, pipeline_to, read
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_DUCKDB, ON_POSTGRES, POSTGRES_LATER
 from tests.support.results import NOON, Warehouse
 
-pytestmark = POSTGRES_LATER
+ON_BOTH = pytest.mark.parametrize("database", ["duckdb", "postgres"], indirect=True)
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def exports(warehouse: Warehouse, tmp_path: Path) -> Exports:
     return Exports(warehouse, tmp_path)
 
 
+@POSTGRES_LATER
 def test_each_result_is_exported_once(exports: Exports) -> None:
     load = exports.warehouse.load
     assert len(exports.ids()) == 10
@@ -83,6 +84,7 @@ def test_each_result_is_exported_once(exports: Exports) -> None:
 
 
 @INTEGRATION
+@ON_BOTH
 def test_filters_change_what_is_exported_and_lose_nothing(exports: Exports) -> None:
     assert exports.ids(workspaces=["bolt"]) == ["j4-0", "j4-1", "j4-2", "j4-3"]
     assert exports.ids(since=read_since("2026-01-01T15:00:00Z")) == ["j3-0", "j3-1", "j3-2"]
@@ -94,6 +96,7 @@ def test_filters_change_what_is_exported_and_lose_nothing(exports: Exports) -> N
 
 
 @INTEGRATION
+@ON_BOTH
 def test_rows_that_changed_are_new_again(exports: Exports) -> None:
     execute = exports.warehouse.where.execute
     assert len(exports.rows("jobs")) == 4
@@ -112,6 +115,7 @@ def test_rows_that_changed_are_new_again(exports: Exports) -> None:
 
 
 @INTEGRATION
+@ON_BOTH
 def test_results_are_new_once_whatever_becomes_of_their_job(exports: Exports) -> None:
     for view in ("job_results", "jobs_with_results"):
         assert len(exports.rows(view)) == 10
@@ -124,6 +128,8 @@ def die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
+@INTEGRATION
+@ON_BOTH
 def test_a_death_between_file_and_bookmark_repeats_the_same_file(
     exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +150,7 @@ def test_a_death_between_file_and_bookmark_repeats_the_same_file(
 
 
 @INTEGRATION
+@ON_DUCKDB
 def test_a_death_before_the_file_is_in_place_leaves_nothing(
     exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +163,7 @@ def test_a_death_before_the_file_is_in_place_leaves_nothing(
 
 
 @INTEGRATION
+@ON_DUCKDB
 def test_a_file_that_nobody_took_is_not_replaced(exports: Exports) -> None:
     target = exports.folder / "mail" / "out.csv"
     assert exports.run(path=target).path == target
@@ -168,6 +176,8 @@ def test_a_file_that_nobody_took_is_not_replaced(exports: Exports) -> None:
     assert len(read(target)) == 1
 
 
+@INTEGRATION
+@ON_DUCKDB
 def test_a_workbook_of_new_results(exports: Exports) -> None:
     def run(**how: Any) -> list[Written]:
         with pipeline_to(exports.warehouse, exports.folder) as pipeline:
@@ -185,6 +195,7 @@ def test_a_workbook_of_new_results(exports: Exports) -> None:
 
 
 @INTEGRATION
+@ON_DUCKDB
 def test_views_without_a_key_are_refused(exports: Exports) -> None:
     where = exports.warehouse.where
     where.execute(f"create view {exports.warehouse.schema}.mine as select 1 as one")
@@ -193,6 +204,7 @@ def test_views_without_a_key_are_refused(exports: Exports) -> None:
 
 
 @INTEGRATION
+@ON_POSTGRES
 def test_the_tables_tell_what_was_exported(exports: Exports) -> None:
     written = exports.run()
     (row,) = exports.warehouse.where.execute("select * from exports")
@@ -206,9 +218,9 @@ def test_the_tables_tell_what_was_exported(exports: Exports) -> None:
 
 
 @INTEGRATION
+@ON_POSTGRES
 def test_two_exports_of_one_name_take_turns(exports: Exports) -> None:
-    if not isinstance(exports.warehouse.where, Postgres):
-        pytest.skip("a DuckDB file has one process at a time")
+    """A DuckDB file has one process at a time."""
     with pipeline_to(exports.warehouse, exports.folder) as pipeline:
         with alone(pipeline, "crm"):
             with pytest.raises(BusyError, match="--name crm is running"):

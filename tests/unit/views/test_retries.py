@@ -252,7 +252,7 @@ def test_a_first_sync_tells_nothing(database: Database) -> None:
 def with_json_type(database: Database, json_type: str) -> Warehouse:
     create_raw_tables(database, json_type=json_type)
     warehouse = Warehouse.__new__(Warehouse)
-    warehouse.where, warehouse.schema, warehouse._loads = database, f"{database.dataset}_views", 0
+    warehouse.where, warehouse.schema, warehouse.loads = database, f"{database.dataset}_views", 0
     return warehouse
 
 
