@@ -234,19 +234,29 @@ def test_the_role_that_it_needs_on_postgres(tmp_path: Path) -> None:
 
 
 @INTEGRATION
-@pytest.mark.parametrize("database", ["postgres"], indirect=True)
-def test_what_it_can_not_start_with(database: Postgres, tmp_path: Path) -> None:
-    where = ["--destination", "postgres", "--dataset", database.dataset]
-    owner = run(tmp_path, *where, **{READER: database.uri.replace(":x@", f":{PASSWORD}@")})
-    assert (owner.code, "superuser" in owner.stderr) == (2, True)
-    odd = run(tmp_path, *where, **{READER: f"no address {PASSWORD}"})
-    assert (odd.code, "can't be read" in odd.stderr) == (2, True)
-    down = run(tmp_path, *where, **{READER: f"postgresql://a:{PASSWORD}@127.0.0.1:1/b"})
-    assert (down.code, "can't be reached" in down.stderr) == (1, True)
-    files = run(tmp_path, "--destination", "filesystem")
-    assert (files.code, "DuckDB and Postgres alone" in files.stderr) == (2, True)
-    duckdb = run(tmp_path)
-    assert (duckdb.code, "run `captaindata sync` first" in duckdb.stderr) == (2, True)
+@ON_POSTGRES
+def test_what_it_can_not_start_with(
+    database: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    postgres = ["--destination", "postgres", "--dataset", database.dataset]
+    for arguments, address, code, words in (
+        (postgres, database.uri.replace(":x@", f":{PASSWORD}@"), 2, "superuser"),
+        (postgres, f"no address {PASSWORD}", 2, "can't be read"),
+        (postgres, f"postgresql://a:{PASSWORD}@127.0.0.1:1/b", 1, "can't be reached"),
+        (["--destination", "filesystem"], "", 2, "DuckDB and Postgres alone"),
+        ([], "", 2, "run `captaindata sync` first"),
+    ):
+        monkeypatch.setenv(READER, address)
+        assert main.main(["mcp", *arguments]) == code
+        said = capsys.readouterr()
+        assert words in said.err
+        assert "Traceback" not in said.err
+        assert PASSWORD not in said.err + said.out
 
 
 def test_an_extra_that_is_missing_is_named(

@@ -270,6 +270,7 @@ def refuse(reader: Reader, where: Database, folder: Path, statements: Sequence[s
 
 
 @INTEGRATION
+@pytest.mark.parametrize("where", ["postgres"], indirect=True, scope="module")
 def test_text_of_every_other_argument_is_a_value(reader: Reader, where: Database) -> None:
     text = f"x' union all select * from {where.dataset}.job_results; --"
     calls: list[tuple[str, dict[str, Any]]] = [
