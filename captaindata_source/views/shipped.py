@@ -137,8 +137,13 @@ def load_views() -> Sequence[ViewDefinition]:
     return tuple(found[name] for name in order.static_order())
 
 
-def parse_view(name: str, text: str) -> ViewDefinition:
+def parse_view(name: str, text: str, *, has_time: bool = True) -> ViewDefinition:
     """Reads a file.
+
+    Args:
+        name: Its name, without an ending.
+        text: What it holds.
+        has_time: Whether its header must tell the time of a row.
 
     Raises:
         ValueError: The header lacks a part.
@@ -160,7 +165,8 @@ def parse_view(name: str, text: str) -> ViewDefinition:
             target[key] = f"{target[key]} {stripped}"
         else:
             key = ""
-    missing = [part for part in (name, "grain", "needs", "time") if part not in parts]
+    needed = (name, "grain", "needs", *(("time",) if has_time else ()))
+    missing = [part for part in needed if part not in parts]
     if missing or not columns:
         raise ValueError(f"{name}.sql: the header lacks {', '.join([*missing]) or 'Columns:'}")
     return ViewDefinition(
@@ -170,7 +176,7 @@ def parse_view(name: str, text: str) -> ViewDefinition:
         needs=tuple(part.strip() for part in parts["needs"].split(",")),
         columns=columns,
         query="\n".join(lines[size:]).strip().rstrip(";"),
-        time=_time(name, parts["time"], columns),
+        time=_time(name, parts.get("time", NO_TIME), columns),
     )
 
 
