@@ -111,13 +111,17 @@ class Bookmark:
         )
         last, last_path, is_finished = begun[0] if begun else (0, "", True)
         number = int(last) + 1 if is_finished else int(last)
-        numbered = path.with_name(f"{path.stem}-{number:0{DIGITS}}{path.suffix}")
+        numbered = _numbered(path, number)
+        own = "" if is_finished else last_path
+        while numbered.exists() and str(numbered.absolute()) != own:  # of another name or dataset
+            number += 1
+            numbered = _numbered(path, number)
         same = [each for each in (path, numbered) if str(each.absolute()) == last_path]
         if is_finished or not same:
             same = [numbered if is_numbered or path.exists() else path]
         file = File(target=target, number=number, path=same[0])
         with self._writing():
-            self._forget(file)
+            self._forget(target)
             self._database.run(
                 f"insert into {self._files} (export_name, target, number, file, begun_at) values "
                 f"({literal(self._name)}, {literal(target)}, {number}, "
@@ -159,10 +163,11 @@ class Bookmark:
                 f"and number = {file.number}"
             )
 
-    def _forget(self, file: File) -> None:
+    def _forget(self, target: str) -> None:
+        """Removes the row of an export that was not finished."""
         self._database.run(
             f"delete from {self._files} where export_name = {literal(self._name)} "
-            f"and target = {literal(file.target)} and number = {file.number}"
+            f"and target = {literal(target)} and finished_at is null"
         )
 
     def _uid(self, view: str) -> str:
@@ -201,3 +206,7 @@ class Bookmark:
                 f"{self._dataset}, and can't write there: {error}. Use a role that may make and "
                 "write tables there, or export without --new"
             ) from error
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}-{number:0{DIGITS}}{path.suffix}")

@@ -141,9 +141,9 @@ def parse_view(name: str, text: str, *, has_time: bool = True) -> ViewDefinition
     """Reads a file.
 
     Args:
-        name: Of the view.
-        text: Of the file.
-        has_time: Whether the header must say what column has the time of a row.
+        name: Its name, without an ending.
+        text: What it holds.
+        has_time: Whether its header must tell the time of a row.
 
     Raises:
         ValueError: The header lacks a part.
@@ -165,9 +165,8 @@ def parse_view(name: str, text: str, *, has_time: bool = True) -> ViewDefinition
             target[key] = f"{target[key]} {stripped}"
         else:
             key = ""
-    if not has_time:
-        parts.setdefault("time", NO_TIME)
-    missing = [part for part in (name, "grain", "needs", "time") if part not in parts]
+    needed = (name, "grain", "needs", *(("time",) if has_time else ()))
+    missing = [part for part in needed if part not in parts]
     if missing or not columns:
         raise ValueError(f"{name}.sql: the header lacks {', '.join([*missing]) or 'Columns:'}")
     return ViewDefinition(
@@ -177,7 +176,7 @@ def parse_view(name: str, text: str, *, has_time: bool = True) -> ViewDefinition
         needs=tuple(part.strip() for part in parts["needs"].split(",")),
         columns=columns,
         query="\n".join(lines[size:]).strip().rstrip(";"),
-        time=_time(name, parts["time"], columns),
+        time=_time(name, parts.get("time", NO_TIME), columns),
     )
 
 

@@ -14,7 +14,7 @@ from captaindata_source.export.results import list_results
 from captaindata_source.export.run import Order, Written
 from captaindata_source.export.writing import export_results, export_view
 from captaindata_source.since import read_since
-from tests.support.databases import Database, Row
+from tests.support.databases import Database, Postgres, Row
 from tests.support.exports import filled, pipeline_to, read
 from tests.support.marks import INTEGRATION, ON_DUCKDB, ON_POSTGRES, POSTGRES_LATER
 from tests.support.results import NOON, Warehouse
@@ -176,6 +176,16 @@ def test_a_file_that_nobody_took_is_not_replaced(exports: Exports) -> None:
     assert len(read(target)) == 1
 
 
+@POSTGRES_LATER
+def test_no_file_of_another_name_is_replaced(exports: Exports) -> None:
+    mine, theirs = exports.run(name="mine"), exports.run(name="theirs")
+    assert (mine.path, theirs.path) == tuple(
+        exports.folder / f"job_results-{number:06}.csv" for number in (1, 2)
+    )
+    exports.warehouse.load("n1", [{"name": "N"}])
+    assert exports.run(name="mine").path == exports.folder / "job_results-000003.csv"
+
+
 @INTEGRATION
 @ON_DUCKDB
 def test_a_workbook_of_new_results(exports: Exports) -> None:
@@ -218,10 +228,14 @@ def test_the_tables_tell_what_was_exported(exports: Exports) -> None:
 
 
 @INTEGRATION
-@ON_POSTGRES
+@ON_BOTH
 def test_two_exports_of_one_name_take_turns(exports: Exports) -> None:
-    """A DuckDB file has one process at a time."""
     with pipeline_to(exports.warehouse, exports.folder) as pipeline:
+        if not isinstance(exports.warehouse.where, Postgres):
+            # the file is the lock
+            with alone(pipeline, "crm"), alone(pipeline, "crm"):
+                assert exports.run().rows == 10
+            return
         with alone(pipeline, "crm"):
             with pytest.raises(BusyError, match="--name crm is running"):
                 export_view(pipeline, "jobs", Order(new_for="crm"), folder=exports.folder)
