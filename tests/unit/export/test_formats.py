@@ -109,7 +109,12 @@ def test_cut_texts_are_reported(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
 
 
 @INTEGRATION
-@pytest.mark.parametrize("view", ["results_changes", "stuck_runs"])
+@pytest.mark.parametrize(
+    ("warehouse", "view"),
+    [("duckdb", "results_changes"), ("postgres", "stuck_runs")],
+    indirect=["warehouse"],
+    scope="module",
+)
 def test_empty_views_are_files_with_headings(
     pipeline: dlt.Pipeline, tmp_path: Path, view: str
 ) -> None:
