@@ -339,12 +339,15 @@ def test_headers_of_view_files_are_read() -> None:
     view = parse_view(
         "x",
         "-- x: what it is\n--\n-- Grain: One row\n--   per thing.\n"
-        "-- Needs: captaindata.jobs, captaindata_views.y\n--\n-- Columns:\n--   a: first, in days\n"
+        "-- Needs: captaindata.jobs, captaindata_views.y\n-- Time: a\n--\n"
+        "-- Columns:\n--   a: first, in days\n"
         "--     and nights\n--   b: second\n\nselect a, b from captaindata.jobs -- captaindata.no\n"
         "inner join captaindata_views.y;\n",
     )
     assert (view.title, view.grain) == ("what it is", "One row per thing.")
     assert view.columns == {"a": "first, in days and nights", "b": "second"}
+    assert view.time is not None
+    assert view.time.column == "a"
     assert view.needs == ("captaindata.jobs", "captaindata_views.y")
     assert view.tables == {"jobs"}
     assert view.views == {"y"}
