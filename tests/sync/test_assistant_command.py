@@ -240,6 +240,9 @@ def test_what_it_can_not_start_with(database: Postgres, tmp_path: Path) -> None:
     assert (owner.code, "superuser" in owner.stderr) == (2, True)
     odd = run(tmp_path, *where, **{READER: f"no address {PASSWORD}"})
     assert (odd.code, "can't be read" in odd.stderr) == (2, True)
+    socket = f"postgresql://postgres:{PASSWORD}@/x?host={tmp_path}"  # no host but that of an option
+    gone = run(tmp_path, *where, **{READER: socket})
+    assert (gone.code, "can't be reached" in gone.stderr) == (1, True), gone.stderr
     down = run(tmp_path, *where, **{READER: f"postgresql://a:{PASSWORD}@127.0.0.1:1/b"})
     assert (down.code, "can't be reached" in down.stderr) == (1, True)
     files = run(tmp_path, "--destination", "filesystem")
