@@ -27,11 +27,13 @@ class Since:
         text: What was given.
         span: How far back from now; None: it is a time.
         moment: A time, without a zone if none was given; None: it is a span.
+        is_day: Whether no time of day was given.
     """
 
     text: str
     span: timedelta | None = None
     moment: datetime | None = None
+    is_day: bool = False
 
     def start(self, *, zone: str = UTC_NAME, now: datetime | None = None) -> datetime:
         """The time in UTC.
@@ -62,13 +64,16 @@ class Since:
         """The day of the time in a zone, for columns that hold days of that zone.
 
         Args:
-            zone: `report_timezone`.
+            zone: Whose days they are; a time without a zone is in it, too.
             now: The current time; None: the clock's.
 
         Raises:
             ConfigError: It is in the future.
         """
-        return self.start(zone=zone, now=now).astimezone(ZoneInfo(zone)).date()
+        start = self.start(zone=zone, now=now)
+        if self.is_day and self.moment is not None:
+            return self.moment.date()
+        return start.astimezone(ZoneInfo(zone)).date()
 
 
 def read_since(text: str) -> Since:
@@ -83,16 +88,18 @@ def read_since(text: str) -> Since:
             span = timedelta(**{_UNITS[found[2].lower()]: int(found[1])})
             datetime.now(UTC) - span  # not before the year 1
             return Since(text=given, span=span)
-        return Since(text=given, moment=_moment(given.upper()))
+        return _time(given)
     except (ValueError, OverflowError):
         raise ConfigError(_wrong(text)) from None
 
 
-def _moment(text: str) -> datetime:
+def _time(given: str) -> Since:
+    text = given.upper()
     try:
-        return datetime.combine(date.fromisoformat(text), time())
+        day = datetime.combine(date.fromisoformat(text), time())
     except ValueError:
-        return datetime.fromisoformat(text)
+        return Since(text=given, moment=datetime.fromisoformat(text))
+    return Since(text=given, moment=day, is_day=True)
 
 
 def _wrong(text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from captaindata_source import __version__
 from captaindata_source.cli.alerts import add_alerts
 from captaindata_source.cli.check import add_check
+from captaindata_source.cli.export import add_export
 from captaindata_source.cli.init import add_init
 from captaindata_source.cli.mcp import add_mcp
 from captaindata_source.cli.output import safe_output
@@ -33,7 +34,7 @@ USAGE = 2
 """Exit code of wrong usage or configuration."""
 COMMANDS = (
     *(add_sync, add_resync, add_plan, add_init, add_check),
-    *(add_views, add_results, add_report, add_alerts, add_mcp, add_sandbox),
+    *(add_views, add_results, add_export, add_report, add_alerts, add_mcp, add_sandbox),
 )
 NEED_NO_CONFIG = ("init", "sandbox")
 

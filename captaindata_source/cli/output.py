@@ -25,6 +25,7 @@ __all__ = [
     "is_delivered",
     "live_stream",
     "safe_output",
+    "write_bytes",
     "write_json",
     "write_table",
     "write_text",
@@ -180,6 +181,13 @@ def is_delivered() -> bool:
     with suppress(OSError, ValueError):
         sys.stdout.flush()
     return _lost() is None
+
+
+def write_bytes(data: bytes) -> bool:
+    """Prints bytes as they are. False: nobody reads them any more, or the disk is full."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    return not isinstance(sys.stdout, Stream) or sys.stdout.descriptor.error is None
 
 
 def write_text(text: str) -> None:

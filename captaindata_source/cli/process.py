@@ -9,15 +9,17 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from captaindata_source.dlt_internals.options import is_of_load_step
 from captaindata_source.files import OWNER_ONLY
 
-__all__ = ["own_process", "quiet_dlt", "spare_memory"]
+__all__ = ["own_process", "quiet_dlt", "spare_memory", "until_signal"]
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 FIXED = {"RUNTIME__DLTHUB_TELEMETRY": "false"}
 M_ARENA_MAX = -8
@@ -85,3 +87,25 @@ def spare_memory() -> None:
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
     gc.freeze()
+
+
+def until_signal(task: Callable[[], Result]) -> Result:
+    """Runs a task that SIGINT and SIGTERM end soon; it has a moment to clean up.
+
+    Raises:
+        KeyboardInterrupt: A signal came.
+    """
+    from dlt.common.runtime import signals
+
+    from captaindata_source.warehouse.interrupts import run_until_signal
+
+    spare_memory()
+    with signals.intercepted_signals():
+        try:
+            [found] = run_until_signal([lambda: (task(),)], name="task")
+        except Exception:
+            signals.raise_if_signalled()
+            raise
+        if found is None:
+            raise KeyboardInterrupt
+        return found[0]

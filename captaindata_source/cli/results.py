@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captaindata_source.cli.dataset import warehouse_of
+from captaindata_source.cli.export import DEFAULT_FOLDER, add_export_options, order_of, tell
 from captaindata_source.cli.output import is_delivered, write_table, write_text
+from captaindata_source.cli.process import until_signal
 from captaindata_source.cli.shared_arguments import (
     FAILED,
     OK,
@@ -17,20 +19,17 @@ from captaindata_source.cli.shared_arguments import (
     add_destination,
     whole,
 )
-from captaindata_source.errors import CaptainDataError, ConfigError
+from captaindata_source.errors import ConfigError
 from captaindata_source.tabular import as_columns, as_records, one_line
-from captaindata_source.warehouse.remedies import message_of
 
 if TYPE_CHECKING:
     import dlt
 
-    from captaindata_source.views.export import Listed
+    from captaindata_source.export.results import Listed
 
 __all__ = ["add_results"]
 
 DEFAULT_ROWS = 10
-DEFAULT_FOLDER = "exports"
-FORMATS = ("csv", "parquet", "jsonl")
 MIN_WIDTH = 80
 MAX_CELL = 40
 
@@ -55,7 +54,7 @@ def add_results(commands: Parsers) -> None:
     )
     preview.add_argument("--vertical", action="store_true", help="one field a line, each in full")
 
-    text = "write results into files, one for each workspace and workflow"
+    text = "write results into files, one for each workspace and workflow; xlsx: one a workspace"
     export = add_command(actions, "export", text, _export)
     export.add_argument(
         "workflow",
@@ -63,7 +62,6 @@ def add_results(commands: Parsers) -> None:
         nargs="?",
         help="name or uid of a workflow or view; left out with --workspace: all of it",
     )
-    export.add_argument("--format", choices=FORMATS, default="csv", help="of the files (csv)")
     export.add_argument(
         "--output",
         type=Path,
@@ -71,17 +69,17 @@ def add_results(commands: Parsers) -> None:
         metavar="FOLDER",
         help=f"where the workspaces' folders go ({DEFAULT_FOLDER})",
     )
-    for parser in (listing, preview, export):
-        add_destination(parser)
-        parser.add_argument("--workspace", metavar="NAME", help="this workspace only")
+    add_export_options(export)
+    for parser in (listing, preview):
+        add_destination(parser, with_workspaces=True)
 
 
 def _list_results(options: argparse.Namespace) -> int:
-    from captaindata_source.views import export
+    from captaindata_source.export.results import choose, list_results
 
-    found = export.choose(export.list_results(warehouse_of(options)), workspace=options.workspace)
+    found = choose(list_results(warehouse_of(options)), workspaces=options.workspace)
     lines = [
-        (each.workspace, each.workflow, f"{each.rows:,}", f"{each.columns:,}", each.view)
+        (each.workspace.label, each.workflow, f"{each.rows:,}", f"{each.columns:,}", each.view)
         for each in found
     ]
     headings = ("workspace", "workflow", "rows", "columns", "view")
@@ -90,21 +88,17 @@ def _list_results(options: argparse.Namespace) -> int:
 
 
 def _chosen(pipeline: dlt.Pipeline, options: argparse.Namespace) -> list[Listed]:
-    from captaindata_source.views import export
+    from captaindata_source.export.results import choose, list_results
 
-    return export.choose(
-        export.list_results(pipeline),
-        workflow=options.workflow,
-        workspace=options.workspace,
-    )
+    return choose(list_results(pipeline), workflow=options.workflow, workspaces=options.workspace)
 
 
 def _preview(options: argparse.Namespace) -> int:
-    from captaindata_source.views import export
+    from captaindata_source.export.preview import preview
 
     pipeline = warehouse_of(options)
     for each in _chosen(pipeline, options):
-        names, rows = export.preview(pipeline, each, limit=options.limit)
+        names, rows = preview(pipeline, each, limit=options.limit)
         text = (
             as_records(names, rows)
             if options.vertical
@@ -115,23 +109,25 @@ def _preview(options: argparse.Namespace) -> int:
                 hint="--vertical shows them, and all texts in full",
             )
         )
-        title = one_line(f"{each.workspace}: {each.workflow} ({each.view})")
+        title = one_line(f"{each.workspace.label}: {each.workflow} ({each.view})")
         write_text(f"{title}\n{text}")
     return OK if is_delivered() else FAILED
 
 
 def _export(options: argparse.Namespace) -> int:
-    from captaindata_source.views import export
+    from captaindata_source.export.writing import export_results
 
-    if options.workflow is None and options.workspace is None:
+    if options.workflow is None and not options.workspace:
         raise ConfigError("Name a WORKFLOW, or a workspace with --workspace")
+    order = order_of(options)
     pipeline = warehouse_of(options)
-    for each in _chosen(pipeline, options):
-        try:
-            path = export.export(pipeline, each, folder=options.output, kind=options.format)
-        except OSError as error:
-            raise CaptainDataError(f"{each.view}: {message_of(error)}") from error
-        write_text(f"{each.rows:>10,} rows  {path}")
+    chosen = _chosen(pipeline, options)
+
+    def export() -> None:
+        for written in export_results(pipeline, chosen, order, folder=options.output):
+            tell(written)
+
+    until_signal(export)
     return OK
 
 

@@ -178,7 +178,7 @@ def query_names() -> list[str]:
 def load_query(name: str) -> ViewDefinition:
     """Reads the file of a query."""
     file = files("captaindata_source.report") / "queries" / f"{name}.sql"
-    return parse_view(name, file.read_text(encoding="utf-8"))
+    return parse_view(name, file.read_text(encoding="utf-8"), has_time=False)
 
 
 @cache

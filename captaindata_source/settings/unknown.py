@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from captaindata_source.dlt_internals.options import place_of_option, sections
 from captaindata_source.errors import ConfigError
 from captaindata_source.settings.kinds import SECTION
-from captaindata_source.settings.options import OPTIONS
+from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS
 
 __all__ = ["SECTIONS", "nearest", "refuse_unknown", "refuse_unknown_in"]
 
@@ -92,7 +92,7 @@ def _refuse_option(found: _Found, known: Collection[str]) -> None:
     if name not in known:
         raise ConfigError(
             f"Unknown option {name!r} in {SECTION} ({found.where}){_meant(name, known)}; "
-            f"known are {', '.join(sorted(known))}"
+            f"known are {', '.join(sorted(known, key=_of_workspaces_first))}"
         )
     if name in OPTIONS and OPTIONS[name].is_secret and found.where.endswith("config.toml"):
         raise ConfigError(
@@ -171,6 +171,10 @@ def refuse_unknown_in(table: Mapping[str, Any], known: Collection[str], *, numbe
             f"Workspace number {number}: unknown option {', '.join(shown)}; "
             f"known are {', '.join(sorted(known))}"
         )
+
+
+def _of_workspaces_first(name: str) -> tuple[bool, str]:
+    return name in LOAD_OPTIONS, name
 
 
 def _meant(name: str, known: Collection[str]) -> str:

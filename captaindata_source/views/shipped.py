@@ -5,7 +5,8 @@ it into the database as comments; `sql/views/README.md` prints it too. The query
 in the default schemas, `captaindata` and `captaindata_views`, so the file runs as it is. For
 another dataset the schemas are replaced when the view is made. The time zone of reports is
 `'UTC' /* report_timezone */` in it, and is replaced too. So is `cast(… as text) /* same_json */`:
-the databases have no function in common that makes one text of equal JSON.
+the databases have no function in common that makes one text of equal JSON. `Time:` names the column
+that `--since` of an export compares, or is `none`; a column of days says whose days they are.
 """
 
 from __future__ import annotations
@@ -24,13 +25,38 @@ from captaindata_source.sqltext import literal, quoted, same_json
 from captaindata_source.tables import EXTRA_TABLES, views_schema
 from captaindata_source.times import UTC_NAME
 
-__all__ = ["ViewDefinition", "load_views", "parse_view", "sql_folder"]
+__all__ = ["ViewDefinition", "ViewTime", "load_views", "parse_view", "sql_folder"]
 
 RAW, VIEWS = "captaindata", "captaindata_views"
 SOURCE = re.compile(rf"\b({VIEWS}|{RAW})\.(\w+)")
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
 ZONE = "'UTC' /* report_timezone */"
+NO_TIME = "none"
+REPORT_DAYS, UTC_DAYS = "report_timezone", "UTC"
+"""Whose days a column of days holds."""
+TIME = re.compile(rf"(\w+)(?: in ({REPORT_DAYS}|{UTC_DAYS}))?")
+KEY = re.compile(r"\((\w+(?:, \w+)*)\)")
 SAME_JSON = re.compile(r"cast\(([\w.]+) as text\) /\* same_json \*/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewTime:
+    """The column that says when a row became what it is.
+
+    Args:
+        column: Its name.
+        is_day: Whether it holds days, not times; a month is its first day.
+        is_reported: Whether these are days of the option report_timezone, not of UTC.
+    """
+
+    column: str
+    is_day: bool = False
+    is_reported: bool = False
+
+    @property
+    def is_month(self) -> bool:
+        """Whether its days stand for months."""
+        return self.is_day and self.column == "month"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +70,7 @@ class ViewDefinition:
         needs: Its sources as the file's header names them.
         columns: Column to description, with units, in their order.
         query: The select, on the default schemas.
+        time: The column that tells the time of a row; None: there is none.
     """
 
     name: str
@@ -52,6 +79,13 @@ class ViewDefinition:
     needs: tuple[str, ...]
     columns: Mapping[str, str]
     query: str
+    time: ViewTime | None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row, as its grain names them."""
+        lists = (found.split(", ") for found in KEY.findall(self.grain))
+        return tuple(next((each for each in lists if self.columns.keys() >= {*each}), ()))
 
     @property
     def comment(self) -> str:
@@ -103,8 +137,13 @@ def load_views() -> Sequence[ViewDefinition]:
     return tuple(found[name] for name in order.static_order())
 
 
-def parse_view(name: str, text: str) -> ViewDefinition:
+def parse_view(name: str, text: str, *, has_time: bool = True) -> ViewDefinition:
     """Reads a file.
+
+    Args:
+        name: Its name, without an ending.
+        text: What it holds.
+        has_time: Whether its header must tell the time of a row.
 
     Raises:
         ValueError: The header lacks a part.
@@ -126,7 +165,8 @@ def parse_view(name: str, text: str) -> ViewDefinition:
             target[key] = f"{target[key]} {stripped}"
         else:
             key = ""
-    missing = [part for part in (name, "grain", "needs") if part not in parts]
+    needed = (name, "grain", "needs", *(("time",) if has_time else ()))
+    missing = [part for part in needed if part not in parts]
     if missing or not columns:
         raise ValueError(f"{name}.sql: the header lacks {', '.join([*missing]) or 'Columns:'}")
     return ViewDefinition(
@@ -136,6 +176,18 @@ def parse_view(name: str, text: str) -> ViewDefinition:
         needs=tuple(part.strip() for part in parts["needs"].split(",")),
         columns=columns,
         query="\n".join(lines[size:]).strip().rstrip(";"),
+        time=_time(name, parts.get("time", NO_TIME), columns),
+    )
+
+
+def _time(name: str, text: str, columns: Mapping[str, str]) -> ViewTime | None:
+    if text == NO_TIME:
+        return None
+    found = TIME.fullmatch(text)
+    if found is None or found[1] not in columns:
+        raise ValueError(f"{name}.sql: Time: {text} is no column, nor {NO_TIME}")
+    return ViewTime(
+        column=found[1], is_day=found[2] is not None, is_reported=found[2] == REPORT_DAYS
     )
 
 

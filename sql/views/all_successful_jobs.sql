@@ -5,6 +5,7 @@
 --   before you sum.
 -- Needs: captaindata_views.successful_jobs, captaindata_views.workspaces,
 --   captaindata_views.workflows
+-- Time: finished_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -6,6 +6,7 @@
 -- Needs: captaindata_views.workspaces, captaindata_views.workflow_performance,
 --   captaindata_views.failing_workflows, captaindata_views.stuck_runs, captaindata_views.jobs,
 --   captaindata.sync_runs
+-- Time: last_run_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -3,6 +3,7 @@
 -- Grain: One row per workspace and company (workspace_id, company_id). The value of each column
 --   is the newest that results have.
 -- Needs: captaindata.company_rows, captaindata.workspaces
+-- Time: last_seen_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

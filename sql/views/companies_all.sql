@@ -3,6 +3,7 @@
 -- Grain: One row per company (company_id). It mixes the data of your clients: give it to none of
 --   them.
 -- Needs: captaindata.company_rows
+-- Time: last_seen_at
 --
 -- Columns:
 --   company_id: identifies the company; the same as in companies, unless workspaces contradict

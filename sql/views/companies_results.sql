@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace and result that has an ID of a company (workspace_id, result_id).
 -- Needs: captaindata.company_mentions
+-- Time: seen_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

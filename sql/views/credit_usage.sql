@@ -4,6 +4,7 @@
 --   quota. The last reading of the day counts. If a new quota month began on that day, the last
 --   reading of the old month counts too.
 -- Needs: captaindata.quota_readings, captaindata.workspaces
+-- Time: day in UTC
 --
 -- Columns:
 --   day: UTC day of the reading

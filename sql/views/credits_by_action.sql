@@ -4,6 +4,7 @@
 --   the consumption. The last reading of the day counts. If a new billing month began on that day,
 --   the last reading of the old month counts too.
 -- Needs: captaindata.credit_consumption, captaindata.workspaces
+-- Time: day in UTC
 --
 -- Columns:
 --   day: UTC day of the reading

@@ -5,6 +5,7 @@
 --   later; days without runs are included. Only main runs count, on the day of their start (or else
 --   of their schedule, or else of their end). Runs without any of these times are not counted.
 -- Needs: captaindata_views.jobs, captaindata.sync_runs
+-- Time: day in report_timezone
 --
 -- Columns:
 --   day: day in the time zone of the option report_timezone (UTC by default)

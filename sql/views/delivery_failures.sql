@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace and delivery (workspace_id, delivery_id) that failed.
 -- Needs: captaindata.callbacks, captaindata.jobs, captaindata.workspaces
+-- Time: failed_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

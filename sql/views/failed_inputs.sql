@@ -3,6 +3,7 @@
 -- Grain: One row per workspace, workflow, input and error (workspace_id, workflow_id, input_id,
 --   error_label). Inputs with the same content are one input.
 -- Needs: captaindata.job_inputs, captaindata.jobs, captaindata.workflows, captaindata.workspaces
+-- Time: last_failed_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -5,6 +5,7 @@
 --   with fewer than 3 are left out. Earlier runs are the main runs before them that succeeded or
 --   failed.
 -- Needs: captaindata_views.jobs, captaindata_views.workflow_performance
+-- Time: last_run_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -4,6 +4,7 @@
 --   whose status is not VALID or not known. Deleted integrations and identities are left out. A
 --   shared integration has one row for each identity.
 -- Needs: captaindata.integrations, captaindata.identities, captaindata.workspaces
+-- Time: changed_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -5,6 +5,7 @@
 --   workflow_id, field_id).
 -- Needs: captaindata.job_result_fields, captaindata.job_result_views, captaindata.workflows,
 --   captaindata.workspaces
+-- Time: last_seen_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

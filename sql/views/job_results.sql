@@ -3,6 +3,7 @@
 -- Grain: One row per workspace and result (workspace_id, result_id), with every result of retries
 --   (sub-jobs). Count and sum where not is_repeated.
 -- Needs: captaindata.job_results, captaindata.jobs
+-- Time: created_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

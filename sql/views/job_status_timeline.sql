@@ -3,6 +3,7 @@
 -- Grain: One row per workspace, job and status in turn (workspace_id, job_id, position). A status
 --   that began and ended between two syncs is not seen.
 -- Needs: captaindata_views.jobs, captaindata.job_changes, captaindata._dlt_loads
+-- Time: valid_from
 --
 -- Columns:
 --   workspace_id: UID of the workspace

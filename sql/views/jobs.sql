@@ -4,6 +4,7 @@
 --   a sub-job, and so is a run that a loaded flow run made (Edges). Reports count main runs, which
 --   are all jobs but sub-jobs.
 -- Needs: captaindata.jobs, captaindata.workflows, captaindata.workspaces
+-- Time: run_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

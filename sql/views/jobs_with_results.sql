@@ -5,6 +5,7 @@
 --   the results of a retry, those that the run that it retries holds too are is_repeated: filter
 --   with not is_repeated.
 -- Needs: captaindata_views.job_results, captaindata_views.jobs
+-- Time: created_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

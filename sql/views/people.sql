@@ -3,6 +3,7 @@
 -- Grain: One row per workspace and person (workspace_id, person_id). The value of each column is
 --   the newest that results have.
 -- Needs: captaindata.person_rows, captaindata.workspaces
+-- Time: last_seen_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

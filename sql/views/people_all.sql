@@ -3,6 +3,7 @@
 -- Grain: One row per person (person_id). It mixes the data of your clients: give it to none of
 --   them.
 -- Needs: captaindata.person_rows
+-- Time: last_seen_at
 --
 -- Columns:
 --   person_id: identifies the person; the same as in people, unless workspaces contradict each

@@ -3,6 +3,7 @@
 -- Grain: One row per workspace, value and ID that differs (workspace_id, entity, kind, value,
 --   id_kind).
 -- Needs: captaindata.mention_conflicts, captaindata.workspaces
+-- Time: none
 --
 -- Columns:
 --   workspace_id: UID of the workspace

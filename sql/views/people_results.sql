@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace and result that has an ID of a person (workspace_id, result_id).
 -- Needs: captaindata.person_mentions
+-- Time: seen_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

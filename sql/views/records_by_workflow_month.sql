@@ -5,6 +5,7 @@
 --   at its run_at. The results of a retry are counted in the month of its main run, unless the main
 --   run holds them too.
 -- Needs: captaindata_views.jobs, captaindata_views.job_results
+-- Time: month in report_timezone
 --
 -- Columns:
 --   month: first day of the month in the time zone of the option report_timezone (UTC by default)

@@ -3,6 +3,7 @@
 -- Grain: One row per workspace and change (workspace_id, change_id). A first load of a job writes
 --   none, and neither do results that are fetched again and did not change.
 -- Needs: captaindata.results_changes, captaindata._dlt_loads
+-- Time: seen_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -3,6 +3,7 @@
 -- Grain: One row per workspace and job (workspace_id, job_id), sub-jobs included. Jobs that are not
 --   loaded but have results have a row too.
 -- Needs: captaindata_views.jobs, captaindata_views.job_results
+-- Time: finished_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

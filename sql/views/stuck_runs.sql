@@ -6,6 +6,7 @@
 --   hour is enough. Runs that the API no longer knows, and runs scheduled or postponed to a later
 --   time, are not listed. Time is counted to the last sync of the workspace that did not fail.
 -- Needs: captaindata_views.jobs, captaindata.jobs, captaindata.sync_runs
+-- Time: since_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace and successful job (workspace_id, job_id), retries included.
 -- Needs: captaindata_views.jobs
+-- Time: finished_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace and table (workspace_id, table_name) that a sync has read.
 -- Needs: captaindata.sync_runs, captaindata.workspaces
+-- Time: last_sync_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -3,6 +3,7 @@
 -- Grain: One row per workspace and error message (workspace_id, error_message) of main runs that
 --   did not succeed.
 -- Needs: captaindata_views.jobs
+-- Time: last_seen_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -3,6 +3,7 @@
 -- Grain: One row per workspace and schedule (workspace_id, kind, schedule_id) that is active.
 --   Deleted schedules are left out.
 -- Needs: captaindata.schedules, captaindata.workspaces
+-- Time: loaded_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

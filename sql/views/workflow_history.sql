@@ -3,6 +3,7 @@
 -- Grain: One row per workspace, workflow and version (workspace_id, workflow_id, version).
 -- Needs: captaindata.workflows, captaindata.workspaces, captaindata.workflow_changes,
 --   captaindata._dlt_loads
+-- Time: valid_from
 --
 -- Columns:
 --   workspace_id: UID of the workspace

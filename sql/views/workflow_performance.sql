@@ -4,6 +4,7 @@
 --   never ran and workflows of which only jobs are loaded. Retries are counted in the column
 --   retries only.
 -- Needs: captaindata_views.workflows, captaindata_views.jobs
+-- Time: last_run_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace, workflow and step (workspace_id, workflow_id, position).
 -- Needs: captaindata.workflows, captaindata_views.workflows
+-- Time: none
 --
 -- Columns:
 --   workspace_id: UID of the workspace

@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace and workflow (workspace_id, workflow_id).
 -- Needs: captaindata.workflows, captaindata.workspaces, captaindata_views.jobs
+-- Time: updated_at
 --
 -- Columns:
 --   workspace_id: UID of the workspace

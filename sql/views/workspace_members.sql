@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace and member (workspace_id, member_id).
 -- Needs: captaindata_views.workspaces
+-- Time: none
 --
 -- Columns:
 --   workspace_id: UID of the workspace

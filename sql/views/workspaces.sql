@@ -2,6 +2,7 @@
 --
 -- Grain: One row per workspace (workspace_id).
 -- Needs: captaindata.workspaces, captaindata.workflows
+-- Time: none
 --
 -- Columns:
 --   workspace_id: UID of the workspace (project_uid in your configuration)

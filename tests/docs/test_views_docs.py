@@ -57,9 +57,9 @@ def test_headers_tell_all_parts_of_a_view() -> None:
                 assert "seconds" in text, f"{view.name}.{column}"
 
 
-@pytest.mark.parametrize("part", ["v", "Grain", "Needs", "Columns"])
+@pytest.mark.parametrize("part", ["v", "Grain", "Needs", "Time", "Columns"])
 def test_a_header_without_a_part_is_refused(part: str) -> None:
-    text = "-- v: x\n--\n-- Grain: g\n-- Needs: a.b\n--\n-- Columns:\n--   c: d\n"
+    text = "-- v: x\n--\n-- Grain: g\n-- Needs: a.b\n-- Time: none\n--\n-- Columns:\n--   c: d\n"
     assert parse_view("v", f"{text}\nselect 1 as c").columns == {"c": "d"}
     cut = text.partition(f"-- {part}:")[0] + text.partition(f"-- {part}:")[2].partition("\n")[2]
     with pytest.raises(ValueError, match=part.lower() if part != "Columns" else "Columns"):

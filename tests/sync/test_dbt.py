@@ -44,6 +44,8 @@ BOOKKEEPING = {
     "alert_deliveries",
     "_dlt_version",
     "_dlt_pipeline_state",
+    "exported_rows",
+    "exports",
     "job_result_field_counts",
     "job_result_field_jobs",
     "job_result_view_labels",

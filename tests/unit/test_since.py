@@ -72,3 +72,6 @@ def test_the_day_of_a_time_is_of_the_zone() -> None:
     given = read_since("2026-01-01T23:30:00Z")
     assert given.day(now=NOW) == date(2026, 1, 1)
     assert given.day(zone="Europe/Paris", now=NOW) == date(2026, 1, 2)
+    assert read_since("2026-01-02").day(zone="Asia/Tokyo", now=NOW) == date(2026, 1, 2)
+    assert read_since("2026-01-02").day(zone="America/New_York", now=NOW) == date(2026, 1, 2)
+    assert read_since("7d").day(now=NOW) == date(2026, 6, 8)

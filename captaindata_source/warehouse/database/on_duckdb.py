@@ -63,7 +63,11 @@ class DuckDbDatabase:
     @contextmanager
     def reader(self, sql: str, rows: int) -> Iterator[Any]:
         self._connection.execute("set timezone = 'UTC'")
-        yield self._connection.sql(sql).to_arrow_reader(rows)
+        reader = self._connection.sql(sql).to_arrow_reader(rows)
+        try:
+            yield reader
+        finally:
+            reader.close()  # an open result keeps the connection from the next statement
 
     def fill(self, table: str, rows: pa.Table) -> None:
         self._connection.register("rows_to_add", rows)

@@ -18,8 +18,12 @@ import dlt
 import pyarrow.parquet as pq
 import pytest
 
+from captaindata_source.export.files import Format
+from captaindata_source.export.preview import preview
+from captaindata_source.export.results import list_results
+from captaindata_source.export.run import Order
+from captaindata_source.export.writing import export_results
 from captaindata_source.tables import JOBS, SYNC_RUNS, WORKSPACES
-from captaindata_source.views import export
 from tests.support.databases import Database, Row
 from tests.support.marks import INTEGRATION, POSTGRES_LATER
 from tests.support.raw_tables import insert
@@ -30,6 +34,7 @@ Key = tuple[str, str]
 NAMES = {"a": "acme", "b": "bolt"}
 WORKFLOW_NAMES = {"a": "Profiles", "b": " Profiles "}
 PEOPLE = "ABCD"
+FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet")
 WORLDS: Mapping[str, tuple[Mapping[str, str | None], Mapping[str, str]]] = {
     # jobs and what each retries; whom each job's results are about
     "a": (
@@ -297,20 +302,22 @@ def assert_taken_away(
 ) -> None:
     """Lists, previews and files have the rows of the views."""
     warehouse.where.release()
-    listed = export.list_results(pipeline)
-    assert {each.workspace: each.rows for each in listed} == {
+    listed = list_results(pipeline)
+    assert {each.workspace.label: each.rows for each in listed} == {
         NAMES[space]: count for space, count in Counter(key[0] for key in shown).items()
     }
     for each in listed:
         expected = sorted(
-            f"{job}-{place}" for space, job, place in shown if space == each.workspace_uid
+            f"{job}-{place}" for space, job, place in shown if space == each.workspace.uid
         )
-        names, rows = export.preview(pipeline, each, limit=1_000)
+        names, rows = preview(pipeline, each, limit=1_000)
         place = names.index("result_id")
         assert sorted(row[place] for row in rows) == expected
-        for kind in ("csv", "jsonl", "parquet"):
-            path = export.export(pipeline, each, folder=folder, kind=kind)
-            assert sorted(row["result_id"] for row in read(path)) == expected, kind
+        for kind in FORMATS:
+            (written,) = export_results(pipeline, [each], Order(kind=kind), folder=folder)
+            assert written.path is not None
+            assert written.rows == len(expected)
+            assert sorted(row["result_id"] for row in read(written.path)) == expected, kind
     warehouse.where.hold()
 
 
