@@ -18,7 +18,8 @@ class Condition:
 
     Args:
         kinds: Kinds that the query is about, all of them each time.
-        query: Its rows; `{views}` and `{raw}` are the schemas, `{workspaces}` is a list of uids.
+        query: Its rows; `{views}` and `{raw}` are the schemas, `{workspaces}` is a list of uids,
+            `{syncs}` tells syncs from resyncs.
         read: A row to what holds.
         views: Views that it reads.
         tables: Tables that it reads.
@@ -51,7 +52,7 @@ CONDITIONS = (
                             uid collate "C" desc
                     ) as newest_first
                 from {raw}.sync_runs
-                where workspace_uid in ({workspaces})
+                where workspace_uid in ({workspaces}) and {syncs}
             )
             select workspace_uid, outcome, error, ended_at from runs
             where newest_first = 1 and outcome in ('failed', 'partly_loaded', 'quota')
@@ -71,7 +72,7 @@ CONDITIONS = (
                     ) as ended_at,
                     min(started_at) as first_at
                 from {raw}.sync_runs
-                where workspace_uid in ({workspaces})
+                where workspace_uid in ({workspaces}) and {syncs}
                 group by workspace_uid
             )
             select workspace_uid, ended_at from last_syncs

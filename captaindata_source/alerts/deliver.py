@@ -22,6 +22,8 @@ KEEP = timedelta(days=3)
 """How long what could not be delivered is tried by later runs."""
 RETRY = RetryPolicy(first_wait=1.0, max_wait=10.0, deadline=30.0)
 """Of one webhook in one run."""
+MOST_SECONDS = 60.0
+"""After which a run begins no other message of a webhook: the warehouse is held meanwhile."""
 LONGEST_WAIT = timedelta(days=1)
 """For a server that asks for more."""
 ENDS = {
@@ -107,6 +109,8 @@ class Delivering:
                 Status.PENDING,
                 f"it asked to wait until {as_minute(message.next_try_at)}",
             )
+        if self._clock.monotonic() - started > MOST_SECONDS:
+            return Status.PENDING, "it answers too slowly"
         body, headers = self._content(target, message)
         attempt = 0
         while True:

@@ -104,7 +104,8 @@ def evaluate(
             continue
         parameters: list[object] = [*workspaces, *([stale] if condition.is_timed else [])]
         try:
-            rows = database.query(_on(condition, dataset, len(workspaces)), parameters)
+            sql = _on(condition, dataset, len(workspaces), syncs=_syncs(database, dataset))
+            rows = database.query(sql, parameters)
             held = [each for row in rows for each in condition.read(row)]
         except Exception as error:
             if signals.was_signal_received():
@@ -121,9 +122,16 @@ def _named(condition: Condition) -> str:
     return " and ".join(condition.kinds)
 
 
-def _on(condition: Condition, dataset: str, workspaces: int) -> str:
+def _syncs(database: Database, dataset: str) -> str:
+    """Rows of `sync_runs` that are no resyncs; older versions, without the column, had none."""
+    columns = {name for name, _ in database.columns(dataset, SYNC_RUNS.name)}
+    return "is_resync is not true" if "is_resync" in columns else "true"
+
+
+def _on(condition: Condition, dataset: str, workspaces: int, *, syncs: str) -> str:
     return condition.query.format(
         raw=quoted(dataset),
         views=quoted(views_schema(dataset)),
         workspaces=", ".join(["%s"] * workspaces),
+        syncs=syncs,
     )

@@ -156,7 +156,7 @@ def quota(row: Row) -> Iterator[Found]:
 def results(row: Row) -> Iterator[Found]:
     """A workflow whose jobs have other numbers of results than the API reports."""
     workspace, uid, name, fewer, missing, more, surplus = row
-    name = clean(name or uid)
+    name, reported = clean(name or uid), "results than the API reports"
     yield Found(
         kind=Kind.RESULTS_DIFFER,
         workspace_uid=workspace,
@@ -164,8 +164,8 @@ def results(row: Row) -> Iterator[Found]:
         subject_name=name,
         title=f"Results of {name} do not reconcile",
         detail=_sentence(
-            f"{_jobs(fewer)} fewer results than records: {missing:,} are missing." if fewer else "",
-            f"{_jobs(more)} {surplus:,} results more than records." if more else "",
+            f"{_jobs(fewer)} fewer {reported}; missing: {missing:,}." if fewer else "",
+            f"{_jobs(more)} more {reported}; too many: {surplus:,}." if more else "",
         ),
     )
 

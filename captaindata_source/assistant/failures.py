@@ -16,6 +16,7 @@ __all__ = [
     "TOO_MUCH_MEMORY",
     "duckdb_failed",
     "postgres_failed",
+    "sendable",
     "shown",
     "too_slow",
     "unknown_arguments",
@@ -42,6 +43,17 @@ def shown(text: str) -> str:
     """An argument within a message."""
     short = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
     return repr(clean(short))
+
+
+def sendable(value: str) -> str:
+    """A value that both databases take.
+
+    Raises:
+        ToolError: Postgres would not.
+    """
+    if "\x00" in value:
+        raise ToolError("An argument holds a null character, which no text of the data has")
+    return value.encode("utf-8", "replace").decode()
 
 
 def too_slow(seconds: int) -> ToolError:

@@ -10,7 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, ConfigDict, Field
 
 from captaindata_source.assistant.answers import Ask, Reader, Rows, as_rows
-from captaindata_source.assistant.failures import shown
+from captaindata_source.assistant.failures import sendable, shown
 from captaindata_source.assistant.paging import cursor_of, read_cursor
 from captaindata_source.assistant.views import Column
 from captaindata_source.sqltext import quoted
@@ -51,7 +51,7 @@ class Conditions:
         if any(value is None for value in values):
             return
         for value in values:
-            self.values.append(_sendable(str(value)))
+            self.values.append(sendable(str(value)))
             sql = sql.replace("?", f"${len(self.values)}", 1)
         self.texts.append(sql)
 
@@ -168,10 +168,3 @@ def _number(found: Filter) -> str:
         raise ToolError(
             f"The column {shown(found.column)} has numbers: {shown(found.value)} is none"
         ) from None
-
-
-def _sendable(value: str) -> str:
-    """A value that both databases take."""
-    if "\x00" in value:
-        raise ToolError("An argument holds a null character, which no text of the data has")
-    return value.encode("utf-8", "replace").decode()

@@ -110,12 +110,12 @@ def _address(how: SyncOptions, name: str) -> str:
     if not given:
         raise ConfigError(NO_ADDRESS.format(name=name, variable=variable))
     try:
-        from dlt.destinations.impl.postgres.configuration import (  # noqa: PLC0415 - slow
-            PostgresCredentials,
+        from captaindata_source.warehouse.destinations import (  # noqa: PLC0415 - slow
+            LibpqCredentials,
         )
 
         found = resolve_configuration(
-            PostgresCredentials(),
+            LibpqCredentials(),
             sections=("destination", f"{how.destination}_reader", "credentials"),
             explicit_value=given,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mcp.server.mcpserver.exceptions import ToolError
 
 from captaindata_source.assistant.answers import Ask, Reader
-from captaindata_source.assistant.failures import shown
+from captaindata_source.assistant.failures import sendable, shown
 from captaindata_source.errors import ConfigError
 from captaindata_source.views.view import unmarked
 from captaindata_source.views.workspaces import LoadedWorkspace, choose_workspaces
@@ -116,7 +116,7 @@ class Views:
         """
         sql = COLUMNS[self._reader.kind]
         answer = await self._reader.ask(
-            Ask(sql=sql, values=[self._reader.schema, view], rows=MANY, size=LARGE)
+            Ask(sql=sql, values=[self._reader.schema, sendable(view)], rows=MANY, size=LARGE)
         )
         found = [
             Column(name=row[0], kind=PLAIN_KINDS.get(row[2], row[2]), text=row[4])
@@ -174,7 +174,7 @@ class Views:
             "select distinct view_name from job_result_fields "
             "where (workflow_id = $1 or view_name = $1 or lower(workflow_name) = lower($1))"
         )
-        values = [workflow]
+        values = [sendable(workflow)]
         if workspace is not None:
             sql += " and workspace_id = $2"
             values.append(workspace)

@@ -139,17 +139,18 @@ class Figures:
             sql = sql.replace(marked, text)
         for view in query.views & self._copies.keys():
             sql = sql.replace(self._name(view), self._copies[view])
+        what = ", ".join(sorted(query.views or query.tables))
         try:
             signals.raise_if_signalled()
             rows = self.database.query(sql)
         except CaptainDataError as error:
-            return self._failed(f"{name} can't be read: {error}")
+            return self._failed(f"{what} can't be read: {error}")
         except Exception as error:
             signals.raise_if_signalled()
             if not driver_of(error):
                 raise
             return self._failed(
-                f"{name} can't be read: {message_of(error)}. `captaindata views create` brings "
+                f"{what} can't be read: {message_of(error)}. `captaindata views create` brings "
                 "the views up to date"
             )
         return Answer(rows=[dict(zip(query.columns, row, strict=True)) for row in rows])

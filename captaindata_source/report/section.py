@@ -83,7 +83,6 @@ class Reading:
         is_folded: bool = False,
     ) -> Table:
         """A table of what was read, with a column of workspaces where there are several."""
-        is_answer = isinstance(found, Answer)
         rows = found.rows if isinstance(found, Answer) else found
         names_workspace = self.has_several and rows and WORKSPACE.key in rows[0]
         return table(
@@ -92,7 +91,7 @@ class Reading:
             [*([WORKSPACE] if names_workspace else []), *columns],
             rows,
             zone=self.figures.zone,
-            total=found.total if is_answer and rows and "total" in rows[0] else None,  # type: ignore[union-attr]
+            total=rows[0].get("total") if rows else None,
             is_folded=is_folded,
         )
 

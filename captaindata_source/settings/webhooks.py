@@ -19,6 +19,7 @@ NAME = "webhook"
 JSON, SLACK = "json", "slack"
 FORMATS = (JSON, SLACK)
 KEYS = ("name", "url", "format", "headers")
+KEY = re.compile(r"[a-z_-]{1,20}", re.IGNORECASE)
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 MAX_NAME = 100
@@ -70,12 +71,14 @@ def _webhook(table: Any, number: int) -> Webhook:
     if not isinstance(table, Mapping):
         raise ConfigError(f"{where} must be a table, such as {SHOW}")
     if unknown := sorted(map(str, table.keys() - set(KEYS))):
-        raise ConfigError(
-            f"{where} unknown {', '.join(map(repr, unknown))}; there are {', '.join(KEYS)}"
-        )
+        # one of them may be the address
+        named = [repr(key) if KEY.fullmatch(key) else "key" for key in unknown]
+        raise ConfigError(f"{where} unknown {', '.join(named)}; there are {', '.join(KEYS)}")
     name = table.get("name", NAME)
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise ConfigError(f'{where} name is empty, or can\'t be printed: set one, such as "ops"')
+    if "//" in name:  # names are shown
+        raise ConfigError(f'{where} name is an address: set one such as "ops"')
     if len(name) > MAX_NAME:
         raise ConfigError(f"{where} name is longer than {MAX_NAME} characters")
     kind = table.get("format", JSON)

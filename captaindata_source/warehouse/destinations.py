@@ -11,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 
 import dlt
+from dlt.common.configuration import configspec
 from dlt.common.destination import AnyDestination
 from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema.typing import TColumnSchema
@@ -70,6 +71,7 @@ class CompressedJson(DuckDbTypeMapper):
         return version is not None and tuple(map(int, version.groups())) >= ZSTD_SINCE
 
 
+@configspec(init=False)
 class LibpqCredentials(PostgresCredentials):
     """Credentials whose address libpq reads as it was meant, whichever driver hands it over.
 

@@ -244,9 +244,11 @@ def test_what_it_can_not_start_with(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     postgres = ["--destination", "postgres", "--dataset", database.dataset]
+    socket = f"postgresql://postgres:{PASSWORD}@/x?host={tmp_path}"  # no host but that of an option
     for arguments, address, code, words in (
         (postgres, database.uri.replace(":x@", f":{PASSWORD}@"), 2, "superuser"),
         (postgres, f"no address {PASSWORD}", 2, "can't be read"),
+        (postgres, socket, 1, "can't be reached"),
         (postgres, f"postgresql://a:{PASSWORD}@127.0.0.1:1/b", 1, "can't be reached"),
         (["--destination", "filesystem"], "", 2, "DuckDB and Postgres alone"),
         ([], "", 2, "run `captaindata sync` first"),

@@ -37,7 +37,8 @@ select
     cast(coalesce(sum(unknown_runs) filter (where is_in_period), 0) as bigint) as unknown_runs,
     cast(coalesce(sum(records_processed) filter (where is_in_period), 0) as bigint)
         as records_processed,
-    count(distinct workspace_id || ' ' || workflow_id) filter (where is_in_period) as workflows,
+    count(distinct workspace_id || ' ' || coalesce(workflow_id, ''))
+        filter (where is_in_period) as workflows,
     cast(coalesce(sum(succeeded_runs) filter (where not is_in_period), 0) as bigint)
         as earlier_succeeded_runs,
     cast(coalesce(sum(failed_runs) filter (where not is_in_period), 0) as bigint)

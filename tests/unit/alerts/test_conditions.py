@@ -179,6 +179,20 @@ def test_a_sync_that_is_stale(world: AlertWorld) -> None:
     assert world.told(stale_hours=26) == ([], [("stale_sync", "")])
 
 
+def test_a_resync_is_no_sync(world: AlertWorld) -> None:
+    """It fetches named jobs again; whether syncs run and load, it does not tell."""
+    world.sync("failed")
+    assert world.told(hours=27, stale_hours=26)[0] == [("failed_sync", ""), ("stale_sync", "")]
+    world.sync("loaded", is_resync=True)
+    assert world.told(stale_hours=26) == NOTHING
+    world.sync("loaded")
+    assert world.told(stale_hours=26)[1] == [("failed_sync", ""), ("stale_sync", "")]
+    world.sync("failed", is_resync=True)
+    assert world.told(stale_hours=26) == NOTHING
+    world.execute("alter table sync_runs drop column is_resync cascade")  # as in older versions
+    assert [each.kind for each in world.run(stale_hours=26).opened] == ["failed_sync"]
+
+
 def test_results_that_differ(world: AlertWorld) -> None:
     world.add_runs("w", ["finished"] * 3, row_count=2)
     ledger = "insert into job_results_ledger (workspace_uid, job_uid, result_rows) values "
@@ -193,8 +207,8 @@ def test_results_that_differ(world: AlertWorld) -> None:
     report = world.run()
     assert [(each.kind, each.subject) for each in report.opened] == [("results_differ", "w")]
     assert report.opened[0].detail == (
-        "1 job has fewer results than records: 2 are missing. "
-        "1 job has 1 results more than records."
+        "1 job has fewer results than the API reports; missing: 2. "
+        "1 job has more results than the API reports; too many: 1."
     )
     world.execute("update job_results_ledger set next_check_at = %s, equal_answers = 1", (NOW,))
     assert world.told() == ([], [("results_differ", "w")]), "they are read again first"

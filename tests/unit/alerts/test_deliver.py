@@ -15,7 +15,7 @@ import pytest
 from captaindata_source.alerts import AlertReport, Kind, evaluate
 from captaindata_source.alerts.conditions import CONDITIONS
 from captaindata_source.alerts.deliveries import Deliveries
-from captaindata_source.http import Webhooks
+from captaindata_source.http import Posted, Webhooks
 from tests.support import leaks
 from tests.support.alert_world import AlertWorld
 from tests.support.databases import Database
@@ -189,6 +189,28 @@ def test_without_an_answer_nothing_is_sent_again(
     fail(world, is_failing=False)
     assert world.run().is_ok
     assert states(server)[-1:] == ["over"]
+
+
+def test_a_server_that_hangs_does_not_hold_the_warehouse(
+    world: AlertWorld, server: Receiver
+) -> None:
+    class Slow(Webhooks):
+        """Lets the time pass that a request took."""
+
+        def post(self, *given: Any) -> Posted:
+            world.time.elapsed += 25
+            return super().post(*given)
+
+    world.sends = Slow()
+    server.usual = CUT_AFTER
+    for number in range(6):
+        world.sync("failed", workspace=f"w{number}")
+    told = world.run().deliveries[0]
+    assert (told.unconfirmed, told.pending, told.error) == (3, 3, "it answers too slowly")
+    server.usual = 200
+    world.sends = Webhooks()
+    assert world.run().is_ok
+    assert len(states(server)) == 6, "the next run sends the rest"
 
 
 def test_a_process_that_died_while_it_sent(world: AlertWorld, server: Receiver) -> None:

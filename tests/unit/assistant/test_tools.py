@@ -171,6 +171,8 @@ WRONG: list[tuple[tuple[str, dict[str, Any]], str]] = [
         (("query", {"sql": "select 1", "timeout_seconds": 10_000}), "timeout_seconds: input"),
         (("query", {"sql": "x" * 30_000}), "sql: string should have at most"),
         (("query", {"sql": "select '\x00'"}), "null character"),
+        (("describe_view", {"view": "a\x00"}), "null character"),
+        (("workflow_results", {"workflow": "a\x00"}), "null character"),
         (("query", {"sql": "select \ud800"}), ""),
         (("query", {"sql": "selct 1"}), 'syntax error at or near "selct"'),
         (("query", {"sql": "select nope from jobs"}), "nope"),

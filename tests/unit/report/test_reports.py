@@ -13,14 +13,15 @@ import dlt
 import pytest
 
 from captaindata_source.errors import ConfigError
-from captaindata_source.report.queries import load_query, query_names
+from captaindata_source.report.queries import MAX_ROWS, load_query, query_names
 from captaindata_source.report.reports import Written, write_reports
 from captaindata_source.since import read_since
-from captaindata_source.tables import views_schema
+from captaindata_source.tables import WORKFLOW_CHANGES, views_schema
 from tests.support import processes, report_world
 from tests.support.databases import Database, DuckDb, Postgres
 from tests.support.marks import INTEGRATION
 from tests.support.page import Page
+from tests.support.raw_tables import COMMITTED, insert
 from tests.support.report_world import BAIT, FIRST, LAST_RUN
 from tests.support.results import Warehouse
 
@@ -235,6 +236,17 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_there(
     assert "stuck" not in found.tables
     assert found.tables["workflows-table"]
     assert any("Stuck runs could not be read" in text for text in found.texts["p"])
+
+
+@INTEGRATION
+def test_each_table_that_is_cut_says_so(database: Database, tmp_path: Path) -> None:
+    Warehouse(database)
+    change = {"workspace_uid": "a", "seen_at": LAST_RUN, "_dlt_load_id": COMMITTED[0]}
+    many = [{**change, "uid": f"c{n}", "workflow_uid": "w"} for n in range(MAX_ROWS + 5)]
+    insert(database, WORKFLOW_CHANGES, [{**each, "field": "steps"} for each in many])
+    found = page(database, tmp_path, since=read_since(SINCE))
+    assert len(found.tables["workflow-changes"]) == MAX_ROWS
+    assert any("The first 200 of 205 rows; 5 more are left out" in p for p in found.texts["p"])
 
 
 @INTEGRATION
