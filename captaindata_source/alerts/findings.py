@@ -85,8 +85,14 @@ def workflow(row: Row) -> Iterator[Found]:
             subject_name=name,
             title=f"{name} has become slower",
             detail=f"Its recent runs took {times:.1f} times as long as earlier ones; median "
-            f"{recent:,.0f} s, before that {earlier:,.0f} s.",
+            f"{_length(recent)}, before that {_length(earlier)}.",
         )
+
+
+def _length(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:,.0f} s"
+    return f"{seconds / 60:,.0f} minutes" if seconds < 7200 else f"{seconds / 3600:,.1f} hours"
 
 
 def stuck_run(row: Row) -> Iterator[Found]:
@@ -101,8 +107,8 @@ def stuck_run(row: Row) -> Iterator[Found]:
         subject_name=name,
         title=f"A run of {flow} is stuck",
         detail=_sentence(
-            f"{name} is {clean(status, 50)} since {as_minute(since)}, for {hours:,.1f} hours.",
-            "" if usual is None else f"Usually it takes {usual:,.0f} s.",
+            f"{name} is {clean(status, 50)} since {as_minute(since)}, for {_length(hours * 3600)}.",
+            "" if usual is None else f"Usually it takes {_length(usual)}.",
             clean(reason, 200),
         ),
     )
