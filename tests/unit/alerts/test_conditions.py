@@ -71,7 +71,8 @@ def test_a_workflow_becomes_slower(world: AlertWorld) -> None:
     report = world.run()
     assert [(each.kind, each.subject) for each in report.opened] == [("slower_workflow", "w")]
     assert report.opened[0].detail == (
-        "Its recent runs took 8.0 times as long as earlier ones; median 40 minutes, before that 5 minutes."
+        "Its recent runs took 8.0 times as long as earlier ones; median 40 minutes, "
+        "before that 5 minutes."
     )
 
 
