@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from typing import TYPE_CHECKING
 
 from captaindata_source.cli.dataset import options_of, warehouse_of
 from captaindata_source.cli.output import is_delivered, write_json, write_text
+from captaindata_source.cli.process import until_signal
 from captaindata_source.cli.shared_arguments import (
     FAILED,
     OK,
     Parsers,
     add_command,
     add_destination,
+    add_loaded_workspaces,
 )
 from captaindata_source.tabular import one_line
 
@@ -31,13 +32,7 @@ def add_alerts(commands: Parsers) -> None:
     text = "print and send what went wrong, or is over, since the last time"
     parser = add_command(commands, "alerts", text, _alerts)
     add_destination(parser)
-    parser.add_argument(
-        "--workspace",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="this workspace only, by configured name or uid (repeatable)",
-    )
+    add_loaded_workspaces(parser)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
         "--dry-run", action="store_true", help="print what is new or over; keep and send nothing"
@@ -62,21 +57,13 @@ def _alerts(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace, how: SyncOptions, pipeline: dlt.Pipeline) -> AlertReport:
-    from dlt.common.runtime import signals
-
     from captaindata_source.alerts import run_alerts
-    from captaindata_source.warehouse.interrupts import run_until_signal
 
     def run() -> AlertReport:
         pipeline.activate()
-        return evaluate()
+        return run_alerts(pipeline, how, names=options.workspace, is_dry=options.dry_run)
 
-    evaluate = partial(run_alerts, pipeline, how, names=options.workspace, is_dry=options.dry_run)
-    with signals.intercepted_signals():
-        (report,) = run_until_signal([run], name="alerts")
-    if report is None:
-        raise KeyboardInterrupt
-    return report
+    return until_signal(run)
 
 
 def _open(options: argparse.Namespace, pipeline: dlt.Pipeline) -> int:

@@ -16,6 +16,7 @@ from captaindata_source.cli.shared_arguments import (
     Parsers,
     add_command,
     add_destination,
+    add_loaded_workspaces,
     add_since,
 )
 from captaindata_source.errors import ConfigError
@@ -49,13 +50,7 @@ def add_export(commands: Parsers) -> None:
 def add_export_options(parser: argparse.ArgumentParser) -> None:
     """Adds what exports of views and of results have in common."""
     add_destination(parser)
-    parser.add_argument(
-        "--workspace",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="rows of this workspace only: configured name or uid (repeatable)",
-    )
+    add_loaded_workspaces(parser)
     add_since(parser, "rows whose time is at or after it")
     parser.add_argument("--format", choices=FORMATS, help="of the file (csv)")
     parser.add_argument(

@@ -14,6 +14,7 @@ from captaindata_source.cli.shared_arguments import (
     Parsers,
     add_command,
     add_destination,
+    add_loaded_workspaces,
     add_since,
 )
 from captaindata_source.tabular import one_line
@@ -29,13 +30,7 @@ def add_report(commands: Parsers) -> None:
     text = "write a page of HTML with the key figures, charts and tables of the views"
     parser = add_command(commands, "report", text, _report)
     add_destination(parser)
-    parser.add_argument(
-        "--workspace",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="this workspace only, by name or uid (repeatable)",
-    )
+    add_loaded_workspaces(parser)
     parser.add_argument(
         "--per-workspace",
         action="store_true",

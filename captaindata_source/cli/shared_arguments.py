@@ -16,6 +16,7 @@ __all__ = [
     "Parsers",
     "add_command",
     "add_destination",
+    "add_loaded_workspaces",
     "add_since",
     "number",
     "whole",
@@ -63,6 +64,17 @@ def add_destination(parser: argparse.ArgumentParser, *, with_workspaces: bool = 
             metavar="NAME",
             help="this configured workspace only (repeatable)",
         )
+
+
+def add_loaded_workspaces(parser: argparse.ArgumentParser) -> None:
+    """Adds a repeatable `--workspace` for one that is loaded, configured or not."""
+    parser.add_argument(
+        "--workspace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="this workspace only, by configured name or uid (repeatable)",
+    )
 
 
 def add_since(parser: argparse.ArgumentParser, text: str) -> None:

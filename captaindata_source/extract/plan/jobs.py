@@ -7,6 +7,7 @@ workflows list is of the one whose uid comes first, whatever order the lists are
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -18,10 +19,13 @@ from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.result_versions import reads_more, results_version
 from captaindata_source.extract.plan.wanted_results import WantedResults
 from captaindata_source.extract.rows import row_hash
+from captaindata_source.issues import Action, Kind
 from captaindata_source.tables import DELETE_MARK, JOBS, SUCCESSFUL_JOBS, Row, Table
 from captaindata_source.warehouse.memory import KnownJob
 
 __all__ = ["JobPlan", "of_workflow"]
+
+logger = logging.getLogger(__name__)
 
 
 class _Taken(NamedTuple):
@@ -236,12 +240,8 @@ class JobPlan:
             success = self._success_row(row) if is_success else self._no_success(row["uid"])
             self._context.keep(SUCCESSFUL_JOBS, self.successful_rows, success)
 
-    def mark_gone(self, uid: str) -> bool:
-        """A job that the API no longer knows keeps what was seen last.
-
-        Returns:
-            Whether it is archived because of its age, and not deleted.
-        """
+    def mark_gone(self, uid: str) -> None:
+        """A job that the API no longer knows keeps what was seen last, and is told of."""
         is_archived = False
         for row in self._context.stored(JOBS, [uid]):
             is_archived = self._is_archived(row)
@@ -249,7 +249,10 @@ class JobPlan:
             gone = {**row, mark: True, "loaded_at": self._context.now}
             self._context.keep(JOBS, self.rows, gone)
             self._context.changes.see_job(self._memory.jobs.get(uid), gone)
-        return is_archived
+        what = "archived by Captain Data" if is_archived else "gone"
+        logger.warning("Job %s is %s: it keeps the last status that was seen", uid, what)
+        detail = f"The job is {what}: its last status stays"
+        self._context.issues.add(Kind.NOT_FOUND, Action.KEPT, detail=detail)
 
     def _is_archived(self, row: Row) -> bool:
         days = self._api.archives_days

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,14 +15,11 @@ from captaindata_source.extract.plan.lists import LIST
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.queue import Package
 from captaindata_source.extract.workers import Step, Task
-from captaindata_source.issues import Action, Kind
 from captaindata_source.settings.named_jobs import NamedJobs
 from captaindata_source.tables import JOB_TIMES, Row
 from captaindata_source.times import UnfitError, aware, parse_time
 
 __all__ = ["NamedListing"]
-
-logger = logging.getLogger(__name__)
 
 
 class NamedListing:
@@ -211,13 +207,7 @@ class NamedListing:
                     self._jobs.compare(job)
                     self._see(of_workflow(job, workflow_uid))
                 elif known is not None:
-                    self._mark_gone(uid)
-
-    def _mark_gone(self, uid: str) -> None:
-        gone = "archived by Captain Data" if self._jobs.mark_gone(uid) else "gone"
-        logger.warning("Job %s is %s: it keeps the last status that was seen", uid, gone)
-        detail = f"The job is {gone}: its last status stays"
-        self._context.issues.add(Kind.NOT_FOUND, Action.KEPT, detail=detail)
+                    self._jobs.mark_gone(uid)
 
     def _settle(self) -> list[Task]:
         self._jobs.link_loose()

@@ -159,12 +159,7 @@ class UnlistedJobs:
 
     def _compare_unlisted(self, uid: str, record: Record | None) -> None:
         with self._context.lock:
-            if record is not None:
-                if record:
-                    self._jobs.compare({**record, "uid": uid})
-                return
-            gone = "archived by Captain Data" if self._jobs.mark_gone(uid) else "gone"
-            logger.warning("Job %s is %s: it keeps the last status that was seen", uid, gone)
-            self._context.issues.add(
-                Kind.NOT_FOUND, Action.KEPT, detail=f"The job is {gone}: its last status stays"
-            )
+            if record is None:
+                self._jobs.mark_gone(uid)
+            elif record:
+                self._jobs.compare({**record, "uid": uid})
