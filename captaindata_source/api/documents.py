@@ -69,6 +69,10 @@ _decode_uid = msgspec.json.Decoder(_WithUid).decode
 _decode_any = msgspec.json.Decoder(Any).decode
 
 
+Parameter = str | int | list[str]
+"""Value of a parameter of a query; a list repeats the parameter."""
+
+
 class Documents:
     """The documents below one base URL.
 
@@ -81,7 +85,7 @@ class Documents:
         self.client = client
         self._issues = issues
 
-    def get(self, link: str, decoder: msgspec.json.Decoder[T], **params: str | int) -> T:
+    def get(self, link: str, decoder: msgspec.json.Decoder[T], **params: Parameter) -> T:
         """One document.
 
         Raises:
@@ -90,31 +94,12 @@ class Documents:
         decode = partial(self._decode, decoder)
         return self.client.get(link, decode=decode, params=params).data
 
-    def reply(self, link: str, decoder: msgspec.json.Decoder[T], **params: str | int) -> Reply[T]:
+    def reply(self, link: str, decoder: msgspec.json.Decoder[T], **params: Parameter) -> Reply[T]:
         """One document and the headers that it came with."""
         return self.client.get(link, decode=partial(self._decode, decoder), params=params)
 
     def _decode(self, decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-        if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
-            return self._mended(decoder, body)
-        if not body.isascii():
-            try:
-                body.decode()
-            except UnicodeDecodeError:
-                return self._mended(decoder, body)
-        try:
-            return decoder.decode(body)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            return self._mended(decoder, body)
-
-    def _mended(self, decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-        body, kinds = mend(body)
-        data = decoder.decode(body)
-        for kind in kinds:
-            self._issues.add(kind, Action.MENDED)
-        return data
+        return decoded(decoder, body, on_mended=lambda kind: self._issues.add(kind, Action.MENDED))
 
     def with_uid(self, items: list[Fields], what: str) -> list[Record]:
         """Records of objects; those without a uid are set aside."""
@@ -150,6 +135,42 @@ class Documents:
             logger.warning("%s, was set aside", detail)
             self._issues.add(Kind.RESERVED_UID, Action.SET_ASIDE, detail=detail)
         return kept
+
+
+def decoded(
+    decoder: msgspec.json.Decoder[T], body: bytes, *, on_mended: Callable[[Kind], None]
+) -> T:
+    """Decodes a document; mends it first where it has what no database takes.
+
+    Args:
+        decoder: Of the document.
+        body: It.
+        on_mended: Told what was mended.
+
+    Raises:
+        msgspec.DecodeError: It is not JSON, or of another shape.
+    """
+    if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
+        return _mended(decoder, body, on_mended)
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return _mended(decoder, body, on_mended)
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return _mended(decoder, body, on_mended)
+
+
+def _mended(decoder: msgspec.json.Decoder[T], body: bytes, on_mended: Callable[[Kind], None]) -> T:
+    body, kinds = mend(body)
+    data = decoder.decode(body)
+    for kind in kinds:
+        on_mended(kind)
+    return data
 
 
 class ApiBase:

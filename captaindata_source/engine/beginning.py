@@ -18,8 +18,9 @@ from captaindata_source.issues import IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import is_held, require_writable
-from captaindata_source.warehouse.locks import Turn, holding
+from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.remedies import message_of
+from captaindata_source.warehouse.turns import Turn
 
 __all__ = ["begin_sync"]
 

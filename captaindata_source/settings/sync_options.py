@@ -28,6 +28,7 @@ from captaindata_source.settings.webhooks import Webhook, read_webhooks
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import (
     FLOWS,
+    INTEGRATIONS,
     JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
@@ -188,7 +189,11 @@ class SyncOptions:
         if settings.named_jobs is not None:
             inputs = {JOB_INPUTS.name}.intersection(settings.extra_tables)
             actions = () if settings.lists_workflows else (WORKFLOWS.name,)
-            return frozenset(OF_JOBS).union(inputs, actions)
+            told = settings.named_jobs.told
+            people = {INTEGRATIONS.name} if told is not None and told.identities else set()
+            return frozenset(OF_JOBS).union(
+                inputs, actions, people.intersection(settings.extra_tables)
+            )
         usual = [*(table.name for table in TABLES), *settings.extra_tables]
         return frozenset(self.tables or usual) - {FLOWS}
 
