@@ -196,7 +196,10 @@ class Inbox:
                 "and (job_uid = ? or uid = ?) order by id",
                 (workspace, key, key),
             ).fetchall()
-            found += [Waiting(**dict(zip(Waiting.__dataclass_fields__, row))) for row in events]
+            found += [
+                Waiting(**dict(zip(Waiting.__dataclass_fields__, row, strict=True)))
+                for row in events
+            ]
         return found
 
     def created_of(self, workspace: str, workflow_uids: Sequence[str]) -> list[Waiting]:
@@ -207,7 +210,9 @@ class Inbox:
             f"and kind = '{CREATED}' and workflow_uid in ({marks}) order by id",
             (workspace, *workflow_uids),
         ).fetchall()
-        return [Waiting(**dict(zip(Waiting.__dataclass_fields__, row))) for row in rows]
+        return [
+            Waiting(**dict(zip(Waiting.__dataclass_fields__, row, strict=True))) for row in rows
+        ]
 
     def results(self, ids: Sequence[int]) -> Iterator[bytes]:
         """The results of events, one list of JSON each."""

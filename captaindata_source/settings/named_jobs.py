@@ -58,13 +58,14 @@ class Told:
 
     Args:
         events: The events.
-        delivered: Results that came with them, by uid of the job.
+        delivered: Results that came with them, by uid of the job: what may be all of them, the
+            likeliest first.
         unseen: Jobs that the API does not show, once it was asked.
         actions: By uid of an event what was done; complete once the load package is.
     """
 
     events: Sequence[ToldEvent]
-    delivered: Mapping[str, Delivered] = field(default_factory=dict)
+    delivered: Mapping[str, Sequence[Delivered]] = field(default_factory=dict)
     unseen: set[str] = field(default_factory=set)
     actions: dict[str, str] = field(default_factory=dict)
 

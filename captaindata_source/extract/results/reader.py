@@ -83,7 +83,7 @@ class ResultReader:
         trust: Trust | None = None,
         hold_back: Callable[[], None] = lambda: None,
         read_stored: Callable[[str], Iterator[Sequence[StoredResult]]] = lambda _uid: iter(()),
-        delivered: Mapping[str, Delivered] | None = None,
+        delivered: Mapping[str, Sequence[Delivered]] | None = None,
     ) -> None:
         self._api = api
         self._package = package
@@ -210,9 +210,8 @@ class ResultReader:
 
     def _delivered_of(self, job: ResultJob) -> Delivered | None:
         """The results that callbacks brought, where they are as many as the API counts."""
-        delivered = self._delivered.get(job.uid)
-        is_complete = delivered is not None and delivered.rows in job.row_counts
-        return delivered if is_complete and not job.carries else None
+        choices = () if job.carries else self._delivered.get(job.uid, ())
+        return next((each for each in choices if each.rows in job.row_counts), None)
 
     def _fetch(self, job: ResultJob, *, delivered: Delivered | None = None) -> Fetched | None:
         fetched = Fetched()
