@@ -65,7 +65,7 @@ def _decode_mended(
     body, kinds = mend(body)
     data = decoder.decode(body)
     for kind in kinds:
-        on_decode_mended(kind)
+        on_mended(kind)
     return data
 
 
