@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+
+import dlt
 
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.engine.loading import set_dlt_defaults
@@ -24,6 +28,8 @@ from captaindata_source.warehouse.publish import check_publish
 
 __all__ = ["EventLoads"]
 
+PREPARED_SECONDS = 300.0
+"""How long nobody looks whether tables are missing, or loads were left behind."""
 FOLDER = "events"
 """Of the working folders, beside those of the command's syncs."""
 
@@ -49,6 +55,8 @@ class EventLoads:
         load_packages_as_a_whole()
         self._settings = {settings.name: settings for settings in workspaces}
         self._lock = threading.Lock()
+        self._prepared: dict[str, tuple[dlt.Pipeline, float]] = {}
+        """Pipelines that loaded without an error, and when their tables were last looked at."""
 
     def load(self, workspace: str, told: Told) -> WorkspaceReport:
         """Reads the jobs of events, and loads what is new or changed.
@@ -65,11 +73,20 @@ class EventLoads:
             told=told,
         )
         settings = replace(self._identified(workspace), named_jobs=named)
-        with self._lock:  # pipelines are made one at a time
-            folder = working_folder() / FOLDER
-            pipeline = self._target.pipeline(settings, folder=folder)
-            set_dlt_defaults(pipeline)
-        return WorkspaceSync(settings, self._target, pipeline, Limits(), folder=folder).run()
+        folder = working_folder() / FOLDER
+        with self._lock:
+            pipeline, prepared_at = self._prepared.pop(workspace, (None, -math.inf))
+            if pipeline is None:
+                pipeline = self._target.pipeline(settings, folder=folder)
+                set_dlt_defaults(pipeline)
+        now = time.monotonic()
+        is_prepared = now - prepared_at < PREPARED_SECONDS
+        report = WorkspaceSync(
+            settings, self._target, pipeline, Limits(), folder=folder, is_prepared=is_prepared
+        ).run()
+        if report.error is None:
+            self._prepared[workspace] = pipeline, prepared_at if is_prepared else now
+        return report
 
     def follow(self) -> Aftermath:
         """Brings the views up to date, and the copy for readers."""

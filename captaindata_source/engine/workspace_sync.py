@@ -71,6 +71,7 @@ class WorkspaceSync:
         pipeline: Of the workspace.
         limits: On minutes and requests, shared by all workspaces.
         folder: Where dlt works; None: where it does for all of the command's.
+        is_prepared: Whether the pipeline loaded a moment ago.
     """
 
     def __init__(
@@ -81,8 +82,10 @@ class WorkspaceSync:
         limits: Limits,
         *,
         folder: Path | None = None,
+        is_prepared: bool = False,
     ) -> None:
         self._folder = folder
+        self._is_prepared = is_prepared
         self._settings = settings
         self._target = target
         self._options = options = target.options
@@ -184,6 +187,7 @@ class WorkspaceSync:
             api=api,
             issues=self._issues,
             wanted=self._wanted,
+            is_prepared=self._is_prepared,
         )
         tables = self._wanted
         with (
