@@ -127,6 +127,15 @@ class RunBook:
             self._orders[key] = runs
         return self._orders[key]
 
+    def job_runs(self, day: float) -> list[JobRun]:
+        """Return the runs made for `day` that keep outputs, those that appear later too."""
+        self._make_until(day)
+        return [
+            run
+            for run in self._runs.values()
+            if isinstance(run, JobRun) and run.uid not in self._removed
+        ]
+
     def _sorted(self, day: float, sort: str) -> list[Run]:
         runs = [run for run in self._runs.values() if self._is_there(run, day)]
         runs.sort(key=_by_uid)
