@@ -27,7 +27,7 @@ def job_events(
     created and one when it first ends, unless somebody stopped it. Its retries are jobs of their
     own."""
     content = world.content(workspace)
-    for job in content.schedule.made(end):
+    for job in content.schedule.changing(start, end):
         workflow = content.workflows[job.workflow_index]
         for order, (day, kind, phase) in enumerate(_steps(job, before_api=options.before_api)):
             if start < day <= end and workflow.exists(day):

@@ -32,7 +32,7 @@ def run_events(
 ) -> Iterator[Draft]:
     """Yield the callbacks of a workspace. A run has a last one each time that it ends: at first,
     after a retry, and after it was continued."""
-    for run in world.content(workspace).runs.job_runs(end):
+    for run in world.content(workspace).runs.changing(start, end):
         if options.callbacks == "named" and run.callback_url is None:
             continue
         latest = min(end, run.created_day + ARCHIVED_DAYS)

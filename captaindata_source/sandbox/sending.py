@@ -115,6 +115,9 @@ class Sender:
         clock: Gives the seconds by which redelivery waits.
         on_delivery: Called after each try.
 
+    Raises:
+        ValueError: If the address or the secret can't be used.
+
     Attributes:
         counts: Number of tries by outcome: `accepted`, `refused`, `given up`.
     """
@@ -136,7 +139,7 @@ class Sender:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._world = world
-        self._url = url.rstrip("/")
+        self._url, auth = _address(url)
         self._workspaces = world.workspaces if workspaces is None else workspaces
         self._generation = generation
         self._names = names or {}
@@ -150,8 +153,9 @@ class Sender:
         self._held: list[tuple[datetime, int, Event]] = []
         self._failed: list[tuple[float, int, Event, int]] = []
         self._lock = threading.RLock()
-        headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
-        self._client = httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False)
+        self._client = httpx.Client(
+            headers=_bearer(secret), auth=auth, timeout=TIMEOUT_SECONDS, trust_env=False
+        )
 
     @property
     def waiting(self) -> int:
@@ -306,3 +310,23 @@ class Sender:
 
 def _moment(event: Event) -> datetime:
     return event.moment
+
+
+def _address(url: str) -> tuple[str, tuple[str, str] | None]:
+    """Return an address without user and password, and those."""
+    try:
+        read = httpx.URL(url)
+    except httpx.InvalidURL:
+        read = httpx.URL()
+    if read.scheme not in {"http", "https"} or not read.host or read.query or read.fragment:
+        raise ValueError("events go to an address such as http://127.0.0.1:8080/events")
+    auth = (read.username, read.password) if read.userinfo else None
+    return str(read.copy_with(userinfo=b"")).rstrip("/"), auth
+
+
+def _bearer(secret: str | None) -> dict[str, str]:
+    if secret is None:
+        return {}
+    if not secret.isascii() or not secret.isprintable() or secret != secret.strip() or not secret:
+        raise ValueError("the secret of events must be printable ASCII, without spaces at its ends")
+    return {"Authorization": f"Bearer {secret}"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.identities import Identity
 from captaindata_source.sandbox.jobs import Segment, total
@@ -13,7 +11,7 @@ from captaindata_source.sandbox.people import (
     workspace_object_v4,
 )
 from captaindata_source.sandbox.planted import secrets_in
-from captaindata_source.sandbox.run_book import DEFAULT_SORT, RunBook
+from captaindata_source.sandbox.run_book import DEFAULT_SORT, Filters, RunBook
 from captaindata_source.sandbox.runs import Batch, JobRun, Run
 from captaindata_source.sandbox.world_base import Json, NotFoundError, WorldBase
 
@@ -39,7 +37,7 @@ class WorldV4:
         first: int,
         count: int | None,
         sort: str = DEFAULT_SORT,
-        filters: Mapping[str, str] | None = None,
+        filters: Filters | None = None,
     ) -> list[Json]:
         """Return a slice of the list of runs; `count` None: to its end."""
         with self._world.lock:
