@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from captaindata_source.events.app import EventApp
+    from captaindata_source.events.receiver import EventApp
 
     app: EventApp
 
@@ -19,7 +19,7 @@ __all__ = ["app"]
 def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(name)
-    from captaindata_source.events.app import EventApp  # noqa: PLC0415 - an extra
+    from captaindata_source.events.receiver import EventApp  # noqa: PLC0415 - an extra
 
     globals()["app"] = EventApp()
     return globals()["app"]

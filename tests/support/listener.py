@@ -36,6 +36,7 @@ class Listener:
         self, harness: Harness, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> None:
         self.inbox = harness.folder / "inbox.db"
+        self.workspaces = [harness.config(each)["name"] for each in harness.world.workspaces]
         self._harness = harness
         database = harness.database
         self._command = [

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 
-from captaindata_source.sandbox.events import EventOptions
-from captaindata_source.sandbox.sending import Disorder, Sender
+from captaindata_source.sandbox.sending import Sender
 from tests.conftest import MakeHarness
-from tests.support.asked import outputs_of, results_of
+from tests.support.asked import listed_now, outputs_of, results_of
 from tests.support.harness import Harness, Synced
 from tests.support.listener import Listener
 from tests.support.marks import INTEGRATION
@@ -81,11 +81,75 @@ def test_the_warehouse_follows_events_and_a_sync_finds_nothing(
     assert len(runs) == 2  # a turn is no sync
 
 
-def loaded(harness: Harness, uids: set[str]) -> dict[str, list[object]]:
+def loaded(harness: Harness, uids: set[str]) -> dict[str, list[str]]:
     """When the rows of jobs were written."""
-    found: dict[str, list[object]] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     for table, key in (("jobs", "uid"), ("successful_jobs", "uid"), ("job_results", "job_uid")):
         for row in harness.rows(table):
             if row[key] in uids:
                 found.setdefault(row[key], []).append((table, row["_dlt_load_id"]))
     return {uid: sorted(map(str, rows)) for uid, rows in found.items()}
+
+
+@pytest.mark.parametrize(("database", "version"), [*BOTH, *CROSSED], indirect=["database"])
+@pytest.mark.integration
+def test_a_long_sync_gives_way_to_events(harness: Harness, version: str) -> None:
+    """A first load that takes some ten seconds; the oldest job of all would be its last."""
+    harness.options |= {"api_version": version, "event_secret": SECRET, "requests_per_minute": 300}
+    harness.options["max_parallel_requests"] = 1
+    oracle = Oracle(harness.world, version)
+    oracle.look()
+    oldest = sorted(
+        (
+            job
+            for job in listed_now(harness.world)
+            if job["finish_time"]
+            and job["row_count"]
+            and not job["main_job_uid"]
+            and job["status"] == "finished"
+        ),
+        key=lambda job: job["finish_time"],
+    )[:3]
+    with Listener(harness) as listener:
+        process, name = harness.start()
+        wait_for(lambda: harness.sandbox.log.entries)
+        wait_for(lambda: asked_for_results(harness))
+        for job in oldest:
+            post(listener, body_for(job, version))
+        wait_for(lambda: any("results" in line for line in listener.lines))
+        assert process.is_alive(), listener.lines
+        synced = harness.finish(process, name)
+        listener.wait_until_done()
+
+    assert synced.code == 0, synced.stderr
+    times = Counter(path for path in asked_for_results(harness))
+    assert {path for path, count in times.items() if count > 1} == set()
+    assert_equal(harness, oracle)
+    told = {row["job_uid"] for row in harness.rows("webhook_events")}
+    assert told == {job["uid"] for job in oldest}
+
+
+def asked_for_results(harness: Harness) -> list[str]:
+    paths = [f"{r.path}?{r.query}" for r in list(harness.sandbox.log.entries)]
+    return [path for path in paths if "/results" in path or "/outputs" in path]
+
+
+def body_for(job: dict[str, Any], version: str) -> dict[str, Any]:
+    if version == "v4":
+        run = {"run_uid": job["uid"], "batch_uid": "b", "status": "SUCCEEDED"}
+        return {"callback_ref_uid": f"c {job['uid']}", "run": run, "results": None}
+    return {
+        "uid": "e",
+        "job_uid": job["uid"],
+        "recipe_ref": job["uid"],
+        "workflow_uid": job["workflow_uid"],
+        "message": "Job x finished",
+        "error": None,
+    }
+
+
+def post(listener: Listener, body: dict[str, Any], *, workspace: str = "") -> None:
+    name = workspace or listener.workspaces[0]
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    answer = httpx.post(f"{listener.url}/{name}", json=body, headers=headers, trust_env=False)
+    assert answer.status_code == 202, answer.text

@@ -82,11 +82,11 @@ def test_callbacks(status: str | None, kind: str) -> None:
 
 
 def test_callbacks_of_older_servers_are_told_apart_by_what_they_say() -> None:
-    run = {"run_uid": "r1", "batch_uid": "b1", "status": "RUNNING"}
+    run: dict[str, Any] = {"run_uid": "r1", "batch_uid": "b1", "status": "RUNNING"}
     first = read({"run": run, "results": [{"a": 1}]})
 
     assert first.ref == read({"results": [{"a": 1}], "run": run, "input": {}}).ref
-    assert first.ref != read({"run": {**run, "batch_uid": "b2"}, "results": [{"a": 1}]}).ref
+    assert first.ref != read({"run": run | {"batch_uid": "b2"}, "results": [{"a": 1}]}).ref
     assert first.ref != read({"run": run, "results": [{"a": 2}]}).ref
 
 
