@@ -54,9 +54,10 @@ class Listener:
         """What it printed."""
         self.url = ""
 
-    def start(self) -> Self:
+    def start(self, *, port: int = 0) -> Self:
         """Starts it and waits until it listens."""
         self.url = ""
+        self._command[self._command.index("--port") + 1] = str(port)
         self._process = subprocess.Popen(
             self._command,
             env=self._environment,
@@ -82,6 +83,10 @@ class Listener:
         self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.split(":")[2].split("/")[0])
 
     @property
     def pid(self) -> int:

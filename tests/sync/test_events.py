@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -9,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from captaindata_source.sandbox.sending import Sender
+from captaindata_source.sandbox.event_drafts import EventOptions
+from captaindata_source.sandbox.sending import Disorder, Sender
 from tests.conftest import MakeHarness
 from tests.support.asked import listed_now, outputs_of, results_of
 from tests.support.harness import Harness, Synced
@@ -91,11 +94,26 @@ def loaded(harness: Harness, uids: set[str]) -> dict[str, list[str]]:
     return {uid: sorted(map(str, rows)) for uid, rows in found.items()}
 
 
-@pytest.mark.parametrize(("database", "version"), [*BOTH, *CROSSED], indirect=["database"])
+@pytest.mark.parametrize(("database", "version"), BOTH, indirect=["database"])
+@pytest.mark.parametrize("seed", [1])
+@pytest.mark.integration
+def test_nothing_acknowledged_is_lost_when_the_receiver_is_killed(
+    harness: Harness, version: str, seed: int
+) -> None:
+    """Kills of the receiver and its loader at random moments, while events come twice, late and in
+    batches."""
+    kills_and_events(harness, version, seed=seed, kills=4)
+
+
+@pytest.mark.parametrize(("database", "version"), BOTH, indirect=["database"])
 @pytest.mark.integration
 def test_a_long_sync_gives_way_to_events(harness: Harness, version: str) -> None:
     """A first load that takes some ten seconds; the oldest job of all would be its last."""
-    harness.options |= {"api_version": version, "event_secret": SECRET, "requests_per_minute": 300}
+    harness.options |= {
+        "api_version": version,
+        "event_secret": SECRET,
+        "requests_per_minute": 1_200,
+    }
     harness.options["max_parallel_requests"] = 1
     oracle = Oracle(harness.world, version)
     oracle.look()
@@ -127,6 +145,37 @@ def test_a_long_sync_gives_way_to_events(harness: Harness, version: str) -> None
     assert_equal(harness, oracle)
     told = {row["job_uid"] for row in harness.rows("webhook_events")}
     assert told == {job["uid"] for job in oldest}
+
+
+def kills_and_events(harness: Harness, version: str, *, seed: int, kills: int) -> None:
+    """Sends the events of a day, kills the receiver meanwhile, and compares."""
+    oracle = begun(harness, version)
+    chance = random.Random(seed)
+    disorder = Disorder(doubles=0.3, late=0.3, late_hours=3, missing=0.1, seed=seed)
+    options = EventOptions(on="mixed", batch_rows=2)
+    listener = Listener(harness)
+    with (
+        listener,
+        sender_for(harness, listener, version, disorder=disorder, options=options) as sender,
+    ):
+        for _ in range(kills):
+            sender.advance(harness.world.now + timedelta(hours=chance.uniform(1, 24 / kills)))
+            listener.hurry()
+            threading.Event().wait(chance.uniform(0, 2.5))
+            listener.kill()
+            listener.start(port=listener.port)
+        sender.flush()
+        assert sender.waiting == 0
+        listener.wait_until_done()
+    assert sender.counts["accepted"] > 10
+    events = harness.rows("webhook_events")
+    assert len({row["uid"] for row in events}) == len(events)
+    told = {row["job_uid"] for row in events}
+    before = loaded(harness, told)
+    oracle.look()
+    harness.sync()
+    assert loaded(harness, told) == before
+    assert_equal(harness, oracle)
 
 
 def asked_for_results(harness: Harness) -> list[str]:
