@@ -36,7 +36,7 @@ class Sender:
 
     Args:
         world: The world.
-        url: Where to send them, such as `http://127.0.0.1:8080/events`. A user and password in it
+        url: Where to send them, such as `http://127.0.0.1:8790/events`. A user and password in it
             are sent as basic auth.
         secret: Sent as `Authorization: Bearer <secret>` otherwise.
         workspaces: Those with events; by default all.
@@ -253,7 +253,7 @@ def _address(url: str) -> tuple[str, tuple[str, str] | None]:
     except httpx.InvalidURL:
         read = httpx.URL()
     if read.scheme not in {"http", "https"} or not read.host or read.query or read.fragment:
-        raise ValueError("events go to an address such as http://127.0.0.1:8080/events")
+        raise ValueError("events go to an address such as http://127.0.0.1:8790/events")
     auth = (read.username, read.password) if read.userinfo else None
     return str(read.copy_with(userinfo=b"")).rstrip("/"), auth
 

@@ -333,7 +333,7 @@ def test_the_command_sends_events(tmp_path: Path, receiver: Receiver) -> None:
     ("arguments", "says"),
     [
         (["--event-secret", "s3cret"], "--events-to URL"),
-        (["--events-to", "127.0.0.1"], "such as http://127.0.0.1:8080/events"),
+        (["--events-to", "127.0.0.1"], "such as http://127.0.0.1:8790/events"),
         (["--events-to", "http://h/", "--event-secret", "\u00e9"], "printable ASCII"),
     ],
 )
