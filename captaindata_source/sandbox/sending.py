@@ -23,6 +23,8 @@ from captaindata_source.sandbox.events import Event, config_name, events_between
 from captaindata_source.sandbox.world import World
 from captaindata_source.sandbox.world_base import Generation
 
+__all__ = ["Delivery", "Disorder", "Redelivery", "Sender"]
+
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10.0
