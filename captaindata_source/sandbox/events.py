@@ -14,6 +14,8 @@ from captaindata_source.sandbox.events_of_runs import run_events
 from captaindata_source.sandbox.world import World
 from captaindata_source.sandbox.world_base import Generation
 
+__all__ = ["Event", "EventOptions", "config_name", "events_between", "moment_of"]
+
 SOURCES: dict[Generation, tuple[Drafts, ...]] = {
     "v3": (job_events,),
     "v4": (run_events, integration_events),

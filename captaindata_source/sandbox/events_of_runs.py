@@ -36,7 +36,7 @@ def run_events(
         if options.callbacks == "named" and run.callback_url is None:
             continue
         latest = min(end, run.created_day + ARCHIVED_DAYS)
-        for draft in _Callbacks(world, workspace, run, options).drafts():
+        for draft in _Callbacks(world, workspace, run, options).drafts(start, latest):
             if start < draft.day <= latest:
                 yield draft
 
@@ -66,8 +66,8 @@ class _Callbacks:
         mixed = "all" if number_of(run.uid) % 2 else "final"
         self._has_batches = "all" in {options.on, mixed if options.on == "mixed" else ""}
 
-    def drafts(self) -> Iterator[Draft]:
-        """Yield all callbacks that the run ever has."""
+    def drafts(self, start: float, end: float) -> Iterator[Draft]:
+        """Yield the callbacks of all attempts that may have some after `start` and until `end`."""
         job, appears = self._run.job, self._run.appears
         ended = [phase for phase in job.phases if phase.status in ENDED]
         ends = [
@@ -76,16 +76,18 @@ class _Callbacks:
         ]
         ends += [(batch.ends, batch.ends) for batch in self._run.batches]
         for attempt, (told, shown) in enumerate(ends or [(math.inf, job.phases[-1].at)]):
+            # Only the first attempt shows its outputs one by one.
+            grows = self._has_batches and attempt == 0 and (bool(ended) or not ends)
+            if told <= start or (told > end and not grows):
+                continue
             parts = self._parts(attempt, shown)
             for part in parts if self._has_batches else ():
-                day = told
-                if attempt == 0 and (ended or not self._run.batches):
-                    day = min(told, max(_first_shown(job, part.last), appears))
+                day = min(told, max(_first_shown(job, part.last), appears)) if grows else told
                 yield self._batch(part, day)
             yield self._final(attempt, parts, told=told, shown=shown)
 
     def _parts(self, attempt: int, shown: float) -> list[_Part]:
-        """Return the batches of an attempt; only the first brings its outputs one by one."""
+        """Return the batches of an attempt."""
         count = total(self._segments(shown))
         size = self._options.batch_rows
         return [

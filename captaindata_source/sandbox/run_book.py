@@ -134,7 +134,7 @@ class RunBook:
         return self._orders[key]
 
     def changing(self, start: float, end: float) -> list[JobRun]:
-        """Return the runs that keep outputs, were made for `end` and change on `start` or later;
+        """Return the runs that there are until `end`, keep outputs, and change on `start` or later;
         others that were continued are among them."""
         self._make_until(end)
         uids = [job.uid for job in self._schedule.changing(start, end) if job.main is None]

@@ -84,13 +84,14 @@ class Schedule:
         return islice(self._by_uid.values(), skip, None)
 
     def changing(self, start: float, end: float) -> list[Job]:
-        """Return the jobs made for `end` that change on `start` or later, or appear then."""
+        """Return the jobs that there are until `end`, and that change on `start` or later."""
         self._make_until(end)
         order = self._by_last_change
         if len(order) < len(self._by_uid):
             order += islice(self._by_uid.values(), len(order), None)
             order.sort(key=_last_change)
-        return order[bisect_left(order, start, key=_last_change) :]
+        first = bisect_left(order, start, key=_last_change)
+        return [job for job in order[first:] if min(job.phases[0].at, job.appears) <= end]
 
     def appeared(self, day: float) -> list[Job]:
         """Return every job that has appeared by `day`, listed or not, newest first."""

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+from captaindata_source.sandbox.delivery import Disorder
 from captaindata_source.sandbox.event_drafts import EventOptions
 from captaindata_source.sandbox.events import config_name
-from captaindata_source.sandbox.sending import Disorder, Sender
+from captaindata_source.sandbox.sending import Sender
 from captaindata_source.sandbox.server import Sandbox
 from captaindata_source.sandbox.world import World
 

@@ -14,15 +14,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from captaindata_source.sandbox import (
     Delivery,
+    Dialect,
     Disorder,
     EventOptions,
+    Generation,
     Redelivery,
     Sandbox,
     Sender,
+    Workspace,
     World,
     events_between,
     serve,
@@ -70,13 +74,16 @@ def test_events_of_each_workspace_come_in_their_order(world: World, receiver: Re
         sender.advance(end)
     assert world.now == end
     assert all(moment == now for moment, now in moments), "the API shows what is told of"
-    for workspace, path, generation in ((first, "acme", "v3"), (second, "north", "v4")):
+    expectations: list[tuple[Workspace, str, Generation]] = [
+        (first, "acme", "v3"), (second, "north", "v4"),
+    ]  # fmt: skip
+    for workspace, path, generation in expectations:
         expected = events_between(
             world,
             workspace,
             world.start,
             end,
-            generation=generation,  # type: ignore[arg-type]
+            generation=generation,
         )
         bodies = [json.loads(event.body) for event in expected]
         assert [got.body for got in receiver.got if got.path == f"/events/{path}"] == bodies
@@ -86,6 +93,41 @@ def test_events_of_each_workspace_come_in_their_order(world: World, receiver: Re
     assert {got.headers["Content-Type"] for got in receiver.got} == {"application/json"}
     with pytest.raises(ValueError, match="only goes forward"):
         sender.advance(world.start)
+
+
+def test_the_api_serves_what_an_event_tells_of(receiver: Receiver) -> None:
+    world = World(7, dialect=Dialect(), **SIZES)
+    first, second = world.workspaces
+    kinds: Counter[str] = Counter()
+
+    with Sandbox(world) as sandbox, httpx.Client(trust_env=False) as client:
+        keys = {"acme": first, "northwind": second}
+
+        def get(path: str, delivery: Delivery) -> Any:
+            owner = keys[delivery.event.workspace]
+            headers = {"x-api-key": owner.api_key, "x-project-id": owner.uid}
+            answer = client.get(sandbox.root_url + path, headers=headers)
+            assert answer.status_code == 200
+            return answer.json()
+
+        def check(delivery: Delivery) -> None:
+            body, uid = json.loads(delivery.event.body), delivery.event.subject
+            kinds[delivery.event.kind] += 1
+            if delivery.event.kind == "succeeded":
+                job = get(f"/v3/jobs/{uid}", delivery)
+                assert job["status"] == "finished"
+                results = get(f"/v3/jobs/{uid}/results", delivery)["results"]
+                assert len(results) == job["row_count"]
+            elif delivery.event.kind == "final":
+                assert get(f"/v4/runs/{uid}", delivery)["status"] == body["run"]["status"]
+                outputs = get(f"/v4/runs/{uid}/outputs?limit=500", delivery)
+                assert (body["results"] or []) == outputs
+
+        generation: dict[str, Generation] = {first.uid: "v3"}
+        url = receiver.url("/events")
+        with Sender(world, url, generation=generation, on_delivery=check) as sender:
+            sender.advance(world.start + timedelta(days=1))
+    assert min(kinds["succeeded"], kinds["final"]) > 3
 
 
 def test_what_is_refused_is_sent_again_with_growing_waits(world: World, receiver: Receiver) -> None:
@@ -140,11 +182,11 @@ def test_a_receiver_that_is_away_gets_what_it_missed(world: World) -> None:
 def deliveries(disorder: Disorder, receiver: Receiver, *, days: float = 2) -> Sent:
     world, sent = World(7, **SIZES), Sent()
     options = EventOptions(on="all", batch_rows=5)
-    generation = {world.workspaces[0].uid: "v3"}
+    generation: dict[str, Generation] = {world.workspaces[0].uid: "v3"}
     with Sender(
         world,
         receiver.url(),
-        generation=generation,  # type: ignore[arg-type]
+        generation=generation,
         options=options,
         disorder=disorder,
         on_delivery=sent.append,
@@ -291,7 +333,7 @@ def test_the_command_sends_events(tmp_path: Path, receiver: Receiver) -> None:
     ("arguments", "says"),
     [
         (["--event-secret", "s3cret"], "--events-to URL"),
-        (["--events-to", "127.0.0.1"], "such as http://127.0.0.1:8080/events"),
+        (["--events-to", "127.0.0.1"], "such as http://127.0.0.1:8790/events"),
         (["--events-to", "http://h/", "--event-secret", "\u00e9"], "printable ASCII"),
     ],
 )
