@@ -61,8 +61,13 @@ on conflict (workspace, ref) do update set
     due_at = case when {again} then excluded.due_at else due_at end,
     tries = case when {again} then 0 else tries end,
     done_at = case when {again} then null else done_at end
-""".format(again="done_at < excluded.received_at - 600 and excluded.results is null")
-"""A copy of an event that waits, or was done lately, changes nothing; a callback never does."""
+""".format(
+    again="done_at is not null and (excluded.kind like 'integration!_%' escape '!' or "
+    "(done_at < excluded.received_at - 600 and excluded.kind like 'job!_%' escape '!'))"
+)
+"""A copy of an event that waits, or was done lately, changes nothing. Of those that are done, one
+of an account has no uid and may be another one that says the same; a job may have been tried again;
+a copy of a callback has its uid."""
 OLD_SECONDS = 300.0
 """What waits longer than that goes first; else what is newest."""
 BATCH_SECONDS = 600.0

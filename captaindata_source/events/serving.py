@@ -23,6 +23,7 @@ from captaindata_source.events.loader import Loader, Turn
 from captaindata_source.events.receiver import EventApp, require_secrets
 from captaindata_source.events.schedule import Schedule
 from captaindata_source.events.senders import is_local
+from captaindata_source.events.writer import open_inbox
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import wait_seconds
@@ -62,6 +63,7 @@ def serve_events(
     Raises:
         ConfigError: A workspace has no secret, and the address is not of this machine alone; or
             the address can't be listened on.
+        DestinationError: The inbox can't be opened.
     """
     if not is_local(host):
         require_secrets(workspaces)
@@ -72,6 +74,7 @@ def serve_events(
     except OSError as error:
         raise ConfigError(f"{host}:{port} can't be listened on: {error.strerror}") from None
     EventLoads(workspaces, options)  # what is configured wrongly is told before anything starts
+    open_inbox(Path(options.event_inbox).absolute()).close()
     config = uvicorn.Config(
         EventApp(workspaces, options),
         http=PromptProtocol,

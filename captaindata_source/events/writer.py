@@ -13,13 +13,27 @@ from pathlib import Path
 from captaindata_source.errors import DestinationError
 from captaindata_source.events.inbox import Inbox, Stored
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "open_inbox"]
 
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 500
 MOST_BYTES = 64 * 1024 * 1024
 Item = tuple[Stored, asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+
+
+def open_inbox(path: Path) -> Inbox:
+    """Opens the inbox, and makes it where it is missing.
+
+    Raises:
+        DestinationError: It can't be.
+    """
+    try:
+        return Inbox(path)
+    except (sqlite3.Error, OSError) as error:
+        raise DestinationError(
+            f"The inbox {path} can't be opened ({error}): name another file in event_inbox"
+        ) from None
 
 
 class Writer:
@@ -33,10 +47,7 @@ class Writer:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._inbox = Inbox(path)
-        except (sqlite3.Error, OSError) as error:
-            raise DestinationError(f"The inbox {path} can't be opened: {error}") from None
+        self._inbox = open_inbox(path)
         self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._thread.start()

@@ -161,7 +161,7 @@ def kills_and_events(harness: Harness, version: str, *, seed: int, kills: int) -
         for _ in range(kills):
             sender.advance(harness.world.now + timedelta(hours=chance.uniform(1, 24 / kills)))
             listener.hurry()
-            threading.Event().wait(chance.uniform(0, 2.5))
+            threading.Event().wait(chance.uniform(0, 5))
             listener.kill()
             listener.start(port=listener.port)
         sender.flush()

@@ -79,6 +79,17 @@ def test_an_event_of_v3_that_comes_again_much_later_is_looked_at(inbox: Inbox) -
     assert [event.job_uid for event in due(inbox, later)] == ["j1"]
 
 
+def test_an_account_may_say_the_same_again_soon(inbox: Inbox) -> None:
+    inbox.add([stored("a", kind="integration_auth_success", job=None)] * 2)
+    [first] = due(inbox)
+    inbox.settle([first.id], [])
+
+    inbox.add([stored("a", kind="integration_auth_success", job=None, at=NOW + 1)])
+
+    [second] = due(inbox, NOW + 1)
+    assert (second.kind, second.uid != first.uid) == ("integration_auth_success", True)
+
+
 def test_what_waits_for_long_goes_first_then_what_is_newest(inbox: Inbox) -> None:
     ages = {"new": 1, "newer": 0, "old": 400, "older": 900, "middle": 100}
     inbox.add([stored(name, job=name, at=NOW - age) for name, age in ages.items()])
