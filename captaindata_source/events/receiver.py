@@ -45,8 +45,9 @@ class EventApp:
     """Receives events: `POST /events/<workspace>`, `GET /health`, `GET /ready`.
 
     Answers 202 once an event is on disk; 401 without the workspace's secret, 404 for a workspace
-    that is not configured, 400 for what is no object of JSON, 413 beyond 64 MB, 408 where the body
-    takes longer than 30 seconds, 503 where the event can't be stored now.
+    that is not configured, 400 for what is no object of JSON, 413 beyond 64 MB, 415 for a
+    compressed body, 408 where the body takes longer than 30 seconds, 503 where the event can't be
+    stored now.
 
     Args:
         workspaces: Options of each workspace; None: they are read from dlt's configuration at the
@@ -148,9 +149,8 @@ class EventApp:
 
     async def _body(self, request: Request) -> bytes | Response:
         """The body, or what is answered instead."""
-        declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > MAX_BODY:
-            return JSONResponse({"error": "The body is larger than 64 MB"}, 413)
+        if (refusal := _refusal(request)) is not None:
+            return refusal
         pieces: list[bytes] = []
         size = 0
         try:
@@ -178,6 +178,17 @@ class EventApp:
         is_loading = not self._has_loader or (self._loader is not None and self._loader.is_alive)
         is_ready = self._writer is not None and is_loading
         return JSONResponse({"status": "ok" if is_ready else "starting"}, 200 if is_ready else 503)
+
+
+def _refusal(request: Request) -> Response | None:
+    """The answer to a request whose body need not be read."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        headers = {"Accept-Encoding": "identity"}
+        return JSONResponse({"error": "Send the body without compression"}, 415, headers)
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > MAX_BODY:
+        return JSONResponse({"error": "The body is larger than 64 MB"}, 413)
+    return None
 
 
 def require_secrets(workspaces: Sequence[Settings]) -> None:

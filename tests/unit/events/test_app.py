@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import socket
@@ -137,6 +138,18 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_read(
     pieces = (large[first : first + 100].encode() for first in range(0, len(large), 100))
     assert client.post("/events/acme", content=pieces, headers=BEARER).status_code == 413
     assert kept(tmp_path) == []
+
+
+def test_a_compressed_body_is_refused_with_the_reason(client: httpx.Client, tmp_path: Path) -> None:
+    body = json.dumps(JOB).encode()
+    for encoding in ("gzip", "deflate", "br", "gzip, identity"):
+        headers = {**BEARER, "Content-Encoding": encoding}
+        answer = client.post("/events/acme", content=gzip.compress(body), headers=headers)
+        assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+        assert answer.json() == {"error": "Send the body without compression"}
+    assert kept(tmp_path) == []
+    headers = {**BEARER, "Content-Encoding": "Identity"}
+    assert client.post("/events/acme", content=body, headers=headers).status_code == 202
 
 
 def test_too_much_at_once_is_put_off(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
