@@ -88,9 +88,18 @@ def serve_events(
     )
     names = [each.name for each in workspaces]
     schedule = Schedule(every, options, names) if every is not None else None
-    announce(f"http://{host}:{listener.getsockname()[1]}")
+    shown = f"[{host}]" if ":" in host else host
+    announce(f"http://{shown}:{listener.getsockname()[1]}")
+    server = uvicorn.Server(config)
+
+    def terminated(_signal: int, _frame: object) -> None:
+        if not server.should_exit:
+            raise KeyboardInterrupt
+
+    # uvicorn sends the signal again once it has ended, which would keep the schedule from ending
+    signal.signal(signal.SIGTERM, terminated)
     try:
-        uvicorn.Server(config).run([listener])
+        server.run([listener])
     finally:
         if schedule is not None:
             schedule.close()

@@ -114,10 +114,10 @@ class Listener:
         self._process.wait()
         self._end_reading()
 
-    def stop(self) -> int:
-        """Ends it as Ctrl-C does; returns its exit code."""
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Ends it as Ctrl-C or another signal does; returns its exit code."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(number)
         code = self._process.wait(END_SECONDS)
         self._end_reading()
         return code

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +21,7 @@ from tests.support.harness import Harness, Synced
 from tests.support.listener import Listener
 from tests.support.marks import INTEGRATION
 from tests.support.oracle import Oracle, assert_equal
-from tests.support.waiting import wait_for
+from tests.support.waiting import WAIT_SECONDS, wait_for
 
 SECRET = "0123456789abcdef"
 BOTH = [("duckdb", "v3"), pytest.param("postgres", "v4", marks=INTEGRATION)]
@@ -103,6 +105,29 @@ def test_nothing_acknowledged_is_lost_when_the_receiver_is_killed(
     """Kills of the receiver and its loader at random moments, while events come twice, late and in
     batches."""
     kills_and_events(harness, version, seed=seed, kills=4)
+
+
+@pytest.mark.parametrize("database", ["duckdb"], indirect=True)
+def test_a_termination_ends_the_scheduled_sync_too(harness: Harness) -> None:
+    harness.options["event_secret"] = SECRET
+    listener = Listener(harness, "--every", "1h", "--quiet")
+    is_asked, goes_on = threading.Event(), threading.Event()
+
+    def hold(_path: str) -> None:
+        is_asked.set()
+        goes_on.wait()
+
+    harness.sandbox.before_request = hold
+    try:
+        with listener:
+            assert is_asked.wait(WAIT_SECONDS)
+            processes = listener.loaders
+            assert len(processes) == 2
+            assert listener.stop(signal.SIGTERM) == 0
+    finally:
+        goes_on.set()
+        harness.sandbox.before_request = None
+    assert [each for each in processes if Path(f"/proc/{each}").exists()] == []
 
 
 @pytest.mark.parametrize(("database", "version"), BOTH, indirect=["database"])
