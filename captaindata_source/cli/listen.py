@@ -19,7 +19,7 @@ from captaindata_source.cli.shared_arguments import (
 from captaindata_source.errors import ConfigError
 
 if TYPE_CHECKING:
-    from captaindata_source.events.loader import Turn
+    from captaindata_source.events.turns import Turn
 
 __all__ = ["add_listen"]
 

@@ -19,10 +19,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from captaindata_source.engine.event_loads import EventLoads
 from captaindata_source.errors import BusyError, ConfigError
-from captaindata_source.events.loader import Loader, Turn
+from captaindata_source.events.loader import Loader
 from captaindata_source.events.receiver import EventApp, require_secrets
 from captaindata_source.events.schedule import Schedule
 from captaindata_source.events.senders import is_local
+from captaindata_source.events.turns import Turn
 from captaindata_source.events.writer import open_inbox
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
