@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import msgspec
 from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime import signals
 
@@ -25,21 +24,12 @@ __all__ = ["Loader"]
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
-MOST_JOBS = 200
-"""Jobs of a turn: others wait while it lasts."""
 TURNS_AT_ONCE = 4
-TRY_AGAIN = (2.0, 5.0, 15.0, 60.0, 300.0)
-"""Seconds before an event is tried again; then it is left to the schedule."""
 AFTER_ERRORS = (2.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds before the next turn of a workspace none of whose events could be tried."""
-MOST_BATCH_SECONDS = 86_400.0
-"""How long batches of a run wait for its end."""
-ROWS_PER_PAGE = 1_000
 VIEWS_SECONDS, VIEWS_SHARE = 1.0, 4
 """The least between two refreshes of views, and how many times as long as one takes."""
 PURGE_SECONDS = 300.0
-
-_decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Loader:
