@@ -15,10 +15,9 @@
 --   loaded: number of events that wrote rows
 --   waiting: number of events that are tried again
 --   left_to_schedule: number of events that the next sync sees to
---   median_seconds: seconds from the receipt of an event to the commit of its load, of half of
---     the events at most
---   p95_seconds: the same, of 95 percent of the events at most
---   longest_seconds: the longest of them
+--   median_seconds: median of the seconds from the receipt of an event to the commit of its load
+--   p95_seconds: 95th percentile of these seconds
+--   longest_seconds: longest of these seconds
 --   last_event_at: time of the last event, in UTC
 --   workspace_label: name of the workspace in your configuration, or else its UID
 
@@ -34,7 +33,8 @@ with source as (
             when events.action <> 'waiting'
                 then
                     extract(
-                        epoch from coalesce(loads.inserted_at, events.loaded_at) - events.received_at
+                        epoch from
+                        coalesce(loads.inserted_at, events.loaded_at) - events.received_at
                     )
         end as seconds
     from captaindata.webhook_events as events
