@@ -19,7 +19,7 @@ from captaindata_source.cli.shared_arguments import (
 from captaindata_source.errors import ConfigError
 
 if TYPE_CHECKING:
-    from captaindata_source.events.loader import Turn
+    from captaindata_source.events.turns import Turn
 
 __all__ = ["add_listen"]
 
@@ -80,13 +80,15 @@ def _listen(options: argparse.Namespace) -> int:
 
     from captaindata_source.events.serving import load_events, serve_events
     from captaindata_source.settings.config import load_config
+    from captaindata_source.settings.event_options import EventOptions
     from captaindata_source.settings.sync_options import SyncOptions
 
     spare_memory()
     config = load_config(workspaces=options.workspace or None)
     how = SyncOptions(destination=options.destination, dataset=options.dataset, **config.load)
+    events = EventOptions(**config.events)
     if options.inbox is not None:
-        how = replace(how, event_inbox=options.inbox)
+        events = replace(events, event_inbox=options.inbox)
 
     def show(turn: Turn) -> None:
         if not options.quiet:
@@ -94,7 +96,7 @@ def _listen(options: argparse.Namespace) -> int:
             sys.stdout.flush()
 
     if options.loader:
-        load_events(config.workspaces, how, on_turn=show)
+        load_events(config.workspaces, how, events, on_turn=show)
         return OK
 
     def announce(address: str) -> None:
@@ -108,6 +110,7 @@ def _listen(options: argparse.Namespace) -> int:
     serve_events(
         config.workspaces,
         how,
+        events,
         host=options.host,
         port=options.port,
         every=options.every,

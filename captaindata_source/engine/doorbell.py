@@ -9,6 +9,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import dlt
+
+from captaindata_source.extract.opening import catch_up
+from captaindata_source.extract.plan import SyncPlan
+from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.turns import Turn
 
 __all__ = ["Doorbell"]
@@ -18,6 +23,8 @@ logger = logging.getLogger(__name__)
 LEAST_SECONDS = 3.0
 """How long a sync goes on before it gives way again."""
 POLL_SECONDS = 0.3
+MOST_SKEW_SECONDS = 600.0
+"""Between the clocks of two machines that load the same workspace."""
 
 
 class Doorbell:
@@ -37,8 +44,17 @@ class Doorbell:
         """Whether someone waits."""
         self._thread = threading.Thread(target=self._listen, name="doorbell", daemon=True)
 
-    def answered(self) -> None:
-        """Tells that whoever waited had a turn."""
+    def answer(self, pipeline: dlt.Pipeline, plan: SyncPlan) -> None:
+        """Lets whoever waits have a turn, and takes note of what was loaded in it.
+
+        Args:
+            pipeline: Of the sync; all that it extracted is loaded.
+            plan: Of the sync.
+        """
+        since = f"{time.time() - MOST_SKEW_SECONDS:.6f}"
+        self._turn.give_way()
+        with holding(pipeline, turn=self._turn):
+            catch_up(plan, pipeline, since=since)
         self._hears_from = time.monotonic() + LEAST_SECONDS
         self.has_rung = False
 

@@ -14,7 +14,7 @@ from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
 from captaindata_source.engine.loading import set_dlt_defaults
 from captaindata_source.engine.workspace_sync import WorkspaceSync
 from captaindata_source.extract.identify import known_or_identified
-from captaindata_source.extract.queue import Limits
+from captaindata_source.extract.limits import Limits
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.settings.named_jobs import NamedJobs, Told
 from captaindata_source.settings.sync_options import SyncOptions

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
+from captaindata_source.api import Api
 from captaindata_source.engine.estimate import Estimate
+from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.waiting import Waits
 
-__all__ = ["RATE_LIMITED", "Status", "Wait"]
+__all__ = ["RATE_LIMITED", "Status", "Wait", "with_progress"]
 
 RATE_LIMITED = "rate_limited"
 
@@ -82,3 +84,25 @@ class Status:
         if self.calls:
             said.append(f"{self.calls:,} calls")
         return ", ".join(said)
+
+
+def with_progress(status: Status, plan: SyncPlan, api: Api) -> Status:
+    """The same status with how far a plan is.
+
+    Args:
+        status: Of the sync.
+        plan: Of the sync; read while it runs, by another thread.
+        api: The workspace.
+    """
+    estimate = None
+    if plan.expected is not None:
+        estimate = Estimate(expected=plan.expected, per_minute=api.calls_per_minute)
+    queue = plan.queue
+    return replace(
+        status,
+        estimate=estimate,
+        jobs_listed=len(plan.jobs.seen),
+        jobs_done=queue.fetched + queue.set_aside,
+        jobs_to_do=queue.added,
+        results=queue.rows,
+    )

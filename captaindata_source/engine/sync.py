@@ -29,7 +29,7 @@ from captaindata_source.engine.report import SyncReport, place_of
 from captaindata_source.engine.status import Status
 from captaindata_source.engine.workspace_sync import INTERRUPTED, WorkspaceSync
 from captaindata_source.errors import ConfigError
-from captaindata_source.extract.queue import Limits
+from captaindata_source.extract.limits import Limits
 from captaindata_source.extract.report import FAILED, WorkspaceReport
 from captaindata_source.extract.results.redaction import UNSALTED
 from captaindata_source.settings.config import GivenWorkspace, load_config

@@ -7,7 +7,6 @@ sync.
 from __future__ import annotations
 
 import logging
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,16 +22,16 @@ from captaindata_source.api.credentials import RULE
 from captaindata_source.dlt_internals.extraction import without_descriptions
 from captaindata_source.engine.beginning import begin_sync
 from captaindata_source.engine.doorbell import Doorbell
-from captaindata_source.engine.estimate import Estimate
 from captaindata_source.engine.failures import record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
-from captaindata_source.engine.status import Status, Wait
+from captaindata_source.engine.status import Status, Wait, with_progress
 from captaindata_source.errors import QuotaError, root_error
 from captaindata_source.extract.extraction import Extraction, Log
-from captaindata_source.extract.opening import catch_up, connect, redactor_of
+from captaindata_source.extract.limits import Limits
+from captaindata_source.extract.opening import connect, redactor_of
 from captaindata_source.extract.package_work import CurrentWork, NewPackage, PackageWork
 from captaindata_source.extract.plan import SyncPlan
-from captaindata_source.extract.queue import Limits, Package
+from captaindata_source.extract.queue import Package
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.extract.told_events import event_rows
 from captaindata_source.http import RetryPolicy
@@ -42,7 +41,6 @@ from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import source_of
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES
-from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.pipeline import Target
 from captaindata_source.warehouse.remedies import message_of
 from captaindata_source.warehouse.turns import Turn, alone
@@ -51,13 +49,9 @@ __all__ = ["INTERRUPTED", "WorkspaceSync"]
 
 logger = logging.getLogger(__name__)
 
-LEAST_DEADLINE, DEADLINE = 60.0, 900.0
-"""Seconds of retries of a call, with hardly any time left and without a limit."""
 EVENT_DEADLINE = 20.0
-"""The same where events told of jobs: they are tried again later, and others wait meanwhile."""
+"""Seconds of retries of a call where events told of jobs: others wait, and it is tried again."""
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
-MOST_SKEW_SECONDS = 600.0
-"""Between the clocks of two machines that load the same workspace."""
 LISTED_PER_PACKAGE = 20_000
 """Jobs of one long list that a load package takes at most: some 200 calls."""
 
@@ -84,8 +78,7 @@ class WorkspaceSync:
         folder: Path | None = None,
         is_prepared: bool = False,
     ) -> None:
-        self._folder = folder
-        self._is_prepared = is_prepared
+        self._folder, self._is_prepared = folder, is_prepared
         self._settings = settings
         self._target = target
         self._options = options = target.options
@@ -98,14 +91,12 @@ class WorkspaceSync:
         self._loader: dlt.Pipeline | None = None
         self._package: Package | None = None
         self._packages = 0
-        self._memory_limit = MemoryLimit()
-        self._redact = redactor_of(settings)
+        self._memory_limit, self._redact = MemoryLimit(), redactor_of(settings)
         self._waits = Waits()
         self._api: Api | None = None
         self._plan: SyncPlan | None = None
         self._step = "starting"
-        self._loads_beside = False
-        self._is_over = False
+        self._loads_beside = self._is_over = False
         self._report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
@@ -119,10 +110,11 @@ class WorkspaceSync:
         """Never raises: what goes wrong is in the report."""
         try:
             self._pipeline.activate()
+            deadline = self._limits.deadline if self._told is None else EVENT_DEADLINE
             api = self._api = connect(
                 self._settings,
                 issues=self._issues,
-                retry=RetryPolicy(deadline=self._deadline),
+                retry=RetryPolicy(deadline=deadline),
                 waits=self._waits,
             )
             self._limits.count(partial(getattr, api, "calls"))
@@ -141,12 +133,6 @@ class WorkspaceSync:
             self._is_over = True
         return self._report
 
-    @property
-    def _deadline(self) -> float:
-        if self._told is not None:
-            return EVENT_DEADLINE
-        return min(DEADLINE, max(LEAST_DEADLINE, self._limits.seconds_left))
-
     def interrupted(self) -> WorkspaceReport:
         """The report of a sync that did not end in time after a signal."""
         return replace(self._report, error=INTERRUPTED, finished_at=datetime.now(UTC))
@@ -162,22 +148,9 @@ class WorkspaceSync:
             calls=self._api.calls if self._api else 0,
             wait=Wait.of(self._waits),
         )
-        if self._plan is None:
+        if self._plan is None or self._api is None:
             return status
-        queue = self._plan.queue
-        return replace(
-            status,
-            estimate=self._estimate(self._plan),
-            jobs_listed=len(self._plan.jobs.seen),
-            jobs_done=queue.fetched + queue.set_aside,
-            jobs_to_do=queue.added,
-            results=queue.rows,
-        )
-
-    def _estimate(self, plan: SyncPlan) -> Estimate | None:
-        if plan.expected is None or self._api is None:
-            return None
-        return Estimate(expected=plan.expected, per_minute=self._api.calls_per_minute)
+        return with_progress(status, self._plan, self._api)
 
     def _sync(self, api: Api, turn: Turn) -> None:
         plan = self._plan = begin_sync(
@@ -192,7 +165,7 @@ class WorkspaceSync:
         tables = self._wanted
         with (
             ThreadPoolExecutor(1, thread_name_prefix="load") as pool,
-            Doorbell(turn, on_ring=self._end_package) as bell,
+            Doorbell(turn, on_ring=partial(self._stop_extracting, is_gentle=True)) as bell,
         ):
             background = BackgroundLoad(pool)
             while True:
@@ -207,8 +180,7 @@ class WorkspaceSync:
                 if bell.has_rung:
                     self._load(self._pipeline, extracted, turn)
                     self._step = "giving way to events"
-                    self._give_way(plan, turn)
-                    bell.answered()
+                    bell.answer(self._pipeline, plan)
                     tables = plan.tables_left
                     continue
                 if self._loader is None:
@@ -220,17 +192,6 @@ class WorkspaceSync:
                     on_failure=self._stop_extracting,
                 )
                 tables = plan.tables_left
-
-    def _end_package(self) -> None:
-        if self._package is not None:
-            self._package.end()
-
-    def _give_way(self, plan: SyncPlan, turn: Turn) -> None:
-        """Lets the receiver of events have a turn, and takes note of what it loaded."""
-        since = f"{time.time() - MOST_SKEW_SECONDS:.6f}"
-        turn.give_way()
-        with holding(self._pipeline, turn=turn):
-            catch_up(plan, self._pipeline, since=since)
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> Extracted:
         self._packages += 1
@@ -250,8 +211,9 @@ class WorkspaceSync:
             extracted.issues = self._issues.take()
             issues = self._report.issue_rows(extracted.issues)
             if self._told is not None:
-                loaded = current.loaded_jobs
-                events = event_rows(self._told, plan, loaded=loaded, tables=self._wanted)
+                events = event_rows(
+                    self._told, plan, loaded=current.loaded_jobs, tables=self._wanted
+                )
                 return Log(issues=issues, events=events)
             runs = [extracted.report.as_row()] if extracted.is_last else []
             return Log(runs=runs, issues=issues)
@@ -283,10 +245,10 @@ class WorkspaceSync:
             extracted.counted, extracted.jobs = extraction.counted, extraction.loaded_jobs
         return extracted
 
-    def _stop_extracting(self) -> None:
-        """What is complete is kept for the next sync."""
+    def _stop_extracting(self, *, is_gentle: bool = False) -> None:
+        """What is complete is kept for the next sync; a gentle stop lets this one go on."""
         if self._package is not None:
-            self._package.cancel()
+            self._package.end() if is_gentle else self._package.cancel()
 
     def _load(self, pipeline: dlt.Pipeline, extracted: Extracted, turn: Turn) -> None:
         load(

@@ -235,16 +235,21 @@ class Inbox:
         return None if rows[0][0] is None else float(rows[0][0])
 
     def settle(
-        self, done: Iterable[int], again: Iterable[tuple[int, float]], *, counts: bool = True
+        self,
+        done: Iterable[int],
+        again: Iterable[tuple[int, float]],
+        *,
+        now: float,
+        counts: bool = True,
     ) -> None:
         """Marks events as done, or as to be tried again.
 
         Args:
             done: Of these events.
             again: Of these, with the time from which on, in epoch seconds.
+            now: Epoch seconds.
             counts: Whether that was a try.
         """
-        now = time.time()
         with self._committed() as database:
             for each in done:
                 database.execute(

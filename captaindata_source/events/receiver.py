@@ -25,6 +25,7 @@ from captaindata_source.events.senders import may_send
 from captaindata_source.events.writer import Writer
 from captaindata_source.extract.opening import redactor_of
 from captaindata_source.settings.config import load_config
+from captaindata_source.settings.event_options import EventOptions
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 
@@ -53,6 +54,7 @@ class EventApp:
         workspaces: Options of each workspace; None: they are read from dlt's configuration at the
             start, and each must have a secret.
         options: Where to load; None: as configured.
+        events: Where the inbox is.
         has_loader: Whether to start the process that loads what waits.
     """
 
@@ -60,11 +62,13 @@ class EventApp:
         self,
         workspaces: Sequence[Settings] | None = None,
         options: SyncOptions | None = None,
+        events: EventOptions | None = None,
         *,
         has_loader: bool = True,
     ) -> None:
         self._workspaces = workspaces
         self._options = options
+        self._events = events or EventOptions()
         self._has_loader = has_loader
         self._by_name: dict[str, Settings] = {}
         self._writer: Writer | None = None
@@ -95,17 +99,17 @@ class EventApp:
         workspaces, options = self._workspaces, self._options
         if workspaces is None or options is None:
             config = load_config()
-            options = SyncOptions(**config.load)
+            events = self._events = EventOptions(**config.events)
             options = SyncOptions(
-                destination=options.event_destination,
-                dataset=options.event_dataset,
+                destination=events.event_destination,
+                dataset=events.event_dataset,
                 **config.load,
             )
             workspaces = config.workspaces
             require_secrets(workspaces)
         self._by_name = {settings.name: settings for settings in workspaces}
         self._redact = {settings.name: redactor_of(settings) for settings in workspaces}
-        inbox = Path(options.event_inbox).absolute()
+        inbox = Path(self._events.event_inbox).absolute()
         self._writer = Writer(inbox)
         if self._has_loader:
             self._loader = LoaderProcess(inbox, options, [each.name for each in workspaces])

@@ -19,11 +19,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from captaindata_source.engine.event_loads import EventLoads
 from captaindata_source.errors import BusyError, ConfigError
-from captaindata_source.events.loader import Loader, Turn
+from captaindata_source.events.loader import Loader
 from captaindata_source.events.receiver import EventApp, require_secrets
 from captaindata_source.events.schedule import Schedule
 from captaindata_source.events.senders import is_local
+from captaindata_source.events.turns import Turn
 from captaindata_source.events.writer import open_inbox
+from captaindata_source.settings.event_options import EventOptions
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import wait_seconds
@@ -44,6 +46,7 @@ POLL_SECONDS = 0.5
 def serve_events(
     workspaces: Sequence[Settings],
     options: SyncOptions,
+    events: EventOptions,
     *,
     host: str,
     port: int,
@@ -54,7 +57,8 @@ def serve_events(
 
     Args:
         workspaces: Options of each workspace.
-        options: Where to load, and where the inbox is.
+        options: Where to load.
+        events: Where the inbox is.
         host: Address to listen on.
         port: Port; 0 takes a free one.
         every: Seconds between the beginnings of two syncs; None: no syncs.
@@ -74,9 +78,9 @@ def serve_events(
     except OSError as error:
         raise ConfigError(f"{host}:{port} can't be listened on: {error.strerror}") from None
     EventLoads(workspaces, options)  # what is configured wrongly is told before anything starts
-    open_inbox(Path(options.event_inbox).absolute()).close()
+    open_inbox(Path(events.event_inbox).absolute()).close()
     config = uvicorn.Config(
-        EventApp(workspaces, options),
+        EventApp(workspaces, options, events),
         http=PromptProtocol,
         lifespan="on",
         log_level="warning",
@@ -120,20 +124,25 @@ class PromptProtocol(H11Protocol):
 
 
 def load_events(
-    workspaces: Sequence[Settings], options: SyncOptions, *, on_turn: Callable[[Turn], None]
+    workspaces: Sequence[Settings],
+    options: SyncOptions,
+    events: EventOptions,
+    *,
+    on_turn: Callable[[Turn], None],
 ) -> None:
     """Loads what waits in the inbox, until SIGTERM or the end of the standard input.
 
     Args:
         workspaces: Options of each workspace.
-        options: Where to load, and where the inbox is.
+        options: Where to load.
+        events: Where the inbox is.
         on_turn: Told of each turn.
 
     Raises:
         ConfigError: As `EventLoads`.
     """
     threading.Thread(target=_end_with_input, name="input", daemon=True).start()
-    inbox = Path(options.event_inbox).absolute()
+    inbox = Path(events.event_inbox).absolute()
     with signals.intercepted_signals(), _only_loader(inbox):
         Loader(inbox, workspaces, EventLoads(workspaces, options), on_turn=on_turn).run()
 

@@ -16,6 +16,7 @@ from captaindata_source.dlt_internals.extraction import is_mapped_or_filtered, l
 from captaindata_source.errors import ConfigError
 from captaindata_source.extract.extraction import ROWS_PER_BATCH, Extraction, Log
 from captaindata_source.extract.identify import identified
+from captaindata_source.extract.limits import Limits
 from captaindata_source.extract.opening import (
     connect,
     plan_without_memory,
@@ -23,7 +24,7 @@ from captaindata_source.extract.opening import (
     remember_and_plan,
 )
 from captaindata_source.extract.package_work import NewPackage, PackageWork
-from captaindata_source.extract.queue import Limits, Package
+from captaindata_source.extract.queue import Package
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.extract.results.redaction import UNSALTED
 from captaindata_source.issues import IssueLog

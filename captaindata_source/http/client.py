@@ -144,12 +144,7 @@ class HttpClient:
         if self._quota is not None and self._clock.wall() < self._quota.renews_at.timestamp():
             raise QuotaError(path=url.path, renews_at=self._quota.renews_at)
         if params:
-            url = url.copy_merge_params(
-                {
-                    name: str(each) if isinstance(each, int) else each
-                    for name, each in params.items()
-                }
-            )
+            url = url.copy_merge_params(dict(params))
         started = self._clock.monotonic()
         tries = self._retrying.copy(
             stop=lambda state: self._retry.is_over(

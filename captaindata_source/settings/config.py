@@ -17,7 +17,12 @@ from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret, check_proxy
 from captaindata_source.settings.files import require_readable
 from captaindata_source.settings.kinds import SECTION
-from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS, WORKSPACE_OPTIONS
+from captaindata_source.settings.options import (
+    EVENT_OPTIONS,
+    LOAD_OPTIONS,
+    OPTIONS,
+    WORKSPACE_OPTIONS,
+)
 from captaindata_source.settings.unknown import SECTIONS, refuse_unknown, refuse_unknown_in
 from captaindata_source.settings.workspace import Settings
 
@@ -55,10 +60,12 @@ class RunnerConfig:
     Args:
         workspaces: Options of each workspace.
         load: How to load, by the names of `SyncOptions`.
+        events: How to receive events, by the names of `EventOptions`.
     """
 
     workspaces: Sequence[Settings]
     load: Mapping[str, Any]
+    events: Mapping[str, Any]
 
 
 def load_config(
@@ -97,7 +104,8 @@ def load_config(
     for settings in chosen:
         check_proxy(settings.url)
     load = {name: options[name] for name in LOAD_OPTIONS}
-    return RunnerConfig(workspaces=chosen, load=load)
+    events = {name: options[name] for name in EVENT_OPTIONS}
+    return RunnerConfig(workspaces=chosen, load=load, events=events)
 
 
 def load_options() -> Mapping[str, Any]:
@@ -118,7 +126,7 @@ def _read_options() -> Mapping[str, Any]:
     except ConfigurationException as error:
         raise ConfigError(_first_line(error)) from None
     options = {name: option.read(name, found[name]) for name, option in OPTIONS.items()}
-    for name, option in LOAD_OPTIONS.items():
+    for name, option in {**LOAD_OPTIONS, **EVENT_OPTIONS}.items():
         if objection := option.objection(options[name]):
             raise ConfigError(f"{SECTION}.{name} {objection}")
     return options

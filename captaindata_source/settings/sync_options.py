@@ -76,9 +76,6 @@ class SyncOptions:
         publish_copy: Path of a copy of the DuckDB file that follows the load.
         alerts: Whether alerts follow the load; they do anyway where there are webhooks.
         alert_webhooks: Where alerts are sent; None: nowhere.
-        event_inbox: Path of the file that keeps events until they are loaded.
-        event_destination: As `destination`, for the ASGI application.
-        event_dataset: As `dataset`, for the ASGI application.
         alert_stale_hours: Hours without a sync that did not fail after which there is an alert.
 
     Raises:
@@ -164,34 +161,6 @@ class SyncOptions:
     alert_stale_hours: float = field(
         default=26.0,
         metadata=option(NUMBER, "26", must="must be above 0, such as 26", allows=is_positive),
-    )
-
-    event_inbox: str = field(
-        default="captaindata-events.db",
-        metadata=option(
-            TEXT,
-            '"/var/lib/captaindata/events.db"',
-            must="must be a path",
-            allows=lambda value: isinstance(value, str) and bool(value.strip()),
-        ),
-    )
-    event_destination: str = field(
-        default="duckdb",
-        metadata=option(
-            TEXT,
-            '"postgres"',
-            must="must be the name of a dlt destination",
-            allows=lambda value: isinstance(value, str) and bool(value.strip()),
-        ),
-    )
-    event_dataset: str = field(
-        default="captaindata",
-        metadata=option(
-            TEXT,
-            '"captaindata"',
-            must="must be the name of a dataset",
-            allows=lambda value: isinstance(value, str) and bool(value.strip()),
-        ),
     )
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from captaindata_source.dlt_internals.options import place_of_option, sections
 from captaindata_source.errors import ConfigError
 from captaindata_source.settings.kinds import SECTION
-from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS
+from captaindata_source.settings.options import EVENT_OPTIONS, LOAD_OPTIONS, OPTIONS
 
 __all__ = ["SECTIONS", "nearest", "refuse_unknown", "refuse_unknown_in"]
 
@@ -174,7 +174,7 @@ def refuse_unknown_in(table: Mapping[str, Any], known: Collection[str], *, numbe
 
 
 def _of_workspaces_first(name: str) -> tuple[bool, str]:
-    return name in LOAD_OPTIONS, name
+    return name in LOAD_OPTIONS or name in EVENT_OPTIONS, name
 
 
 def _meant(name: str, known: Collection[str]) -> str:

@@ -32,6 +32,8 @@ SOURCE = re.compile(rf"\b({VIEWS}|{RAW})\.(\w+)")
 COMMENT = re.compile(r"--.*$", re.MULTILINE)
 ZONE = "'UTC' /* report_timezone */"
 NO_TIME = "none"
+EVENT_LAG = "event_lag"
+"""Reads a table that is there once an event was received."""
 REPORT_DAYS, UTC_DAYS = "report_timezone", "UTC"
 """Whose days a column of days holds."""
 TIME = re.compile(rf"(\w+)(?: in ({REPORT_DAYS}|{UTC_DAYS}))?")
@@ -100,7 +102,8 @@ class ViewDefinition:
     def is_optional(self) -> bool:
         """Whether it reads a table that is loaded only where someone asks for it, or that not every
         warehouse needs."""
-        return not self.tables.isdisjoint({*(table.name for table in EXTRA_TABLES), *PEOPLE_TABLES})
+        asked_for = {*(table.name for table in EXTRA_TABLES), *PEOPLE_TABLES}
+        return self.name == EVENT_LAG or not self.tables.isdisjoint(asked_for)
 
     @property
     def views(self) -> frozenset[str]:

@@ -1,7 +1,7 @@
 -- sync_freshness: Last sync and last change of each table
 --
 -- Grain: One row per workspace and table (workspace_id, table_name) that a sync has read.
--- Needs: captaindata.sync_runs, captaindata.workspaces
+-- Needs: captaindata.sync_runs, captaindata.webhook_events, captaindata.workspaces
 -- Time: last_sync_at
 --
 -- Columns:
@@ -15,6 +15,9 @@
 --     stopped_early, partly_loaded, quota or failed
 --   syncs: number of syncs that read the table
 --   workspace_label: name of the workspace in your configuration, or else its UID
+--   events: number of events that `captaindata listen` loaded jobs or results of, of the tables
+--     jobs, successful_jobs and job_results; they are no syncs
+--   last_event_at: time of the last of their loads, in UTC
 
 with source as (
     select
@@ -77,6 +80,17 @@ counted as (
     group by workspace_uid, table_name
 ),
 
+-- what events told of is in the tables of jobs and their results
+told as (
+    select
+        workspace_uid,
+        count(*) as events,
+        max(loaded_at) as last_event_at
+    from captaindata.webhook_events
+    where action in ('results_loaded', 'job_loaded')
+    group by workspace_uid
+),
+
 joined as (
     select
         counted.workspace_uid as workspace_id,
@@ -87,10 +101,16 @@ joined as (
         counted.last_change_at,
         counted.rows_last_change,
         last_syncs.outcome as last_outcome,
-        counted.syncs
+        counted.syncs,
+        coalesce(told.events, 0) as events,
+        told.last_event_at
     from counted
     inner join last_syncs
         on counted.workspace_uid = last_syncs.workspace_uid
+    left join told
+        on
+            counted.workspace_uid = told.workspace_uid
+            and counted.table_name in ('jobs', 'successful_jobs', 'job_results')
     left join captaindata.workspaces as workspaces
         on counted.workspace_uid = workspaces.workspace_uid
 )
@@ -104,5 +124,7 @@ select
     rows_last_change,
     last_outcome,
     syncs,
-    workspace_label
+    workspace_label,
+    events,
+    last_event_at
 from joined

@@ -14,7 +14,7 @@ import pytest
 
 import captaindata_source
 from captaindata_source.cli import main
-from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS
+from captaindata_source.settings.options import EVENT_OPTIONS, LOAD_OPTIONS, OPTIONS
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import OWN_OPTIONS, captaindata
 from captaindata_source.tables import ALL_TABLES, LEDGER, QUOTA_READINGS, SYNC_RUNS, TABLES
@@ -43,6 +43,7 @@ NOT_IN_FILE = {
     "result_statuses",
     "requests_per_minute",
     "hash_salt",
+    "event_secret",
     "publish_copy",
     "people_fields",
     "alert_webhooks",
@@ -82,7 +83,9 @@ def test_every_option_is_in_the_readme_and_in_the_config_file_with_its_default()
     in_file = CONFIG["sources"]["captaindata"]
     assert set(in_file) == fields - NOT_IN_FILE
     defaults = {f.name: f.default for f in dataclasses.fields(Settings)} | {
-        name: option.default for name, option in OPTIONS.items() if name in LOAD_OPTIONS
+        name: option.default
+        for name, option in OPTIONS.items()
+        if name in {*LOAD_OPTIONS, *EVENT_OPTIONS}
     }
     defaults["workspace_name"] = defaults["name"]
     for name in fields:
@@ -96,7 +99,9 @@ def test_the_source_takes_the_same_options_with_the_same_defaults() -> None:
     parameters = inspect.signature(captaindata).parameters
     settings = {f.name: f.default for f in dataclasses.fields(Settings)}
     own = {"workspaces", *OWN_OPTIONS} - {"full_refresh"}
-    assert set(parameters) == {*settings, "workspace_name", *own} - {"name", "named_jobs"}
+    assert set(parameters) == {*settings, "workspace_name", *own} - {
+        *("name", "named_jobs", "event_secret")
+    }
     for name, parameter in parameters.items():
         if name not in {"api_key", "project_uid", *own}:
             assert parameter.default == settings[name.removeprefix("workspace_")], name

@@ -16,6 +16,7 @@ ROOMS = (
     "assistant",
     "report",
     "export",
+    "events",
     "engine",
     "alerts",
     "source",

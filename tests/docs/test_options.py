@@ -12,8 +12,14 @@ from typing import Any
 import pytest
 
 import captaindata_source
+from captaindata_source.settings.event_options import EventOptions
 from captaindata_source.settings.kinds import option_of
-from captaindata_source.settings.options import LOAD_OPTIONS, OPTIONS, WORKSPACE_OPTIONS
+from captaindata_source.settings.options import (
+    EVENT_OPTIONS,
+    LOAD_OPTIONS,
+    OPTIONS,
+    WORKSPACE_OPTIONS,
+)
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 
@@ -26,7 +32,7 @@ TEMPLATES = {
 }
 DEFAULTS: dict[str, Any] = {
     "workspace_name" if field.name == "name" else field.name: field.default
-    for kind in (Settings, SyncOptions)
+    for kind in (Settings, SyncOptions, EventOptions)
     for field in dataclasses.fields(kind)
     if field.default is not dataclasses.MISSING
 }
@@ -41,6 +47,7 @@ def test_the_declarations_are_complete() -> None:
     assert OPTIONS.keys() == {
         *(declared - {"name"}),
         *LOAD_OPTIONS,
+        *EVENT_OPTIONS,
         "workspace_name",
         "workspaces",
     }
@@ -82,7 +89,8 @@ def test_its_example_works() -> None:
                 assert option.objection(value) is None, name
 
 
-@pytest.mark.parametrize("name", WORKSPACE_OPTIONS)
+# a source receives no events
+@pytest.mark.parametrize("name", [name for name in WORKSPACE_OPTIONS if name != "event_secret"])
 def test_the_source_takes_it(name: str) -> None:
     parameters = inspect.signature(captaindata_source.captaindata).parameters
     assert ("workspace_name" if name == "name" else name) in parameters

@@ -90,7 +90,7 @@ OPTIONAL = frozenset(
     for table in (
         *tables.EXTRA_TABLES,
         *(tables.INPUTS_LEDGER, tables.QUOTA_READINGS, tables.CHECKPOINTS),
-        tables.INTEGRATION_CHANGES,
+        *(tables.INTEGRATION_CHANGES, tables.WEBHOOK_EVENTS),
     )
 ) | frozenset(PEOPLE_TABLES)
 """Tables that are not in each warehouse: those that are off until they are selected, those of one
@@ -139,6 +139,7 @@ RAW_NOT_NULL = {
     "job_changes": ("job_uid", "field", "seen_at"),
     "workflow_changes": ("workflow_uid", "field", "seen_at"),
     "results_changes": ("job_uid", "change", "rows_before", "rows_after", "seen_at"),
+    "webhook_events": ("received_at", "kind", "copies", "tries", "action", "loaded_at"),
 }
 """Beside the tables' keys."""
 _WORKFLOW = Related("workflows", ("workspace_uid", "workflow_uid"), ("workspace_uid", "uid"))
@@ -274,7 +275,8 @@ def optional_views() -> frozenset[str]:
     """Views that are not in each warehouse, for they read what may be missing."""
     found: set[str] = set()
     for view in load_views():  # each after those that it reads
-        if view.tables & OPTIONAL or view.views & found:
+        always = {tables.WEBHOOK_EVENTS.name} if view.name == "sync_freshness" else set()
+        if view.tables & OPTIONAL - always or view.views & found:
             found.add(view.name)
     return frozenset(found)
 

@@ -43,10 +43,10 @@ def walk(version: str, folder: Path, *, method: str = "_fetch") -> Walk:
     walks: list[Walk] = []
     whole = getattr(ResultReader, method)
 
-    def recorded(reader: ResultReader, job: object) -> object:
+    def recorded(reader: ResultReader, job: object, **options: object) -> object:
         sent, rows = reader._api.calls, reader._package.rows
         with _recording() as found:
-            result = whole(reader, job)
+            result = whole(reader, job, **options)
         if reader._api.calls == sent + 1 and reader._package.rows > rows:
             walks.append([*found])
         return result

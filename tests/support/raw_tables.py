@@ -14,6 +14,7 @@ from captaindata_source.tables import (
     QUOTA_READINGS,
     SELECTABLE,
     SYNC_RUNS,
+    WEBHOOK_EVENTS,
     ColumnType,
     Table,
     views_schema,
@@ -22,7 +23,7 @@ from captaindata_source.views.shipped import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row, open_file
 
 RAW_TABLES = (
-    *(*SELECTABLE, QUOTA_READINGS, CHECKPOINTS, SYNC_RUNS, LEDGER),
+    *(*SELECTABLE, QUOTA_READINGS, CHECKPOINTS, SYNC_RUNS, LEDGER, WEBHOOK_EVENTS),
     *CHANGE_TABLES.values(),
 )
 COMMITTED = ("1767225600.1", "1767312000.2")
@@ -64,8 +65,9 @@ def create_raw_tables(database: Database, *, json_type: str | None = None) -> No
     types["json"] = json_type or types["json"]
     database.execute(";".join(_create(table, types) for table in RAW_TABLES))
     database.execute(
-        f"create table {LOADS} (load_id {types['text']}, status {types['bigint']});"
-        + f"insert into {LOADS} values "
+        f"create table {LOADS} (load_id {types['text']}, status {types['bigint']}, "
+        f"inserted_at {types['timestamp']});"
+        + f"insert into {LOADS} (load_id, status) values "
         + ", ".join(f"('{load_id}', 0)" for load_id in COMMITTED)
     )
 

@@ -9,6 +9,7 @@ from captaindata_source.tables import (
     CREDIT_CONSUMPTION,
     JOB_INPUTS,
     SCHEDULES,
+    WEBHOOK_EVENTS,
     Table,
 )
 from tests.support.databases import Row
@@ -81,10 +82,24 @@ _CONSUMPTION: list[Row] = [
         ("export-hubspot", 13, 40.0, 2),
     )
 ]
+_EVENTS: list[Row] = [
+    {
+        "uid": f"{kind} {number}",
+        "kind": kind,
+        "copies": 1 + number // 2,
+        "tries": 1,
+        "action": action,
+        "received_at": f"2026-01-12T08:30:0{number}.5Z",
+        "loaded_at": f"2026-01-12T08:30:0{number + 1 + len(kind) // 11}.75Z",
+    }
+    for kind, action in (("job_created", "job_loaded"), ("job_succeeded", "results_loaded"))
+    for number in range(4)
+]
 SAMPLES: Sequence[tuple[Table, list[Row]]] = (
     (JOB_INPUTS, _INPUTS),
     (SCHEDULES, _SCHEDULES),
     (CALLBACKS, _CALLBACKS),
     (CREDIT_CONSUMPTION, _CONSUMPTION),
+    (WEBHOOK_EVENTS, _EVENTS),
 )
 """Without the workspace."""

@@ -280,7 +280,7 @@ BOTH_FORMS = (
 )
 KNOWN = (
     "known are api_key, api_version, base_url, deep_listing_hours, details_max_age_days, "
-    "exclude_fields, extra_tables, hash_fields, "
+    "event_secret, exclude_fields, extra_tables, hash_fields, "
     "hash_salt, job_inputs_of, keep_secrets, lookback_days, max_parallel_requests, name, "
     "project_uid, requests_per_minute, result_statuses"
 )

@@ -175,7 +175,9 @@ class ResultReader:
     def _fetch_surely(self, job: ResultJob) -> Fetched | None:
         """The results; read once more where rows and counts disagree, or a page came twice. What
         the API says twice is believed. None: the sync is cancelled."""
-        first = self._fetch(job, delivered=self._delivered_of(job))
+        choices = () if job.carries else self._delivered.get(job.uid, ())
+        brought = next((each for each in choices if each.rows in job.row_counts), None)
+        first = self._fetch(job, delivered=brought)
         if first is None or not self._is_doubtful(first, job):
             return first
         counted = f"{first.rows} rows, row_count says {listed(job.row_counts)}"
@@ -207,11 +209,6 @@ class ResultReader:
             )
         self._issues.add(Kind.PAGES_SHIFTED, Action.REREAD, detail=counted)
         return second
-
-    def _delivered_of(self, job: ResultJob) -> Delivered | None:
-        """The results that callbacks brought, where they are as many as the API counts."""
-        choices = () if job.carries else self._delivered.get(job.uid, ())
-        return next((each for each in choices if each.rows in job.row_counts), None)
 
     def _fetch(self, job: ResultJob, *, delivered: Delivered | None = None) -> Fetched | None:
         fetched = Fetched()

@@ -21,6 +21,7 @@ from captaindata_source.events import app, serving
 from captaindata_source.events.receiver import EventApp, require_secrets
 from captaindata_source.events.serving import PromptProtocol
 from captaindata_source.http import Secret
+from captaindata_source.settings.event_options import EventOptions
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from tests.support.waiting import wait_for
@@ -43,8 +44,8 @@ def settings(name: str, secret: str | None = SECRET, **options: object) -> Setti
 @contextmanager
 def serving_app(folder: Path, *workspaces: Settings) -> Iterator[httpx.Client]:
     """A client of the application in a real server."""
-    options = SyncOptions(event_inbox=str(folder / "inbox.db"))
-    event_app = EventApp(workspaces, options, has_loader=False)
+    events = EventOptions(event_inbox=str(folder / "inbox.db"))
+    event_app = EventApp(workspaces, SyncOptions(), events, has_loader=False)
     config = uvicorn.Config(
         event_app, http=PromptProtocol, lifespan="on", log_level="warning", access_log=False
     )
@@ -217,7 +218,8 @@ def test_secrets_are_needed_where_others_reach_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="event_secret is missing"):
         serving.serve_events(
             workspaces,
-            SyncOptions(event_inbox=str(tmp_path / "inbox.db")),
+            SyncOptions(),
+            EventOptions(event_inbox=str(tmp_path / "inbox.db")),
             host="0.0.0.0",
             port=0,
             every=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_events_wait_until_they_are_done(inbox: Inbox, tmp_path: Path) -> None:
     inbox.add([stored("a"), stored("b", job="j2"), stored("c", workspace="other")])
     first, second = sorted(due(inbox), key=lambda event: event.job_uid or "")
 
-    inbox.settle([first.id], [(second.id, NOW + 5)])
+    inbox.settle([first.id], [(second.id, NOW + 5)], now=NOW)
 
     assert due(inbox) == []
     again = Inbox(tmp_path / "inbox.db")  # another process
@@ -61,7 +62,7 @@ def test_copies_of_an_event_are_one(inbox: Inbox) -> None:
     inbox.add([stored("a", at=NOW + 1)])
     [event] = due(inbox)
     assert event.copies == 4
-    inbox.settle([event.id], [])
+    inbox.settle([event.id], [], now=time.time())
 
     inbox.add([stored("a", at=inbox.path.stat().st_mtime)])  # a moment after it was done
 
@@ -70,7 +71,7 @@ def test_copies_of_an_event_are_one(inbox: Inbox) -> None:
 
 def test_an_event_of_v3_that_comes_again_much_later_is_looked_at(inbox: Inbox) -> None:
     inbox.add([stored("a"), stored("c", kind="run_final", job="r", results=[b"{}"])])
-    inbox.settle([event.id for event in due(inbox)], [])
+    inbox.settle([event.id for event in due(inbox)], [], now=time.time())
     later = inbox.path.stat().st_mtime + 3_600
 
     inbox.add([stored("a", at=later)])
@@ -82,7 +83,7 @@ def test_an_event_of_v3_that_comes_again_much_later_is_looked_at(inbox: Inbox) -
 def test_an_account_may_say_the_same_again_soon(inbox: Inbox) -> None:
     inbox.add([stored("a", kind="integration_auth_success", job=None)] * 2)
     [first] = due(inbox)
-    inbox.settle([first.id], [])
+    inbox.settle([first.id], [], now=time.time())
 
     inbox.add([stored("a", kind="integration_auth_success", job=None, at=NOW + 1)])
 
@@ -117,7 +118,7 @@ def test_all_events_of_a_job_come_together(inbox: Inbox) -> None:
         b'[{"n":3}]',
     ]
     assert "j1" in {event.job_uid for event in due(inbox, NOW + CREATED_SECONDS)}
-    inbox.settle([events[-1].id], [])
+    inbox.settle([events[-1].id], [], now=time.time())
     assert len(due(inbox, NOW + BATCH_SECONDS)) == 3
 
 
@@ -135,7 +136,7 @@ def test_new_jobs_of_a_workflow_can_come_with_others(inbox: Inbox) -> None:
 
 def test_results_go_when_an_event_is_done(inbox: Inbox, tmp_path: Path) -> None:
     inbox.add([stored("a", kind="run_final", results=[b'{"who":"somebody"}'])])
-    inbox.settle([event.id for event in due(inbox)], [])
+    inbox.settle([event.id for event in due(inbox)], [], now=time.time())
     inbox.purge()
 
     files = [path.read_bytes() for path in tmp_path.iterdir()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from captaindata_source.cli.main import main
-from captaindata_source.extract.queue import Limits
+from captaindata_source.extract.limits import Limits
 from tests.support import processes
 from tests.support.harness import Harness
 from tests.support.http_script import FakeTime

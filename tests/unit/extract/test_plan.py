@@ -12,8 +12,9 @@ import msgspec
 from captaindata_source.api import Coverage, JobListing, JobPage, Parts, Probe, Record, Span
 from captaindata_source.errors import NotFoundError
 from captaindata_source.extract.guard import Guard
+from captaindata_source.extract.limits import Limits
 from captaindata_source.extract.plan import Context, SyncPlan
-from captaindata_source.extract.queue import Limits, Package
+from captaindata_source.extract.queue import Package
 from captaindata_source.extract.rows import row_hash
 from captaindata_source.http import Secret
 from captaindata_source.issues import IssueLog

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from captaindata_source.extract.queue import MAX_BYTES, Limits, Package, ResultJob, ResultQueue
+from captaindata_source.extract.limits import Limits
+from captaindata_source.extract.queue import MAX_BYTES, Package, ResultJob, ResultQueue
 from tests.support.http_script import FakeTime
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)

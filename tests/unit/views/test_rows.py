@@ -26,6 +26,7 @@ from captaindata_source.tables import (
     RESULTS_CHANGES,
     SCHEDULES,
     SYNC_RUNS,
+    WEBHOOK_EVENTS,
     WORKFLOW_CHANGES,
     WORKFLOWS,
     WORKSPACES,
@@ -737,6 +738,31 @@ for each in workspaces:
     each["uid"] = each["workspace_uid"]
 
 
+webhook_events: list[Row] = [
+    {
+        "workspace_uid": "a",
+        "uid": f"e{number}",
+        "kind": kind,
+        "received_at": at(received),
+        "loaded_at": at(loaded),
+        "copies": copies,
+        "tries": 1,
+        "action": action,
+        "_dlt_load_id": None,
+    }
+    for number, (kind, received, loaded, copies, action) in enumerate(
+        (
+            ("run_final", "03-01 23:59:58", "03-02 00:00", 4, "results_loaded"),
+            ("run_final", "03-02 23:59:58", "03-02 23:59:59", 1, "results_loaded"),
+            ("run_final", "03-02 08:00", "03-02 08:00:00.5", 1, "unchanged"),
+            ("run_final", "03-02 08:00", "03-02 08:00:01", 3, "waiting"),
+            ("run_final", "03-02 08:00", "03-02 08:01:05.5", 1, "left_to_schedule"),
+            ("unknown", "03-02 10:00", "03-02 10:00:00.25", 1, "kept"),
+        )
+    )
+]
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def warehouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_folder: Path
@@ -759,6 +785,7 @@ def warehouse(
     insert(database, JOB_CHANGES, job_changes)
     insert(database, WORKFLOW_CHANGES, workflow_changes)
     insert(database, RESULTS_CHANGES, results_changes)
+    insert(database, WEBHOOK_EVENTS, webhook_events)
     create_views(database)
     yield database
     _drop(database)
@@ -1530,23 +1557,50 @@ def test_results_reconciliation(warehouse: Database) -> None:
     ]
 
 
+FRESHNESS = ", ".join(
+    (
+        *("workspace_name", "table_name", "last_sync_at", "last_change_at"),
+        *("rows_last_change", "last_outcome", "syncs"),
+    )
+)
+
+
 def test_sync_freshness(warehouse: Database) -> None:
-    assert rows(warehouse, "sync_freshness", "a") == [
+    assert rows(warehouse, "sync_freshness", "a", FRESHNESS) == [
         ("Acme", "jobs", at("03-05 01:30"), at("03-07 00:00"), 1, "failed", 3),
         ("Acme", "workflows", at("03-05 01:30"), at("03-04 01:00"), 4, "failed", 2),
     ]
     second = at("03-02 13:00")
-    assert rows(warehouse, "sync_freshness", "b") == [
+    assert rows(warehouse, "sync_freshness", "b", FRESHNESS) == [
         ("configured b", "jobs", second, second, 5, "loaded", 1),
         ("configured b", "workflows", second, None, None, "loaded", 2),
     ]
     noon = at("03-03 12:00")
-    assert rows(warehouse, "sync_freshness", "odd") == [("Odd", "jobs", noon, noon, 3, "loaded", 3)]
-    assert rows(warehouse, "sync_freshness", "slow") == [
+    assert rows(warehouse, "sync_freshness", "odd", FRESHNESS) == [
+        ("Odd", "jobs", noon, noon, 3, "loaded", 3)
+    ]
+    assert rows(warehouse, "sync_freshness", "slow", FRESHNESS) == [
         ("Slow", "jobs", noon, noon, 3, "failed", 1)
     ]
-    assert rows(warehouse, "sync_freshness", "gone") == [
+    assert rows(warehouse, "sync_freshness", "gone", FRESHNESS) == [
         ("configured gone", "jobs", None, None, None, "failed", 1)
+    ]
+    columns = "table_name, syncs, events, last_event_at"
+    assert rows(warehouse, "sync_freshness", "a", columns) == [
+        ("jobs", 3, 2, at("03-02 23:59:59")),
+        ("workflows", 2, 0, None),
+    ]
+
+
+def test_event_lag(warehouse: Database) -> None:
+    columns = (
+        "day, kind, events, copies, loaded, waiting, left_to_schedule, median_seconds, "
+        "p95_seconds, longest_seconds, last_event_at"
+    )
+    assert rows(warehouse, "event_lag", "a", columns) == [
+        (date(2026, 3, 1), "run_final", 1, 4, 1, 0, 0, 2.0, 2.0, 2.0, at("03-01 23:59:58")),
+        (date(2026, 3, 2), "run_final", 4, 6, 1, 1, 1, 1.0, 59.05, 65.5, at("03-02 23:59:58")),
+        (date(2026, 3, 2), "unknown", 1, 1, 0, 0, 0, 0.25, 0.25, 0.25, at("03-02 10:00")),
     ]
 
 
