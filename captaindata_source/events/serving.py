@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import h11
 import uvicorn
 from dlt.common.runtime import signals
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -110,17 +111,36 @@ def serve_events(
 
 
 class PromptProtocol(H11Protocol):
-    """Closes connections whose request does not begin in time."""
+    """Closes connections whose next request does not begin in time, whatever they send slowly."""
+
+    _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         # head and body of an answer are written apart: else each would take 40 ms
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.loop.call_later(HEAD_SECONDS, self._close_if_silent)
+        self._allow(HEAD_SECONDS)
 
-    def _close_if_silent(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._allow(None)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._allow(None)
+
+    def on_response_complete(self) -> None:
+        is_unread = self.conn.their_state is h11.SEND_BODY  # it was answered without its body
+        self._allow(HEAD_SECONDS if is_unread else IDLE_SECONDS + HEAD_SECONDS)
+        super().on_response_complete()
+
+    def _allow(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None
+        if seconds is not None and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(seconds, self.transport.close)
 
 
 def load_events(

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -174,6 +174,40 @@ def test_slow_clients_are_cut_off(client: httpx.Client, monkeypatch: pytest.Monk
     with socket.create_connection(address, timeout=30) as slow:
         slow.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
         assert b" 408 " in slow.recv(1_000)
+
+
+@pytest.mark.parametrize(
+    ("first", "slowly"),
+    [
+        ("GET /health HTTP/1.1\r\nHost: x\r\n\r\n", b""),
+        ("GET /health HTTP/1.1\r\nHost: x\r\n\r\nPOST /events/acme HTTP/1.1\r\n", b"X"),
+        ("POST /events/acme HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n", b"x"),
+        (
+            "POST /events/acme HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"1\r\nx\r\n",
+        ),
+    ],
+)
+def test_nobody_without_the_secret_keeps_a_connection(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, first: str, slowly: bytes
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "IDLE_SECONDS", 0.3)
+    address = (client.base_url.host, client.base_url.port or 0)
+    with socket.create_connection(address) as slow:
+        slow.settimeout(0.05)
+        slow.sendall(first.encode())
+        got = b""
+        with suppress(ConnectionError):
+            for _ in range(400):
+                slow.sendall(slowly)
+                with suppress(TimeoutError):
+                    if not (piece := slow.recv(10_000)):
+                        break
+                    got += piece
+            else:
+                pytest.fail("the connection is still open")
+    assert got.startswith((b"HTTP/1.1 200", b"HTTP/1.1 401"))
 
 
 def test_a_disk_that_is_full_is_told(
