@@ -37,6 +37,9 @@ def test_the_proxies_pass_on_what_the_receiver_takes() -> None:
     assert "max_size 64MiB" in CADDY
     assert "client_max_body_size  64m;" in NGINX
     assert f"client_body_timeout   {receiver.BODY_SECONDS:.0f}s;" in NGINX
+    assert not re.search(r"^\s*read_body", CADDY, re.MULTILINE), "Caddy would answer 200 after it"
+    assert f"answers 408 after {receiver.BODY_SECONDS:.0f} s" in CADDY
+    assert f"read_header {serving.HEAD_SECONDS:.0f}s\n" in CADDY
     assert f"client_header_timeout {serving.HEAD_SECONDS:.0f}s;" in NGINX
 
 
