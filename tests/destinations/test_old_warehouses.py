@@ -79,7 +79,11 @@ def test_views_follow_without_a_sync(database: Database, version: str) -> None:
     assert_is_up_to_date(database)
 
 
-@pytest.mark.parametrize("version", ["1_first", "5_decimal_credits"])
+@pytest.mark.parametrize(
+    ("database", "version"),
+    [("duckdb", "1_first"), ("postgres", "5_decimal_credits")],
+    indirect=["database"],
+)
 def test_a_sync_without_news_asks_for_nothing_again(old: Harness, version: str) -> None:
     old_warehouses.restore(old.database, version)
     synced = old.sync(configs=config(old))
