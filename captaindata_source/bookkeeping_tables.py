@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from captaindata_source.table import Table
 
-__all__ = ["CHECKPOINTS", "LEDGER", "QUOTA_READINGS", "SYNC_ISSUES", "SYNC_RUNS"]
+__all__ = ["CHECKPOINTS", "LEDGER", "QUOTA_READINGS", "SYNC_ISSUES", "SYNC_RUNS", "WEBHOOK_EVENTS"]
 
 LEDGER = Table(
     "job_results_ledger",
@@ -73,6 +73,25 @@ SYNC_ISSUES = Table(
     file_format=None,
 )
 """Problems that syncs met, and what was done about them; see `issues`."""
+
+WEBHOOK_EVENTS = Table(
+    "webhook_events",
+    {
+        "workspace_uid": "text",
+        "uid": "text",
+        "received_at": "timestamp",
+        "kind": "text",
+        "workflow_uid": "text",
+        "job_uid": "text",
+        "identity_uid": "text",
+        "copies": "bigint",
+        "tries": "bigint",
+        "action": "text",
+        "loaded_at": "timestamp",
+    },
+)
+"""Events that `captaindata listen` received, and what was done. A row is in the load package of
+what its event told of: the time of that load is in `_dlt_loads`."""
 
 QUOTA_READINGS = Table(
     "quota_readings",

@@ -12,6 +12,7 @@ from captaindata_source.bookkeeping_tables import (
     QUOTA_READINGS,
     SYNC_ISSUES,
     SYNC_RUNS,
+    WEBHOOK_EVENTS,
 )
 from captaindata_source.change_tables import (
     CHANGE_TABLES,
@@ -64,6 +65,7 @@ __all__ = [
     "SYNC_ISSUES",
     "SYNC_RUNS",
     "TABLES",
+    "WEBHOOK_EVENTS",
     "WORKFLOWS",
     "WORKFLOW_CHANGES",
     "WORKSPACES",
@@ -209,7 +211,7 @@ TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS, JOB_RESULTS)
 SELECTABLE = (*TABLES, *EXTRA_TABLES)
 ALL_TABLES = (
     *(*SELECTABLE, LEDGER, INPUTS_LEDGER, CHECKPOINTS),
-    *(QUOTA_READINGS, SYNC_RUNS, SYNC_ISSUES),
+    *(QUOTA_READINGS, SYNC_RUNS, SYNC_ISSUES, WEBHOOK_EVENTS),
     *CHANGE_TABLES.values(),
 )
 

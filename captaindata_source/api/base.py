@@ -210,6 +210,10 @@ class Api(Protocol):
         """One job, listed or not; None where it is gone, an empty record where it is there and its
         list alone shows its state."""
 
+    def jobs_named(self, uids: Sequence[str]) -> Sequence[Record]:
+        """Those of at most a hundred jobs that can be read with one call; none where no call does.
+        An API that ignores what it is asked for gives others."""
+
     def results_path(self, job_uid: str) -> str:
         """Where the results of a job are, for errors."""
 

@@ -1,14 +1,8 @@
-"""Documents of the API as records, whatever its version: JSON, mended where it is JSON only nearly.
-
-Seen in the wild: half a surrogate pair (an emoji that was cut in two), `NaN` and `Infinity` as
-Python writes them, control characters as they are, bytes that are not UTF-8, and the character
-U+0000, which JSON allows and Postgres does not.
-"""
+"""Documents of the API as records, whatever its version."""
 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +14,7 @@ import msgspec
 from captaindata_source.api.base import JobListing, Record
 from captaindata_source.api.coverage import Coverage
 from captaindata_source.api.flow_keys import PREFIX
+from captaindata_source.api.mending import decoded
 from captaindata_source.http import HttpClient, Reply
 from captaindata_source.issues import Action, IssueLog, Kind
 
@@ -31,7 +26,6 @@ __all__ = [
     "ApiBase",
     "Documents",
     "Fields",
-    "mend",
     "once",
     "record",
     "segment",
@@ -49,16 +43,6 @@ RAWS = msgspec.json.Decoder(msgspec.Raw)
 RAW_LISTS = msgspec.json.Decoder(list[msgspec.Raw])
 segment = partial(quote, safe="")
 """A uid as a part of a path."""
-NULL_CHARACTER = rb"\u0000"
-_REPLACEMENT = rb"\ufffd"
-_HIGH = rb"u[dD][89abAB][0-9a-fA-F]{2}"
-_LOW = rb"u[dD][c-fC-F][0-9a-fA-F]{2}"
-_TOKEN = re.compile(
-    rb"\\(?:(?P<pair>%b\\%b)|(?P<half>%b|%b)|(?P<null>u0000)|.)"
-    rb'|(?P<quote>")|(?P<control>[\x00-\x1f])|(?P<number>-?\b(?:NaN|Infinity)\b)'
-    % (_HIGH, _LOW, _HIGH, _LOW),
-    re.DOTALL,
-)
 
 
 class _WithUid(msgspec.Struct):
@@ -67,6 +51,10 @@ class _WithUid(msgspec.Struct):
 
 _decode_uid = msgspec.json.Decoder(_WithUid).decode
 _decode_any = msgspec.json.Decoder(Any).decode
+
+
+Parameter = str | int | list[str]
+"""Value of a parameter of a query; a list repeats the parameter."""
 
 
 class Documents:
@@ -81,7 +69,7 @@ class Documents:
         self.client = client
         self._issues = issues
 
-    def get(self, link: str, decoder: msgspec.json.Decoder[T], **params: str | int) -> T:
+    def get(self, link: str, decoder: msgspec.json.Decoder[T], **params: Parameter) -> T:
         """One document.
 
         Raises:
@@ -90,31 +78,12 @@ class Documents:
         decode = partial(self._decode, decoder)
         return self.client.get(link, decode=decode, params=params).data
 
-    def reply(self, link: str, decoder: msgspec.json.Decoder[T], **params: str | int) -> Reply[T]:
+    def reply(self, link: str, decoder: msgspec.json.Decoder[T], **params: Parameter) -> Reply[T]:
         """One document and the headers that it came with."""
         return self.client.get(link, decode=partial(self._decode, decoder), params=params)
 
     def _decode(self, decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-        if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
-            return self._mended(decoder, body)
-        if not body.isascii():
-            try:
-                body.decode()
-            except UnicodeDecodeError:
-                return self._mended(decoder, body)
-        try:
-            return decoder.decode(body)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            return self._mended(decoder, body)
-
-    def _mended(self, decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-        body, kinds = mend(body)
-        data = decoder.decode(body)
-        for kind in kinds:
-            self._issues.add(kind, Action.MENDED)
-        return data
+        return decoded(decoder, body, on_mended=lambda kind: self._issues.add(kind, Action.MENDED))
 
     def with_uid(self, items: list[Fields], what: str) -> list[Record]:
         """Records of objects; those without a uid are set aside."""
@@ -232,56 +201,3 @@ def _scalar(raw: msgspec.Raw) -> Any:
         return _decode_any(raw)
     except msgspec.DecodeError:  # a number that no float holds: its text is kept
         return bytes(raw).decode()
-
-
-def mend(body: bytes) -> tuple[bytes, frozenset[Kind]]:
-    """The same JSON, as any parser and any destination takes it; all else to the byte.
-
-    Half a surrogate pair, U+0000 and bytes that are not UTF-8 become U+FFFD, a number that is none
-    becomes a text (`"NaN"`), a control character its escape.
-
-    Returns:
-        The JSON and what was mended, in the words of `sync_issues`.
-    """
-    kinds: set[Kind] = set()
-    valid = _mend_utf8(body)
-    if valid is not body:
-        kinds.add(Kind.NOT_UTF8)
-
-    pieces: list[bytes] = []
-    done = 0
-    is_text = False
-    for found in _TOKEN.finditer(valid):  # one by one: a text may hold millions of escapes
-        name = found.lastgroup
-        if name == "quote":
-            is_text = not is_text
-        mended = _mended(found, is_text=is_text)
-        if mended is not None:
-            kind, replacement = mended
-            kinds.add(kind)
-            pieces += (valid[done : found.start()], replacement)
-            done = found.end()
-    return b"".join([*pieces, valid[done:]]), frozenset(kinds)
-
-
-def _mended(found: re.Match[bytes], *, is_text: bool) -> tuple[Kind, bytes] | None:
-    """What is wrong with a token and what stands in its place; None where it is right."""
-    name = found.lastgroup
-    if not is_text:
-        return (Kind.NOT_A_NUMBER, b'"%b"' % found[0]) if name == "number" else None
-    if name == "half":
-        return Kind.HALF_SURROGATE, _REPLACEMENT
-    if name == "null" or found[0] == b"\x00":
-        return Kind.NULL_CHARACTER, _REPLACEMENT
-    if name == "control":
-        return Kind.CONTROL_CHARACTER, rb"\u%04x" % found[0][0]
-    return None
-
-
-def _mend_utf8(body: bytes) -> bytes:
-    """The same text with U+FFFD for what is not UTF-8; the same object where all of it is."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return body.decode("utf-8", "replace").encode()
-    return body

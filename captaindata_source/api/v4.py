@@ -236,6 +236,12 @@ class V4Api(ApiBase):
             return None
         return self._job_of(found)
 
+    def jobs_named(self, uids: Sequence[str]) -> Sequence[Record]:
+        runs = self._documents.get("runs", LISTS, limit=PAGE_SIZE, uid=[*uids])
+        found = self._documents.with_uid(runs, "run")
+        kept = self._documents.without_flow_keys(found, "run", "action_name")
+        return [self._job_of(run) for run in kept]
+
     def results_path(self, job_uid: str) -> str:
         if job_uid.startswith(PREFIX):
             return self._flows.results_path(job_uid)

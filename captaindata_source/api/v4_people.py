@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from captaindata_source.api.base import Parts, Record
+from captaindata_source.api.base import Part, Parts, Record
 from captaindata_source.api.documents import OBJECTS, Documents, Fields, once, record, segment
 from captaindata_source.api.identity_list import IdentityList
 from captaindata_source.api.pagination import read_until_known
@@ -60,7 +60,10 @@ class V4People:
 
     def _integrations(self) -> Parts:
         return [
-            partial(self._integration, identity["uid"], name, account)
+            Part(
+                partial(self._integration, identity["uid"], name, account),
+                scope={"identity_uid": identity["uid"]},
+            )
             for identity in self._all_identities()
             for name, account in integrations_of(identity).items()
         ]

@@ -13,6 +13,7 @@ from captaindata_source.cli.alerts import add_alerts
 from captaindata_source.cli.check import add_check
 from captaindata_source.cli.export import add_export
 from captaindata_source.cli.init import add_init
+from captaindata_source.cli.listen import add_listen
 from captaindata_source.cli.mcp import add_mcp
 from captaindata_source.cli.output import safe_output
 from captaindata_source.cli.plan import add_plan
@@ -33,7 +34,7 @@ __all__ = ["build_parser", "main"]
 USAGE = 2
 """Exit code of wrong usage or configuration."""
 COMMANDS = (
-    *(add_sync, add_resync, add_plan, add_init, add_check),
+    *(add_sync, add_resync, add_listen, add_plan, add_init, add_check),
     *(add_views, add_results, add_export, add_report, add_alerts, add_mcp, add_sandbox),
 )
 NEED_NO_CONFIG = ("init", "sandbox")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from captaindata_source.cli.output import write_text
@@ -47,6 +48,17 @@ def add_sandbox(commands: Parsers) -> None:
         metavar="N",
         help="answer 429 beyond N requests a minute and workspace (default: no limit)",
     )
+    parser.add_argument(
+        "--events-to",
+        metavar="URL",
+        help="send webhooks and callbacks to URL/NAME as the clock runs, NAME being that of the "
+        "workspace (default: send none)",
+    )
+    parser.add_argument(
+        "--event-secret",
+        metavar="TEXT",
+        help="send them with the header 'Authorization: Bearer TEXT' (default: without)",
+    )
 
 
 def _sandbox(options: argparse.Namespace) -> int:
@@ -59,13 +71,17 @@ def _sandbox(options: argparse.Namespace) -> int:
         ) from None
     from captaindata_source import sandbox
 
+    if options.event_secret is not None and options.events_to is None:
+        raise ConfigError("--event-secret is for events: say where they go with --events-to URL")
     try:
         sandbox.serve(
             port=options.port,
             days_per_minute=options.days_per_minute,
             seed=options.seed,
             rate_limit=options.rate_limit,
-            announce=_announce,
+            events_to=options.events_to,
+            event_secret=options.event_secret,
+            announce=partial(_announce, options),
         )
     except OSError as error:
         raise ConfigError(f"Port {options.port} can't be served on: {error.strerror}") from None
@@ -74,11 +90,13 @@ def _sandbox(options: argparse.Namespace) -> int:
     return OK
 
 
-def _announce(server: Sandbox) -> None:
+def _announce(options: argparse.Namespace, server: Sandbox) -> None:
     from captaindata_source.sandbox import example_secrets
 
     first = server.world.workspaces[0]
-    secrets = example_secrets(server.world, server.base_url, server.base_url_of("v4"))
+    secrets = example_secrets(
+        server.world, server.base_url, server.base_url_of("v4"), event_secret=options.event_secret
+    )
     write_text(
         f"The sandbox serves {server.base_url} until Ctrl-C. For `captaindata sync`, put this into "
         f".dlt/secrets.toml:\n\n{secrets}\n"
@@ -88,4 +106,12 @@ def _announce(server: Sandbox) -> None:
         f"export SOURCES__CAPTAINDATA__PROJECT_UID={first.uid}\n"
         f"export SOURCES__CAPTAINDATA__BASE_URL={server.base_url}"
     )
+    if options.events_to is not None:
+        write_text(_about_events(options))
     sys.stdout.flush()
+
+
+def _about_events(options: argparse.Namespace) -> str:
+    if options.days_per_minute == 0:
+        return "\nNo events are sent while the clock stands: set --days-per-minute."
+    return "\nEvents go to the paths /acme (API v3) and /northwind (API v4) below --events-to."

@@ -18,8 +18,9 @@ from captaindata_source.issues import IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import is_held, require_writable
-from captaindata_source.warehouse.locks import Turn, holding
+from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.remedies import message_of
+from captaindata_source.warehouse.turns import Turn
 
 __all__ = ["begin_sync"]
 
@@ -34,6 +35,7 @@ def begin_sync(
     api: Api,
     issues: IssueLog,
     wanted: Collection[str],
+    is_prepared: bool = False,
 ) -> SyncPlan:
     """Loads or drops what an earlier sync left behind, mends tables, and makes a plan.
 
@@ -46,6 +48,7 @@ def begin_sync(
         api: Its API.
         issues: What goes wrong without ending the sync.
         wanted: Tables to load.
+        is_prepared: Whether the pipeline loaded a moment ago: its tables are there.
 
     Raises:
         Exception: The destination can't be used now.
@@ -56,6 +59,8 @@ def begin_sync(
         with holding(pipeline, turn=turn) as client:
             if client is not None:
                 require_writable(client, pipeline.destination.destination_type)
+            if is_prepared:
+                return remember_and_plan(settings, api, pipeline, issues=issues, wanted=wanted)
             settle(pipeline, client, workspace=settings.name, workspace_uid=uid)
             pipeline.sync_destination()
             make_missing_tables(pipeline)

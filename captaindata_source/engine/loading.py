@@ -20,9 +20,10 @@ from captaindata_source.views.results.counting import Counted
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.appending import LoadedJobs, appends_results
 from captaindata_source.warehouse.database import DUCKDB
-from captaindata_source.warehouse.locks import Turn, holding
+from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.remedies import is_passing, message_of
 from captaindata_source.warehouse.spelling import record_spelling, require_spelling
+from captaindata_source.warehouse.turns import Turn
 
 __all__ = ["LOAD_WAITS", "BackgroundLoad", "Extracted", "MemoryLimit", "load", "set_dlt_defaults"]
 

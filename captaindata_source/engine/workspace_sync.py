@@ -7,10 +7,12 @@ sync.
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import dlt
 from dlt.common.exceptions import SignalReceivedException
@@ -20,17 +22,19 @@ from captaindata_source.api import Api
 from captaindata_source.api.credentials import RULE
 from captaindata_source.dlt_internals.extraction import without_descriptions
 from captaindata_source.engine.beginning import begin_sync
+from captaindata_source.engine.doorbell import Doorbell
 from captaindata_source.engine.estimate import Estimate
 from captaindata_source.engine.failures import record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
 from captaindata_source.engine.status import Status, Wait
 from captaindata_source.errors import QuotaError, root_error
 from captaindata_source.extract.extraction import Extraction, Log
-from captaindata_source.extract.opening import connect, redactor_of
+from captaindata_source.extract.opening import catch_up, connect, redactor_of
 from captaindata_source.extract.package_work import CurrentWork, NewPackage, PackageWork
 from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.queue import Limits, Package
 from captaindata_source.extract.report import WorkspaceReport
+from captaindata_source.extract.told_events import event_rows
 from captaindata_source.http import RetryPolicy
 from captaindata_source.issues import IssueLog
 from captaindata_source.settings.learned import LearnedSettings
@@ -38,9 +42,10 @@ from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import source_of
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES
-from captaindata_source.warehouse.locks import Turn, alone
+from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.pipeline import Target
 from captaindata_source.warehouse.remedies import message_of
+from captaindata_source.warehouse.turns import Turn, alone
 
 __all__ = ["INTERRUPTED", "WorkspaceSync"]
 
@@ -48,7 +53,11 @@ logger = logging.getLogger(__name__)
 
 LEAST_DEADLINE, DEADLINE = 60.0, 900.0
 """Seconds of retries of a call, with hardly any time left and without a limit."""
+EVENT_DEADLINE = 20.0
+"""The same where events told of jobs: they are tried again later, and others wait meanwhile."""
 INTERRUPTED = "Interrupted: what was committed is kept, the next sync goes on from there"
+MOST_SKEW_SECONDS = 600.0
+"""Between the clocks of two machines that load the same workspace."""
 LISTED_PER_PACKAGE = 20_000
 """Jobs of one long list that a load package takes at most: some 200 calls."""
 
@@ -61,6 +70,8 @@ class WorkspaceSync:
         target: Where it loads, and how.
         pipeline: Of the workspace.
         limits: On minutes and requests, shared by all workspaces.
+        folder: Where dlt works; None: where it does for all of the command's.
+        is_prepared: Whether the pipeline loaded a moment ago.
     """
 
     def __init__(
@@ -69,11 +80,17 @@ class WorkspaceSync:
         target: Target,
         pipeline: dlt.Pipeline,
         limits: Limits,
+        *,
+        folder: Path | None = None,
+        is_prepared: bool = False,
     ) -> None:
+        self._folder = folder
+        self._is_prepared = is_prepared
         self._settings = settings
         self._target = target
         self._options = options = target.options
         self._wanted = options.wanted_of(settings)
+        self._told = settings.named_jobs.told if settings.named_jobs is not None else None
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
         self._limits = limits
@@ -105,14 +122,13 @@ class WorkspaceSync:
             api = self._api = connect(
                 self._settings,
                 issues=self._issues,
-                retry=RetryPolicy(
-                    deadline=min(DEADLINE, max(LEAST_DEADLINE, self._limits.seconds_left))
-                ),
+                retry=RetryPolicy(deadline=self._deadline),
                 waits=self._waits,
             )
             self._limits.count(partial(getattr, api, "calls"))
             self._report.api_version = api.version
-            with alone(self._pipeline, workspace_uid=self._settings.project_uid) as turn:
+            uid, is_short = self._settings.project_uid, self._told is not None
+            with alone(self._pipeline, workspace_uid=uid, is_short=is_short) as turn:
                 self._sync(api, turn)
         except (Exception, SignalReceivedException) as error:
             # the other workspaces go on, whatever it was
@@ -124,6 +140,12 @@ class WorkspaceSync:
             self._step = self._report.outcome.replace("_", " ")
             self._is_over = True
         return self._report
+
+    @property
+    def _deadline(self) -> float:
+        if self._told is not None:
+            return EVENT_DEADLINE
+        return min(DEADLINE, max(LEAST_DEADLINE, self._limits.seconds_left))
 
     def interrupted(self) -> WorkspaceReport:
         """The report of a sync that did not end in time after a signal."""
@@ -165,9 +187,13 @@ class WorkspaceSync:
             api=api,
             issues=self._issues,
             wanted=self._wanted,
+            is_prepared=self._is_prepared,
         )
         tables = self._wanted
-        with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="load") as pool,
+            Doorbell(turn, on_ring=self._end_package) as bell,
+        ):
             background = BackgroundLoad(pool)
             while True:
                 self._step = "fetching"
@@ -178,15 +204,33 @@ class WorkspaceSync:
                 if extracted.is_last:
                     self._load(self._pipeline, extracted, turn)
                     return
+                if bell.has_rung:
+                    self._load(self._pipeline, extracted, turn)
+                    self._step = "giving way to events"
+                    self._give_way(plan, turn)
+                    bell.answered()
+                    tables = plan.tables_left
+                    continue
                 if self._loader is None:
                     # once more, in the same working folder: a pipeline does one step at a time
-                    self._loader = self._target.pipeline(self._settings)
+                    self._loader = self._target.pipeline(self._settings, folder=self._folder)
                 self._loads_beside = True
                 background.start(
                     partial(self._load, self._loader, extracted, turn),
                     on_failure=self._stop_extracting,
                 )
                 tables = plan.tables_left
+
+    def _end_package(self) -> None:
+        if self._package is not None:
+            self._package.end()
+
+    def _give_way(self, plan: SyncPlan, turn: Turn) -> None:
+        """Lets the receiver of events have a turn, and takes note of what it loaded."""
+        since = f"{time.time() - MOST_SKEW_SECONDS:.6f}"
+        turn.give_way()
+        with holding(self._pipeline, turn=turn):
+            catch_up(plan, self._pipeline, since=since)
 
     def _extract(self, plan: SyncPlan, api: Api, tables: frozenset[str]) -> Extracted:
         self._packages += 1
@@ -204,8 +248,13 @@ class WorkspaceSync:
             """The row of `sync_runs` is in the last package: it is there when all the rest is."""
             extracted.report = self._report_with(plan, api)
             extracted.issues = self._issues.take()
+            issues = self._report.issue_rows(extracted.issues)
+            if self._told is not None:
+                loaded = current.loaded_jobs
+                events = event_rows(self._told, plan, loaded=loaded, tables=self._wanted)
+                return Log(issues=issues, events=events)
             runs = [extracted.report.as_row()] if extracted.is_last else []
-            return Log(runs=runs, issues=self._report.issue_rows(extracted.issues))
+            return Log(runs=runs, issues=issues)
 
         def begin(new: NewPackage) -> PackageWork:
             extraction = Extraction(
@@ -277,6 +326,8 @@ class WorkspaceSync:
             return
         if isinstance(root := root_error(error), QuotaError):
             report.quota_renews_at = root.renews_at
+        if self._told is not None:
+            return
         record_failure(
             error,
             report=report,

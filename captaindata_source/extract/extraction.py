@@ -48,10 +48,12 @@ class Log:
     Args:
         runs: Rows of `sync_runs`.
         issues: Rows of `sync_issues`.
+        events: Rows of `webhook_events`.
     """
 
     runs: Sequence[Row] = ()
     issues: Sequence[Row] = ()
+    events: Sequence[Row] = ()
 
 
 class Extraction:
@@ -245,6 +247,8 @@ class Extraction:
         return ()
 
     def _reader(self) -> ResultReader:
+        named = self.settings.named_jobs
+        told = named.told if named else None
         return ResultReader(
             api=self._api,
             package=self._package,
@@ -258,4 +262,5 @@ class Extraction:
             trust=self.plan.trust,
             hold_back=self._workers.hold_back,
             read_stored=self.plan.context.read_results,
+            delivered=told.delivered if told else None,
         )

@@ -32,12 +32,12 @@ from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_INPUTS, JOB_RESULTS, SUCCESSFUL_JOBS
 from captaindata_source.waiting import Waits
 from captaindata_source.warehouse.loaded_rows import LoadedRows, StoredResult
-from captaindata_source.warehouse.many_jobs import remember_many, remember_named
+from captaindata_source.warehouse.many_jobs import remember_again, remember_many, remember_named
 from captaindata_source.warehouse.memory import Facts, Memory
 from captaindata_source.warehouse.remember import RememberMany, remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
-__all__ = ["connect", "plan_without_memory", "redactor_of", "remember_and_plan"]
+__all__ = ["catch_up", "connect", "plan_without_memory", "redactor_of", "remember_and_plan"]
 
 
 def connect(
@@ -145,7 +145,8 @@ def remember_and_plan(
     )
     if isinstance(settings, LearnedSettings):
         _refuse_other_name(settings, loaded.uids_named(settings.name))
-    if not settings.keep_secrets:
+    is_told = settings.named_jobs is not None and settings.named_jobs.told is not None
+    if not (settings.keep_secrets or is_told):  # syncs clean what is loaded
         stored = StoredSecrets(pipeline, workspace_uid=settings.project_uid)
         memory.unclean = stored.find(loaded.rows, fresh=fresh)
     if memory.api_version not in (None, api.version):
@@ -168,6 +169,21 @@ def remember_and_plan(
             now=facts.now,
         )
     )
+
+
+def catch_up(plan: SyncPlan, pipeline: dlt.Pipeline, *, since: str) -> None:
+    """Takes note of the jobs that other processes loaded while this one did not hold its lock.
+
+    Args:
+        plan: Of the sync.
+        pipeline: Gives the destination.
+        since: Load packages with a later id.
+    """
+    context = plan.context
+    loaded = LoadedRows(pipeline, workspace_uid=context.settings.project_uid)
+    facts = _facts(context.settings, context.api, context.wanted)
+    with loaded.connection():
+        plan.catch_up(remember_again(loaded, context.memory, facts, since=since))
 
 
 def _facts(settings: Settings, api: Api, wanted: Collection[str]) -> Facts:

@@ -163,6 +163,11 @@ class CurrentWork:
         """Those of the last package; empty where none was begun."""
         return self._work.extractions if self._work is not None else ()
 
+    @property
+    def loaded_jobs(self) -> frozenset[str]:
+        """Uids of the jobs whose results are complete in the last package."""
+        return frozenset(uid for each in self.extractions for uid in each.loaded_jobs.uids)
+
     def close(self) -> None:
         """Ends what is under way, if anything."""
         if self._work is not None:

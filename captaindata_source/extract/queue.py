@@ -291,6 +291,10 @@ class Package:
             self._queue.skipped += 1
             self._report()
 
+    def end(self) -> None:
+        """Ends it early, as if its time were over."""
+        self._ends = -math.inf
+
     def cancel(self) -> None:
         """Hands out no more jobs, in no thread."""
         self.is_cancelled = True

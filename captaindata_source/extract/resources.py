@@ -29,6 +29,7 @@ from captaindata_source.tables import (
     SUCCESSFUL_JOBS,
     SYNC_ISSUES,
     SYNC_RUNS,
+    WEBHOOK_EVENTS,
     WORKFLOWS,
     WORKSPACES,
     Row,
@@ -74,6 +75,7 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
         _add_table(each, CHECKPOINTS)
         _add_table(each, SYNC_RUNS)
         _add_table(each, SYNC_ISSUES)
+        _add_table(each, WEBHOOK_EVENTS)
     return list(resources.values())
 
 
@@ -121,6 +123,8 @@ def _log(work: PackageWork) -> Iterator[Any]:
     for log in work.logs():
         if log.runs:
             yield dlt.mark.with_table_name(list(log.runs), SYNC_RUNS.name)
+        if log.events:
+            yield dlt.mark.with_table_name(list(log.events), WEBHOOK_EVENTS.name)
         if log.issues:
             yield dlt.mark.with_table_name(list(log.issues), SYNC_ISSUES.name)
         elif SYNC_ISSUES.name not in tables:

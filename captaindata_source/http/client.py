@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -128,14 +128,14 @@ class HttpClient:
         link: str,
         *,
         decode: Callable[[bytes], T],
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int | Sequence[str]] | None = None,
     ) -> Reply[T]:
         """Fetches and decodes one document.
 
         Args:
             link: A path below the base URL, or a link as the API gave it.
             decode: Turns the body into data; `msgspec.DecodeError` means that it can't.
-            params: Query parameters to set.
+            params: Query parameters to set; one with several values is set for each.
 
         Raises:
             ApiError: See the subclasses in `captaindata_source.errors`.
@@ -144,7 +144,12 @@ class HttpClient:
         if self._quota is not None and self._clock.wall() < self._quota.renews_at.timestamp():
             raise QuotaError(path=url.path, renews_at=self._quota.renews_at)
         if params:
-            url = url.copy_merge_params({name: str(value) for name, value in params.items()})
+            url = url.copy_merge_params(
+                {
+                    name: str(each) if isinstance(each, int) else each
+                    for name, each in params.items()
+                }
+            )
         started = self._clock.monotonic()
         tries = self._retrying.copy(
             stop=lambda state: self._retry.is_over(

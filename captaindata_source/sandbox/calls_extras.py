@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from captaindata_source.sandbox.paging import (
     OutputsLinks,
     decode_cursor,
     limit_of,
+    named_values,
     offset_of,
 )
 from captaindata_source.sandbox.world import World
@@ -23,6 +25,8 @@ from captaindata_source.sandbox.world import World
 Json = dict[str, Any]
 
 MAX_INPUTS = 500
+SCHEDULE_FILTERS = ("uid", "status", "user_uid")
+CALLBACK_FILTERS = ("status", "run_uid")
 
 
 def job_inputs(world: World, owner: Workspace, request: Request) -> Response:
@@ -47,17 +51,24 @@ def run_inputs(world: World, owner: Workspace, request: Request) -> Response:
 
 def schedules(kind: ScheduleKind, world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /schedules` and `GET /flows/schedules`."""
-    return _window(world, world.extras.schedules(owner, kind), request)
+    found = _filtered(world.extras.schedules(owner, kind), request, SCHEDULE_FILTERS)
+    return _window(world, found, request)
 
 
 def callbacks(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /runs/callbacks`."""
-    return _window(world, world.extras.callbacks(owner), request)
+    found = _filtered(world.extras.callbacks(owner), request, CALLBACK_FILTERS)
+    return _window(world, found, request)
 
 
 def consumption(world: World, owner: Workspace, _request: Request) -> Response:
     """Answer `GET /workspaces/consumption`."""
     return json_response(world, world.extras.consumption(owner))
+
+
+def _filtered(items: list[Json], request: Request, names: Iterable[str]) -> list[Json]:
+    wanted = named_values(request.query_params, names)
+    return [item for item in items if all(item[name] in wanted[name] for name in wanted)]
 
 
 def _window(world: World, items: list[Json], request: Request) -> Response:

@@ -55,6 +55,12 @@ def run(world: World, owner: Workspace, request: Request) -> Response:
     return json_response(world, _run(world, owner, request))
 
 
+def status(world: World, owner: Workspace, request: Request) -> Response:
+    """Answer `GET /runs/{uid}/status`."""
+    found = _run(world, owner, request)
+    return json_response(world, {"uid": found["uid"], "status": found["status"]})
+
+
 def outputs(world: World, owner: Workspace, request: Request) -> Response:
     """Answer `GET /runs/{uid}/outputs`."""
     found = _run(world, owner, request)
@@ -108,6 +114,7 @@ CALLS: dict[str, Call] = {
     "/users": users,
     "/runs": runs,
     "/runs/{uid}": run,
+    "/runs/{uid}/status": status,
     "/runs/{uid}/outputs": outputs,
     "/identities": identities,
     "/identities/{uid}/integrations/{name}": integration,

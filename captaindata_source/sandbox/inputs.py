@@ -46,17 +46,17 @@ def run_inputs(
     found = []
     for number in range(run.job.inputs):
         rng = stream(seed, "input", run.uid, number)
+        identifier = uid(rng)
+        data, custom = _given(rng, number)
         status = statuses[number % len(statuses)]
         has_ended = status in ("SUCCEEDED", "FAILED", "STOPPED")
         found.append(
             {
-                "uid": uid(rng),
+                "uid": identifier,
                 "run_uid": run.uid,
                 "status": status,
-                "input_data": _person(rng, number),
-                "custom_data": {"crm_id": rng.randrange(10**6), "crm_api_key": secret(rng)}
-                if number % 2
-                else None,
+                "input_data": data,
+                "custom_data": custom,
                 "last_error": _last_error(rng, number) if status in ("FAILED", "BLOCKED") else None,
                 "output_count": int(status == "SUCCEEDED"),
                 "retry_count": moment.retry_count,
@@ -67,6 +67,13 @@ def run_inputs(
             }
         )
     return found
+
+
+def given(seed: int, run_uid: str, number: int) -> tuple[Json, Json | None]:
+    """Return what the caller gave as an input of a run: its data, and data of the caller's own."""
+    rng = stream(seed, "input", run_uid, number)
+    uid(rng)
+    return _given(rng, number)
 
 
 def job_inputs(job: Job, day: float, *, seed: int) -> list[Json]:
@@ -89,6 +96,13 @@ def job_inputs(job: Job, day: float, *, seed: int) -> list[Json]:
             }
         )
     return found
+
+
+def _given(rng: Random, number: int) -> tuple[Json, Json | None]:
+    data = _person(rng, number)
+    if number % 2 == 0:
+        return data, None
+    return data, {"crm_id": rng.randrange(10**6), "crm_api_key": secret(rng)}
 
 
 def _person(rng: Random, number: int) -> Json:

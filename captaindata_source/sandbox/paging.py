@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.datastructures import QueryParams
+
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.sandbox.errors import BadRequestError
-from captaindata_source.sandbox.run_book import DEFAULT_SORT, FILTERS, SORT_FIELDS
+from captaindata_source.sandbox.run_book import DEFAULT_SORT, FILTERS, SORT_FIELDS, Filters
 from captaindata_source.sandbox.runs import EXECUTION_MODES, RUN_STATUSES
 
 Json = dict[str, Any]
@@ -190,17 +192,22 @@ def sort_of(query: Mapping[str, str]) -> str:
     return sort
 
 
-def filters_of(query: Mapping[str, str]) -> dict[str, str]:
-    """Read the parameters that filter runs.
+def filters_of(query: QueryParams) -> Filters:
+    """Read the parameters that filter runs; each may be repeated, and any of its values will do.
 
     Raises:
         BadRequestError: If a status or a mode is none.
     """
-    filters = {name: query[name] for name in FILTERS if name in query}
+    filters = named_values(query, FILTERS)
     for name, choices in CHOICES.items():
-        if filters.get(name, choices[0]) not in choices:
+        if not set(filters.get(name, ())) <= set(choices):
             raise BadRequestError(f"{name} must be one of {', '.join(choices)}")
     return filters
+
+
+def named_values(query: QueryParams, names: Iterable[str]) -> Filters:
+    """Return the values of those parameters that are there."""
+    return {name: tuple(query.getlist(name)) for name in names if name in query}
 
 
 def members_page(dialect: Dialect, members: list[Json], text: str) -> list[Json]:

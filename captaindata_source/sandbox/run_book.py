@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from captaindata_source.sandbox.flows import FlowBook
@@ -17,6 +17,8 @@ from captaindata_source.sandbox.workflows import Workflow
 
 SORT_FIELDS = ("created_at", "updated_at", "status")
 DEFAULT_SORT = "-created_at"
+Filters = Mapping[str, Collection[str]]
+"""Names of fields to the values of which a run must have one."""
 FILTERS = ("status", "action_name", "execution_mode", "uid", "user_uid", "flow_run_id")
 # So many orders are kept while the clock stands.
 CACHED_ORDERS = 16
@@ -70,8 +72,9 @@ class RunBook:
         self._jobs_seen = 0
         self._runs: dict[str, Run] = {}
         self._removed: set[str] = set()
+        self._continued: dict[str, None] = {}
         self._cached_day = math.nan
-        self._orders: dict[tuple[str, ...], list[Run]] = {}
+        self._orders: dict[tuple[object, ...], list[Run]] = {}
 
     def find(self, run_uid: str, day: float) -> Run | None:
         """Return the run of a uid if it has appeared by `day` and is not removed."""
@@ -96,11 +99,12 @@ class RunBook:
         if batch is not None and run.status(batch.begins) in UNDER_WAY:
             raise ValueError("a run is continued once it rests")
         batches = run.batches if batch is None else (*run.batches, batch)
+        self._continued[run_uid] = None
         self._runs[run_uid] = dataclasses.replace(run, sync_mode="incremental", batches=batches)
         self._orders.clear()
 
     def listed(
-        self, day: float, *, sort: str = DEFAULT_SORT, filters: Mapping[str, str] | None = None
+        self, day: float, *, sort: str = DEFAULT_SORT, filters: Filters | None = None
     ) -> list[Run]:
         """Return the runs that are there on `day`; the list must not be changed.
 
@@ -108,38 +112,34 @@ class RunBook:
             day: The day.
             sort: One of `SORT_FIELDS`, after a `-` from the last to the first. Runs that are
                 equal in it are sorted by their uid.
-            filters: Values that fields of the runs must have; keys are from `FILTERS`.
+            filters: The runs must meet all; keys are from `FILTERS`.
         """
         self._make_until(day)
         wanted = dict(filters or {})
         if "uid" in wanted:
-            run = self.find(wanted["uid"], day)
-            return [run] if run is not None and _meets(run, day, wanted) else []
+            found = [self.find(uid, day) for uid in set(wanted.pop("uid"))]
+            runs = [run for run in found if run is not None and _meets(run, day, wanted)]
+            return _sorted(runs, day, sort)
         if self._cached_day != day or len(self._orders) >= CACHED_ORDERS:
             self._orders.clear()
             self._cached_day = day
-        key = (sort, *[wanted.get(name, "") for name in FILTERS])
+        key = (sort, *[tuple(wanted.get(name, ())) for name in FILTERS])
         if key not in self._orders:
             if wanted:
                 runs = [r for r in self.listed(day, sort=sort) if _meets(r, day, wanted)]
             else:
-                runs = self._sorted(day, sort)
+                there = [run for run in self._runs.values() if self._is_there(run, day)]
+                runs = _sorted(there, day, sort)
             self._orders[key] = runs
         return self._orders[key]
 
-    def _sorted(self, day: float, sort: str) -> list[Run]:
-        runs = [run for run in self._runs.values() if self._is_there(run, day)]
-        runs.sort(key=_by_uid)
-        field = sort.removeprefix("-")
-        descending = sort != field
-        if field == "created_at":
-            runs.sort(key=_by_created, reverse=descending)
-        elif field == "updated_at":
-            # The order is that of what is shown, which has microseconds.
-            runs.sort(key=lambda run: timedelta(days=run.updated(day)), reverse=descending)
-        else:
-            runs.sort(key=lambda run: run.status(day), reverse=descending)
-        return runs
+    def changing(self, start: float, end: float) -> list[JobRun]:
+        """Return the runs that there are until `end`, keep outputs, and change on `start` or later;
+        others that were continued are among them."""
+        self._make_until(end)
+        uids = [job.uid for job in self._schedule.changing(start, end) if job.main is None]
+        runs = [self._runs[uid] for uid in dict.fromkeys([*uids, *self._continued])]
+        return [run for run in runs if isinstance(run, JobRun) and run.uid not in self._removed]
 
     def _is_there(self, run: Run, day: float) -> bool:
         is_archived = day - run.created_day > ARCHIVED_DAYS
@@ -208,14 +208,31 @@ def make_actions(seed: int, workspace: int, workflows: tuple[Workflow, ...]) -> 
     return actions
 
 
-def _meets(run: Run, day: float, wanted: Mapping[str, str]) -> bool:
-    return (
-        wanted.get("action_name", run.action.name) == run.action.name
-        and wanted.get("execution_mode", run.execution_mode) == run.execution_mode
-        and wanted.get("user_uid", run.user_uid) == run.user_uid
-        and wanted.get("flow_run_id", run.flow_run_id) == run.flow_run_id
-        and ("status" not in wanted or wanted["status"] == run.status(day))
-    )
+def _sorted(runs: list[Run], day: float, sort: str) -> list[Run]:
+    runs.sort(key=_by_uid)
+    field = sort.removeprefix("-")
+    descending = sort != field
+    if field == "created_at":
+        runs.sort(key=_by_created, reverse=descending)
+    elif field == "updated_at":
+        # The order is that of what is shown, which has microseconds.
+        runs.sort(key=lambda run: timedelta(days=run.updated(day)), reverse=descending)
+    else:
+        runs.sort(key=lambda run: run.status(day), reverse=descending)
+    return runs
+
+
+def _meets(run: Run, day: float, wanted: Filters) -> bool:
+    return all(_value(run, name, day) in values for name, values in wanted.items())
+
+
+def _value(run: Run, name: str, day: float) -> str | None:
+    if name == "status":
+        return run.status(day)
+    if name == "action_name":
+        return run.action.name
+    value: str | None = getattr(run, name)
+    return value
 
 
 def _by_uid(run: Run) -> str:

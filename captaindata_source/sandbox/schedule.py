@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
@@ -61,6 +62,7 @@ class Schedule:
         self._made_until = -days
         self._jobs: dict[str, list[Job]] = {workflow.uid: [] for workflow in workflows}
         self._by_uid: dict[str, Job] = {}
+        self._by_last_change: list[Job] = []
         self._listed: dict[tuple[str, JobsOrder], tuple[float, list[Job]]] = {}
         for job in self._scripted():
             self._add(job)
@@ -80,6 +82,16 @@ class Schedule:
         """
         self._make_until(day)
         return islice(self._by_uid.values(), skip, None)
+
+    def changing(self, start: float, end: float) -> list[Job]:
+        """Return the jobs that there are until `end`, and that change on `start` or later."""
+        self._make_until(end)
+        order = self._by_last_change
+        if len(order) < len(self._by_uid):
+            order += islice(self._by_uid.values(), len(order), None)
+            order.sort(key=_last_change)
+        first = bisect_left(order, start, key=_last_change)
+        return [job for job in order[first:] if min(job.phases[0].at, job.appears) <= end]
 
     def appeared(self, day: float) -> list[Job]:
         """Return every job that has appeared by `day`, listed or not, newest first."""
@@ -149,3 +161,7 @@ def _newest(job: Job) -> tuple[float, str]:
 
 def _by_uid(job: Job) -> str:
     return job.uid
+
+
+def _last_change(job: Job) -> float:
+    return max(job.phases[-1].at, job.appears)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from captaindata_source.sandbox.contents import Workspace
 from captaindata_source.sandbox.identities import Identity
 from captaindata_source.sandbox.jobs import Segment, total
@@ -13,7 +11,7 @@ from captaindata_source.sandbox.people import (
     workspace_object_v4,
 )
 from captaindata_source.sandbox.planted import secrets_in
-from captaindata_source.sandbox.run_book import DEFAULT_SORT, RunBook
+from captaindata_source.sandbox.run_book import DEFAULT_SORT, Filters, RunBook
 from captaindata_source.sandbox.runs import Batch, JobRun, Run
 from captaindata_source.sandbox.world_base import Json, NotFoundError, WorldBase
 
@@ -39,7 +37,7 @@ class WorldV4:
         first: int,
         count: int | None,
         sort: str = DEFAULT_SORT,
-        filters: Mapping[str, str] | None = None,
+        filters: Filters | None = None,
     ) -> list[Json]:
         """Return a slice of the list of runs; `count` None: to its end."""
         with self._world.lock:
@@ -109,17 +107,23 @@ class WorldV4:
             run = self._book(workspace).find(uid, day)
             if not isinstance(run, JobRun):
                 raise NotFoundError("Run not found")
-            segments = run.outputs(day, all_answers=dialect.continued_outputs == "all")
-            content = self._world.content(workspace)
-            rows = self._world.result_store.encoded(
-                segments,
-                content.workflows[run.job.workflow_index].kind,
-                self._world.population(workspace),
-                first=first,
-                last=first + count,
-                ascii_json=dialect.ascii_json,
-            )
-            return rows, total(segments)
+            rows = self.outputs_of(workspace, run, day, first=first, last=first + count)
+            all_answers = dialect.continued_outputs == "all"
+            return rows, total(run.outputs(day, all_answers=all_answers))
+
+    def outputs_of(
+        self, workspace: Workspace, run: JobRun, day: float, *, first: int, last: int
+    ) -> list[bytes]:
+        """Return outputs `first` to `last` (exclusive) that a run has on `day`, as JSON."""
+        dialect = self._world.dialect
+        return self._world.result_store.encoded(
+            run.outputs(day, all_answers=dialect.continued_outputs == "all"),
+            self._world.content(workspace).workflows[run.job.workflow_index].kind,
+            self._world.population(workspace),
+            first=first,
+            last=last,
+            ascii_json=dialect.ascii_json,
+        )
 
     def action_name(self, workspace: Workspace, workflow_uid: str) -> str:
         """Return the name of the action that a workflow of v3 is in v4.

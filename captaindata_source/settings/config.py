@@ -211,13 +211,14 @@ def _parsed(value: object) -> list[dict[str, Any]]:
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:
-    key, salt = options.get("api_key"), options.get("hash_salt")
+    key = options.get("api_key")
+    texts = {name: options.get(name) for name in ("hash_salt", "event_secret")}
     if not isinstance(key, Secret):
         key = Secret(key if isinstance(key, str) else "")
     return Settings(
         **{
             **options,
-            "hash_salt": Secret(salt) if isinstance(salt, str) else salt,
+            **{name: Secret(it) if isinstance(it, str) else it for name, it in texts.items()},
             "api_key": key
             if isinstance(key, Secret)
             else Secret(key if isinstance(key, str) else ""),

@@ -28,6 +28,7 @@ from captaindata_source.settings.webhooks import Webhook, read_webhooks
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import (
     FLOWS,
+    INTEGRATIONS,
     JOB_INPUTS,
     JOB_RESULTS,
     JOBS,
@@ -75,6 +76,9 @@ class SyncOptions:
         publish_copy: Path of a copy of the DuckDB file that follows the load.
         alerts: Whether alerts follow the load; they do anyway where there are webhooks.
         alert_webhooks: Where alerts are sent; None: nowhere.
+        event_inbox: Path of the file that keeps events until they are loaded.
+        event_destination: As `destination`, for the ASGI application.
+        event_dataset: As `dataset`, for the ASGI application.
         alert_stale_hours: Hours without a sync that did not fail after which there is an alert.
 
     Raises:
@@ -162,6 +166,34 @@ class SyncOptions:
         metadata=option(NUMBER, "26", must="must be above 0, such as 26", allows=is_positive),
     )
 
+    event_inbox: str = field(
+        default="captaindata-events.db",
+        metadata=option(
+            TEXT,
+            '"/var/lib/captaindata/events.db"',
+            must="must be a path",
+            allows=lambda value: isinstance(value, str) and bool(value.strip()),
+        ),
+    )
+    event_destination: str = field(
+        default="duckdb",
+        metadata=option(
+            TEXT,
+            '"postgres"',
+            must="must be the name of a dlt destination",
+            allows=lambda value: isinstance(value, str) and bool(value.strip()),
+        ),
+    )
+    event_dataset: str = field(
+        default="captaindata",
+        metadata=option(
+            TEXT,
+            '"captaindata"',
+            must="must be the name of a dataset",
+            allows=lambda value: isinstance(value, str) and bool(value.strip()),
+        ),
+    )
+
     def __post_init__(self) -> None:
         check_dataset(self.dataset)
         known = [table.name for table in SELECTABLE]
@@ -188,7 +220,11 @@ class SyncOptions:
         if settings.named_jobs is not None:
             inputs = {JOB_INPUTS.name}.intersection(settings.extra_tables)
             actions = () if settings.lists_workflows else (WORKFLOWS.name,)
-            return frozenset(OF_JOBS).union(inputs, actions)
+            told = settings.named_jobs.told
+            people = {INTEGRATIONS.name} if told is not None and told.identities else set()
+            return frozenset(OF_JOBS).union(
+                inputs, actions, people.intersection(settings.extra_tables)
+            )
         usual = [*(table.name for table in TABLES), *settings.extra_tables]
         return frozenset(self.tables or usual) - {FLOWS}
 

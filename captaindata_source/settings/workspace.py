@@ -35,6 +35,7 @@ from captaindata_source.tables import EXTRA_TABLES, FLOWS
 __all__ = ["Settings"]
 
 MAX_PARALLEL_REQUESTS = 64
+MIN_EVENT_SECRET = 16
 HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 EXTRA = [table.name for table in EXTRA_TABLES]
 NAMED = [*EXTRA, FLOWS]
@@ -71,6 +72,8 @@ class Settings:
         hash_salt: Secret key of those hashes; None: plain SHA-256.
         keep_secrets: Load jobs and workflows as the API sends them, with the session cookies,
             tokens and passwords that they were given.
+        event_secret: What whoever sends events to `captaindata listen` has to name; None: only
+            this machine may send them.
         full_refresh: Fetch everything again, whatever is loaded already.
         named_jobs: Fetch these jobs and nothing else; with `full_refresh`. None: a usual sync.
 
@@ -199,6 +202,19 @@ class Settings:
         default=False,
         metadata=option(FLAG, "false"),
     )
+    event_secret: Secret | None = field(
+        default=None,
+        metadata=option(
+            TEXT,
+            '"…", long and random',
+            must="must be at least 16 characters without spaces, such as 32 random ones, or left "
+            "out",
+            allows=lambda secret: (
+                secret is None or (isinstance(secret, Secret) and _is_long(secret.reveal()))
+            ),
+            is_secret=True,
+        ),
+    )
     full_refresh: bool = False
     named_jobs: NamedJobs | None = None
 
@@ -263,6 +279,10 @@ class Settings:
 
     def _error(self, option: str, message: str) -> ConfigError:
         return ConfigError(f"Workspace {self.name!r}: {option} {message}")
+
+
+def _is_long(secret: str) -> bool:
+    return len(secret) >= MIN_EVENT_SECRET and _is_header(secret)
 
 
 def _is_header(value: str) -> bool:

@@ -23,7 +23,7 @@ from dlt.common.pipeline import get_dlt_pipelines_dir
 
 from captaindata_source.errors import BusyError, DestinationError
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of
-from captaindata_source.warehouse.locks import folder_lock
+from captaindata_source.warehouse.file_locks import folder_lock
 
 __all__ = ["clean_up", "name_of", "place_of", "short_hash", "working_folder"]
 

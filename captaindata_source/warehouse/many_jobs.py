@@ -18,15 +18,9 @@ from captaindata_source.times import parse_time, since_epoch
 from captaindata_source.warehouse.job_sql import BUCKETS, TIME, JobSql
 from captaindata_source.warehouse.loaded_rows import LoadedRows, named_among
 from captaindata_source.warehouse.memory import Evidence, Facts, JobTotals, KnownJob, Memory
-from captaindata_source.warehouse.open_changes import as_committed
-from captaindata_source.warehouse.remember import (
-    ANSWER_COLUMNS,
-    answer_of,
-    has_results,
-    unread_times,
-)
+from captaindata_source.warehouse.remember import has_results, read_jobs
 
-__all__ = ["remember_many", "remember_named"]
+__all__ = ["remember_again", "remember_many", "remember_named"]
 
 MANY = 50_000
 """Jobs up to which all are read: that is faster, and little memory."""
@@ -88,6 +82,31 @@ def remember_named(rows: LoadedRows, memory: Memory, facts: Facts) -> bool:
     found = _ManyJobs(rows, memory, facts)
     memory.totals, memory.finder = found.totals, found
     return True
+
+
+def remember_again(rows: LoadedRows, memory: Memory, facts: Facts, *, since: str) -> list[str]:
+    """Remembers the jobs that were loaded lately as they are now.
+
+    Args:
+        rows: Of the workspace, connected.
+        memory: Is changed.
+        facts: See `remember_many`.
+        since: Load packages with a later id.
+
+    Returns:
+        Their uids.
+    """
+    uids = {uid for (uid,) in rows.query(JOBS, ["t.uid"], "t._dlt_load_id > %s", [since])}
+    if facts.has_results and rows.columns_of(LEDGER):
+        ledger = rows.query(LEDGER, ["t.job_uid"], "t._dlt_load_id > %s", [since])
+        uids.update(uid for (uid,) in ledger)
+    for uid in uids:
+        memory.jobs.pop(uid, None)
+        memory.results.pop(uid, None)
+        memory.successful_jobs.pop(uid, None)
+        memory.strangers.discard(uid)
+    read_jobs(rows, memory, facts, sorted(uids))
+    return [uid for uid in sorted(uids) if uid in memory.jobs]
 
 
 def _needed(table: Table) -> Sequence[str]:
@@ -271,22 +290,4 @@ class _ManyJobs:
         return {int(part): tuple(map(int, values)) for part, *values in found}
 
     def _read(self, uids: Sequence[str]) -> None:
-        """Remembers all that is known of jobs, those without a row of their own included: that may
-        be lost."""
-        memory, facts = self._memory, self._facts
-        columns = ["uid", *KnownJob._fields]
-        for is_valid, uid, row_hash, *values in self._rows.known(JOBS, columns, (), uids=uids):
-            known = KnownJob(row_hash if is_valid else None, *values)
-            memory.jobs[uid] = as_committed(memory, JOBS, (uid,), known)
-        memory.strangers.update(uid for uid in uids if uid not in memory.jobs)
-        memory.unread_times.update(unread_times(self._rows, uids=uids))
-        if facts.has_results:
-            columns = ["job_uid", *ANSWER_COLUMNS]
-            for is_valid, uid, *values in self._rows.known(LEDGER, columns, (), uids=uids):
-                if is_valid:
-                    memory.results[uid] = answer_of(values)
-        if facts.has_successes:
-            columns = ["uid", "row_hash"]
-            found = self._rows.known(SUCCESSFUL_JOBS, columns, (), uids=uids)
-            for is_valid, uid, row_hash in found:
-                memory.successful_jobs[uid] = row_hash if is_valid else None
+        read_jobs(self._rows, self._memory, self._facts, uids)

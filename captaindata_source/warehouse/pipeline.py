@@ -36,8 +36,8 @@ from captaindata_source.warehouse.allowed_names import (
 )
 from captaindata_source.warehouse.database import DUCKDB, POSTGRES, schema_of
 from captaindata_source.warehouse.destinations import as_we_use_it
+from captaindata_source.warehouse.file_locks import folder_lock
 from captaindata_source.warehouse.folders import name_of, short_hash, working_folder
-from captaindata_source.warehouse.locks import folder_lock
 from captaindata_source.warehouse.remedies import message_of
 
 __all__ = [

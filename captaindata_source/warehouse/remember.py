@@ -30,6 +30,7 @@ from captaindata_source.warehouse.input_memory import known_inputs
 from captaindata_source.warehouse.loaded_rows import LoadedRows, named_among
 from captaindata_source.warehouse.memory import (
     FLOW_KIND,
+    Facts,
     KnownJob,
     KnownList,
     KnownRow,
@@ -39,7 +40,7 @@ from captaindata_source.warehouse.memory import (
 from captaindata_source.warehouse.open_changes import as_committed, open_changes
 from captaindata_source.warehouse.past_loads import loaded_version
 
-__all__ = ["ANSWER_COLUMNS", "RememberMany", "answer_of", "has_results", "remember", "unread_times"]
+__all__ = ["RememberMany", "has_results", "read_jobs", "remember"]
 
 logger = logging.getLogger(__name__)
 
@@ -227,6 +228,34 @@ def answer_of(values: Sequence[Any]) -> Answer:
         load_id=load_id or own_load_id,
         is_skipped=bool(is_skipped),
     )
+
+
+def read_jobs(rows: LoadedRows, memory: Memory, facts: Facts, uids: Sequence[str]) -> None:
+    """Remembers all that is known of jobs, those without a row of their own included: that may
+    be lost.
+
+    Args:
+        rows: Of the workspace, connected.
+        memory: Gets it.
+        facts: Tell which tables are read.
+        uids: The jobs.
+    """
+    columns = ["uid", *KnownJob._fields]
+    for is_valid, uid, row_hash, *values in rows.known(JOBS, columns, (), uids=uids):
+        known = KnownJob(row_hash if is_valid else None, *values)
+        memory.jobs[uid] = as_committed(memory, JOBS, (uid,), known)
+    memory.strangers.update(uid for uid in uids if uid not in memory.jobs)
+    memory.unread_times.update(unread_times(rows, uids=uids))
+    if facts.has_results:
+        columns = ["job_uid", *ANSWER_COLUMNS]
+        for is_valid, uid, *values in rows.known(LEDGER, columns, (), uids=uids):
+            if is_valid:
+                memory.results[uid] = answer_of(values)
+    if facts.has_successes:
+        columns = ["uid", "row_hash"]
+        found = rows.known(SUCCESSFUL_JOBS, columns, (), uids=uids)
+        for is_valid, uid, row_hash in found:
+            memory.successful_jobs[uid] = row_hash if is_valid else None
 
 
 def has_results(rows: LoadedRows) -> bool:

@@ -16,7 +16,7 @@ import duckdb
 import psycopg2
 import pytest
 
-from captaindata_source.warehouse.locks import alone
+from captaindata_source.warehouse.turns import alone
 from tests.support import mishaps
 from tests.support.databases import Postgres
 from tests.support.faults import Fault

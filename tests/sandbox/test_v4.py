@@ -343,7 +343,43 @@ def test_pages_and_filters(client: Client, sandbox: FaultySandbox) -> None:
     expected = [run for run in runs if both.items() <= run.items()]
     assert client.walk("/runs", sort="created_at", **both) == expected[::-1]
     assert client.json("/runs", uid="nobody") == []
+    assert client.json(f"/runs/{one['uid']}/status") == {"uid": one["uid"], "status": one["status"]}
     assert client.json(f"/runs/{one['uid']}") == sandbox.world.v4.run(client.workspace, one["uid"])
+
+
+def test_filters_can_be_repeated(client: Client, sandbox: FaultySandbox) -> None:
+    runs = sandbox.world.v4.runs(client.workspace)
+    some = [run["uid"] for run in runs[5:65:3]]
+    assert client.json("/runs", uid=[*some, some[0], "nobody"], limit=100) == runs[5:65:3]
+    assert client.json("/runs", uid=some, limit=4, offset=6) == runs[23:35:3]
+    by_change = sorted(runs[5:65:3], key=lambda run: (run["updated_at"], run["uid"]))
+    assert client.json("/runs", uid=some, limit=100, sort="updated_at") == by_change
+    for name in ("status", "action_name", "user_uid"):
+        two: Any = list(dict.fromkeys(run[name] for run in runs))[:2]
+        expected = [run for run in runs if run[name] in two]
+        assert client.walk("/runs", **{name: two}) == expected
+        both = [run for run in runs[5:65:3] if run[name] in two]
+        assert client.json("/runs", uid=some, limit=100, **{name: two}) == both
+    wrong = client.get("/runs", params={"status": ["SUCCEEDED", "finished"]})
+    assert wrong.status_code == 400
+    every = [run["uid"] for run in runs[:100]]
+    assert client.json("/runs", uid=every, limit=100) == runs[:100]
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [("/schedules", ("uid", "user_uid", "status")), ("/runs/callbacks", ("run_uid", "status"))],
+)
+def test_filters_of_schedules_and_callbacks(
+    client: Client, sandbox: FaultySandbox, path: str, names: tuple[str, ...]
+) -> None:
+    sandbox.world.advance(days=2)
+    found = client.walk(path)
+    for name in names:
+        wanted: Any = ([found[0][name]], [found[0][name], found[-1][name]], ["nothing"])
+        for values in wanted:
+            expected = [each for each in found if each[name] in values]
+            assert client.walk(path, **{name: values}) == expected
 
 
 def test_errors_and_their_bodies(client: Client, sandbox: FaultySandbox) -> None:

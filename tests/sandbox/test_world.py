@@ -455,7 +455,11 @@ def test_the_sandbox_imports_nothing_of_the_connector() -> None:
             for name in names:
                 top = name.partition(".")[0]
                 own = f"{name}.".startswith("captaindata_source.sandbox.")
-                allowed = own or top in {"starlette", "uvicorn"} or top in sys.stdlib_module_names
+                allowed = (
+                    own
+                    or top in {"httpx", "starlette", "uvicorn"}
+                    or top in sys.stdlib_module_names
+                )
                 assert allowed, f"{path.name} imports {name}"
 
 

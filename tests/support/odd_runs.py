@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 
 from captaindata_source.sandbox import Workspace, World
+from captaindata_source.sandbox.run_book import Filters
 from captaindata_source.sandbox.world_v4 import WorldV4
 from tests.support.fault_matrix import Json, Quirk
 
@@ -45,7 +45,7 @@ class OddRuns(WorldV4):
         first: int,
         count: int | None,
         sort: str = DEFAULT_SORT,
-        filters: Mapping[str, str] | None = None,
+        filters: Filters | None = None,
     ) -> list[Json]:
         """Return a slice of the list of runs, in the order of their last change alone."""
         runs = super().runs_page(

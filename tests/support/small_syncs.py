@@ -92,6 +92,9 @@ class SmallApi:
     def job(self, uid: str) -> Record | None:
         return self.unlisted.get(uid)
 
+    def jobs_named(self, uids: Sequence[str]) -> Sequence[Record]:
+        return ()
+
     def results_path(self, job_uid: str) -> str:
         return job_uid
 

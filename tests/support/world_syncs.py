@@ -106,6 +106,10 @@ class WorldSyncs:
     """The time of the connector; None: that of the clock."""
     broken: set[int] = field(default_factory=set)
     """Loads whose rows are there, and that were never committed."""
+    last_plan: SyncPlan | None = None
+    """Of the last sync."""
+    last_results: frozenset[str] = frozenset()
+    """The jobs whose results it fetched."""
     _synced_at: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -182,6 +186,7 @@ class WorldSyncs:
             self._store(changes.name, extraction.take_changes(BY_NAME[name]))
         self._store(CHECKPOINTS.name, extraction.checkpoints())
         self._synced_at = now
+        self.last_plan, self.last_results = plan, frozenset(extraction.loaded_jobs.uids)
         requests = list(self.sandbox.log.entries)
         found = list(issues.take())
         kinds = Counter(str(issue.kind) for issue in found)

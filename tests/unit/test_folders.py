@@ -13,12 +13,14 @@ from captaindata_source.http import Secret
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse import folders
-from captaindata_source.warehouse.locks import alone, folder_lock, holding
+from captaindata_source.warehouse.file_locks import folder_lock
+from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.pipeline import (
     earlier_names,
     make_pipeline,
     warehouse_pipeline,
 )
+from captaindata_source.warehouse.turns import alone
 
 WORKSPACE = Settings(api_key=Secret("k"), project_uid="uid-1", name="Acme Sales (EU) größte")
 

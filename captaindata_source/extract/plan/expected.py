@@ -11,13 +11,14 @@ from captaindata_source.extract.plan.deep_looks import are_members_due
 from captaindata_source.extract.plan.jobs import JobPlan
 from captaindata_source.extract.plan.listing import ListingPlan
 from captaindata_source.extract.plan.named_listing import NamedListing
+from captaindata_source.extract.plan.told_listing import ToldListing
 from captaindata_source.extract.plan.workflows import ListedWorkflows
 from captaindata_source.extract.queue import ResultJob
 from captaindata_source.tables import JOB_RESULTS, WORKFLOWS, WORKSPACES
 
 __all__ = ["NEWEST_DAYS", "Expected", "Listing", "expected"]
 
-Listing = ListingPlan | NamedListing
+Listing = ListingPlan | NamedListing | ToldListing
 
 NEWEST_DAYS = 7
 """Results of jobs that ended in these days are told apart: they are fetched first."""

@@ -57,6 +57,10 @@ class ExtraPlan:
         """Scopes of the parts that could not be read; an empty one is that of all records."""
         self.rows: deque[Row] = deque()
         """Rows that are new or changed."""
+        named = context.settings.named_jobs
+        told = named.told.identities if named is not None and named.told is not None else None
+        self._identities = None if told is None or None in told else told
+        """Identities whose records are read; None: all."""
         read = context.api.extras.get(table.name)
         self.is_offered = read is not None
         """Whether the API has anything of the kind."""
@@ -99,6 +103,8 @@ class ExtraPlan:
 
     def _is_unread(self, key: tuple[str, ...]) -> bool:
         values = dict(zip(self._key, key, strict=True))
+        if self._identities is not None and values.get("identity_uid") not in self._identities:
+            return True
         return any(scope.items() <= values.items() for scope in self._unread)
 
     def _find_parts(self, read: Callable[[], Parts]) -> None:
@@ -112,7 +118,13 @@ class ExtraPlan:
                 part if isinstance(part, Part) else Part(part),
             )
             for part in self._parts
+            if self._is_told_of(part)
         ]
+
+    def _is_told_of(self, part: Callable[[], Iterable[Record]]) -> bool:
+        if self._identities is None or not isinstance(part, Part):
+            return True
+        return part.scope.get("identity_uid") in self._identities
 
     def _read(self, part: Callable[[], Iterable[Record]]) -> None:
         for record in part():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from captaindata_source.extract.plan.cleaning import CleaningPlan
 from captaindata_source.extract.plan.context import Context
 from captaindata_source.extract.plan.expected import Expected, Listing, expected
@@ -10,6 +12,7 @@ from captaindata_source.extract.plan.jobs import JobPlan
 from captaindata_source.extract.plan.listing import ListingPlan
 from captaindata_source.extract.plan.named_listing import NamedListing
 from captaindata_source.extract.plan.run_lists import forget_flows
+from captaindata_source.extract.plan.told_listing import ToldListing
 from captaindata_source.extract.plan.workflows import ListedWorkflows, NamedWorkflows
 from captaindata_source.extract.plan.workspaces import WorkspacePlan
 from captaindata_source.tables import (
@@ -56,6 +59,14 @@ class SyncPlan:
             return ListingPlan(
                 context, jobs=self.jobs, workflows=self.workflows, named=self.named_workflows
             )
+        if named_jobs.told is not None:
+            return ToldListing(
+                context,
+                named_jobs.told,
+                uids=named_jobs.jobs,
+                jobs=self.jobs,
+                actions=self.named_workflows,
+            )
         return NamedListing(
             context,
             named_jobs,
@@ -75,6 +86,18 @@ class SyncPlan:
                 extra_tables=len(self.extras),
             )
         return self.expected
+
+    def catch_up(self, uids: Iterable[str]) -> None:
+        """Decides again about the results of jobs that another process loaded since the sync began.
+
+        Args:
+            uids: The jobs, as `memory` has them now.
+        """
+        with self.context.lock:
+            for uid in uids:
+                self.jobs.results.drop(uid)
+                self.jobs.results.want(uid, self.context.memory.jobs[uid])
+        self.jobs.results.settle(())
 
     @property
     def tables_left(self) -> frozenset[str]:

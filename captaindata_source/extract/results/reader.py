@@ -9,7 +9,7 @@ memory has files of its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dlt.common.runtime import signals
 
@@ -31,6 +31,7 @@ from captaindata_source.extract.results.files import ResultFiles, equal_answers
 from captaindata_source.extract.results.pages import empty_mark, named_page, result_uids
 from captaindata_source.extract.results.redaction import Redact
 from captaindata_source.issues import Action, IssueLog, Kind
+from captaindata_source.settings.named_jobs import Delivered
 from captaindata_source.warehouse.answers import Trust
 from captaindata_source.warehouse.loaded_rows import StoredResult
 
@@ -64,6 +65,7 @@ class ResultReader:
         trust: Of which workflows the counts can be trusted; None: of all.
         hold_back: Called between two jobs; may wait.
         read_stored: Reads the results of a job that are loaded.
+        delivered: Results that came without a call, by uid of the job.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class ResultReader:
         trust: Trust | None = None,
         hold_back: Callable[[], None] = lambda: None,
         read_stored: Callable[[str], Iterator[Sequence[StoredResult]]] = lambda _uid: iter(()),
+        delivered: Mapping[str, Sequence[Delivered]] | None = None,
     ) -> None:
         self._api = api
         self._package = package
@@ -94,6 +97,7 @@ class ResultReader:
         self._trust = trust or Trust()
         self._hold_back = hold_back
         self._read_stored = read_stored
+        self._delivered = delivered or {}
 
     def run(self) -> None:
         """Fetches jobs until the package is full."""
@@ -171,7 +175,7 @@ class ResultReader:
     def _fetch_surely(self, job: ResultJob) -> Fetched | None:
         """The results; read once more where rows and counts disagree, or a page came twice. What
         the API says twice is believed. None: the sync is cancelled."""
-        first = self._fetch(job)
+        first = self._fetch(job, delivered=self._delivered_of(job))
         if first is None or not self._is_doubtful(first, job):
             return first
         counted = f"{first.rows} rows, row_count says {listed(job.row_counts)}"
@@ -204,13 +208,18 @@ class ResultReader:
         self._issues.add(Kind.PAGES_SHIFTED, Action.REREAD, detail=counted)
         return second
 
-    def _fetch(self, job: ResultJob) -> Fetched | None:
+    def _delivered_of(self, job: ResultJob) -> Delivered | None:
+        """The results that callbacks brought, where they are as many as the API counts."""
+        choices = () if job.carries else self._delivered.get(job.uid, ())
+        return next((each for each in choices if each.rows in job.row_counts), None)
+
+    def _fetch(self, job: ResultJob, *, delivered: Delivered | None = None) -> Fetched | None:
         fetched = Fetched()
         uids = result_uids(self._workspace_uid, job.uid)
         before: Sequence[bytes] = ()
         repeats = 0
         try:
-            for page in self._api.result_pages(job.uid):
+            for page in delivered.pages() if delivered else self._api.result_pages(job.uid):
                 signals.raise_if_signalled()
                 if self._package.is_cancelled:
                     self._drop_files(fetched)
@@ -226,7 +235,7 @@ class ResultReader:
                         path=self._api.results_path(job.uid),
                     )
                 before = page
-                if self._redact is not None:
+                if self._redact is not None and delivered is None:
                     page = self._redact(page)  # noqa: PLW2901 - before anything is made of it
                 if not all(result[:1] == b"{" for result in page):
                     self._issues.add(

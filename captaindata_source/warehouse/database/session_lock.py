@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -65,13 +66,13 @@ class SessionLock:
     """
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        self.address = address
         self._connection: Any = None
+        self._guard = threading.RLock()
         self._session: tuple[Any, ...] = ()
         self._held: dict[tuple[str, ...], tuple[Any, ...]] = {}
         """The session in which each lock was last taken."""
 
-    @explained()
     def take(self, *names: str) -> str | None:
         """Tries once. Returns who else holds it, None where it is ours now.
 
@@ -81,6 +82,11 @@ class SessionLock:
         Raises:
             DestinationError: Postgres can't be reached.
         """
+        with self._guard:
+            return self._take(names)
+
+    @explained()
+    def _take(self, names: tuple[str, ...]) -> str | None:
         import psycopg2  # noqa: PLC0415 - an extra
 
         try:
@@ -100,14 +106,15 @@ class SessionLock:
         """Gives one lock back; does nothing where it is not held."""
         import psycopg2  # noqa: PLC0415 - an extra
 
-        if self._held.pop(names, None) == self._session and self._connection is not None:
-            with suppress(psycopg2.Error):  # the lock ends with the connection
+        with self._guard, suppress(psycopg2.Error):  # the lock ends with the connection
+            if self._held.pop(names, None) == self._session and self._connection is not None:
                 self._query(f"select pg_advisory_unlock({KEYS[len(names)]})", *names)
 
     def is_held(self, *names: str) -> bool:
         """Whether a lock is held still: its connection may have broken."""
-        if self._is_open() and self._held.get(names) == self._session:
-            return True
+        with self._guard:
+            if self._is_open() and self._held.get(names) == self._session:
+                return True
         logger.info("The connection that holds the lock of the workspace broke")
         return False
 
@@ -131,11 +138,12 @@ class SessionLock:
 
     def release(self) -> None:
         """Gives all back."""
-        if self._connection is not None:
-            with suppress(Exception):
-                self._connection.close()
-            self._connection = None
-        self._session = ()
+        with self._guard:
+            if self._connection is not None:
+                with suppress(Exception):
+                    self._connection.close()
+                self._connection = None
+            self._session = ()
 
     def _is_open(self) -> bool:
         import psycopg2  # noqa: PLC0415 - an extra
@@ -161,7 +169,7 @@ class SessionLock:
         import psycopg2  # noqa: PLC0415 - an extra
 
         name = f"captaindata sync, {this_process()}"[:MAX_APPLICATION_NAME]
-        self._connection = psycopg2.connect(self._address, application_name=name, **KEEPALIVE)
+        self._connection = psycopg2.connect(self.address, application_name=name, **KEEPALIVE)
         self._connection.autocommit = True
         for statement in SESSION:
             with suppress(psycopg2.errors.UndefinedObject):  # an older server
@@ -169,7 +177,7 @@ class SessionLock:
         self._session = self._query(OURS)
 
     def _query(self, sql: str, *parameters: object) -> tuple[Any, ...]:
-        with self._connection.cursor() as cursor:
+        with self._guard, self._connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return tuple(cursor.fetchone() or ()) if cursor.description else ()
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captaindata_source.api import Coverage, Probe, Record
-from captaindata_source.api.documents import mend
+from captaindata_source.api.mending import mend
 from captaindata_source.api.v3 import V3Api
 from captaindata_source.errors import AuthError, ContractError, ForeignHostError, PaginationError
 from captaindata_source.http import HttpClient, RetryPolicy, Secret

@@ -85,6 +85,9 @@ class FakeApi:
         self.asked.append(uid)
         return self._singles.get(uid)
 
+    def jobs_named(self, uids: Sequence[str]) -> Sequence[Record]:
+        return ()
+
     def results_path(self, job_uid: str) -> str:
         return job_uid
 

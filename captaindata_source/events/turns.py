@@ -1,0 +1,194 @@
+"""Turns: the events of a workspace that are due, handed to a load, and what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from dlt.common.runtime import signals
+
+from captaindata_source.events.bodies import BATCH, FINAL
+from captaindata_source.events.gathering import Gathering
+from captaindata_source.events.inbox import BATCH_SECONDS, Inbox, Waiting
+from captaindata_source.extract.report import WorkspaceReport
+from captaindata_source.extract.told_events import DONE, JOB_LOADED, UNCHANGED
+from captaindata_source.settings.named_jobs import Delivered, Told, ToldEvent
+from captaindata_source.settings.workspace import Settings
+
+__all__ = ["Turn", "Turns"]
+
+MOST_JOBS = 200
+"""Jobs of a turn: others wait while it lasts."""
+TRY_AGAIN = (2.0, 5.0, 15.0, 60.0, 300.0)
+"""Seconds before an event is tried again; then it is left to the schedule."""
+MOST_BATCH_SECONDS = 86_400.0
+"""How long batches of a run wait for its end."""
+ROWS_PER_PAGE = 1_000
+Load = Callable[[str, Told], WorkspaceReport]
+
+_decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class Turn:
+    """What a turn did, for people.
+
+    Args:
+        workspace: Configured name.
+        events: How many.
+        report: Of the load.
+    """
+
+    def __init__(self, workspace: str, events: int, report: WorkspaceReport) -> None:
+        self.workspace = workspace
+        self.events = events
+        self.report = report
+
+    def __str__(self) -> str:
+        report = self.report
+        if report.error is not None:
+            return f"{self.workspace}: {self.events} events wait: {report.error}"
+        jobs, results = report.rows.get("jobs", 0), report.rows.get("job_results", 0)
+        return (
+            f"{self.workspace}: {self.events:,} events, {jobs:,} jobs, {results:,} results, "
+            f"{report.api_calls:,} calls, {report.seconds:.1f} s"
+        )
+
+
+class Turns:
+    """The turns of one workspace.
+
+    Args:
+        inbox: Where events wait.
+        settings: The workspace.
+        load: Loads what they tell of; see `EventLoads.load`.
+        on_turn: Told of each turn.
+        clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        settings: Settings,
+        load: Load,
+        *,
+        on_turn: Callable[[Turn], None] = lambda _turn: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._inbox = inbox
+        self._name = settings.name
+        self._has_lists = settings.lists_workflows
+        self._load = load
+        self._on_turn = on_turn
+        self._clock = clock
+        self._gathering = None if settings.lists_workflows else Gathering(clock)
+        self._events: Sequence[Waiting] = ()
+
+    @property
+    def are_due(self) -> bool:
+        """Whether there is something to do now."""
+        self._events = self._inbox.due(self._name, now=self._clock(), most_jobs=MOST_JOBS)
+        if not self._events or self._gathering is None:
+            return bool(self._events)
+        return self._gathering.is_due(self._events)
+
+    def take(self) -> bool:
+        """Takes a turn; returns whether the events could be tried."""
+        inbox, events = self._inbox, self._with_new_jobs(self._events)
+        told = Told(events=[_told(each) for each in events], delivered=self._delivered(events))
+        report = self._load(self._name, told)
+        if signals.was_signal_received():
+            return False
+        self._on_turn(Turn(self._name, len(events), report))
+        if report.error is not None:
+            return False
+        if report.quota_renews_at is None:
+            self._settle(events, told)
+            return True
+        until = report.quota_renews_at.timestamp()
+        waiting = [(each.id, until) for each in events if not _is_done(each, told)]
+        done = [each.id for each in events if _is_done(each, told)]
+        inbox.settle(done, waiting, now=self._clock(), counts=False)
+        return True
+
+    def _with_new_jobs(self, events: Sequence[Waiting]) -> Sequence[Waiting]:
+        """Adds new jobs of the same workflows, which one page of their list has too."""
+        workflows = {event.workflow_uid for event in events if event.workflow_uid}
+        if not (self._has_lists and workflows):
+            return events
+        taken = {event.id for event in events}
+        created = self._inbox.created_of(self._name, sorted(workflows))
+        return [*events, *(event for event in created if event.id not in taken)]
+
+    def _settle(self, events: Sequence[Waiting], told: Told) -> None:
+        now = self._clock()
+        over = {event.job_uid for event in events if event.kind == FINAL}
+        done, again, batches = [], [], []
+        for event in events:
+            action = told.actions[event.uid]
+            age = now - event.received_at
+            is_open = event.kind == BATCH and event.job_uid not in over
+            if is_open and action in (JOB_LOADED, UNCHANGED) and age < MOST_BATCH_SECONDS:
+                batches.append((event.id, now + max(BATCH_SECONDS, age)))
+            elif action in DONE:
+                done.append(event.id)
+            else:
+                again.append((event.id, now + TRY_AGAIN[min(event.tries, len(TRY_AGAIN) - 1)]))
+        self._inbox.settle(done, again, now=now)
+        if batches:
+            self._inbox.settle((), batches, now=now, counts=False)
+
+    def _delivered(self, events: Sequence[Waiting]) -> Mapping[str, Sequence[Delivered]]:
+        """What callbacks brought: all of it, the end of a run alone, or its batches alone."""
+        by_job: dict[str, list[Waiting]] = defaultdict(list)
+        for event in events:
+            if event.job_uid and event.kind in (BATCH, FINAL):
+                by_job[event.job_uid].append(event)
+        return {
+            uid: [
+                Delivered(rows=sum(e.row_count for e in some), pages=self._pages_of(some))
+                for some in (
+                    found,
+                    [event for event in found if event.kind == FINAL],
+                    [event for event in found if event.kind == BATCH],
+                )
+                if some
+            ]
+            for uid, found in by_job.items()
+            if any(event.kind == FINAL for event in found)
+        }
+
+    def _pages_of(self, events: Sequence[Waiting]) -> Callable[[], Iterator[Sequence[bytes]]]:
+        ids = [event.id for event in events if event.row_count]
+
+        def pages() -> Iterator[Sequence[bytes]]:
+            inbox = Inbox(self._inbox.path)
+            try:
+                for results in inbox.results(ids):
+                    rows = [bytes(each) for each in _decode(results)]
+                    for first in range(0, len(rows), ROWS_PER_PAGE):
+                        yield rows[first : first + ROWS_PER_PAGE]
+            finally:
+                inbox.close()
+
+        return pages
+
+
+def _told(event: Waiting) -> ToldEvent:
+    return ToldEvent(
+        uid=event.uid,
+        kind=event.kind,
+        received_at=datetime.fromtimestamp(event.received_at, UTC),
+        job_uid=event.job_uid,
+        workflow_uid=event.workflow_uid,
+        identity_uid=event.identity_uid,
+        copies=event.copies,
+        tries=event.tries,
+        is_last_try=event.tries >= len(TRY_AGAIN),
+    )
+
+
+def _is_done(event: Waiting, told: Told) -> bool:
+    return told.actions.get(event.uid) in DONE
