@@ -16,7 +16,7 @@ from tests.support import mishaps
 from tests.support.databases import Row
 from tests.support.faults import Fault
 from tests.support.harness import Harness, Synced
-from tests.support.marks import ON_EACH_VERSION, ON_POSTGRES
+from tests.support.marks import ON_DUCKDB, ON_EACH_VERSION, ON_POSTGRES
 from tests.support.oracle import SUCCESS, V4_SUCCESS, Oracle, assert_equal
 
 pytestmark = pytest.mark.integration
@@ -187,6 +187,7 @@ def die(harness: Harness, place: str, folder: str, **environment: Any) -> None:
     del harness.extra[mishaps.DIE_IN]
 
 
+@ON_POSTGRES
 def test_rows_of_a_load_that_was_never_committed_do_not_stay(make_harness: MakeHarness) -> None:
     harness = small(make_harness)
     oracle = Oracle(harness.world)
@@ -215,6 +216,7 @@ def test_rows_of_a_load_that_was_never_committed_do_not_stay(make_harness: MakeH
     assert_equal(harness, oracle)
 
 
+@ON_DUCKDB
 def test_what_an_uncommitted_load_replaced_is_fetched_again(make_harness: MakeHarness) -> None:
     """It has replaced rows, and the ledger still tells of those."""
     harness = small(make_harness)
