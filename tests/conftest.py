@@ -21,12 +21,6 @@ from tests.support.databases import Database, DuckDb, Postgres
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness
 
-MEMORY = Path("/dev/shm")
-ENOUGH_MEMORY = 4 * 2**30
-"""Bytes. Where so much is free, all that tests write is in memory: nothing waits for a disk."""
-if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY:
-    tempfile.tempdir = str(MEMORY)
-
 hypothesis.settings.register_profile(
     "calm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
