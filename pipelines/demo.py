@@ -1,23 +1,38 @@
-"""`make demo`: syncs a sandbox with a workspace of API v3 and one of v4, twice, a day apart.
+"""`make demo`: syncs a sandbox with a workspace of API v3 and one of v4, twice, and follows its events.
 
 The rows go to demo.duckdb; your own syncs write to warehouse.duckdb.
 """
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from captaindata_source.cli.output import safe_output
-from captaindata_source.sandbox import Generation, Sandbox, World
+from captaindata_source.sandbox import (
+    Event,
+    Generation,
+    Sandbox,
+    Sender,
+    Workspace,
+    World,
+    config_name,
+    events_between,
+)
 
 WAREHOUSE = Path("demo.duckdb").resolve()
 TABLE_WIDTH = 136
+EVENT_SECRET = "a-secret-of-the-demo"  # noqa: S105 - of the simulated API
+EVENT_SECONDS = 120
 VERSIONS: tuple[Generation, ...] = ("v3", "v4")
 QUERIES = {
     "Workflows that fail often or have become slow:": """
@@ -70,6 +85,7 @@ def main() -> int:
         world.advance(days=1)
         print("\nA day passes in the sandbox. Second sync:\n", flush=True)
         code = sync() or code
+        code = code or _follow_events(environment, folder, world)
     if code == 0:
         _print_queries()
         print(f"\nThe rows are in {WAREHOUSE.name}, schemas captaindata and captaindata_views.")
@@ -95,14 +111,74 @@ def _sync(environment: dict[str, str], folder: str) -> int:
     return subprocess.run(command, env=environment, cwd=folder, check=False).returncode
 
 
+def _follow_events(environment: dict[str, str], folder: str, world: World) -> int:
+    """Receives the events up to the end of the next run that has results."""
+    workspace = world.workspaces[1]
+    end = _next_end(world, workspace)
+    command = [sys.executable, "-m", "captaindata_source.cli", "listen", "--port", "0", "--quiet"]
+    print("\nA run ends, and its event is sent to `captaindata listen`:\n", flush=True)
+    listener = subprocess.Popen(
+        command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        line = listener.stdout.readline() if listener.stdout else ""
+        if (url := re.search(r"http://\S+/events", line)) is None:
+            return 1
+        with Sender(world, url[0], secret=EVENT_SECRET, workspaces=[workspace]) as sender:
+            sender.advance(end.moment)
+            return _await(end, sender.counts["accepted"])
+    finally:
+        listener.send_signal(signal.SIGINT)
+        listener.wait()
+        if listener.stdout:
+            listener.stdout.close()
+
+
+def _next_end(world: World, workspace: Workspace) -> Event:
+    moment = world.now
+    while True:
+        until = moment + timedelta(hours=6)
+        for event in events_between(world, workspace, moment, until):
+            if event.kind == "final" and b'"results": [{' in event.body.replace(b'":[', b'": ['):
+                return event
+        moment = until
+
+
+def _await(end: Event, events: int) -> int:
+    """Waits until a view shows the run, and all events are loaded."""
+    sent = time.monotonic()
+    query = "select count(*) from captaindata_views.job_results where job_id = ?"
+    results = 0
+    while time.monotonic() - sent < EVENT_SECONDS:
+        try:
+            with duckdb.connect(str(WAREHOUSE), read_only=True) as connection:
+                if not results and (
+                    found := connection.execute(query, [end.subject]).fetchall()[0][0]
+                ):
+                    results = found
+                    seconds = time.monotonic() - sent
+                    print(
+                        f"Its {results} results were in the view job_results {seconds:.1f} s later."
+                    )
+                table = "select count(*) from captaindata.webhook_events"
+                if results and connection.execute(table).fetchall()[0][0] >= events:
+                    return 0
+        except (duckdb.IOException, duckdb.CatalogException):
+            pass  # it is being written
+        time.sleep(0.3)  # a reader keeps the file from being written
+    print(f"Its results did not arrive within {EVENT_SECONDS} seconds.")
+    return 1
+
+
 def _config(world: World, sandbox: Sandbox) -> dict[str, str]:
     workspaces = [
         {
-            "name": workspace.name.split()[0].lower(),
+            "name": config_name(workspace),
             "api_key": workspace.api_key,
             "project_uid": workspace.uid,
             "api_version": version,
             "base_url": sandbox.base_url_of(version),
+            "event_secret": EVENT_SECRET,
         }
         for workspace, version in zip(world.workspaces, VERSIONS, strict=True)
     ]

@@ -14,7 +14,7 @@ import msgspec
 from captaindata_source.api.base import JobListing, Record
 from captaindata_source.api.coverage import Coverage
 from captaindata_source.api.flow_keys import PREFIX
-from captaindata_source.api.mending import decoded
+from captaindata_source.api.mending import NULL_CHARACTER, mend
 from captaindata_source.http import HttpClient, Reply
 from captaindata_source.issues import Action, IssueLog, Kind
 
@@ -26,6 +26,7 @@ __all__ = [
     "ApiBase",
     "Documents",
     "Fields",
+    "decoded",
     "once",
     "record",
     "segment",
@@ -75,15 +76,15 @@ class Documents:
         Raises:
             ApiError: As `HttpClient.get`.
         """
-        decode = partial(self._decode, decoder)
-        return self.client.get(link, decode=decode, params=params).data
+        return self.reply(link, decoder, **params).data
 
     def reply(self, link: str, decoder: msgspec.json.Decoder[T], **params: Parameter) -> Reply[T]:
         """One document and the headers that it came with."""
-        return self.client.get(link, decode=partial(self._decode, decoder), params=params)
+        decode = partial(decoded, decoder, on_mended=self._note_mended)
+        return self.client.get(link, decode=decode, params=params)
 
-    def _decode(self, decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-        return decoded(decoder, body, on_mended=lambda kind: self._issues.add(kind, Action.MENDED))
+    def _note_mended(self, kind: Kind) -> None:
+        self._issues.add(kind, Action.MENDED)
 
     def with_uid(self, items: list[Fields], what: str) -> list[Record]:
         """Records of objects; those without a uid are set aside."""
@@ -119,6 +120,42 @@ class Documents:
             logger.warning("%s, was set aside", detail)
             self._issues.add(Kind.RESERVED_UID, Action.SET_ASIDE, detail=detail)
         return kept
+
+
+def decoded(
+    decoder: msgspec.json.Decoder[T], body: bytes, *, on_mended: Callable[[Kind], None]
+) -> T:
+    """Decodes a document; mends it first where it has what no database takes.
+
+    Args:
+        decoder: Of the document.
+        body: It.
+        on_mended: Told what was mended.
+
+    Raises:
+        msgspec.DecodeError: It is not JSON, or of another shape.
+    """
+    if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
+        return _mended(decoder, body, on_mended)
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return _mended(decoder, body, on_mended)
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return _mended(decoder, body, on_mended)
+
+
+def _mended(decoder: msgspec.json.Decoder[T], body: bytes, on_mended: Callable[[Kind], None]) -> T:
+    body, kinds = mend(body)
+    data = decoder.decode(body)
+    for kind in kinds:
+        on_mended(kind)
+    return data
 
 
 class ApiBase:

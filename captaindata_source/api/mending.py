@@ -8,16 +8,10 @@ U+0000, which JSON allows and Postgres does not.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeVar
-
-import msgspec
 
 from captaindata_source.issues import Kind
 
-__all__ = ["decoded", "mend"]
-
-T = TypeVar("T")
+__all__ = ["NULL_CHARACTER", "mend"]
 
 NULL_CHARACTER = rb"\u0000"
 _REPLACEMENT = rb"\ufffd"
@@ -29,44 +23,6 @@ _TOKEN = re.compile(
     % (_HIGH, _LOW, _HIGH, _LOW),
     re.DOTALL,
 )
-
-
-def decoded(
-    decoder: msgspec.json.Decoder[T], body: bytes, *, on_mended: Callable[[Kind], None]
-) -> T:
-    """Decodes a document; mends it first where it has what no database takes.
-
-    Args:
-        decoder: Of the document.
-        body: It.
-        on_mended: Told what was mended.
-
-    Raises:
-        msgspec.DecodeError: It is not JSON, or of another shape.
-    """
-    if b"\\" in body and NULL_CHARACTER in body:  # the first is found much faster
-        return _decode_mended(decoder, body, on_mended)
-    if not body.isascii():
-        try:
-            body.decode()
-        except UnicodeDecodeError:
-            return _decode_mended(decoder, body, on_mended)
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        return _decode_mended(decoder, body, on_mended)
-
-
-def _decode_mended(
-    decoder: msgspec.json.Decoder[T], body: bytes, on_mended: Callable[[Kind], None]
-) -> T:
-    body, kinds = mend(body)
-    data = decoder.decode(body)
-    for kind in kinds:
-        on_mended(kind)
-    return data
 
 
 def mend(body: bytes) -> tuple[bytes, frozenset[Kind]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from captaindata_source.api.mending import decoded
+from captaindata_source.api.documents import decoded
 from captaindata_source.errors import CaptainDataError, ContractError
 from captaindata_source.extract.results.redaction import Redactor
 from captaindata_source.settings.named_jobs import INTEGRATION

@@ -41,6 +41,7 @@ HEAD_SECONDS = 10.0
 """How long a client may take for the head of a request."""
 IDLE_SECONDS = 30
 SHUTDOWN_SECONDS = 5
+ENDING = (signal.SIGINT, signal.SIGTERM)
 POLL_SECONDS = 0.5
 
 
@@ -95,19 +96,23 @@ def serve_events(
     schedule = Schedule(every, options, names) if every is not None else None
     shown = f"[{host}]" if ":" in host else host
     announce(f"http://{shown}:{listener.getsockname()[1]}")
-    server = uvicorn.Server(config)
-
-    def terminated(_signal: int, _frame: object) -> None:
-        if not server.should_exit:
-            raise KeyboardInterrupt
-
-    # uvicorn sends the signal again once it has ended, which would keep the schedule from ending
-    signal.signal(signal.SIGTERM, terminated)
     try:
-        server.run([listener])
+        with _own_signals():
+            uvicorn.Server(config).run([listener])
     finally:
         if schedule is not None:
             schedule.close()
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Lets the server's end be ours: it sends itself the signal again that ended it."""
+    before = {each: signal.signal(each, lambda *_: None) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class PromptProtocol(H11Protocol):

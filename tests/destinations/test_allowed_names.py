@@ -89,7 +89,8 @@ def command(
     )
 
 
-@pytest.mark.integration
+@INTEGRATION
+@on_duckdb
 def test_one_schema_takes_one_spelling(harness_of_one: Harness) -> None:
     harness = harness_of_one
     schema = harness.database.dataset = f"{harness.database.dataset}_a"
@@ -296,7 +297,7 @@ def test_working_folders_of_any_name(harness_of_one: Harness, tmp_path: Path) ->
     oracle = Oracle(harness.world)
     oracle.look()
     harness.extra |= {
-        "SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS": "5",
+        "SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS": "40",
         "SOURCES__CAPTAINDATA__CREATE_VIEWS": "true",
         "HOME": str(folder),
     }

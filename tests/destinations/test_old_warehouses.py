@@ -11,7 +11,7 @@ from captaindata_source.views import refresh
 from captaindata_source.views.install import list_views
 from captaindata_source.views.shipped import load_views
 from captaindata_source.views.view import State
-from tests.conftest import MakeHarness
+from tests.conftest import DATABASES, MakeHarness
 from tests.support import old_warehouses
 from tests.support.databases import Database
 from tests.support.harness import Harness
@@ -19,7 +19,7 @@ from tests.support.results import opened
 
 pytestmark = pytest.mark.integration
 
-VERSIONS = ("1_first", "2_views", "3_issues", "4_api_v4", "5_decimal_credits")
+FIRST, LAST = "1_first", "5_decimal_credits"
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
 TABLES = "select table_name from information_schema.tables where table_schema = %s"
 
@@ -70,7 +70,16 @@ def _tables(name: str) -> set[str]:
     return set(view.tables).union(*(_tables(each) for each in view.views))
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("database", "version"),
+    [
+        *((database, version) for database in DATABASES for version in (FIRST, LAST)),
+        ("duckdb", "2_views"),
+        ("postgres", "3_issues"),
+        ("duckdb", "4_api_v4"),
+    ],
+    indirect=["database"],
+)
 def test_views_follow_without_a_sync(database: Database, version: str) -> None:
     old_warehouses.restore(database, version)
     with opened(database) as found:
@@ -79,13 +88,17 @@ def test_views_follow_without_a_sync(database: Database, version: str) -> None:
     assert_is_up_to_date(database)
 
 
-@pytest.mark.parametrize("version", ["1_first", "5_decimal_credits"])
+@pytest.mark.parametrize(
+    ("database", "version"),
+    [("duckdb", FIRST), ("postgres", LAST)],
+    indirect=["database"],
+)
 def test_a_sync_without_news_asks_for_nothing_again(old: Harness, version: str) -> None:
     old_warehouses.restore(old.database, version)
     synced = old.sync(configs=config(old))
     asked = {path.split("/")[3] for path in synced.paths("/results")}
     # the first version kept no text of a time that it could not read, and hashed in another way
-    assert asked == ({"job-4", "job-5", "job-6"} if version == "1_first" else set())
+    assert asked == ({"job-4", "job-5", "job-6"} if version == FIRST else set())
     assert "blocked" not in synced.summary["views"]
     assert_is_up_to_date(old.database)
 
@@ -97,7 +110,7 @@ def test_a_sync_without_news_asks_for_nothing_again(old: Harness, version: str) 
     assert {row["uid"]: row["finish_time"] for row in old.rows("successful_jobs")} == {
         uid: time for uid, time in times.items() if uid != "job-3"
     }
-    if version == "1_first":
+    if version == FIRST:
         return
     again = old.sync(configs=config(old))
     assert not again.paths("/results")

@@ -80,7 +80,7 @@ def test_two_roles_are_enough(make_harness: MakeHarness, database: OwnDatabase) 
     assert_readable(database, first.summary["views"]["created"])
     harness.world.advance(days=1)
     harness.extra["SOURCES__CAPTAINDATA__MATERIALIZE_RESULTS"] = "true"
-    second = harness.sync()
+    second = harness.sync("--workspace", "acme")
     assert any(name.startswith("results_") for name in second.summary["views"]["replaced"])
     assert_readable(database, first.summary["views"]["created"])
     assert leaks.in_files(harness.folder, PASSWORD) == []

@@ -106,7 +106,7 @@ def test_personal_data_reaches_no_disk(harness: Harness) -> None:
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_without_the_options_all_of_it_arrives(harness: Harness) -> None:
     """The net of the test above catches."""
-    for option in ("EXCLUDE_FIELDS", "HASH_FIELDS"):
+    for option in ("EXCLUDE_FIELDS", "HASH_FIELDS", "CREATE_VIEWS"):
         del harness.extra[f"{PREFIX}{option}"]
     kill_with_results_on_disk(harness, harness.folder / "kept")
     assert leaks.in_files(harness.folder, MAIL)
@@ -117,7 +117,8 @@ def test_without_the_options_all_of_it_arrives(harness: Harness) -> None:
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_typos_and_a_missing_salt_are_told(harness: Harness) -> None:
     harness.extra |= {f"{PREFIX}EXCLUDE_FIELDS": '["fullname", "number"]'}
-    del harness.extra[f"{PREFIX}HASH_SALT"]
+    for option in ("HASH_SALT", "CREATE_VIEWS"):
+        del harness.extra[f"{PREFIX}{option}"]
     synced = harness.sync()
     (summary,) = synced.summary["workspaces"]
     assert summary["unmatched_fields"] == {"fullname": "full_name"}

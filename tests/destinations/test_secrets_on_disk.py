@@ -122,7 +122,6 @@ def test_secrets_reach_no_disk(harness: Harness) -> None:
     assert_nowhere(harness)
     if isinstance(harness.database, Postgres):
         assert leaks.in_files(harness.database.socket_folder, MARK) == [], "nor in its WAL"
-    assert not harness.sync().total["jobs"]
 
 
 def test_rows_that_were_loaded_with_secrets_are_cleaned_without_a_call(harness: Harness) -> None:
@@ -130,8 +129,6 @@ def test_rows_that_were_loaded_with_secrets_are_cleaned_without_a_call(harness: 
     before = {row["uid"]: row for row in harness.rows("jobs")}
     assert all(MARK in row["configuration"]["li_at"] for row in before.values())
     assert leaks.in_tables(harness.database, MARK)
-    usual = harness.sync(configs=[harness.config(harness.world.workspaces[0], keep_secrets=True)])
-    assert not usual.total["jobs"]
     results = harness.rows("job_results_ledger")
     # as an earlier version left it, which had another name for its pipeline
     harness.database.execute("alter table sync_runs drop column secrets_rule")
@@ -142,7 +139,6 @@ def test_rows_that_were_loaded_with_secrets_are_cleaned_without_a_call(harness: 
         harness.extra["SOURCES__CAPTAINDATA__PUBLISH_COPY"] = str(harness.folder / "copy.duckdb")
 
     synced = harness.sync(data_dir=str(harness.folder / "kept"))
-    assert sorted(synced.paths("")) == sorted(usual.paths(""))
     assert synced.total["jobs"] == len(before)
     assert f"removed from {len(before)} rows of jobs" in synced.stderr
     assert_nowhere(harness)
@@ -163,6 +159,7 @@ def test_rows_that_were_loaded_with_secrets_are_cleaned_without_a_call(harness: 
     assert harness.rows("successful_jobs")
 
     again = harness.sync()
+    assert sorted(synced.paths("")) == sorted(again.paths("")), "the calls of any sync"
     assert not again.total["jobs"]
     assert not again.total["successful_jobs"]
     assert again.stderr == ""

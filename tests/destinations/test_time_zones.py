@@ -25,7 +25,6 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ZONES = [
     ("postgres", "America/New_York"),
     ("postgres", "Pacific/Kiritimati"),
-    ("postgres", "Asia/Kathmandu"),
     ("duckdb", "America/New_York"),
 ]
 ODD_TIMES = (

@@ -50,7 +50,13 @@ class Asked:
 
 def fill(where: Database) -> Warehouse:
     """Two workspaces and workflows, 7 results, 3 failed runs; the file is closed afterwards."""
-    warehouse = Warehouse(where)
+    warehouse = Warehouse(where, filled_by=_fill)
+    where.release()
+    return warehouse
+
+
+def _fill(warehouse: Warehouse) -> None:
+    where = warehouse.where
     insert(
         where,
         WORKSPACES,
@@ -75,8 +81,6 @@ def fill(where: Database) -> Warehouse:
     where.execute("update jobs set status = 'failed', error_message = %s", (RUBBISH,))
     where.execute("update jobs set loaded_at = %s", (NOON + timedelta(days=1),))
     warehouse.refresh()
-    where.release()
-    return warehouse
 
 
 @contextmanager

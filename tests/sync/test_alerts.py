@@ -113,12 +113,12 @@ def test_a_sync_tells_what_is_new_and_what_is_over(harness: Harness, server: Rec
     assert alone.summary["alerts"]["over"] == [], "the other workspace was not looked at"
 
     server.usual = 404
-    synced = harness.sync(expect=1)
+    synced = harness.sync("--table", "workspaces", expect=1)
     assert [each["outcome"] for each in synced.summary["workspaces"]] == ["loaded", "loaded"]
     (hook,) = synced.summary["alerts"]["webhooks"]
     assert (hook["name"], hook["error"]) == ("hook", "answered 404")
     server.usual = 200
-    assert harness.sync().summary["ok"]
+    assert harness.sync("--table", "workspaces").summary["ok"]
     assert failed_syncs(server) == [("northwind", "open"), ("northwind", "over")]
 
 

@@ -39,8 +39,7 @@ def jobs(harness: Harness) -> dict[str, dict[str, Any]]:
     [
         pytest.param("duckdb", MERGED, True, id="merged, folder kept"),
         pytest.param("postgres", MERGED, False, id="merged, folder lost"),
-        pytest.param("duckdb", HALFWAY, False, id="halfway on DuckDB, folder lost"),
-        pytest.param("postgres", HALFWAY, False, id="halfway on Postgres, folder lost"),
+        pytest.param("duckdb", HALFWAY, False, id="halfway, folder lost"),
     ],
     indirect=["database"],
 )

@@ -41,6 +41,7 @@ def test_kills(place: Place) -> None:
     assert {kill.phase for kill in found} <= set(PHASES)
 
 
+@pytest.mark.parametrize("place", [POSTGRES], indirect=True)
 def test_kills_of_plain_runs(place: Place) -> None:
     found = plain_kills(place, number=3)
     assert [kill.wrong for kill in found] == ["", "", ""]

@@ -406,7 +406,8 @@ def test_two_folders_never_share_a_warehouse(harness_of_one: Harness) -> None:
     for name in ("first", "second"):
         folder = harness.folder / name
         folder.mkdir()
-        done = processes.run(["sync"], environment=environment, folder=folder)
+        command = ["sync", "--table", "workspaces"]
+        done = processes.run(command, environment=environment, folder=folder)
         assert done.code == 0, done.stderr
         assert (folder / "warehouse.duckdb").exists()
     assert not (harness.folder / "warehouse.duckdb").exists()

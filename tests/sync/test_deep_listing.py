@@ -15,7 +15,7 @@ from tests.support.databases import Database
 from tests.support.jobs_server import JobsServer
 from tests.support.marks import INTEGRATION, ON_EACH_VERSION
 
-SYNCS = 5
+SYNCS = 3
 HOUR = timedelta(hours=1)
 
 

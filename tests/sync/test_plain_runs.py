@@ -149,7 +149,7 @@ def test_runs_with_a_limit_get_on(harness: Harness) -> None:
     left: list[int] = []
     while not left or left[-1]:
         assert len(left) < 30, left
-        source = make_source(harness, max_results=20, max_parallel_requests=1)
+        source = make_source(harness, max_results=40, max_parallel_requests=1)
         pipeline.run(source)
         newest = max(harness.rows("sync_runs"), key=lambda row: row["started_at"])
         left.append(newest["results_left"])
@@ -284,7 +284,6 @@ def test_a_limit_in_time_is_refused(harness: Harness) -> None:
     ("mode", "limited"),
     [
         pytest.param("round_robin", (), marks=pytest.mark.integration),
-        pytest.param("round_robin", MOST_TABLES, marks=pytest.mark.integration),
         pytest.param("fifo", ("jobs",), marks=pytest.mark.integration),
         pytest.param("fifo", MOST_TABLES, marks=pytest.mark.integration),
     ],

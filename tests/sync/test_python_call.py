@@ -14,10 +14,8 @@ from tests.conftest import MakeHarness
 from tests.support import processes, python_calls
 from tests.support.faults import Fault
 from tests.support.harness import Harness
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_DUCKDB, ON_POSTGRES, POSTGRES_LATER
 from tests.support.oracle import Oracle, assert_equal
-
-ON_DUCKDB = pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 
 
 @pytest.fixture
@@ -55,7 +53,7 @@ def call(
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_from_a_thread_and_twice_in_a_process_that_stays_as_it_was(harness: Harness) -> None:
     harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
     oracle = Oracle(harness.world)
@@ -79,7 +77,7 @@ def test_from_a_thread_and_twice_in_a_process_that_stays_as_it_was(harness: Harn
     assert_equal(harness, oracle)
 
 
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_the_report_is_what_the_command_prints(harness: Harness) -> None:
     told, printed, _ = call(harness, "as_the_command")
     assert told["code"] == 0
@@ -122,7 +120,7 @@ def test_workspaces_of_the_call_take_other_options_from_the_configuration(harnes
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_POSTGRES
 def test_calls_side_by_side(harness_of_two: Harness) -> None:
     harness = harness_of_two
     oracle = Oracle(harness.world)

@@ -59,10 +59,24 @@ def assert_loaded(sandbox: FaultySandbox, database: Database, folder: Path, *, b
     assert_equal(Harness(sandbox, database, folder), oracle)
 
 
-def test_duckdb(sandbox: FaultySandbox, tmp_path: Path) -> None:
+def test_duckdb_and_the_demo_leaves_that_warehouse_alone(
+    sandbox: FaultySandbox, tmp_path: Path
+) -> None:
     output = run_script("duckdb_pipeline.py", tmp_path, one_workspace(sandbox))
     assert "LOADED" in output
     assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=False)
+    (tmp_path / "warehouse.duckdb").rename(tmp_path / "demo.duckdb")
+    before = (tmp_path / "demo.duckdb").read_bytes()
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "demo.py")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "holds other data than this demo's" in done.stdout
+    assert (tmp_path / "demo.duckdb").read_bytes() == before
 
 
 def test_postgres(sandbox: FaultySandbox, tmp_path: Path, default_postgres: Postgres) -> None:
@@ -144,22 +158,6 @@ def test_demo_prints_what_readme_shows(tmp_path: Path) -> None:
     assert re.search(r"  identities +- +[1-9]", first)
     assert "full_name" in second
     assert_as_in_readme(second, tmp_path / "demo.duckdb")
-
-
-def test_the_demo_leaves_another_warehouse_alone(tmp_path: Path, sandbox: FaultySandbox) -> None:
-    run_script("duckdb_pipeline.py", tmp_path, one_workspace(sandbox))
-    (tmp_path / "warehouse.duckdb").rename(tmp_path / "demo.duckdb")
-    before = (tmp_path / "demo.duckdb").read_bytes()
-    done = subprocess.run(
-        [sys.executable, str(SCRIPTS / "demo.py")],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "holds other data than this demo's" in done.stdout
-    assert (tmp_path / "demo.duckdb").read_bytes() == before
 
 
 def assert_as_in_readme(printed: str, warehouse: Path) -> None:

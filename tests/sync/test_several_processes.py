@@ -18,29 +18,22 @@ def database(postgres: Postgres) -> Postgres:
     return postgres
 
 
-@pytest.mark.parametrize("seed", [3])
 def test_two_processes_with_different_workspaces_into_one_dataset(
-    make_harness: MakeHarness, seed: int
+    make_harness: MakeHarness,
 ) -> None:
-    harness = make_harness(seed, workspaces=2)
-    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
-    oracle = Oracle(harness.world)
-    for _ in range(2):
-        oracle.look()
-        running = [
-            harness.start(configs=[harness.config(workspace)])
-            for workspace in harness.world.workspaces
-        ]
-        done = [harness.finish(process, name) for process, name in running]
-        assert [synced.code for synced in done] == [0, 0], [synced.stderr for synced in done]
-        assert_equal(harness, oracle)
-        harness.world.advance(days=1)
-
-
-@pytest.mark.parametrize("seed", [3, 4])
-def test_first_loads_of_a_fresh_dataset(make_harness: MakeHarness, seed: int) -> None:
-    harness = make_harness(seed, workspaces=2)
+    harness = make_harness(4, workspaces=2)
     oracle = Oracle(harness.world)
     oracle.look()
-    assert complaints(harness, first_loads(harness)) == []
+    assert complaints(harness, first_loads(harness)) == [], "into a fresh one"
+    assert_equal(harness, oracle)
+    harness.extra["SOURCES__CAPTAINDATA__PACKAGE_MAX_RESULTS"] = "100"
+    harness.world.advance(days=1)
+    oracle.look()
+    running = [
+        harness.start("--full-refresh", configs=[harness.config(workspace)])
+        for workspace in harness.world.workspaces
+    ]
+    done = [harness.finish(process, name) for process, name in running]
+    assert [synced.code for synced in done] == [0, 0], [synced.stderr for synced in done]
+    assert all(synced.summary["workspaces"][0]["load_packages"] > 1 for synced in done)
     assert_equal(harness, oracle)

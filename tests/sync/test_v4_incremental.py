@@ -57,7 +57,7 @@ def many(make_harness: MakeHarness, **options: Any) -> Harness:
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ("seed", "days", "database"),
-    [(2, (9.0, 0.0), "duckdb"), (5, (1.0, 8.0, 0.0), "postgres")],
+    [(2, (9.0, 0.0), "duckdb"), (5, (9.0, 0.0), "postgres")],
     indirect=["database"],
 )
 def test_equal_after_the_first_second_and_tenth_day(
@@ -102,14 +102,12 @@ def test_v3_and_v4_in_one_sync(harness_of_two: Harness) -> None:
     first, second = harness.world.workspaces
     oracle = Oracle(harness.world, versions={second.uid: "v4"})
     configs = [harness.config(first), harness.config(second, api_version="v4")]
-    for days in (2, 0):
-        oracle.look()
-        synced = harness.sync(configs=configs)
-        assert_equal(harness, oracle)
-        paths = [r.path for r in synced.requests if r.workspace_uid == second.uid]
-        assert {path.split("/")[1] for path in paths} == {"v4"}
-        assert not [path for path in paths if "identities" in path], "extra tables are off"
-        harness.world.advance(days=days)
+    oracle.look()
+    synced = harness.sync(configs=configs)
+    assert_equal(harness, oracle)
+    paths = [r.path for r in synced.requests if r.workspace_uid == second.uid]
+    assert {path.split("/")[1] for path in paths} == {"v4"}
+    assert not [path for path in paths if "identities" in path], "extra tables are off"
     versions = {row["workspace_uid"]: row["api_version"] for row in harness.rows("sync_runs")}
     assert versions == {first.uid: "v3", second.uid: "v4"}
 
@@ -222,14 +220,28 @@ def test_a_checkpoint_counts_only_where_its_load_was_committed_and_its_jobs_are_
 
 @pytest.mark.integration
 @ON_ONE_DATABASE
-@pytest.mark.parametrize("is_renamed", [False, True])
 def test_a_warehouse_of_an_older_version_goes_on_without_fetching_results_again(
-    harness: Harness, is_renamed: bool
+    harness: Harness,
 ) -> None:
     oracle = Oracle(harness.world)
     oracle.look()
     harness.extra[VIEWS] = "true"
     harness.sync()
+    for is_renamed in (False, True):
+        make_older(harness, is_renamed=is_renamed)
+        synced = harness.sync()
+        assert not synced.paths("/results")
+        assert synced.total["jobs"] == 0
+        assert "blocked" not in synced.summary["views"]
+        assert {"jobs", "workflows", "workspaces", "credit_usage"} <= {
+            *synced.summary["views"]["created"]
+        }
+        assert "dropped" not in synced.stderr
+        assert_equal(harness, oracle)
+
+
+def make_older(harness: Harness, *, is_renamed: bool) -> None:
+    """What an earlier version would have left, with its name for the pipeline or ours."""
     harness.database.execute("drop schema captaindata_views cascade")
     older = {
         "jobs": [*V4_FIELDS, "has_results"],
@@ -256,12 +268,3 @@ def test_a_warehouse_of_an_older_version_goes_on_without_fetching_results_again(
         )
     if is_renamed:  # as earlier versions called a pipeline: dlt finds no state of ours
         harness.database.execute("update _dlt_pipeline_state set pipeline_name = 'captaindata_1_2'")
-    synced = harness.sync()
-    assert not synced.paths("/results")
-    assert synced.total["jobs"] == 0
-    assert "blocked" not in synced.summary["views"]
-    assert {"jobs", "workflows", "workspaces", "credit_usage"} <= {
-        *synced.summary["views"]["created"]
-    }
-    assert "dropped" not in synced.stderr
-    assert_equal(harness, oracle)

@@ -22,7 +22,7 @@ def test_views_say_what_the_sandbox_holds_after_one_day_and_after_ten(
     harness = make_harness(7, workspaces=2, workflows=4, jobs_per_day=0.15)
     harness.extra["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = "true"
     oracle = Oracle(harness.world)
-    for days in (1, 9):
+    for days in (1, 9) if harness.database.name == "postgres" else (10,):
         harness.world.advance(days=days)
         harness.sync()
         oracle.look()

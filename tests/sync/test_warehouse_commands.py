@@ -18,7 +18,7 @@ from tests.conftest import MakeHarness
 from tests.support import processes
 from tests.support.databases import DuckDb
 from tests.support.harness import Harness
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_DUCKDB, ON_POSTGRES
 from tests.support.oracle import Oracle
 
 VIEWS = "SOURCES__CAPTAINDATA__CREATE_VIEWS"
@@ -60,14 +60,14 @@ def has_arrays(harness: Harness, workflow_uid: str) -> bool:
     return any(isinstance(value, list) for result in results for value in result.values())
 
 
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_a_sync_brings_views_and_results_can_be_listed_shown_and_exported(
     harness: Harness,
 ) -> None:
     first = harness.sync()
     created = first.summary["views"]["created"]
     assert set(DEFAULT_VIEWS) <= set(created)
-    again = harness.sync()
+    again = harness.sync("--workspace", "acme")
     assert again.summary["views"] == {}
     assert again.summary["views_error"] is None
 
@@ -137,7 +137,7 @@ def assert_exports_hold(harness: Harness, uid: str, rows: list[dict[str, Any]]) 
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_POSTGRES
 def test_views_by_hand(make_harness: MakeHarness) -> None:
     harness = make_harness(workflows=3)
     assert harness.sync().summary["views"] == {}
@@ -157,7 +157,7 @@ def test_views_by_hand(make_harness: MakeHarness) -> None:
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_views_of_tables_that_are_not_loaded_are_skipped(make_harness: MakeHarness) -> None:
     harness = make_harness(workflows=2)
     harness.extra[VIEWS] = "true"
@@ -168,7 +168,7 @@ def test_views_of_tables_that_are_not_loaded_are_skipped(make_harness: MakeHarne
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_DUCKDB
 def test_workspaces_of_odd_names_have_folders_of_their_own(make_harness: MakeHarness) -> None:
     harness = make_harness(workspaces=2, workflows=1, mean_results=2)
     harness.extra[VIEWS] = "true"

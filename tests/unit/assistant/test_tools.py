@@ -38,6 +38,10 @@ def reader(where: Database) -> Iterator[Reader]:
         yield found
 
 
+ON_POSTGRES = pytest.mark.parametrize("where", ["postgres"], indirect=True, scope="module")
+"""For what the views decide, which are tested on both databases."""
+
+
 def test_what_is_there(reader: Reader) -> None:
     workspaces, views, described, workflows, first = ask(
         reader,
@@ -69,6 +73,7 @@ def test_what_is_there(reader: Reader) -> None:
 
 
 @INTEGRATION
+@ON_POSTGRES
 def test_runs(reader: Reader) -> None:
     performance, none, failing, messages, failed, since, stuck = ask(
         reader,
@@ -133,6 +138,7 @@ def test_results_are_filtered(reader: Reader) -> None:
 
 
 @INTEGRATION
+@ON_POSTGRES
 def test_people_and_companies(reader: Reader) -> None:
     name, email, profile, nobody, companies = ask(
         reader,
@@ -272,7 +278,7 @@ def refuse(reader: Reader, where: Database, folder: Path, statements: Sequence[s
 
 
 @INTEGRATION
-@pytest.mark.parametrize("where", ["postgres"], indirect=True, scope="module")
+@ON_POSTGRES
 def test_text_of_every_other_argument_is_a_value(reader: Reader, where: Database) -> None:
     text = f"x' union all select * from {where.dataset}.job_results; --"
     calls: list[tuple[str, dict[str, Any]]] = [

@@ -52,11 +52,12 @@ def test_connections_that_break_after_their_work_double_nothing(harness: Harness
 
 
 @pytest.mark.parametrize(
-    "place",
+    ("database", "place"),
     [
-        pytest.param(f"{PACKAGES}.save_pending_transition:4", id="staged"),
-        pytest.param(f"{STORAGE}.complete_load_package:1", id="committed"),
+        pytest.param("duckdb", f"{PACKAGES}.save_pending_transition:4", id="staged"),
+        pytest.param("postgres", f"{STORAGE}.complete_load_package:1", id="committed"),
     ],
+    indirect=["database"],
 )
 def test_a_killed_run_is_ended_by_the_next(harness: Harness, place: str) -> None:
     oracle = seen(harness)

@@ -84,7 +84,7 @@ def test_each_result_is_exported_once(exports: Exports) -> None:
 
 
 @INTEGRATION
-@ON_BOTH
+@ON_DUCKDB
 def test_filters_change_what_is_exported_and_lose_nothing(exports: Exports) -> None:
     assert exports.ids(workspaces=["bolt"]) == ["j4-0", "j4-1", "j4-2", "j4-3"]
     assert exports.ids(since=read_since("2026-01-01T15:00:00Z")) == ["j3-0", "j3-1", "j3-2"]
@@ -115,7 +115,7 @@ def test_rows_that_changed_are_new_again(exports: Exports) -> None:
 
 
 @INTEGRATION
-@ON_BOTH
+@ON_POSTGRES
 def test_results_are_new_once_whatever_becomes_of_their_job(exports: Exports) -> None:
     for view in ("job_results", "jobs_with_results"):
         assert len(exports.rows(view)) == 10
@@ -129,7 +129,7 @@ def die(*_: object, **__: object) -> None:
 
 
 @INTEGRATION
-@ON_BOTH
+@ON_POSTGRES
 def test_a_death_between_file_and_bookmark_repeats_the_same_file(
     exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:

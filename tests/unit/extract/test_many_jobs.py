@@ -135,8 +135,6 @@ DAMAGE: tuple[list[str], ...] = (
         "where job_uid in (select job_uid from {ledger} order by job_uid limit 30)",
         "update {jobs} set status = 'running', row_hash = 'x' "
         "where uid in (select uid from {jobs} order by uid limit 5)",
-    ],
-    [
         "delete from {successful} where uid in (select uid from {successful} order by uid limit 4)",
         "delete from {jobs} where uid in (select uid from {jobs} order by uid desc limit 6)",
         "update {jobs} set _dlt_load_id = 'never' "
@@ -153,8 +151,6 @@ DAMAGE: tuple[list[str], ...] = (
         "where uid in (select uid from {successful} order by uid desc limit 2)",
         "update {jobs} set results_version = 'x' "
         "where uid in (select uid from {jobs} order by uid desc limit 3)",
-    ],
-    [
         "update {ledger} set _dlt_load_id = 'never' "
         "where job_uid in (select job_uid from {ledger} order by job_uid limit 20)",
         "update {successful} set _dlt_load_id = 'never' "

@@ -25,7 +25,7 @@ from captaindata_source.export.run import Order
 from captaindata_source.export.writing import export_results
 from captaindata_source.tables import JOBS, SYNC_RUNS, WORKSPACES
 from tests.support.databases import Database, Row
-from tests.support.marks import INTEGRATION, POSTGRES_LATER
+from tests.support.marks import INTEGRATION, ON_POSTGRES, POSTGRES_LATER
 from tests.support.raw_tables import insert
 from tests.support.results import NOON, Warehouse
 from tests.support.retries import Rows, mains_of, repeated
@@ -163,7 +163,7 @@ def pipeline(database: Database, tmp_path: Path) -> Iterator[dlt.Pipeline]:
 
 
 @INTEGRATION
-@POSTGRES_LATER
+@ON_POSTGRES
 def test_all_some_and_none_of_a_retry(
     warehouse: Warehouse, pipeline: dlt.Pipeline, tmp_path: Path
 ) -> None:

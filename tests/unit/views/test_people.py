@@ -254,8 +254,11 @@ def contents(warehouse: Warehouse) -> dict[str, list[Any]]:
     }
 
 
-@POSTGRES_LATER
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=INTEGRATION)])
+@pytest.mark.parametrize(
+    ("database", "seed"),
+    [("duckdb", 0), pytest.param("postgres", 1, marks=INTEGRATION)],
+    indirect=["database"],
+)
 def test_refreshed_by_job_is_equal_to_made_anew(warehouse: Warehouse, seed: int) -> None:
     rng = random.Random(seed)
     warehouse.load("j0", [{"linkedin_profile_id": 1, "linkedin_company_id": 1}])
