@@ -7,7 +7,8 @@ of the same shape. It reads from the environment:
   authentication; at least 16 characters. A queue needs none: the provider says who may write to it.
 - `SOURCES__CAPTAINDATA__WORKSPACES`: the workspaces as a JSON list of objects with `name`,
   `api_key`, `project_uid` and other options.
-- `DESTINATION__POSTGRES__CREDENTIALS`: the warehouse. A function keeps no files.
+- `DESTINATION__POSTGRES__CREDENTIALS`: the warehouse. A function keeps no files. `WAREHOUSE` names
+  another destination than `postgres`, `DATASET` another dataset than `captaindata`.
 - `HOME=/tmp` and `DLT_DATA_DIR=/tmp/dlt`: the only folder that it may write.
 
 Give it a minute or more of time, and let one run at a time (reserved concurrency 1, or a FIFO
@@ -85,6 +86,7 @@ def _load(body: str | bytes, workspace: str) -> int:
             jobs=[uid],
             workspaces=[workspace] if workspace else None,
             destination=os.environ.get("WAREHOUSE", "postgres"),
+            dataset=os.environ.get("DATASET", "captaindata"),
         )
     except ConfigError as error:
         print(error)

@@ -42,6 +42,7 @@ def answers(harness: Harness, *events: dict[str, Any], secret: str = SECRET) -> 
         **harness.environment(data_dir=str(harness.folder / "dlt of the function")),
         "PYTHONPATH": f"{FOLDER.parents[1]}:{FOLDER}",
         "WAREHOUSE": harness.database.name,
+        "DATASET": harness.database.dataset,
         "EVENT_SECRET": secret,
     }
     done = subprocess.run(
