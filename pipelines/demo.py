@@ -1,4 +1,4 @@
-"""`make demo`: syncs a sandbox with a workspace of API v3 and one of v4, twice, and follows its events.
+"""`make demo`: syncs a sandbox with a workspace of API v3 and one of v4, and follows its events.
 
 The rows go to demo.duckdb; your own syncs write to warehouse.duckdb.
 """
@@ -139,7 +139,8 @@ def _next_end(world: World, workspace: Workspace) -> Event:
     while True:
         until = moment + timedelta(hours=6)
         for event in events_between(world, workspace, moment, until):
-            if event.kind == "final" and b'"results": [{' in event.body.replace(b'":[', b'": ['):
+            run = json.loads(event.body)
+            if event.kind == "final" and run["run"]["status"] == "SUCCEEDED" and run["results"]:
                 return event
         moment = until
 
@@ -152,20 +153,16 @@ def _await(end: Event, events: int) -> int:
     while time.monotonic() - sent < EVENT_SECONDS:
         try:
             with duckdb.connect(str(WAREHOUSE), read_only=True) as connection:
-                if not results and (
-                    found := connection.execute(query, [end.subject]).fetchall()[0][0]
-                ):
-                    results = found
-                    seconds = time.monotonic() - sent
-                    print(
-                        f"Its {results} results were in the view job_results {seconds:.1f} s later."
-                    )
+                rows = connection.execute(query, [end.subject]).fetchall()[0][0]
+                if rows and not results:
+                    results, seconds = rows, time.monotonic() - sent
+                    print(f"Its {rows} results were in the view job_results {seconds:.1f} s later.")
                 table = "select count(*) from captaindata.webhook_events"
                 if results and connection.execute(table).fetchall()[0][0] >= events:
                     return 0
         except (duckdb.IOException, duckdb.CatalogException):
             pass  # it is being written
-        time.sleep(0.3)  # a reader keeps the file from being written
+        time.sleep(0.3)  # readers keep the file from being written
     print(f"Its results did not arrive within {EVENT_SECONDS} seconds.")
     return 1
 

@@ -78,7 +78,8 @@ def serve_events(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
         )
     except OSError as error:
-        raise ConfigError(f"{host}:{port} can't be listened on: {error.strerror}") from None
+        why = os.strerror(error.errno or 0)
+        raise ConfigError(f"{host}:{port} can't be listened on: {why}") from None
     EventLoads(workspaces, options)  # what is configured wrongly is told before anything starts
     open_inbox(Path(events.event_inbox).absolute()).close()
     config = uvicorn.Config(
