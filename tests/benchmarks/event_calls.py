@@ -155,7 +155,7 @@ def make(api: str, runs: int, workflows: int, folder: Path) -> tuple[FaultySandb
         workflows=workflows,
         days=10,
         jobs_per_day=runs / workflows,
-        mean_results=20,
+        mean_results=2,
         live_runs_per_day=0,
         dialect=Dialect(jobs_page_size=50),
     )
