@@ -160,11 +160,6 @@ class Inbox:
             for each in events:
                 database.execute(INSERT, _values(each))
 
-    def is_writable(self) -> bool:
-        """Whether events can be stored."""
-        with self._committed():
-            return True
-
     def workspaces(self) -> list[str]:
         """Names of those that have events that wait."""
         rows = self._database.execute(

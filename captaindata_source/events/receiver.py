@@ -180,8 +180,11 @@ class EventApp:
 
     async def _ready(self, _request: Request) -> Response:
         is_loading = not self._has_loader or (self._loader is not None and self._loader.is_alive)
-        is_ready = self._writer is not None and is_loading
-        return JSONResponse({"status": "ok" if is_ready else "starting"}, 200 if is_ready else 503)
+        is_writable = self._writer is not None and self._writer.is_writable
+        if is_writable and is_loading:
+            return JSONResponse({"status": "ok"})
+        status = "starting" if is_writable else "the inbox can't be written"
+        return JSONResponse({"status": status}, 503)
 
 
 def _refusal(request: Request) -> Response | None:

@@ -169,6 +169,8 @@ def load_events(
     """
     threading.Thread(target=_end_with_input, name="input", daemon=True).start()
     inbox = Path(events.event_inbox).absolute()
+    # readers may hold the file now and then; who holds it for long is told by the error
+    logging.getLogger("captaindata_source.warehouse.database.opening").setLevel(logging.ERROR)
     with signals.intercepted_signals(), _only_loader(inbox):
         Loader(inbox, workspaces, EventLoads(workspaces, options), on_turn=on_turn).run()
 

@@ -49,6 +49,8 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._inbox = open_inbox(path)
         self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self.is_writable = True
+        """Whether the last commit succeeded."""
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._thread.start()
 
@@ -95,6 +97,7 @@ class Writer:
         except Exception as found:  # noqa: BLE001 - whoever waits is told
             logger.warning("The inbox can't be written: %s", found)
             error = found
+        self.is_writable = error is None
         for _, loop, future in items:
             loop.call_soon_threadsafe(_end, future, error)
 

@@ -220,6 +220,7 @@ def test_a_disk_that_is_full_is_told(
     with caplog.at_level(logging.WARNING):
         answer = client.post("/events/acme", json=JOB, headers=BEARER)
 
+    assert client.get("/ready").status_code == 503
     other.close()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "The inbox can't be written" in caplog.text
