@@ -97,7 +97,7 @@ def fill(where: databases.Database, results: int) -> None:
     """Creates the raw tables with the rows."""
     raw_tables.create_raw_tables(where)
     where.execute("create table _dlt_loads (load_id text, status bigint)")
-    where.execute("insert into _dlt_loads values ('load-0', 0)")
+    where.execute("insert into _dlt_loads (load_id, status) values ('load-0', 0)")
     sizes = {
         "results": results,
         "rows": RESULTS_PER_JOB,

@@ -130,7 +130,8 @@ class Warehouse:
         load_id = f"load-{self.loads:04d}"
         moment = NOON + timedelta(hours=self.loads)
         self.where.execute(
-            "insert into _dlt_loads values (%s, %s)", (load_id, 0 if is_committed else 1)
+            "insert into _dlt_loads (load_id, status) values (%s, %s)",
+            (load_id, 0 if is_committed else 1),
         )
         for table in (JOB_RESULTS, LEDGER):
             self.where.execute(

@@ -26,7 +26,7 @@ from tests.support.waiting import WAIT_SECONDS, wait_for
 SECRET = "0123456789abcdef"
 BOTH = [("duckdb", "v3"), pytest.param("postgres", "v4", marks=INTEGRATION)]
 CROSSED = [
-    pytest.param("duckdb", "v4"),
+    pytest.param("duckdb", "v4", marks=INTEGRATION),
     pytest.param("postgres", "v3", marks=INTEGRATION),
 ]
 
