@@ -107,6 +107,7 @@ def test_nothing_acknowledged_is_lost_when_the_receiver_is_killed(
     kills_and_events(harness, version, seed=seed, kills=4)
 
 
+@INTEGRATION
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_a_termination_ends_the_scheduled_sync_too(harness: Harness) -> None:
     harness.options["event_secret"] = SECRET

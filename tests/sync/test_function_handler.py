@@ -145,6 +145,7 @@ def test_what_is_refused_or_is_about_no_run_makes_no_call(harness: Harness) -> N
     assert list(harness.sandbox.log.entries) == []
 
 
+@INTEGRATION
 @pytest.mark.parametrize("database", ["duckdb"], indirect=True)
 def test_what_is_not_loaded_must_come_again(harness: Harness) -> None:
     _, name, (uid, _) = begun(harness, "v3")
