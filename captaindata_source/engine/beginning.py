@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
 
 import dlt
 from dlt.common.runtime import signals
@@ -14,6 +16,7 @@ from captaindata_source.engine.loading import LOAD_WAITS
 from captaindata_source.engine.uncommitted import remove_uncommitted
 from captaindata_source.extract.opening import remember_and_plan
 from captaindata_source.extract.plan import SyncPlan
+from captaindata_source.http import Throttle
 from captaindata_source.issues import IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import wait_seconds
@@ -22,9 +25,24 @@ from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.remedies import message_of
 from captaindata_source.warehouse.turns import Turn
 
-__all__ = ["begin_sync"]
+__all__ = ["ShortTurn", "begin_sync"]
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortTurn:
+    """What one of many short loads keeps from those before.
+
+    Args:
+        folder: Where dlt works.
+        is_prepared: Whether the pipeline loaded a moment ago: its tables are there.
+        throttle: Of earlier calls to the workspace.
+    """
+
+    folder: Path | None = None
+    is_prepared: bool = False
+    throttle: Throttle | None = None
 
 
 def begin_sync(

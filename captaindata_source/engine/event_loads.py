@@ -11,11 +11,14 @@ from dataclasses import replace
 import dlt
 
 from captaindata_source.dlt_internals.load_step import load_packages_as_a_whole
+from captaindata_source.engine.beginning import ShortTurn
 from captaindata_source.engine.loading import set_dlt_defaults
 from captaindata_source.engine.workspace_sync import WorkspaceSync
 from captaindata_source.extract.identify import known_or_identified
 from captaindata_source.extract.limits import Limits
+from captaindata_source.extract.opening import throttle_of
 from captaindata_source.extract.report import WorkspaceReport
+from captaindata_source.http import Throttle
 from captaindata_source.settings.named_jobs import NamedJobs, Told
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
@@ -55,6 +58,8 @@ class EventLoads:
         load_packages_as_a_whole()
         self._settings = {settings.name: settings for settings in workspaces}
         self._lock = threading.Lock()
+        self._throttles: dict[str, Throttle] = {}
+        """One for all turns of a workspace."""
         self._prepared: dict[str, tuple[dlt.Pipeline, float]] = {}
         """Pipelines that loaded without an error, and when their tables were last looked at."""
 
@@ -79,11 +84,11 @@ class EventLoads:
             if pipeline is None:
                 pipeline = self._target.pipeline(settings, folder=folder)
                 set_dlt_defaults(pipeline)
+            throttle = self._throttles.setdefault(workspace, throttle_of(settings))
         now = time.monotonic()
         is_prepared = now - prepared_at < PREPARED_SECONDS
-        report = WorkspaceSync(
-            settings, self._target, pipeline, Limits(), folder=folder, is_prepared=is_prepared
-        ).run()
+        short = ShortTurn(folder=folder, is_prepared=is_prepared, throttle=throttle)
+        report = WorkspaceSync(settings, self._target, pipeline, Limits(), short=short).run()
         if report.error is None:
             self._prepared[workspace] = pipeline, prepared_at if is_prepared else now
         return report

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import dlt
 from dlt.common.exceptions import SignalReceivedException
@@ -20,7 +19,7 @@ from dlt.common.runtime import signals
 from captaindata_source.api import Api
 from captaindata_source.api.credentials import RULE
 from captaindata_source.dlt_internals.extraction import without_descriptions
-from captaindata_source.engine.beginning import begin_sync
+from captaindata_source.engine.beginning import ShortTurn, begin_sync
 from captaindata_source.engine.doorbell import Doorbell
 from captaindata_source.engine.failures import record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
@@ -64,8 +63,7 @@ class WorkspaceSync:
         target: Where it loads, and how.
         pipeline: Of the workspace.
         limits: On minutes and requests, shared by all workspaces.
-        folder: Where dlt works; None: where it does for all of the command's.
-        is_prepared: Whether the pipeline loaded a moment ago.
+        short: What a short turn keeps from those before; by default nothing.
     """
 
     def __init__(
@@ -75,10 +73,9 @@ class WorkspaceSync:
         pipeline: dlt.Pipeline,
         limits: Limits,
         *,
-        folder: Path | None = None,
-        is_prepared: bool = False,
+        short: ShortTurn = ShortTurn(),  # noqa: B008 - it is frozen
     ) -> None:
-        self._folder, self._is_prepared = folder, is_prepared
+        self._short = short
         self._settings = settings
         self._target = target
         self._options = options = target.options
@@ -116,6 +113,7 @@ class WorkspaceSync:
                 issues=self._issues,
                 retry=RetryPolicy(deadline=deadline),
                 waits=self._waits,
+                throttle=self._short.throttle,
             )
             self._limits.count(partial(getattr, api, "calls"))
             self._report.api_version = api.version
@@ -160,7 +158,7 @@ class WorkspaceSync:
             api=api,
             issues=self._issues,
             wanted=self._wanted,
-            is_prepared=self._is_prepared,
+            is_prepared=self._short.is_prepared,
         )
         tables = self._wanted
         with (
@@ -185,7 +183,7 @@ class WorkspaceSync:
                     continue
                 if self._loader is None:
                     # once more, in the same working folder: a pipeline does one step at a time
-                    self._loader = self._target.pipeline(self._settings, folder=self._folder)
+                    self._loader = self._target.pipeline(self._settings, folder=self._short.folder)
                 self._loads_beside = True
                 background.start(
                     partial(self._load, self._loader, extracted, turn),

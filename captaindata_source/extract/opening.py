@@ -37,7 +37,14 @@ from captaindata_source.warehouse.memory import Facts, Memory
 from captaindata_source.warehouse.remember import RememberMany, remember
 from captaindata_source.warehouse.stored_secrets import StoredSecrets
 
-__all__ = ["catch_up", "connect", "plan_without_memory", "redactor_of", "remember_and_plan"]
+__all__ = [
+    "catch_up",
+    "connect",
+    "plan_without_memory",
+    "redactor_of",
+    "remember_and_plan",
+    "throttle_of",
+]
 
 
 def connect(
@@ -48,6 +55,7 @@ def connect(
     transport: httpx.BaseTransport | None = None,
     waits: Waits | None = None,
     version: Version | None = None,
+    throttle: Throttle | None = None,
 ) -> Api:
     """Opens the API of a workspace. Sends nothing yet.
 
@@ -58,15 +66,12 @@ def connect(
         transport: Replaces the network, for tests.
         waits: Told of each wait.
         version: Replaces the version of the API that the options name.
+        throttle: That of earlier connections; None: a new one.
     """
     issues = issues or IssueLog()
     waits = waits or Waits()
     clock = Clock(sleep=waits.sleep, check=signals.raise_if_signalled)
-    throttle: Throttle
-    if settings.requests_per_minute is None:
-        throttle = AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
-    else:
-        throttle = RequestBudget(per_minute=settings.requests_per_minute, clock=clock)
+    throttle = throttle or throttle_of(settings, clock=clock)
     version = version or VERSIONS[settings.api_version]
 
     def note_retry(error: TransientError) -> None:
@@ -96,6 +101,19 @@ def connect(
         told_by="project_uid" if learned is None else f"the dataset, for {settings.name!r},",
         has_flows=settings.has_flows,
     )
+
+
+def throttle_of(settings: Settings, *, clock: Clock | None = None) -> Throttle:
+    """What keeps calls of a workspace within its limits.
+
+    Args:
+        settings: Options of the workspace.
+        clock: Gives the time, and waits; None: until a signal comes.
+    """
+    clock = clock or Clock(sleep=Waits().sleep, check=signals.raise_if_signalled)
+    if settings.requests_per_minute is None:
+        return AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
+    return RequestBudget(per_minute=settings.requests_per_minute, clock=clock)
 
 
 def redactor_of(settings: Settings) -> Redactor | None:
