@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -140,7 +140,7 @@ class Turns:
         if batches:
             self._inbox.settle((), batches, now=now, counts=False)
 
-    def _delivered(self, events: Sequence[Waiting]) -> Mapping[str, Sequence[Delivered]]:
+    def _delivered(self, events: Sequence[Waiting]) -> dict[str, Sequence[Delivered]]:
         """What callbacks brought: all of it, the end of a run alone, or its batches alone."""
         by_job: dict[str, list[Waiting]] = defaultdict(list)
         for event in events:

@@ -65,7 +65,7 @@ class Told:
     """
 
     events: Sequence[ToldEvent]
-    delivered: Mapping[str, Sequence[Delivered]] = field(default_factory=dict)
+    delivered: dict[str, Sequence[Delivered]] = field(default_factory=dict)
     unseen: set[str] = field(default_factory=set)
     actions: dict[str, str] = field(default_factory=dict)
 

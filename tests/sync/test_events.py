@@ -184,8 +184,10 @@ def kills_and_events(harness: Harness, version: str, *, seed: int, kills: int) -
         listener,
         sender_for(harness, listener, version, disorder=disorder, options=options) as sender,
     ):
+        end = harness.world.now + timedelta(days=1)
         for _ in range(kills):
-            sender.advance(harness.world.now + timedelta(hours=chance.uniform(1, 24 / kills)))
+            step = timedelta(hours=chance.uniform(0.2, 1.8) * 24 / kills)
+            sender.advance(min(harness.world.now + step, end))
             listener.hurry()
             threading.Event().wait(chance.uniform(0, 5))
             listener.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 
 from captaindata_source.api import Record, is_flow
@@ -14,9 +15,12 @@ from captaindata_source.extract.queue import Package
 from captaindata_source.extract.workers import Step, Task
 from captaindata_source.settings.named_jobs import Told
 from captaindata_source.tables import Row
+from captaindata_source.times import UnfitError, aware, parse_time
 
 __all__ = ["ToldListing"]
 
+MOST_SKEW = timedelta(minutes=1)
+"""Between the clock of the API and ours."""
 JOBS_PER_CALL = 100
 """Of those that are asked for by their uids (documented: the most runs of a page)."""
 
@@ -144,12 +148,26 @@ class ToldListing:
             self._context.lock,
             self._context.issues.about(workflow_uid=job.get("workflow_uid"), job_uid=record["uid"]),
         ):
+            if self._may_be_of_another_attempt(job):
+                self._told.delivered.pop(record["uid"], None)
             self._jobs.compare(job)
             if self._actions is not None:
                 self._actions.see(job)
             main = job.get("main_job_uid")
             if main and str(main) not in self._uids and not is_flow(str(main)):
                 self._main_jobs[str(main)] = None
+
+    def _may_be_of_another_attempt(self, job: Record) -> bool:
+        """Whether results that came with events may be those of an earlier attempt: the job was
+        tried again, or ended after its events arrived. A callback tells no attempt and no time."""
+        if job.get("retry_count") not in (None, 0, "0"):
+            return True
+        times = [e.received_at for e in self._told.events if e.job_uid == job["uid"]]
+        try:
+            ended = aware(parse_time(job.get("finish_time")))
+        except UnfitError:
+            return False
+        return bool(times) and ended is not None and ended > max(times) + MOST_SKEW
 
     def _main_tasks(self) -> list[Task]:
         with self._context.lock:
