@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -141,24 +140,15 @@ class Turns:
             self._inbox.settle((), batches, now=now, counts=False)
 
     def _delivered(self, events: Sequence[Waiting]) -> dict[str, Sequence[Delivered]]:
-        """What callbacks brought: all of it, the end of a run alone, or its batches alone."""
-        by_job: dict[str, list[Waiting]] = defaultdict(list)
-        for event in events:
-            if event.job_uid and event.kind in (BATCH, FINAL):
-                by_job[event.job_uid].append(event)
-        return {
-            uid: [
-                Delivered(rows=sum(e.row_count for e in some), pages=self._pages_of(some))
-                for some in (
-                    found,
-                    [event for event in found if event.kind == FINAL],
-                    [event for event in found if event.kind == BATCH],
-                )
-                if some
-            ]
-            for uid, found in by_job.items()
-            if any(event.kind == FINAL for event in found)
-        }
+        """What callbacks brought, of runs that ended: that of one callback each. No callback tells
+        its place among others, so that several can't be put in the order of the API."""
+        found: dict[str, Sequence[Delivered]] = {}
+        for uid in {event.job_uid for event in events if event.kind == FINAL and event.job_uid}:
+            brought = [event for event in events if event.job_uid == uid and event.row_count]
+            found[uid] = [
+                Delivered(rows=each.row_count, pages=self._pages_of([each])) for each in brought
+            ] or [Delivered(rows=0, pages=self._pages_of([]))]
+        return found
 
     def _pages_of(self, events: Sequence[Waiting]) -> Callable[[], Iterator[Sequence[bytes]]]:
         ids = [event.id for event in events if event.row_count]
