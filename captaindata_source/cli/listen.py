@@ -14,7 +14,7 @@ from captaindata_source.cli.shared_arguments import (
     Parsers,
     add_command,
     add_destination,
-    whole,
+    add_port,
 )
 from captaindata_source.errors import ConfigError
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["add_listen"]
 
 DEFAULT_PORT = 8790
-MAX_PORT = 65_535
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MISSING = "Receiving events needs the extra 'listen': pip install 'captaindata-source[listen]'"
 
@@ -37,12 +36,7 @@ def add_listen(commands: Parsers) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)"
     )
-    parser.add_argument(
-        "--port",
-        type=whole(at_least=0, at_most=MAX_PORT, example=DEFAULT_PORT),
-        default=DEFAULT_PORT,
-        help=f"port to listen on (default {DEFAULT_PORT})",
-    )
+    add_port(parser, default=DEFAULT_PORT, use="port to listen on")
     parser.add_argument(
         "--every",
         type=_span,

@@ -14,7 +14,7 @@ from captaindata_source.cli.shared_arguments import (
     Parsers,
     add_command,
     add_destination,
-    whole,
+    add_port,
 )
 from captaindata_source.errors import ConfigError
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["add_mcp"]
 
 DEFAULT_PORT = 8766
-MAX_PORT = 65_535
 MISSING = "This command needs the extra 'mcp': pip install 'captaindata-source[mcp]'"
 
 
@@ -38,12 +37,7 @@ def add_mcp(commands: Parsers) -> None:
         action="store_true",
         help="serve over HTTP on this machine; by default over standard input and output",
     )
-    parser.add_argument(
-        "--port",
-        type=whole(at_least=0, at_most=MAX_PORT, example=DEFAULT_PORT),
-        default=DEFAULT_PORT,
-        help=f"port for --http (default {DEFAULT_PORT})",
-    )
+    add_port(parser, default=DEFAULT_PORT, use="port for --http")
     parser.add_argument(
         "--print-role",
         metavar="NAME",

@@ -8,7 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from captaindata_source.cli.output import write_text
-from captaindata_source.cli.shared_arguments import OK, Parsers, add_command, number, whole
+from captaindata_source.cli.shared_arguments import (
+    OK,
+    Parsers,
+    add_command,
+    add_port,
+    number,
+    whole,
+)
 from captaindata_source.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,19 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["add_sandbox"]
 
 DEFAULT_PORT = 8765
-MAX_PORT = 65_535
 
 
 def add_sandbox(commands: Parsers) -> None:
     """Adds the command."""
     text = "serve a fake Captain Data with seeded data on localhost"
     parser = add_command(commands, "sandbox", text, _sandbox)
-    parser.add_argument(
-        "--port",
-        type=whole(at_least=0, at_most=MAX_PORT, example=DEFAULT_PORT),
-        default=DEFAULT_PORT,
-        help=f"port to serve on (default {DEFAULT_PORT})",
-    )
+    add_port(parser, default=DEFAULT_PORT, use="port to serve on")
     parser.add_argument(
         "--days-per-minute",
         type=number(example=10, may_be_zero=True),

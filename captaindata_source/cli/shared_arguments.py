@@ -17,11 +17,13 @@ __all__ = [
     "add_command",
     "add_destination",
     "add_loaded_workspaces",
+    "add_port",
     "add_since",
     "number",
     "whole",
 ]
 
+MAX_PORT = 65_535
 OK, FAILED = 0, 1
 """Exit codes."""
 Parsers = Any  # argparse's own type is private
@@ -74,6 +76,22 @@ def add_loaded_workspaces(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="this workspace only, by configured name or uid (repeatable)",
+    )
+
+
+def add_port(parser: argparse.ArgumentParser, *, default: int, use: str) -> None:
+    """Adds `--port`.
+
+    Args:
+        parser: Gets it.
+        default: The port where none is named.
+        use: What it is for, for `--help`.
+    """
+    parser.add_argument(
+        "--port",
+        type=whole(at_least=0, at_most=MAX_PORT, example=default),
+        default=default,
+        help=f"{use} (default {default})",
     )
 
 

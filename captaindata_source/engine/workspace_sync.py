@@ -80,7 +80,7 @@ class WorkspaceSync:
         self._target = target
         self._options = options = target.options
         self._wanted = options.wanted_of(settings)
-        self._told = settings.named_jobs.told if settings.named_jobs is not None else None
+        self._told = settings.told
         self._pipeline = pipeline
         self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
         self._limits = limits

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from captaindata_source.api.documents import decoded
+from captaindata_source.api.statuses import FINAL as FINAL_STATUSES
+from captaindata_source.api.statuses import RESTING
 from captaindata_source.errors import CaptainDataError, ContractError
 from captaindata_source.extract.results.redaction import Redactor
 from captaindata_source.settings.named_jobs import INTEGRATION
@@ -18,10 +20,6 @@ __all__ = ["Event", "MalformedError", "read_event"]
 CREATED, SUCCEEDED, FAILED, OTHER = "job_created", "job_succeeded", "job_failed", "job_event"
 BATCH, FINAL = "run_batch", "run_final"
 UNKNOWN = "unknown"
-ENDED = frozenset(
-    {"SUCCEEDED", "PARTIAL_SUCCEEDED", "FAILED", "STOPPED", "INVALID", "BLOCKED", "FINISHED"}
-)
-"""Statuses of a run after which no batch of it comes."""
 AUTH_EVENTS = ("AUTH_SUCCESS", "AUTH_PENDING", "AUTH_FAILED", "AUTH_EXPIRED", "DELETED")
 MESSAGES = (
     (CREATED, ("created", "started", "launched", "queued")),
@@ -55,11 +53,6 @@ class Event:
     workflow_uid: str | None = None
     identity_uid: str | None = None
     results: Sequence[bytes] = field(default=(), repr=False)
-
-    @property
-    def is_batch(self) -> bool:
-        """Whether more is to come of its job."""
-        return self.kind == BATCH
 
 
 class _Run(msgspec.Struct):
@@ -131,7 +124,7 @@ def _callback(found: _Body, *, redact: Redactor | None) -> Event:
         reference = _digest(*(part if isinstance(part, bytes) else str(part) for part in parts))
     if redact is not None:
         results = redact(results)
-    is_over = (run.status or "").upper() in ENDED
+    is_over = run.status in FINAL_STATUSES or run.status in RESTING  # no batch comes after these
     return Event(kind=FINAL if is_over else BATCH, ref=reference, job_uid=uid, results=results)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from captaindata_source.events.bodies import BATCH, CREATED, Event
@@ -39,7 +39,8 @@ create table if not exists events (
 ) strict;
 create unique index if not exists refs on events (workspace, ref);
 create index if not exists waiting on events (workspace, due_at) where done_at is null;
-create index if not exists jobs on events (workspace, job_uid) where done_at is null;
+create index if not exists jobs on events (workspace, coalesce(job_uid, uid))
+    where done_at is null;
 create index if not exists done on events (done_at) where done_at is not null;
 """
 PRAGMAS = (
@@ -94,8 +95,7 @@ class Stored:
     received_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(NamedTuple):
     """An event that waits; the fields are those of the database, without results."""
 
     id: int
@@ -110,7 +110,25 @@ class Waiting:
     copies: int
 
 
-WAITING = ", ".join(Waiting.__dataclass_fields__)
+WAITING = ", ".join(f"e.{name}" for name in Waiting._fields)
+DUE = f"""
+with picked as (
+    select
+        coalesce(job_uid, uid) as key,
+        min(received_at) >= :old as is_new,
+        min(received_at) * case when min(received_at) < :old then 1 else -1 end as place
+    from events
+    where workspace = :workspace and done_at is null and due_at <= :now
+    group by 1
+    order by is_new, place
+    limit :most
+)
+select {WAITING}
+from picked
+inner join events as e
+    on e.workspace = :workspace and e.done_at is null and coalesce(e.job_uid, e.uid) = picked.key
+order by picked.is_new, picked.place, picked.key, e.id
+"""  # noqa: S608 - names of columns
 
 
 class Inbox:
@@ -183,36 +201,18 @@ class Inbox:
             now: Epoch seconds.
             most_jobs: Jobs, or events that are about none.
         """
-        rows = self._database.execute(
-            "select coalesce(job_uid, uid), min(received_at) as since from events "
-            "where workspace = ? and done_at is null and due_at <= ? group by 1 "
-            "order by since >= ?, case when since < ? then since else -since end limit ?",
-            (workspace, now, now - OLD_SECONDS, now - OLD_SECONDS, most_jobs),
-        ).fetchall()
-        found: list[Waiting] = []
-        for key, _ in rows:
-            events = self._database.execute(
-                f"select {WAITING} from events where workspace = ? and done_at is null "  # noqa: S608
-                "and (job_uid = ? or uid = ?) order by id",
-                (workspace, key, key),
-            ).fetchall()
-            found += [
-                Waiting(**dict(zip(Waiting.__dataclass_fields__, row, strict=True)))
-                for row in events
-            ]
-        return found
+        named = {"workspace": workspace, "now": now, "old": now - OLD_SECONDS, "most": most_jobs}
+        return [Waiting(*row) for row in self._database.execute(DUE, named).fetchall()]
 
     def created_of(self, workspace: str, workflow_uids: Sequence[str]) -> list[Waiting]:
         """Events of new jobs of some workflows, due or not."""
         marks = ", ".join("?" * len(workflow_uids))
         rows = self._database.execute(
-            f"select {WAITING} from events where workspace = ? and done_at is null "  # noqa: S608
+            f"select {WAITING} from events as e where workspace = ? and done_at is null "  # noqa: S608
             f"and kind = '{CREATED}' and workflow_uid in ({marks}) order by id",
             (workspace, *workflow_uids),
         ).fetchall()
-        return [
-            Waiting(**dict(zip(Waiting.__dataclass_fields__, row, strict=True))) for row in rows
-        ]
+        return [Waiting(*row) for row in rows]
 
     def results(self, ids: Sequence[int]) -> Iterator[bytes]:
         """The results of events, one list of JSON each."""

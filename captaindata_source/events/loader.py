@@ -100,11 +100,11 @@ class Loader:
         errors = 0
         try:
             while not signals.was_signal_received():
-                if not turns.are_due:
+                if not (events := turns.begin()):
                     wait_seconds(POLL_SECONDS)
                     continue
                 with self._turns:
-                    is_served = turns.take()
+                    is_served = turns.take(events)
                 errors = 0 if is_served else errors + 1
                 if errors:
                     wait_seconds(AFTER_ERRORS[min(errors, len(AFTER_ERRORS)) - 1])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from captaindata_source.events.processes import POLL_SECONDS, command_for, end
 from captaindata_source.settings.sync_options import SyncOptions
 
 __all__ = ["LoaderProcess"]
@@ -19,8 +19,6 @@ logger = logging.getLogger(__name__)
 WAITS = (1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds before it is started again, from the second time in a row on the next one."""
 STEADY_SECONDS = 120.0
-END_SECONDS = 8.0
-POLL_SECONDS = 0.2
 
 
 class LoaderProcess:
@@ -33,12 +31,9 @@ class LoaderProcess:
     """
 
     def __init__(self, inbox: Path, options: SyncOptions, workspaces: Sequence[str]) -> None:
-        self._command = [
-            *(sys.executable, "-m", "captaindata_source.cli", "listen", "--loader"),
-            *("--inbox", str(inbox)),
-            *("--destination", options.destination, "--dataset", options.dataset),
-            *(part for name in workspaces for part in ("--workspace", name)),
-        ]
+        self._command = command_for(
+            options, workspaces, "listen", "--loader", "--inbox", str(inbox)
+        )
         self._is_over = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
@@ -67,7 +62,9 @@ class LoaderProcess:
                     if time.monotonic() - started > STEADY_SECONDS:
                         ends_in_a_row = 0
             finally:
-                _end(process)
+                if process.stdin is not None:
+                    process.stdin.close()
+                end(process)
             if self._is_over.is_set():
                 return
             wait = WAITS[min(ends_in_a_row, len(WAITS) - 1)]
@@ -78,13 +75,3 @@ class LoaderProcess:
                 wait,
             )
             self._is_over.wait(wait)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 
+from captaindata_source.events.processes import POLL_SECONDS, command_for, end
 from captaindata_source.settings.sync_options import SyncOptions
 
 __all__ = ["Schedule"]
-
-POLL_SECONDS = 0.2
-END_SECONDS = 8.0
 
 
 class Schedule:
@@ -26,11 +23,7 @@ class Schedule:
 
     def __init__(self, seconds: float, options: SyncOptions, workspaces: Sequence[str]) -> None:
         self._seconds = seconds
-        self._command = [
-            *(sys.executable, "-m", "captaindata_source.cli", "sync", "--quiet"),
-            *("--destination", options.destination, "--dataset", options.dataset),
-            *(part for name in workspaces for part in ("--workspace", name)),
-        ]
+        self._command = command_for(options, workspaces, "sync", "--quiet")
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
         self._thread.start()
@@ -51,9 +44,5 @@ class Schedule:
                 waited += POLL_SECONDS
             if process.poll() is None:
                 process.terminate()
-                try:
-                    process.wait(END_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                end(process)
             wait = max(0.0, self._seconds - waited)

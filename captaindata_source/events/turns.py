@@ -83,19 +83,21 @@ class Turns:
         self._on_turn = on_turn
         self._clock = clock
         self._gathering = None if settings.lists_workflows else Gathering(clock)
-        self._events: Sequence[Waiting] = ()
 
-    @property
-    def are_due(self) -> bool:
-        """Whether there is something to do now."""
-        self._events = self._inbox.due(self._name, now=self._clock(), most_jobs=MOST_JOBS)
-        if not self._events or self._gathering is None:
-            return bool(self._events)
-        return self._gathering.is_due(self._events)
+    def begin(self) -> Sequence[Waiting]:
+        """The events of a turn to take now; none where there is nothing to do, or it can wait."""
+        events = self._inbox.due(self._name, now=self._clock(), most_jobs=MOST_JOBS)
+        if events and self._gathering is not None and not self._gathering.is_due(events):
+            return ()
+        return events
 
-    def take(self) -> bool:
-        """Takes a turn; returns whether the events could be tried."""
-        inbox, events = self._inbox, self._with_new_jobs(self._events)
+    def take(self, events: Sequence[Waiting]) -> bool:
+        """Takes a turn; returns whether the events could be tried.
+
+        Args:
+            events: Those that it begins with.
+        """
+        inbox, events = self._inbox, self._with_new_jobs(events)
         told = Told(events=[_told(each) for each in events], delivered=self._delivered(events))
         report = self._load(self._name, told)
         if signals.was_signal_received():

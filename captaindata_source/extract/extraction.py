@@ -247,8 +247,7 @@ class Extraction:
         return ()
 
     def _reader(self) -> ResultReader:
-        named = self.settings.named_jobs
-        told = named.told if named else None
+        told = self.settings.told
         return ResultReader(
             api=self._api,
             package=self._package,

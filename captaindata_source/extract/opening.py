@@ -163,8 +163,7 @@ def remember_and_plan(
     )
     if isinstance(settings, LearnedSettings):
         _refuse_other_name(settings, loaded.uids_named(settings.name))
-    is_told = settings.named_jobs is not None and settings.named_jobs.told is not None
-    if not (settings.keep_secrets or is_told):  # syncs clean what is loaded
+    if not settings.keep_secrets and settings.told is None:  # syncs clean what is loaded
         stored = StoredSecrets(pipeline, workspace_uid=settings.project_uid)
         memory.unclean = stored.find(loaded.rows, fresh=fresh)
     if memory.api_version not in (None, api.version):

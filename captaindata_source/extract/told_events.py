@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from captaindata_source.extract.plan import SyncPlan
-from captaindata_source.settings.named_jobs import Told, ToldEvent
+from captaindata_source.settings.named_jobs import INTEGRATION, Told, ToldEvent
 from captaindata_source.tables import INTEGRATIONS, JOB_RESULTS, Row
 
 __all__ = ["DONE", "event_rows"]
@@ -72,7 +72,7 @@ def _action(
 ) -> str:
     uid = event.job_uid
     if uid is None:
-        is_read = event.identity_uid is not None and INTEGRATIONS.name in tables
+        is_read = event.kind.startswith(INTEGRATION) and INTEGRATIONS.name in tables
         return INTEGRATION_READ if is_read else KEPT
     if uid in loaded:
         return RESULTS_LOADED

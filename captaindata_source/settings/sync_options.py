@@ -189,7 +189,7 @@ class SyncOptions:
         if settings.named_jobs is not None:
             inputs = {JOB_INPUTS.name}.intersection(settings.extra_tables)
             actions = () if settings.lists_workflows else (WORKFLOWS.name,)
-            told = settings.named_jobs.told
+            told = settings.told
             people = {INTEGRATIONS.name} if told is not None and told.identities else set()
             return frozenset(OF_JOBS).union(
                 inputs, actions, people.intersection(settings.extra_tables)

@@ -29,7 +29,7 @@ from captaindata_source.settings.kinds import (
     option,
     option_of,
 )
-from captaindata_source.settings.named_jobs import NamedJobs
+from captaindata_source.settings.named_jobs import NamedJobs, Told
 from captaindata_source.tables import EXTRA_TABLES, FLOWS
 
 __all__ = ["Settings"]
@@ -246,6 +246,11 @@ class Settings:
                 )
         if both := sorted({*self.exclude_fields} & {*self.hash_fields}):
             raise self._error("hash_fields", f"and exclude_fields both name {', '.join(both)}")
+
+    @property
+    def told(self) -> Told | None:
+        """The events that a sync is about; None: it is about none."""
+        return None if self.named_jobs is None else self.named_jobs.told
 
     @property
     def url(self) -> str:

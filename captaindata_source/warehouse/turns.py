@@ -56,6 +56,7 @@ class Turn:
                 self._file = file.resolve()
         self._names = (f"captaindata sync {self._dataset}", workspace_uid)
         self._held, self._held_knock = ExitStack(), ExitStack()
+        self._is_short = False
         self._last_load = f"{time.time():.6f}"
 
     def take(self, *, patience: float = 0.0) -> None:
@@ -132,6 +133,7 @@ class Turn:
             BusyError: It did not.
             DestinationError: The destination can't be reached.
         """
+        self._is_short = True
         if self._is_asked(WAIT):
             wait_seconds(WAIT_SECONDS)
         self._held_knock.enter_context(self._asking(KNOCK))
@@ -139,8 +141,8 @@ class Turn:
 
     @property
     def is_knocked(self) -> bool:
-        """Whether someone waits for a short turn."""
-        return self._is_asked(KNOCK)
+        """Whether someone else waits for a short turn."""
+        return not self._is_short and self._is_asked(KNOCK)
 
     def _is_asked(self, what: str) -> bool:
         names = (f"captaindata {what} {self._dataset}", self._workspace_uid)

@@ -216,11 +216,11 @@ def with_events(
                 if moment > until:
                     return
                 go(moment)
-                if not turns.are_due:
+                if not (due_events := turns.begin()):
                     busy_until = moment + timedelta(seconds=5)
                     continue
                 sandbox.log.clear()
-                turns.take()
+                turns.take(due_events)
                 calls += len(sandbox.log.entries)
                 taken += 1
                 busy_until = moment + timedelta(seconds=TURN_SECONDS)

@@ -16,7 +16,7 @@ import duckdb
 import psycopg2
 import pytest
 
-from captaindata_source.warehouse.turns import alone
+from captaindata_source.warehouse.turns import Turn, alone
 from tests.support import mishaps
 from tests.support.databases import Postgres
 from tests.support.faults import Fault
@@ -199,3 +199,19 @@ def test_a_lost_lock_that_another_sync_had_meanwhile_ends_the_sync(
     again = harness.sync(data_dir=folder)
     assert "the workspace was synced since" in again.stderr
     assert_equal(harness, oracle)
+
+
+def test_a_short_turn_is_asked_for_by_others_alone(tmp_path: Path) -> None:
+    """Who has a short turn gives way to nobody: it would be to itself."""
+    file = dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb"))
+    here, there = (
+        dlt.pipeline(
+            "turns", destination=file, dataset_name="d", pipelines_dir=str(tmp_path / name)
+        )
+        for name in ("here", "there")
+    )
+    with alone(here, workspace_uid="w", is_short=True) as short:
+        assert not short.is_knocked
+        assert Turn(there, "w").is_knocked
+    with alone(here, workspace_uid="w") as usual:
+        assert not usual.is_knocked

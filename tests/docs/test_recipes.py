@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from captaindata_source.cli import listen, main
-from captaindata_source.events import receiver, schedule, serving
+from captaindata_source.events import processes, receiver, serving
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "pipelines" / "listen"
@@ -81,7 +81,7 @@ def test_the_commands_are_ones_that_the_parser_takes() -> None:
 
 
 def test_a_stop_has_time_to_end_what_runs() -> None:
-    needed = serving.SHUTDOWN_SECONDS + 2 * schedule.END_SECONDS
+    needed = serving.SHUTDOWN_SECONDS + 2 * processes.END_SECONDS
     for text, pattern in ((UNIT, r"TimeoutStopSec=(\d+)"), (CONTAINER, r"--stop-timeout (\d+)")):
         (seconds,) = re.findall(pattern, text)
         assert int(seconds) > needed

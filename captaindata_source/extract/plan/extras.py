@@ -57,9 +57,9 @@ class ExtraPlan:
         """Scopes of the parts that could not be read; an empty one is that of all records."""
         self.rows: deque[Row] = deque()
         """Rows that are new or changed."""
-        named = context.settings.named_jobs
-        told = named.told.identities if named is not None and named.told is not None else None
-        self._identities = None if told is None or None in told else told
+        told = context.settings.told
+        named = frozenset([None]) if told is None else told.identities
+        self._identities = None if None in named else named
         """Identities whose records are read; None: all."""
         read = context.api.extras.get(table.name)
         self.is_offered = read is not None

@@ -179,8 +179,6 @@ class ToldListing:
         ]
 
     def _settle(self) -> list[Task]:
-        with self._context.lock:
-            self._jobs.settle_workflows(())
         self._jobs.link_loose()
         self._jobs.results.settle(())
         if self._actions is not None:
