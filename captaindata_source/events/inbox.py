@@ -214,13 +214,12 @@ class Inbox:
         ).fetchall()
         return [Waiting(*row) for row in rows]
 
-    def results(self, ids: Sequence[int]) -> Iterator[bytes]:
-        """The results of events, one list of JSON each."""
-        for each in ids:
-            for (results,) in self._database.execute(
-                "select results from events where id = ? and results is not null", (each,)
-            ).fetchall():
-                yield bytes(results)
+    def results_of(self, event_id: int) -> bytes | None:
+        """The results of an event, a list in JSON; None where it has none."""
+        rows = self._database.execute(
+            "select results from events where id = ?", (event_id,)
+        ).fetchall()
+        return None if not rows or rows[0][0] is None else bytes(rows[0][0])
 
     def next_due(self, workspace: str) -> float | None:
         """When an event is next due, in epoch seconds; None where none waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -82,6 +83,7 @@ class Turns:
         self._load = load
         self._on_turn = on_turn
         self._clock = clock
+        self._reading = threading.Lock()
         self._gathering = None if settings.lists_workflows else Gathering(clock)
 
     def begin(self) -> Sequence[Waiting]:
@@ -156,14 +158,12 @@ class Turns:
         ids = [event.id for event in events if event.row_count]
 
         def pages() -> Iterator[Sequence[bytes]]:
-            inbox = Inbox(self._inbox.path)
-            try:
-                for results in inbox.results(ids):
-                    rows = [bytes(each) for each in _decode(results)]
-                    for first in range(0, len(rows), ROWS_PER_PAGE):
-                        yield rows[first : first + ROWS_PER_PAGE]
-            finally:
-                inbox.close()
+            for each in ids:
+                with self._reading:
+                    results = self._inbox.results_of(each)
+                rows = [bytes(row) for row in _decode(results)] if results is not None else []
+                for first in range(0, len(rows), ROWS_PER_PAGE):
+                    yield rows[first : first + ROWS_PER_PAGE]
 
         return pages
 

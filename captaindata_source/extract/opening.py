@@ -151,7 +151,7 @@ def remember_and_plan(
     facts = _facts(settings, api, wanted)
     many: RememberMany = partial(remember_many, facts=facts)
     if settings.named_jobs is not None:
-        many = partial(remember_named, facts=facts)
+        many = partial(remember_named, facts=facts, uids=settings.named_jobs.jobs)
     elif settings.full_refresh or JOB_INPUTS.name in wanted:  # each job is compared
         many = _remember_each
     memory = remember(

@@ -66,13 +66,17 @@ def remember_many(rows: LoadedRows, memory: Memory, facts: Facts, *, many: int =
     return True
 
 
-def remember_named(rows: LoadedRows, memory: Memory, facts: Facts) -> bool:
+def remember_named(
+    rows: LoadedRows, memory: Memory, facts: Facts, *, uids: Sequence[str] = ()
+) -> bool:
     """Remembers totals of all jobs, and how to look jobs up.
 
     Args:
         rows: Of the workspace, connected.
         memory: Gets the totals and the finder.
         facts: See `remember_many`.
+        uids: Jobs to look up now, with what is needed to read their results: a DuckDB file need
+            not be opened for that again.
 
     Returns:
         Whether the database can do it; else nothing is remembered.
@@ -81,6 +85,8 @@ def remember_named(rows: LoadedRows, memory: Memory, facts: Facts) -> bool:
         return False
     found = _ManyJobs(rows, memory, facts)
     memory.totals, memory.finder = found.totals, found
+    if uids:
+        found.prepare(uids)
     return True
 
 
@@ -124,6 +130,8 @@ class _ManyJobs:
         self._facts = facts
         self._owner = rows.workspace_uid
         self.totals = JobTotals()
+        self._evidence: Evidence | None = None
+        self._is_refuted: bool | None = None
         self._sql = JobSql(facts, self._count(), is_embedded=rows.is_embedded)
 
     def _count(self) -> set[str]:
@@ -163,6 +171,14 @@ class _ManyJobs:
         if missing:
             with self._rows.again():
                 self._read(missing)
+
+    def prepare(self, uids: Sequence[str]) -> None:
+        """Reads over the connection at hand what tells whether and how these jobs are read."""
+        self._read(uids)
+        if self._facts.has_results and self._rows.columns_of(LEDGER):
+            self._rows.prepare_joins()
+            self._is_refuted = self._look_whether_refuted()
+            self._evidence = self._look_for_evidence()
 
     def read(self, left: Sequence[str]) -> None:
         """Remembers jobs, and the newest ones, which the lists begin with."""
@@ -209,15 +225,20 @@ class _ManyJobs:
 
     def evidence(self) -> Evidence:
         """What all jobs tell of their counts."""
+        if self._evidence is None:
+            with self._rows.again():
+                self._rows.prepare_joins()
+                self._evidence = self._look_for_evidence()
+        return self._evidence
+
+    def _look_for_evidence(self) -> Evidence:
         evidence = Evidence()
-        with self._rows.again():
-            self._rows.prepare_joins()
-            found = self._rows.query(
-                *(JOBS, ["t.workflow_uid", *self._sql.evidence], "1 = 1", ()),
-                "group by t.workflow_uid",
-                joins=self._sql.ledger_joined(),
-                first=(self._owner,),
-            )
+        found = self._rows.query(
+            *(JOBS, ["t.workflow_uid", *self._sql.evidence], "1 = 1", ()),
+            "group by t.workflow_uid",
+            joins=self._sql.ledger_joined(),
+            first=(self._owner,),
+        )
         for uid, fitting, differing, asked in found:
             evidence.fitting[uid] = int(fitting)
             evidence.differing[uid] = int(differing)
@@ -226,13 +247,18 @@ class _ManyJobs:
 
     def is_refuted(self) -> bool:
         """Whether any job whose counts are 0 has results."""
-        with self._rows.again():
-            self._rows.prepare_joins()
-            found = self._rows.query(
-                *(JOBS, ["count(*)"], self._sql.refutes, ()),
-                joins=self._sql.ledger_joined("and a.result_rows > 0"),
-                first=(self._owner,),
-            )
+        if self._is_refuted is None:
+            with self._rows.again():
+                self._rows.prepare_joins()
+                self._is_refuted = self._look_whether_refuted()
+        return self._is_refuted
+
+    def _look_whether_refuted(self) -> bool:
+        found = self._rows.query(
+            *(JOBS, ["count(*)"], self._sql.refutes, ()),
+            joins=self._sql.ledger_joined("and a.result_rows > 0"),
+            first=(self._owner,),
+        )
         return any(count for (count,) in found)
 
     def compare(self) -> list[str]:

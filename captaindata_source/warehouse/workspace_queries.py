@@ -45,7 +45,7 @@ def is_committed(alias: str) -> str:
 IS_COMMITTED = is_committed("t")
 SPARED_MEMORY = "96MB"
 NO_LOOPS = "enable_nestloop = off"
-OPEN_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+OPEN_WAITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before each further try to open the destination while a sync is under way: another
 process may load into the same DuckDB file."""
 

@@ -42,7 +42,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
-FILE_POLL_SECONDS = 0.1
+FILE_POLL_SECONDS = 0.03
 DETACHING = "ResourceInUseException"
 """What DuckDB 2.0 raises while another thread closes the last connection to a file; 3 in 1,600
 openings by four threads."""

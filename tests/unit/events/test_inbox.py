@@ -113,9 +113,10 @@ def test_all_events_of_a_job_come_together(inbox: Inbox) -> None:
     events = due(inbox)
 
     assert [event.row_count for event in events] == [2, 1, 0]
-    assert list(inbox.results([event.id for event in events])) == [
+    assert [inbox.results_of(event.id) for event in events] == [
         b'[{"n":1},{"n":2}]',
         b'[{"n":3}]',
+        None,
     ]
     assert "j1" in {event.job_uid for event in due(inbox, NOW + CREATED_SECONDS)}
     inbox.settle([events[-1].id], [], now=time.time())
