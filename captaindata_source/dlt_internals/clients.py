@@ -15,7 +15,6 @@ from typing import Any
 import dlt
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.destination import AnyDestination
-from dlt.common.schema import Schema
 from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
@@ -28,7 +27,6 @@ __all__ = [
     "change_jobs",
     "explain_queries",
     "is_appending",
-    "keep_schema",
     "look_up_once",
     "on_connection",
     "open_again",
@@ -85,22 +83,6 @@ def look_up_once(
 def _set_before(config: BaseConfiguration) -> dict[str, Any]:
     """What was set before the look-up; credentials are those of the destination, or empty."""
     return {name: config[name] for name in config if name != "credentials"}
-
-
-def keep_schema(pipeline: dlt.Pipeline, schema: Schema) -> None:
-    """Lets `pipeline.sql_client()` go without the pipeline's schema, of which it needs nothing but
-    how names are made.
-
-    Args:
-        pipeline: Loads into a database.
-        schema: Makes names as the pipeline's schema does; has the same name.
-    """
-
-    def sql_client(schema_name: str | None = None) -> Any:  # noqa: ARG001 - as dlt's own
-        client: Any = pipeline._get_destination_clients(schema)[0]
-        return client.sql_client
-
-    pipeline.sql_client = sql_client  # type: ignore[method-assign]
 
 
 def change_clients(destination: AnyDestination, change: Callable[[Any], None]) -> None:

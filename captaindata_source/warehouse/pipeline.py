@@ -23,8 +23,10 @@ from dlt.common.exceptions import MissingDependencyException
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from dlt.common.schema import Schema
 
-from captaindata_source.dlt_internals.clients import LookUps, keep_schema
+from captaindata_source.dlt_internals.clients import LookUps
 from captaindata_source.dlt_internals.files import take_any_folder
+from captaindata_source.dlt_internals.hints import remember_hints
+from captaindata_source.dlt_internals.schemas import keep_schema, read_changed_schemas
 from captaindata_source.errors import BusyError, CaptainDataError, ConfigError
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
@@ -77,6 +79,7 @@ class Target:
 
     def __init__(self, options: SyncOptions) -> None:
         take_any_folder()
+        remember_hints()
         self._schema = Schema(SOURCE_SCHEMA)
         self.options = options
         self._known: LookUps = {}
@@ -179,6 +182,7 @@ class Target:
         pipeline.config.enable_runtime_trace = False
         if self._kind.destination_type in (DUCKDB, POSTGRES):
             keep_schema(pipeline, self._schema)
+        read_changed_schemas(pipeline)
         return pipeline
 
 
