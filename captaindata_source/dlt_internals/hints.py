@@ -1,4 +1,4 @@
-"""What dlt finds out of type hints: a quarter of a small sync, if each look-up of an option asks."""
+"""What dlt finds out of type hints: a quarter of a small sync, if asked each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema of a pipeline, which dlt reads from its file, and builds, some seven times in a sync."""
+"""The schema of a pipeline, which dlt reads and builds anew some seven times in a sync."""
 
 from __future__ import annotations
 

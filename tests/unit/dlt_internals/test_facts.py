@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import logging
+import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import dlt
 import duckdb
 import pytest
+from dlt.common.configuration.specs import base_configuration
 from dlt.common.destination import Destination
 from dlt.common.schema import Schema
+from dlt.common.typing import TSecretStrValue
 from dlt.load import load as load_step
 
-from captaindata_source.dlt_internals import clients, extraction, files, options, packages
+from captaindata_source.dlt_internals import (
+    clients,
+    extraction,
+    files,
+    hints,
+    options,
+    packages,
+    schemas,
+)
 from captaindata_source.settings.files import read_toml
 
 NAMES = [
-    ("dlt.pipeline.pipeline:Pipeline._get_destination_clients", "clients.keep_schema"),
+    ("dlt.pipeline.pipeline:Pipeline._get_destination_clients", "schemas.keep_schema"),
+    ("dlt.common.storages.live_schema_storage:LiveSchemaStorage._load_schema_json", "schemas"),
+    ("dlt.common.storages.live_schema_storage:LiveSchemaStorage.set_live_schema", "schemas"),
     ("dlt.destinations.impl.postgres.sql_client:Psycopg2SqlClient._reset_connection", "clients"),
     ("dlt.destinations.impl.postgres.sql_client:Psycopg2SqlClient.execute_query", "clients"),
     ("dlt.destinations.impl.duckdb.sql_client:DuckDbSqlClient.open_connection", "clients"),
@@ -66,11 +79,55 @@ def test_packages_that_wait_are_found(tmp_path: Path) -> None:
 def test_a_client_goes_without_the_file_of_the_schema(tmp_path: Path) -> None:
     pipeline = own_pipeline(tmp_path)
     pipeline.run([{"a": 1}], table_name="numbers")
-    clients.keep_schema(pipeline, Schema(str(pipeline.default_schema_name)))
+    schemas.keep_schema(pipeline, Schema(str(pipeline.default_schema_name)))
     for file in (Path(pipeline.working_dir) / "schemas").iterdir():
         file.write_text("no schema", encoding="utf-8")
     with pipeline.sql_client() as client:
         assert client.execute_sql("select a from numbers") == [(1,)], "clients read schemas again"
+
+
+def test_a_schema_is_read_again_only_where_its_file_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, other = own_pipeline(tmp_path), own_pipeline(tmp_path)
+    schemas.read_changed_schemas(pipeline)
+    built: list[str] = []
+    reset = Schema._reset_schema
+
+    def count(self: Schema, name: str, *more: Any) -> None:
+        built.append(name)
+        reset(self, name, *more)
+
+    monkeypatch.setattr(Schema, "_reset_schema", count)
+    pipeline.run([{"a": 1}], table_name="numbers")
+    built.clear()
+    assert pipeline.default_schema is pipeline.default_schema
+    assert not built, "dlt no longer keeps the schema that a pipeline has in memory"
+
+    other.sync_destination()
+    other.run([{"b": 1}], table_name="letters")
+    assert "letters" in pipeline.default_schema.tables, "a file that changed is not read again"
+    file = Path(pipeline.working_dir) / "schemas" / f"{pipeline.default_schema_name}.schema.json"
+    file.write_text("no schema", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"no schema|unexpected|invalid|expected"):
+        _ = pipeline.default_schema
+
+
+def test_what_type_hints_say_is_found_out_once() -> None:
+    hints.remember_hints()
+    hints.remember_hints()
+    for name in hints.FUNCTIONS:
+        users = [
+            module
+            for key, module in sys.modules.items()
+            if key.startswith("dlt.") and name in vars(module)
+        ]
+        assert len(users) > 0, f"dlt has no {name} any more"
+        assert {hasattr(vars(module)[name], hints.MARK) for module in users} == {True}
+    assert base_configuration.is_secret_hint(TSecretStrValue)
+    assert not base_configuration.is_secret_hint(str)
+    unhashable: Any = Annotated[str, ["a list"]]
+    assert base_configuration.extract_inner_hint(unhashable) is str
 
 
 def test_a_destination_is_looked_up_once_and_keeps_what_is_a_pipelines_own(
