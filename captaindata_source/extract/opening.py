@@ -18,6 +18,7 @@ from captaindata_source.extract.plan.totals import LISTED_FOR
 from captaindata_source.extract.results.redaction import Redactor, redactor
 from captaindata_source.http import (
     AdaptiveThrottle,
+    CallLog,
     Clock,
     HttpClient,
     RequestBudget,
@@ -31,6 +32,7 @@ from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_INPUTS, JOB_RESULTS, SUCCESSFUL_JOBS
 from captaindata_source.waiting import Waits
+from captaindata_source.warehouse.folders import short_hash, working_folder
 from captaindata_source.warehouse.loaded_rows import LoadedRows, StoredResult
 from captaindata_source.warehouse.many_jobs import remember_again, remember_many, remember_named
 from captaindata_source.warehouse.memory import Facts, Memory
@@ -104,7 +106,8 @@ def connect(
 
 
 def throttle_of(settings: Settings, *, clock: Clock | None = None) -> Throttle:
-    """What keeps calls of a workspace within its limits.
+    """What keeps calls of a workspace within its limits, together with those of other processes
+    that share dlt's folder.
 
     Args:
         settings: Options of the workspace.
@@ -113,7 +116,11 @@ def throttle_of(settings: Settings, *, clock: Clock | None = None) -> Throttle:
     clock = clock or Clock(sleep=Waits().sleep, check=signals.raise_if_signalled)
     if settings.requests_per_minute is None:
         return AdaptiveThrottle(max_parallel=settings.max_parallel_requests, clock=clock)
-    return RequestBudget(per_minute=settings.requests_per_minute, clock=clock)
+    log = None
+    if settings.project_uid:
+        names = f"{settings.url}\n{settings.project_uid}"
+        log = CallLog(working_folder() / f"calls_{short_hash(names)}.db")
+    return RequestBudget(per_minute=settings.requests_per_minute, clock=clock, log=log)
 
 
 def redactor_of(settings: Settings) -> Redactor | None:

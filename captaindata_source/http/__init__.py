@@ -1,5 +1,6 @@
 """HTTP: transport, retry, throttle and redaction. Knows nothing of entities, pages or dlt."""
 
+from captaindata_source.http.call_log import CallLog
 from captaindata_source.http.client import HttpClient, Reply
 from captaindata_source.http.connections import Secret
 from captaindata_source.http.network import check_proxy
@@ -10,6 +11,7 @@ from captaindata_source.http.throttle import Clock, RequestBudget, Throttle
 
 __all__ = [
     "AdaptiveThrottle",
+    "CallLog",
     "Clock",
     "HttpClient",
     "Posted",

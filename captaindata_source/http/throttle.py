@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from captaindata_source.http.call_log import CallLog
+
 __all__ = ["Clock", "RequestBudget", "Throttle"]
 
 WINDOW_SECONDS = 60.0
@@ -68,11 +70,19 @@ class RequestBudget:
 
     Every call reserves its start when it asks: the first `per_minute` at once, each later one a
     window after the call that many places before it. With the margin for uneven travel times the
-    budget is used to 97.5% and never exceeded by this process. Classes do not count together.
+    budget is used to 97.5% and never exceeded. Classes do not count together.
+
+    Args:
+        per_minute: The budget.
+        clock: Gives the time, and waits.
+        log: The calls of all processes that share the budget; None: of this one alone.
     """
 
-    def __init__(self, *, per_minute: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self, *, per_minute: int, clock: Clock | None = None, log: CallLog | None = None
+    ) -> None:
         self._clock = clock or Clock()
+        self._log = log
         self._per_minute = per_minute
         self._windows: dict[str, _Window] = defaultdict(lambda: _Window(per_minute))
         self._lock = threading.Lock()
@@ -82,15 +92,23 @@ class RequestBudget:
             with self._lock:
                 window = self._windows[route]
                 now = self._clock.monotonic()
-                start = max(now, window.paused_until)
-                if len(window.starts) == self._per_minute:
-                    start = max(start, window.starts[0] + WINDOW_SECONDS + ARRIVAL_MARGIN_SECONDS)
+                start = self._reserve(route, window, max(now, window.paused_until), now=now)
                 window.starts.append(start)
             if start > now:
                 self._clock.sleep(start - now)
             with self._lock:
                 if window.paused_until <= start:
                     return
+
+    def _reserve(self, route: str, window: _Window, earliest: float, *, now: float) -> float:
+        most, seconds = self._per_minute, WINDOW_SECONDS + ARRIVAL_MARGIN_SECONDS
+        if self._log is not None:
+            start = self._log.reserve(route, earliest, now=now, most=most, seconds=seconds)
+            if start is not None:
+                return start
+        if len(window.starts) == most:
+            return max(earliest, window.starts[0] + seconds)
+        return earliest
 
     def release(self, headers: Mapping[str, str] | None, route: str = "") -> None:
         """A budget does not learn."""

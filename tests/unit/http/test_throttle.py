@@ -7,12 +7,13 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captaindata_source.http import AdaptiveThrottle, RequestBudget, Throttle
+from captaindata_source.http import AdaptiveThrottle, CallLog, RequestBudget, Throttle
 from captaindata_source.http.ratelimit import MAX_RESET_SECONDS, read_limit
 from captaindata_source.http.throttle import Clock
 from tests.support.http_script import START, FakeTime, calm
@@ -90,6 +91,38 @@ def test_a_budget_holds_between_real_threads() -> None:
         list(pool.map(lambda _: budget.acquire(), range(35)))
     assert sorted(waits) == [61.5] * 10 + [123.0] * 10 + [184.5] * 5
     assert time.elapsed == 0
+
+
+def test_processes_with_one_log_share_a_budget(tmp_path: Path) -> None:
+    time = FakeTime()
+    path = tmp_path / "new" / "calls.db"
+    budgets = [RequestBudget(per_minute=10, clock=time.clock, log=CallLog(path)) for _ in range(3)]
+    departures = []
+    for number in range(60):
+        budgets[number % 3].acquire()
+        departures.append(time.elapsed)
+        time.elapsed += number % 4
+    assert most_in_a_minute(departures) <= 10
+    assert departures[-1] < 6 * 61.5
+    budgets[0].acquire("another class")
+    assert time.elapsed - departures[-1] < 4
+
+    time.elapsed -= 10 * 3600  # the machine was started anew, and its clock with it
+    again = RequestBudget(per_minute=10, clock=time.clock, log=CallLog(path))
+    before = time.elapsed
+    again.acquire()
+    assert time.elapsed == before
+
+
+def test_a_log_that_can_not_be_used_leaves_a_budget_to_its_process(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    (tmp_path / "calls.db").write_bytes(b"no database" * 1000)
+    for path in (tmp_path / "file" / "calls.db", tmp_path / "calls.db"):
+        time = FakeTime()
+        budget = RequestBudget(per_minute=2, clock=time.clock, log=CallLog(path))
+        for _ in range(3):
+            budget.acquire()
+        assert time.elapsed == pytest.approx(61.5)
 
 
 def test_a_paused_budget_lets_nothing_leave() -> None:
