@@ -9,8 +9,10 @@ from captaindata_source.events.inbox import Waiting
 
 __all__ = ["Gathering"]
 
-ENOUGH_JOBS = 12
+MANY_JOBS = 30
 """Jobs that are worth a call of their own, where one call reads many."""
+ENOUGH_JOBS, QUICK_SECONDS = 12, 3.0
+"""Where so many come within this time, they are too: nobody is to wait for long in a rush."""
 MAX_WAIT_SECONDS = 180.0
 """How long fewer jobs wait for others, once the calls that do not wait are used up."""
 FREE_CALLS = 20.0
@@ -40,11 +42,12 @@ class Gathering:
         self._free = min(FREE_CALLS, self._free + (now - self._seen_at) * FREE_CALLS_PER_SECOND)
         self._seen_at = now
         jobs = {event.job_uid for event in events if event.job_uid}
-        if not jobs or len(jobs) >= ENOUGH_JOBS:
+        if not jobs or any(event.tries for event in events):
             return True
-        if any(event.tries for event in events):
+        waited = now - min(event.received_at for event in events)
+        if len(jobs) >= (ENOUGH_JOBS if waited <= QUICK_SECONDS else MANY_JOBS):
             return True
-        if now - min(event.received_at for event in events) >= MAX_WAIT_SECONDS:
+        if waited >= MAX_WAIT_SECONDS:
             return True
         if self._free < 1:
             return False

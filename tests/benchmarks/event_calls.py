@@ -4,7 +4,7 @@
 
 The real API, plan and extraction run against the sandbox by HTTP, with a dictionary as warehouse.
 Events go through the real bodies, inbox and turns, by the clock of the sandbox; a turn takes a
-second. A world is synced every hour; its twin receives events and is synced every six hours.
+second. A world is synced every hour; its twin receives events and is synced twice a day.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.world_syncs import BY_NAME, WorldSyncs
 
 HOUR = timedelta(hours=1)
-SCHEDULE_HOURS = 6
+SCHEDULE_HOURS = 12
 TURN_SECONDS = 1.0
+MEAN_RESULTS = 20
 QUIET = 50
 """How many times as many jobs there are on the day that is measured as on those before."""
 HEADER = ("", "runs", "events", "hourly", "with events", "ratio", "told turns", "wrong")
@@ -173,7 +174,7 @@ def make(api: str, runs: int, workflows: int, folder: Path) -> tuple[FaultySandb
         workflows=workflows,
         days=10,
         jobs_per_day=runs / workflows,
-        mean_results=2,
+        mean_results=MEAN_RESULTS,
         live_runs_per_day=0,
         dialect=Dialect(jobs_page_size=50),
     )
