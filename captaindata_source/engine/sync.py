@@ -40,6 +40,7 @@ from captaindata_source.tables import SELECTABLE
 from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.refresh import follow_load_until_signal
 from captaindata_source.warehouse.folders import clean_up
+from captaindata_source.warehouse.indexes import index_large_tables
 from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
 from captaindata_source.warehouse.pipeline import Target, earlier_names, name_schema
 from captaindata_source.warehouse.preflight import require_dlt_options, require_right_warehouse
@@ -195,7 +196,7 @@ def sync_and_follow(
             warehouse,
             options,
             copy_to=copy_to,
-            before_copy=partial(alerting.run, reports),
+            before_copy=partial(_finish, warehouse, alerting, reports),
             grace=grace,
         )
     elif not is_interrupted:
@@ -215,6 +216,13 @@ def sync_and_follow(
         ],
         named_tables=options.tables,
     )
+
+
+def _finish(
+    warehouse: dlt.Pipeline, alerting: Alerting, reports: Sequence[WorkspaceReport]
+) -> None:
+    alerting.run(reports)
+    index_large_tables(warehouse)
 
 
 def sync_workspaces(

@@ -23,7 +23,7 @@ from captaindata_source.events.turns import Turns
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.extract.told_events import event_rows
 from captaindata_source.http import Secret
-from captaindata_source.sandbox import World
+from captaindata_source.sandbox import LoggedRequest, World
 from captaindata_source.sandbox.dialect import Dialect
 from captaindata_source.sandbox.event_drafts import EventOptions
 from captaindata_source.sandbox.events import Event, events_between
@@ -220,6 +220,7 @@ def with_events(
         )
         turns = Turns(inbox, settings, syncs.load, clock=lambda: now)
         calls = events = taken = 0
+        kinds = Counter[str]()
         busy_until = start
         schedule = start + SCHEDULE_HOURS * HOUR
         end = start + 24 * HOUR
@@ -242,6 +243,7 @@ def with_events(
                 sandbox.log.clear()
                 turns.take(due_events)
                 calls += len(sandbox.log.entries)
+                kinds.update(f"turn {kind(each)}" for each in sandbox.log.entries)
                 taken += 1
                 busy_until = moment + timedelta(seconds=TURN_SECONDS)
 
@@ -249,7 +251,9 @@ def with_events(
             while schedule <= event.moment:
                 serve(schedule)
                 go(max(schedule, sandbox.world.now))
-                calls += len(syncs.sync().requests)
+                synced = syncs.sync()
+                calls += len(synced.requests)
+                kinds.update(f"sync {kind(each)}" for each in synced.requests)
                 schedule += SCHEDULE_HOURS * HOUR
             serve(event.moment)
             go(max(event.moment, sandbox.world.now))
@@ -258,9 +262,19 @@ def with_events(
             events += 1
         serve(end)
         go(max(end, sandbox.world.now))
-        calls += len(syncs.sync().requests)
+        synced = syncs.sync()
+        calls += len(synced.requests)
+        kinds.update(f"sync {kind(each)}" for each in synced.requests)
         inbox.close()
+    print(", ".join(f"{count:,} {name}" for name, count in kinds.most_common()), flush=True)
     return calls, events, taken, syncs
+
+
+def kind(request: LoggedRequest) -> str:
+    """What a call is about: the last word of its path that is no uid."""
+    words = [word for word in request.path.split("/") if word.isalpha()]
+    is_one = not request.path.rstrip("/").endswith(words[-1])
+    return f"{words[-1]}{' (one)' if is_one else ''}"
 
 
 def stream(
