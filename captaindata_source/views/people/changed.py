@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from captaindata_source.sqltext import hash_sums, literal
@@ -43,6 +43,7 @@ def changed_jobs(
     numbers: Mapping[WorkflowKey, int],
     *,
     has_jobs: bool,
+    workspaces: Collection[str] | None = None,
 ) -> list[ChangedJob]:
     """Jobs of which another version was read, with their retries.
 
@@ -52,11 +53,17 @@ def changed_jobs(
         plans: What is read of results.
         numbers: Which of the plans each workflow has.
         has_jobs: Whether the table of jobs is there, which knows retries.
+        workspaces: Uids of those that are looked at; None: all.
     """
     named = store.named
+    known = named(JOBS_READ)
+    if workspaces is not None:
+        numbers = {key: number for key, number in numbers.items() if key[0] in workspaces}
+        uids = ", ".join(map(literal, sorted(workspaces))) or "null"
+        known = f"(select * from {known} where workspace_uid in ({uids}))"
     wanted = _WANTED.format(plans=_planned(plans, numbers), jobs=named(FIELD_JOBS))
     sums = hash_sums(database.kind, "workspace_uid", "job_uid", "version")
-    read = database.query(f"select {sums} from {named(JOBS_READ)}")
+    read = database.query(f"select {sums} from {known} as known")
     if database.query(f"{wanted} select {sums} from wanted") == read:
         return []
     found = database.query(
@@ -66,7 +73,7 @@ def changed_jobs(
             select coalesce(w.workspace_uid, r.workspace_uid) as workspace_uid,
                 coalesce(w.job_uid, r.job_uid) as job_uid
             from wanted as w
-            full outer join {named(JOBS_READ)} as r
+            full outer join {known} as r
                 on r.workspace_uid = w.workspace_uid and r.job_uid = w.job_uid
             where w.version is null or r.version is null or w.version <> r.version
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from dlt.common.runtime import signals
 
@@ -27,10 +27,17 @@ class People:
         database: Outside of a transaction. The catalogue is up to date.
         dataset: Holds the tables.
         more_keys: See `MoreKeys`.
+        workspaces: Uids of those whose results are looked at; None: all.
     """
 
-    def __init__(self, database: Database, dataset: str, more_keys: MoreKeys) -> None:
-        self._refresh = PeopleRefresh(database, dataset, more_keys)
+    def __init__(
+        self,
+        database: Database,
+        dataset: str,
+        more_keys: MoreKeys,
+        workspaces: Collection[str] | None = None,
+    ) -> None:
+        self._refresh = PeopleRefresh(database, dataset, more_keys, workspaces)
 
     def prepare(self) -> list[Change]:
         """Creates the tables that the views of people read, if results have ids of people.

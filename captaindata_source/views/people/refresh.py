@@ -4,7 +4,7 @@ mention with what was known, and replaces the rows of those who are concerned.""
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -50,6 +50,7 @@ class PeopleRefresh:
         database: Outside of a transaction. The catalogue is up to date.
         dataset: Holds the tables.
         more_keys: Field to keys that feed it beside those of the package.
+        workspaces: Uids of those whose results are looked at; None: all.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class PeopleRefresh:
         database: Database,
         dataset: str,
         more_keys: Mapping[str, Sequence[str]] | None = None,
+        workspaces: Collection[str] | None = None,
     ) -> None:
+        self._workspaces = workspaces
         self._database = database
         self._dataset = dataset
         self._entities = with_more_keys(more_keys)
@@ -80,7 +83,12 @@ class PeopleRefresh:
             return 0
         plans, numbers = self._plans
         changed = changed_jobs(
-            self._database, self._store, plans, numbers, has_jobs=JOBS.name in tables
+            self._database,
+            self._store,
+            plans,
+            numbers,
+            has_jobs=JOBS.name in tables,
+            workspaces=self._workspaces,
         )
         if not changed:
             return 0

@@ -8,17 +8,19 @@ counted; only jobs that the ledger shows in another load are looked at.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
-from captaindata_source.sqltext import hash_sums
-from captaindata_source.tables import JOB_RESULTS, LEDGER
+from captaindata_source.sqltext import hash_sums, literal, quoted
+from captaindata_source.tables import JOB_RESULTS, LEDGER, WORKSPACES
 from captaindata_source.views.results.batches import analyze, count_batch
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.fields import FIELD_JOBS, GONE, FieldStore
 from captaindata_source.views.results.keys import ensure_keys
 from captaindata_source.warehouse.database import Database
 
-__all__ = ["Catalogue"]
+__all__ = ["Catalogue", "among_many"]
 
 RESULTS_LOAD = "results_load_id"
 """Column of the ledger: the load that wrote a job's results."""
@@ -26,6 +28,26 @@ BATCH_ROWS = 25_000
 """Results that are looked at in one transaction."""
 
 COUNTED = f"select workspace_uid, job_uid, load_id from {{{FIELD_JOBS}}} where load_id <> '{GONE}'"
+MANY_WORKSPACES = 20
+"""Beyond so many, a sync looks only at the results of the workspaces that it loaded."""
+
+
+def among_many(
+    database: Database, dataset: str, workspaces: Collection[str] | None
+) -> Collection[str] | None:
+    """The workspaces whose results are looked at after a load; None: all.
+
+    Where there are many, most of them are loaded by other processes, which look at theirs.
+
+    Args:
+        database: The database.
+        dataset: Where the tables are.
+        workspaces: Uids of those that were loaded; None: it is not known.
+    """
+    if workspaces is None or WORKSPACES.name not in database.relations(dataset):
+        return None
+    (count,) = database.query(f"select count(*) from {quoted(dataset)}.{WORKSPACES.name}")[0]
+    return workspaces if count > max(MANY_WORKSPACES, len(workspaces)) else None
 
 
 class Catalogue:
@@ -34,9 +56,16 @@ class Catalogue:
     Args:
         database: Outside of a transaction.
         dataset: Where the tables are.
+        workspaces: Uids of those whose results are looked at; None: all.
     """
 
-    def __init__(self, database: Database, dataset: str) -> None:
+    def __init__(
+        self, database: Database, dataset: str, workspaces: Collection[str] | None = None
+    ) -> None:
+        self._where = ""
+        if workspaces is not None:
+            uids = ", ".join(map(literal, sorted(workspaces))) or "null"
+            self._where = f" and {{alias}}workspace_uid in ({uids})"
         self._database = database
         self._dataset = dataset
         self._store = FieldStore(database, dataset)
@@ -101,9 +130,14 @@ class Catalogue:
         """Whether each job's committed load is the one that is counted."""
         sums = hash_sums(self._database.kind, "workspace_uid", "job_uid", "load_id")
         found = [
-            self._store.query(f"select {sums} from ({jobs}) as jobs") for jobs in (loaded, COUNTED)
+            self._store.query(f"select {sums} from ({jobs}) as jobs")
+            for jobs in (loaded, self._counted)
         ]
         return found[0] == found[1]
+
+    @property
+    def _counted(self) -> str:
+        return COUNTED + self._where.replace("{alias}", "")
 
     def _loaded(self) -> str:
         """A select of the jobs that are committed, and the load of their results."""
@@ -118,7 +152,7 @@ class Catalogue:
             where exists (
                 select 1 from {{_dlt_loads}} as d
                 where d.load_id = l._dlt_load_id and d.status = 0
-            )
+            ){self._where.replace("{alias}", "l.")}
         """
 
     def _changed_jobs(self, loaded: str) -> list[int]:
@@ -141,7 +175,7 @@ class Catalogue:
                     loaded.load_id,
                     coalesce(loaded.result_rows, 0) as result_rows
                 from loaded
-                full outer join ({COUNTED}) as counted
+                full outer join ({self._counted}) as counted
                     on counted.workspace_uid = loaded.workspace_uid
                     and counted.job_uid = loaded.job_uid
                 where counted.load_id is null or loaded.load_id is null
