@@ -22,9 +22,10 @@ from captaindata_source.views.raw_comments import describe_tables
 from captaindata_source.views.results.catalogue import Catalogue, among_many
 from captaindata_source.views.results.counting import Counted
 from captaindata_source.views.results.fields import FieldStore
+from captaindata_source.views.results.listed import workflow_names
 from captaindata_source.views.results.materialize import materialize
 from captaindata_source.views.results.repeated import note_left_out
-from captaindata_source.views.results.tables import groups_of, result_views, workflow_names
+from captaindata_source.views.results.tables import groups_of, result_views
 from captaindata_source.views.results.united import united_views
 from captaindata_source.views.stand_ins import without_missing_tables
 from captaindata_source.views.view import Change, State, shipped_views
@@ -44,7 +45,6 @@ from captaindata_source.warehouse.remedies import message_of
 from captaindata_source.warehouse.stored_secrets import overwrite_secrets
 
 __all__ = [
-    "Aftermath",
     "follow_load",
     "follow_load_until_signal",
     "refresh",
@@ -277,7 +277,7 @@ def _refresh_once(
     )
     taken = [view.name for view in shipped]
     fields = FieldStore(database, dataset).all()
-    workflows = workflow_names(database, dataset, seen=fields)
+    workflows = workflow_names(database, dataset, seen=fields, workspaces=workspaces)
     groups = groups_of(database, dataset, workflows=workflows, taken=taken)
     typed = result_views(
         database,

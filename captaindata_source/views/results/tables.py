@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from captaindata_source.sqltext import quoted
-from captaindata_source.tables import JOB_RESULTS, JOBS, WORKFLOWS, WORKSPACES, views_schema
+from captaindata_source.tables import JOB_RESULTS, views_schema
 from captaindata_source.views.results.columns import Column, Source, kept_columns, select_query
 from captaindata_source.views.results.fields import BASE_COLUMNS, RESULT_VIEWS, Field, WorkflowKey
 from captaindata_source.views.results.keys import ensure_keys
 from captaindata_source.views.results.labels import LABELS, Labels, ensure_labels
+from captaindata_source.views.results.listed import workspace_names
 from captaindata_source.views.results.names import assign_names
 from captaindata_source.views.results.origin import RESULTS, results_of
 from captaindata_source.views.results.united import Group, group_names
@@ -23,8 +24,6 @@ __all__ = [
     "ResultView",
     "groups_of",
     "result_views",
-    "workflow_names",
-    "workspace_names",
 ]
 
 PREFIX = "results_"
@@ -141,41 +140,6 @@ def groups_of(
         table = f"{quoted(dataset)}.{RESULT_VIEWS}"
         named = [name for (name,) in database.query(f"select view_name from {table}")]
     return group_names(workflows, taken=[*taken, *named])
-
-
-def workflow_names(
-    database: Database, dataset: str, *, seen: Collection[WorkflowKey]
-) -> dict[WorkflowKey, str]:
-    """Name of each workflow that is listed, or that jobs or results were seen of; may be empty.
-
-    Args:
-        database: Outside of a transaction.
-        dataset: Holds the tables.
-        seen: Workflows that results were seen of.
-    """
-    tables = database.relations(dataset)
-    schema = quoted(dataset)
-    selects = []
-    if WORKFLOWS.name in tables:
-        selects.append(f"select 1, workspace_uid, uid, name from {schema}.{WORKFLOWS.name}")
-    if JOBS.name in tables:
-        selects.append(
-            f"select 2, workspace_uid, workflow_uid, max(workflow_name) from {schema}.{JOBS.name} "
-            "where workflow_uid is not null group by workspace_uid, workflow_uid"
-        )
-    rows = database.query(" union all ".join(selects) + " order by 1 desc") if selects else []
-    found: dict[WorkflowKey, str] = {key: "" for key in seen if key[1]}
-    for _, workspace, workflow, name in rows:
-        found[workspace, workflow] = name or found.get((workspace, workflow), "")
-    return found
-
-
-def workspace_names(database: Database, dataset: str, tables: Collection[str]) -> dict[str, str]:
-    """The configured name of each workspace, as far as the dataset has that table."""
-    if WORKSPACES.name not in tables:
-        return {}
-    table = f"{quoted(dataset)}.{WORKSPACES.name}"
-    return dict(database.query(f"select uid, coalesce(configured_name, uid) from {table}"))
 
 
 def _view_names(
