@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from captaindata_source.views.install import create_views
 from captaindata_source.views.aftermath import Aftermath
+from captaindata_source.views.install import create_views
 from captaindata_source.views.results.keys import KEYS
 from captaindata_source.views.view import Change, State
 from captaindata_source.warehouse.database import PostgresDatabase
