@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # dozens of test processes would each compile all that they import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint check-types unit test-integrations audit chaos bench bench-smoke bench-calls clean
+.PHONY: demo test lint check-types unit test-integrations audit chaos bench bench-smoke bench-calls bench-events bench-scale clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo-ready
@@ -83,6 +83,14 @@ bench-smoke: .venv/.dev-ready
 # ten minutes on two cores: calls against the fewest that would do; ARGS='--part loads' runs a part
 bench-calls: .venv/.dev-ready
 	$(BIN)/python -m tests.benchmarks.calls $(ARGS)
+
+# half an hour: calls of a day of 10,000 runs with events against hourly syncs; ARGS='--runs 1000'
+bench-events: .venv/.dev-ready
+	$(BIN)/python -m tests.benchmarks.event_calls $(ARGS)
+
+# an hour and 60 GB of disk: 500 workspaces of 50,000 jobs in Postgres; ARGS='--workspaces 50'
+bench-scale: .venv/.dev-ready
+	$(BIN)/python -m tests.benchmarks.scale $(ARGS)
 
 clean:
 	rm -rf .venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -38,6 +38,14 @@ KNOWN_FOR = timedelta(days=60)
 RESULTS, EMPTY = 100, 50
 """Of one job in so many, the others having none: two for each job."""
 FIRST = "w0000"
+TITLES = (
+    "one alone, as found",
+    "one alone, again",
+    "all, at once",
+    "all, again",
+    "one alone, no views",
+    "all, no views",
+)
 
 
 class ManyWorkspaces(JobsServer):
@@ -263,7 +271,8 @@ def main() -> None:
                     "lock s",
                 )
             ]
-            for title in ("one alone, as found", "one alone, again", "all, at once", "all, again"):
+            for title in TITLES:
+                env["SOURCES__CAPTAINDATA__CREATE_VIEWS"] = str("no views" not in title).lower()
                 server.advance(QUARTER)
                 server.calls.clear()
                 chosen = uids[:1] if title.startswith("one") else uids
