@@ -11,9 +11,12 @@ from typing import Annotated, Any
 import dlt
 import duckdb
 import pytest
+from dlt.common import validation
 from dlt.common.configuration.specs import base_configuration
 from dlt.common.destination import Destination
+from dlt.common.exceptions import DictValidationException
 from dlt.common.schema import Schema
+from dlt.common.schema.typing import TColumnSchema
 from dlt.common.typing import TSecretStrValue
 from dlt.load import load as load_step
 
@@ -124,6 +127,10 @@ def test_what_type_hints_say_is_found_out_once() -> None:
         ]
         assert len(users) > 0, f"dlt has no {name} any more"
         assert {hasattr(vars(module)[name], hints.MARK) for module in users} == {True}
+    assert hasattr(vars(validation)[hints.SPEC_HINTS], hints.MARK)
+    validation.validate_dict(TColumnSchema, {"name": "a", "data_type": "text"}, ".")
+    with pytest.raises(DictValidationException):
+        validation.validate_dict(TColumnSchema, {"name": "a", "data_type": 1}, ".")
     assert base_configuration.is_secret_hint(TSecretStrValue)
     assert not base_configuration.is_secret_hint(str)
     unhashable: Any = Annotated[str, ["a list"]]
