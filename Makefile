@@ -26,8 +26,8 @@ check-types: .venv/.dev-ready
 unit: .venv/.dev-ready
 	$(BIN)/pytest
 
-# what takes long: whole worlds, upgrades of old warehouses, kills, dbt, reports in a browser
-test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.browser-ready
+# what takes long: whole worlds, upgrades of old warehouses, kills, dbt, Airflow, reports in a browser
+test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.airflow-ready .venv/.browser-ready
 	$(BIN)/pytest -m integration
 
 .venv/bin/python:
@@ -52,6 +52,14 @@ test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.browser-ready
 	@.venv/dbt/bin/pip install -q -c constraints-dbt.txt dbt-core dbt-duckdb dbt-postgres
 	@touch $@
 
+# Airflow is a platform: 100 packages that nothing else here needs. It fits the pins of the connector.
+.venv/.airflow-ready: pyproject.toml constraints.txt constraints-airflow.txt | .venv/bin/python
+	@echo "Installing Airflow into .venv/airflow: a minute or two, once"
+	@$(BIN)/python -m venv .venv/airflow
+	@.venv/airflow/bin/pip install -q -c constraints.txt -c constraints-airflow.txt \
+		-e '.[postgres]' 'apache-airflow[postgres]'
+	@touch $@
+
 # reports are opened in Chromium; as root, Debian's is installed if it is not there
 .venv/.browser-ready: | .venv/bin/python
 	@command -v chromium >/dev/null || { \
@@ -66,7 +74,8 @@ test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.browser-ready
 audit: | .venv/bin/python
 	$(BIN)/python -m venv .venv/audit
 	.venv/audit/bin/pip install -q pip-audit
-	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt -r constraints-dbt.txt
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt \
+		-r constraints-dbt.txt -r constraints-airflow.txt
 
 # hours: kills, faults, hostile pages, budgets; ARGS='kills --number 20' runs a part
 chaos: .venv/.dev-ready
