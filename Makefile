@@ -27,7 +27,8 @@ unit: .venv/.dev-ready
 	$(BIN)/pytest
 
 # what takes long: whole worlds, upgrades of old warehouses, kills, dbt, Airflow, reports in a browser
-test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.airflow-ready .venv/.browser-ready
+test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.airflow-ready .venv/.browser-ready \
+		.venv/.manifests-ready
 	$(BIN)/pytest -m integration
 
 .venv/bin/python:
@@ -68,6 +69,20 @@ test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.airflow-ready .venv/
 		echo "Installing Chromium: a minute or two, once"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	@touch $@
+
+# what checks the files in pipelines/schedule: 160 MB of schemas, and systemd's own tool
+.venv/.manifests-ready: constraints.txt | .venv/bin/python
+	@command -v systemd-analyze >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+			echo "systemd-analyze is needed: install systemd, such as by apt-get install systemd"; \
+			exit 1; }; \
+		echo "Installing systemd for systemd-analyze: a minute, once"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends systemd >/dev/null; }
+	@echo "Installing kubernetes-validate and check-jsonschema into .venv/manifests: once"
+	@$(BIN)/python -m venv .venv/manifests
+	@.venv/manifests/bin/pip install -q -c constraints.txt check-jsonschema kubernetes-validate
 	@touch $@
 
 # not part of `test`: it asks a service on the internet, which a build must not depend on
