@@ -26,8 +26,9 @@ check-types: .venv/.dev-ready
 unit: .venv/.dev-ready
 	$(BIN)/pytest
 
-# what takes long: whole worlds, upgrades of old warehouses, kills, dbt, reports in a browser
-test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.browser-ready
+# what takes long: whole worlds, upgrades of old warehouses, kills, dbt, Airflow, reports in a browser
+test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.airflow-ready .venv/.browser-ready \
+		.venv/.manifests-ready
 	$(BIN)/pytest -m integration
 
 .venv/bin/python:
@@ -52,6 +53,14 @@ test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.browser-ready
 	@.venv/dbt/bin/pip install -q -c constraints-dbt.txt dbt-core dbt-duckdb dbt-postgres
 	@touch $@
 
+# Airflow is a platform: 100 packages that nothing else here needs. It fits the pins of the connector.
+.venv/.airflow-ready: pyproject.toml constraints.txt constraints-airflow.txt | .venv/bin/python
+	@echo "Installing Airflow into .venv/airflow: a minute or two, once"
+	@$(BIN)/python -m venv .venv/airflow
+	@.venv/airflow/bin/pip install -q -c constraints.txt -c constraints-airflow.txt \
+		-e '.[postgres]' 'apache-airflow[postgres]'
+	@touch $@
+
 # reports are opened in Chromium; as root, Debian's is installed if it is not there
 .venv/.browser-ready: | .venv/bin/python
 	@command -v chromium >/dev/null || { \
@@ -62,11 +71,26 @@ test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.browser-ready
 			apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 	@touch $@
 
+# what checks the files in pipelines/schedule: 160 MB of schemas, and systemd's own tool
+.venv/.manifests-ready: constraints.txt | .venv/bin/python
+	@command -v systemd-analyze >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+			echo "systemd-analyze is needed: install systemd, such as by apt-get install systemd"; \
+			exit 1; }; \
+		echo "Installing systemd for systemd-analyze: a minute, once"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends systemd >/dev/null; }
+	@echo "Installing kubernetes-validate and check-jsonschema into .venv/manifests: once"
+	@$(BIN)/python -m venv .venv/manifests
+	@.venv/manifests/bin/pip install -q -c constraints.txt check-jsonschema kubernetes-validate
+	@touch $@
+
 # not part of `test`: it asks a service on the internet, which a build must not depend on
 audit: | .venv/bin/python
 	$(BIN)/python -m venv .venv/audit
 	.venv/audit/bin/pip install -q pip-audit
-	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt -r constraints-dbt.txt
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt \
+		-r constraints-dbt.txt -r constraints-airflow.txt
 
 # hours: kills, faults, hostile pages, budgets; ARGS='kills --number 20' runs a part
 chaos: .venv/.dev-ready

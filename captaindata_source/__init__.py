@@ -1,8 +1,8 @@
 """Captain Data as a dlt source.
 
-`sync()` and `resync()` do what the commands do that have these names. `captaindata()` is the dlt
-source of one workspace for pipelines of your own, and `refresh_views()` makes the views of what one
-loaded.
+`sync()` and `resync()` do what the commands do that have these names, and `workspaces()` names what
+is configured. `captaindata()` is the dlt source of one workspace for pipelines of your own, and
+`refresh_views()` makes the views of what one loaded.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from captaindata_source.engine.resync import resync
     from captaindata_source.engine.sync import sync
     from captaindata_source.errors import ConfigError
+    from captaindata_source.settings.config import workspaces
     from captaindata_source.source import captaindata
     from captaindata_source.views.refresh import refresh_views
 
@@ -26,6 +27,7 @@ __all__ = [
     "refresh_views",
     "resync",
     "sync",
+    "workspaces",
 ]
 
 __version__ = "0.1.0"
@@ -37,6 +39,7 @@ _MODULES = {
     "refresh_views": "views.refresh",
     "resync": "engine.resync",
     "sync": "engine.sync",
+    "workspaces": "settings.config",
 }
 """Imported when they are first used: most of them import dlt."""
 

@@ -12,21 +12,34 @@ from captaindata_source.engine.loading import set_dlt_defaults
 from captaindata_source.engine.sync_log import sync_log
 from captaindata_source.errors import (
     CaptainDataError,
+    ConfigError,
     DestinationError,
     WrongDatasetError,
     root_error,
 )
 from captaindata_source.extract.report import WorkspaceReport
-from captaindata_source.issues import Action, IssueLog
+from captaindata_source.issues import Action, IssueLog, Kind
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import SOURCE_NAME
 from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.pipeline import Target
 from captaindata_source.warehouse.remedies import as_destination_error, message_of
 
-__all__ = ["record_failure"]
+__all__ = ["kind_of", "record_failure"]
 
 logger = logging.getLogger(__name__)
+
+
+def kind_of(error: BaseException) -> Kind:
+    """What ended a sync, as `sync_issues` has it."""
+    root = _root(error)
+    if isinstance(root, ConfigError):
+        return Kind.MISCONFIGURED
+    return root.kind if isinstance(root, CaptainDataError) else CaptainDataError.kind
+
+
+def _root(error: BaseException) -> BaseException:
+    return as_destination_error(error) or root_error(error)
 
 
 def record_failure(
@@ -48,11 +61,9 @@ def record_failure(
         target: Where it was to be loaded.
         pipeline: Of the workspace.
     """
-    root = as_destination_error(error) or root_error(error)
-    if isinstance(root, WrongDatasetError):
+    if isinstance(_root(error), WrongDatasetError):
         return
-    kind = root.kind if isinstance(root, CaptainDataError) else CaptainDataError.kind
-    issues.add(kind, Action.FAILED, detail=report.error)
+    issues.add(kind_of(error), Action.FAILED, detail=report.error)
     report.issues = issues.count
     try:
         with tempfile.TemporaryDirectory(prefix="captaindata-") as folder:

@@ -10,9 +10,11 @@ import dlt
 from dlt.common.exceptions import SignalReceivedException
 from dlt.common.runtime import signals
 
+from captaindata_source.engine.failures import kind_of
 from captaindata_source.engine.workspace_sync import INTERRUPTED
 from captaindata_source.extract.identify import known_or_identified
 from captaindata_source.extract.report import WorkspaceReport
+from captaindata_source.issues import Kind
 from captaindata_source.settings.config import refuse_twins
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse.interrupts import run_until_signal
@@ -68,11 +70,12 @@ def _identify(settings: Settings, pipeline: dlt.Pipeline) -> Settings | Workspac
     try:
         return known_or_identified(settings, pipeline)
     except (Exception, SignalReceivedException) as error:  # noqa: BLE001 - the others go on
-        stopped = signals.was_signal_received()
-        return _failed(settings, INTERRUPTED if stopped else message_of(error))
+        if signals.was_signal_received():
+            return _failed(settings, INTERRUPTED)
+        return _failed(settings, message_of(error), kind_of(error))
 
 
-def _failed(settings: Settings, error: str) -> WorkspaceReport:
+def _failed(settings: Settings, error: str, failure: Kind | None = None) -> WorkspaceReport:
     return WorkspaceReport(
         name=settings.name,
         workspace_uid=settings.project_uid,
@@ -80,5 +83,6 @@ def _failed(settings: Settings, error: str) -> WorkspaceReport:
         is_resync=settings.named_jobs is not None,
         api_version=settings.stored_version,
         error=error,
+        failure=failure,
         finished_at=datetime.now(UTC),
     )

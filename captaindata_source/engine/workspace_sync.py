@@ -21,7 +21,7 @@ from captaindata_source.api.credentials import RULE
 from captaindata_source.dlt_internals.extraction import without_descriptions
 from captaindata_source.engine.beginning import ShortTurn, begin_sync
 from captaindata_source.engine.doorbell import Doorbell
-from captaindata_source.engine.failures import record_failure
+from captaindata_source.engine.failures import kind_of, record_failure
 from captaindata_source.engine.loading import BackgroundLoad, Extracted, MemoryLimit, load
 from captaindata_source.engine.status import Status, Wait, with_progress
 from captaindata_source.errors import QuotaError, root_error
@@ -284,6 +284,7 @@ class WorkspaceSync:
         if signals.was_signal_received():
             report.error = INTERRUPTED
             return
+        report.failure = kind_of(error)
         if isinstance(root := root_error(error), QuotaError):
             report.quota_renews_at = root.renews_at
         if self._told is not None:

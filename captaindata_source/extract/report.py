@@ -14,7 +14,7 @@ import dlt
 from captaindata_source import __version__
 from captaindata_source.extract.plan import SyncPlan
 from captaindata_source.extract.results.redaction import Redactor
-from captaindata_source.issues import Issue
+from captaindata_source.issues import Issue, Kind
 from captaindata_source.tables import JOB_RESULTS, SELECTABLE
 
 __all__ = ["FAILED", "LOADED", "WorkspaceReport"]
@@ -24,6 +24,9 @@ PARTLY_LOADED = "partly_loaded"
 STOPPED_EARLY = "stopped_early"
 FAILED = "failed"
 QUOTA = "quota"
+TO_CORRECT = frozenset(
+    {Kind.FORBIDDEN, Kind.FOREIGN_WORKSPACE, Kind.MISCONFIGURED, Kind.UNAUTHORIZED}
+)
 VERSIONS = {"connector_version": __version__, "dlt_version": dlt.__version__}
 """Columns of `sync_runs`."""
 
@@ -41,6 +44,7 @@ class WorkspaceReport:
         started_at: When it began.
         finished_at: When the last call was answered; None while it runs.
         error: Why it failed.
+        failure: The kind of it, as `sync_issues` has it; None where it was interrupted.
         api_calls: Requests sent, retries included.
         rows: Rows committed, by table.
         results_fetched: Jobs whose results were fetched.
@@ -66,6 +70,7 @@ class WorkspaceReport:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     finished_at: datetime | None = None
     error: str | None = None
+    failure: Kind | None = None
     api_calls: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     results_fetched: int = 0
@@ -98,6 +103,11 @@ class WorkspaceReport:
         if self.outcome == QUOTA:
             return any(self.rows.values()) and self.error is None
         return self.outcome in (LOADED, STOPPED_EARLY)
+
+    @property
+    def needs_correction(self) -> bool:
+        """Whether it failed for a key, a right or an option: another try would fail too."""
+        return self.failure in TO_CORRECT
 
     @property
     def seconds(self) -> float:
@@ -179,6 +189,8 @@ class WorkspaceReport:
             "sync_uid": self.uid,
             "outcome": self.outcome,
             "error": self.error,
+            "failure": self.failure,
+            "needs_correction": self.needs_correction,
             "seconds": round(self.seconds, 3),
             "api_calls": self.api_calls,
             "rows": self.rows,

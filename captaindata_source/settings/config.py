@@ -33,6 +33,7 @@ __all__ = [
     "load_options",
     "refuse_twins",
     "select",
+    "workspaces",
 ]
 
 GivenWorkspace = str | Mapping[str, Any] | Settings
@@ -106,6 +107,17 @@ def load_config(
     load = {name: options[name] for name in LOAD_OPTIONS}
     events = {name: options[name] for name in EVENT_OPTIONS}
     return RunnerConfig(workspaces=chosen, load=load, events=events)
+
+
+def workspaces() -> list[str]:
+    """Names of the workspaces that are configured, to call `sync(workspaces=[name])` for each.
+
+    Sends nothing, and needs no destination.
+
+    Raises:
+        ConfigError: As `load_config`.
+    """
+    return [settings.name for settings in load_config().workspaces]
 
 
 def load_options() -> Mapping[str, Any]:

@@ -12,17 +12,21 @@ WAIT_SECONDS = 600.0
 POLL_SECONDS = 0.01
 
 
-def wait_for(condition: Callable[[], object]) -> None:
+def wait_for(condition: Callable[[], object], *, poll: float = POLL_SECONDS) -> None:
     """Waits until something is so.
+
+    Args:
+        condition: Whether it is.
+        poll: Seconds between two looks, for what is costly to look at.
 
     Raises:
         TimeoutError: It never was.
     """
     pause = threading.Event()
-    for _ in range(int(WAIT_SECONDS / POLL_SECONDS)):
+    for _ in range(int(WAIT_SECONDS / poll)):
         if condition():
             return
-        pause.wait(POLL_SECONDS)
+        pause.wait(poll)
     raise TimeoutError("what was waited for did not happen")
 
 

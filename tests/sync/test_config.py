@@ -14,6 +14,7 @@ import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
+from captaindata_source import workspaces
 from captaindata_source.errors import ConfigError
 from captaindata_source.http import Secret
 from captaindata_source.settings.config import NO_WORKSPACE, RunnerConfig, load_config, select
@@ -251,6 +252,7 @@ def test_several_workspaces_with_overrides(project: Project, form: str) -> None:
         {**DEFAULTS, **one, "max_parallel_requests": 4},
         {**DEFAULTS, **two, **own},
     ]
+    assert workspaces() == ["one", "two"]
 
 
 def test_full_refresh_goes_to_every_workspace(project: Project) -> None:

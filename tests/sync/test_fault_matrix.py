@@ -138,6 +138,7 @@ def on(
     )
 
 
+TO_CORRECT = {"unauthorized", "forbidden", "misconfigured", "foreign_workspace"}
 on_each = pytest.mark.parametrize("story", DATABASES, indirect=True)
 on_each_and_v4 = pytest.mark.parametrize("story", [*DATABASES, V4], indirect=True)
 on_all = pytest.mark.parametrize("story", [*DATABASES, WORKSPACES, V4], indirect=True)
@@ -158,9 +159,10 @@ def assert_as_stated(story: Story, row: MatrixRow) -> None:
     assert {issue["sync_uid"] for issue in story.issues_of(row)} <= {
         each["sync_uid"] for each in summary.values()
     }
-    assert summary[story.configured_name_of(row)]["outcome"] == (
-        "failed" if row.fails else "partly_loaded" if row.exit else "loaded"
-    )
+    said = summary[story.configured_name_of(row)]
+    assert said["outcome"] == ("failed" if row.fails else "partly_loaded" if row.exit else "loaded")
+    failure = next((kind for kind, action, _ in row.issues if action == "failed"), None)
+    assert (said["failure"], said["needs_correction"]) == (failure, failure in TO_CORRECT)
 
 
 def set_aside(story: Story, row: MatrixRow) -> list[dict[str, Any]]:

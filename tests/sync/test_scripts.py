@@ -112,31 +112,6 @@ def test_orchestrated_sync(sandbox: FaultySandbox, tmp_path: Path) -> None:
     assert_loaded(sandbox, DuckDb(tmp_path), tmp_path, both=True)
 
 
-def test_the_line_for_cron_needs_no_path(sandbox: FaultySandbox, tmp_path: Path) -> None:
-    readme = (SCRIPTS.parent / "README.md").read_text(encoding="utf-8")
-    line = re.search(r"^```cron\n(?:\S+ ){5} ?(.*)$", readme, re.MULTILINE)
-    assert line
-    commands = tmp_path / ".venv" / "bin"
-    commands.mkdir(parents=True)
-    (commands / "captaindata").symlink_to(Path(sys.executable).parent / "captaindata")
-    (tmp_path / ".dlt").mkdir()
-    (tmp_path / ".dlt" / "secrets.toml").write_text(
-        example_secrets(sandbox.world, sandbox.base_url), encoding="utf-8"
-    )
-    command = line[1].replace("/srv/captaindata", str(tmp_path))
-    command = command.replace("--destination postgres", "--table workspaces")
-    data_dir = f"DLT_DATA_DIR={tmp_path / 'dlt'}"
-    done = subprocess.run(
-        ["/usr/bin/env", "-i", data_dir, "/bin/sh", "-c", command],
-        cwd="/",
-        capture_output=True,
-        check=False,
-    )
-    log = (tmp_path / "sync.log").read_text(encoding="utf-8")
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), log
-    assert "loaded" in log
-
-
 def test_demo_prints_what_readme_shows(tmp_path: Path) -> None:
     output = run_script("demo.py", tmp_path, {})
     first, second = output.split("Second sync:")
