@@ -13,6 +13,7 @@ SELF = "captaindata_source"
 ROOT = Path(captaindata_source.__file__).parent
 ROOMS = (
     "cli",
+    "dagster",
     "assistant",
     "report",
     "export",
