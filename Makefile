@@ -26,9 +26,10 @@ check-types: .venv/.dev-ready
 unit: .venv/.dev-ready
 	$(BIN)/pytest
 
-# what takes long: whole worlds, upgrades of old warehouses, kills, dbt, Airflow, reports in a browser
-test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.airflow-ready .venv/.browser-ready \
-		.venv/.manifests-ready
+# what takes long: whole worlds, upgrades of old warehouses, kills, dbt, orchestrators, reports in a
+# browser
+test-integrations: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
+		.venv/.browser-ready .venv/.manifests-ready
 	$(BIN)/pytest -m integration
 
 .venv/bin/python:
@@ -46,11 +47,12 @@ test-integrations: .venv/.dev-ready .venv/.dbt-ready .venv/.airflow-ready .venv/
 	@$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@ .venv/.demo-ready
 
-# dbt-core 1.11 and mypy 2 need different versions of pathspec
-.venv/.dbt-ready: pyproject.toml constraints-dbt.txt | .venv/bin/python
-	@echo "Installing dbt into .venv/dbt: a minute or two, once"
-	@$(BIN)/python -m venv .venv/dbt
-	@.venv/dbt/bin/pip install -q -c constraints-dbt.txt dbt-core dbt-duckdb dbt-postgres
+# dbt-core 1.11 and mypy 2 need different versions of pathspec. Dagster, Prefect and dbt fit together.
+.venv/.orchestrators-ready: pyproject.toml constraints-orchestrators.txt | .venv/bin/python
+	@echo "Installing Dagster, Prefect and dbt into .venv/orchestrators: a minute or two, once"
+	@$(BIN)/python -m venv .venv/orchestrators
+	@.venv/orchestrators/bin/pip install -q -c constraints-orchestrators.txt \
+		-e '.[dagster,dbt,postgres,prefect]' dagster-dbt
 	@touch $@
 
 # Airflow is a platform: 100 packages that nothing else here needs. It fits the pins of the connector.
@@ -90,7 +92,7 @@ audit: | .venv/bin/python
 	$(BIN)/python -m venv .venv/audit
 	.venv/audit/bin/pip install -q pip-audit
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt \
-		-r constraints-dbt.txt -r constraints-airflow.txt
+		-r constraints-orchestrators.txt -r constraints-airflow.txt
 
 # hours: kills, faults, hostile pages, budgets; ARGS='kills --number 20' runs a part
 chaos: .venv/.dev-ready

@@ -68,7 +68,7 @@ def captaindata_assets(
     retry_policy: dg.RetryPolicy | None = RETRIES,
     pool: str | None = POOL,
     max_minutes: float | None = None,
-    name: str = "captaindata_sync",
+    name: str = "load_captaindata",
 ) -> dg.AssetsDefinition:
     """An asset per table and view, in one step; any of them can be chosen.
 

@@ -64,7 +64,7 @@ def captaindata_checks(
     catalogue: Catalogue | None = None,
     warn_after: timedelta = WARN_AFTER,
     fail_after: timedelta = FAIL_AFTER,
-    name: str = "captaindata_checks",
+    name: str = "check_captaindata",
 ) -> dg.AssetChecksDefinition:
     """Checks of the assets of a catalogue, in one step; any of them can be chosen.
 

@@ -22,7 +22,8 @@ from captaindata_source.errors import CaptainDataError
 
 __all__ = ["captaindata_definitions"]
 
-SYNC_JOB, FRESHNESS_JOB = "captaindata", "captaindata_freshness"
+SYNC_JOB = "captaindata"
+CHECK_JOB, FRESHNESS_JOB = f"{SYNC_JOB}_checks", f"{SYNC_JOB}_freshness"
 WORKSPACE_TAG, PARTITION_TAG = "captaindata/workspace", "dagster/partition"
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
@@ -91,7 +92,8 @@ def captaindata_definitions(
     )
     chosen = dg.AssetSelection.assets(assets) | dg.AssetSelection.checks(checks)
     job = dg.define_asset_job(SYNC_JOB, selection=chosen, partitions_def=partitions_of(workspaces))
-    jobs: list[Any] = [job]
+    check_job = dg.define_asset_job(CHECK_JOB, selection=dg.AssetSelection.checks(checks))
+    jobs: list[Any] = [job, check_job]
     schedules = [_sync_schedule(schedule, timezone, workspaces)] if schedule else []
     fresh = [key for key in checks.check_keys if key.name == FRESH]
     if fresh:
@@ -137,7 +139,11 @@ def _sync_schedule(
             busy = dg.RunsFilter(tags={PARTITION_TAG: name}, statuses=list(UNFINISHED))
             if not store.get_run_records(busy, limit=1):
                 is_any = True
-                yield dg.RunRequest(partition_key=name, tags={WORKSPACE_TAG: name})
+                yield dg.RunRequest(
+                    run_key=f"{context.scheduled_execution_time.isoformat()} {name}",
+                    partition_key=name,
+                    tags={WORKSPACE_TAG: name},
+                )
         if not is_any:
             yield dg.SkipReason("No workspace is there, or the run of each is not over")
 

@@ -185,8 +185,8 @@ def stale_workspaces(
     warn_after: timedelta,
     fail_after: timedelta,
 ) -> Iterator[Finding]:
-    """Workspaces without a sync lately that did not fail, by the view `sync_freshness`. One that had
-    none yet is a warning.
+    """Workspaces without a sync lately that did not fail, by the view `sync_freshness`; those that
+    had none yet are warnings.
 
     Args:
         warehouse: Where.

@@ -171,7 +171,7 @@ def test_changelog_and_version() -> None:
 def test_constraints_hold_no_addresses_and_pin_every_dependency() -> None:
     lines = [
         line
-        for file in ("constraints.txt", "constraints-dbt.txt", "constraints-airflow.txt")
+        for file in ("constraints.txt", "constraints-orchestrators.txt", "constraints-airflow.txt")
         for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
     ]
     pins = [line for line in lines if line and not line.startswith("#")]

@@ -1,7 +1,7 @@
 """Runs dbt with the interpreter of its own environment; one process for several commands.
 
-Reads a command's arguments as a line of JSON, answers with a line of JSON. Stands alone: nothing of
-this project is installed beside dbt. Connections to the network are refused, and told.
+Reads a command's arguments as a line of JSON, answers with a line of JSON. It imports
+nothing of this project. Connections to the network are refused, and told.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Real dbt on a warehouse that was really loaded: the package `sql/dbt` in a project that uses it.
 
-dbt lives in an environment of its own, `.venv/dbt`: it and mypy need different versions of
+dbt lives in another environment, `.venv/orchestrators`: it and mypy need different versions of
 pathspec.
 """
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sql" / "dbt"
-PYTHON = ROOT / ".venv" / "dbt" / "bin" / "python"
+PYTHON = ROOT / ".venv" / "orchestrators" / "bin" / "python"
 README = (PACKAGE / "README.md").read_text(encoding="utf-8")
 LIMIT_SECONDS = 240
 REPORT_TIMEZONE = "Pacific/Auckland"
@@ -141,7 +141,7 @@ class Dbt:
 
 @pytest.fixture
 def dbt(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Dbt]:
-    assert PYTHON.exists(), "dbt is not there: run make .venv/.dbt-ready"
+    assert PYTHON.exists(), "dbt is not there: run make .venv/.orchestrators-ready"
     if isinstance(database, DuckDb):
         found = Dbt(database, tmp_path, database.path)
     else:
@@ -192,13 +192,15 @@ def test_sources_are_those_of_tables_and_views() -> None:
 def test_the_environment_of_dbt_is_what_the_extra_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = {}
-    for file in ("constraints.txt", "constraints-dbt.txt"):
+    for file in ("constraints.txt", "constraints-orchestrators.txt"):
         lines = (ROOT / file).read_text(encoding="utf-8").split()
         pins[file] = dict(line.split("==") for line in lines)
     for each in map(Requirement, project["optional-dependencies"]["dbt"]):
-        assert each.specifier.contains(pins["constraints-dbt.txt"][each.name]), each
+        assert each.specifier.contains(pins["constraints-orchestrators.txt"][each.name]), each
     for shared in ("duckdb", "psycopg2-binary"):
-        assert pins["constraints.txt"][shared] == pins["constraints-dbt.txt"][shared], shared
+        assert pins["constraints.txt"][shared] == pins["constraints-orchestrators.txt"][shared], (
+            shared
+        )
 
 
 def test_a_project_builds_on_the_package(make_harness: MakeHarness, dbt: Dbt) -> None:
