@@ -118,7 +118,7 @@ def tick(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str 
         scheduled_execution_time=datetime.now(UTC),
         repository_def=definitions.get_repository_def(),
     ) as context:
-        asked = schedule.evaluate_tick(context).run_requests  # type: ignore[union-attr]
+        asked = schedule.evaluate_tick(context).run_requests  # type: ignore[union-attr,unused-ignore]
     return [each.partition_key for each in asked or ()]
 
 
