@@ -2,7 +2,6 @@
 
 # without `annotations` of __future__: Dagster reads the annotations of functions
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 import dagster as dg
 from pydantic import Field
@@ -64,7 +63,6 @@ def captaindata_assets(
     workspaces: Sequence[str] | None = None,
     catalogue: Catalogue | None = None,
     partly_fails: bool = False,
-    is_fresh_for: timedelta | None = None,
     retry_policy: dg.RetryPolicy | None = RETRIES,
     pool: str | None = POOL,
     max_minutes: float | None = None,
@@ -79,7 +77,6 @@ def captaindata_assets(
         workspaces: Names of the workspaces, each a partition; None: dynamic partitions.
         catalogue: Which tables and views are assets; None: the five tables and all views.
         partly_fails: Whether a run fails if jobs were set aside.
-        is_fresh_for: Age from which Dagster calls a table overdue.
         retry_policy: When a step that failed is tried again.
         pool: Concurrency pool of the step. A DuckDB file needs one with a limit of 1.
         max_minutes: Where a run does not say otherwise.
@@ -89,7 +86,7 @@ def captaindata_assets(
 
     @dg.multi_asset(
         name=name,
-        specs=list(found.specs(is_fresh_for=is_fresh_for)),
+        specs=list(found.specs()),
         partitions_def=partitions_of(workspaces),
         can_subset=True,
         retry_policy=retry_policy,

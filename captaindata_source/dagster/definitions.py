@@ -82,7 +82,6 @@ def captaindata_definitions(
         workspaces=workspaces,
         catalogue=catalogue,
         partly_fails=partly_fails,
-        is_fresh_for=fail_after,
         retry_policy=retry_policy,
         pool=pool,
         max_minutes=max_minutes,

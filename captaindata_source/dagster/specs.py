@@ -7,7 +7,6 @@ dagster-dbt calls the asset of a source `<source>/<table>`. The sources of the d
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 
 import dagster as dg
 
@@ -96,17 +95,10 @@ class Catalogue:
         """The key of a view of the results of one workflow."""
         return dg.AssetKey([*self._prefix, RESULTS, name])
 
-    def specs(self, *, is_fresh_for: timedelta | None) -> Iterator[dg.AssetSpec]:
-        """All assets, each after those that it is made of.
-
-        Args:
-            is_fresh_for: Age from which Dagster calls a table overdue; None: it does not judge.
-        """
+    def specs(self) -> Iterator[dg.AssetSpec]:
+        """All assets, each after those that it is made of."""
         texts = table_texts()
         columns = {table.name: table.columns for table in ALL_TABLES}
-        policy = None
-        if is_fresh_for is not None:
-            policy = dg.FreshnessPolicy.time_window(fail_window=is_fresh_for)
         for name in (*self.tables, *self.by_products):
             text = texts.get(name)
             meanings = text.columns if text else {}
@@ -117,7 +109,6 @@ class Catalogue:
                 skippable=True,
                 group_name=RAW,
                 kinds=KINDS,
-                freshness_policy=policy if name in self.tables else None,
             )
         for view in load_views():
             if view.name in self.views:

@@ -17,6 +17,8 @@ from typing import Any
 
 import dagster as dg
 
+from captaindata_source.dagster import CaptainDataResource, captaindata_definitions
+
 
 def main() -> None:
     path = Path(sys.argv[1])
@@ -122,7 +124,24 @@ def tick(definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[str 
     return [each.partition_key for each in asked or ()]
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {"show": show, "run": run, "tick": tick}
+def sense(
+    _definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> dict[str, dict[str, list[str]]]:
+    """What the sensor of dynamic partitions asks for; it is done, so that the next one sees it."""
+    (sensor,) = captaindata_definitions().sensors or ()
+    resources = {"captaindata": CaptainDataResource()}
+    with dg.build_sensor_context(instance, resources=resources) as context:
+        found = sensor.evaluate_tick(context)  # type: ignore[union-attr,unused-ignore]
+    asked = found.dynamic_partitions_requests or ()
+    for each in asked:
+        if isinstance(each, dg.AddDynamicPartitionsRequest):
+            instance.add_dynamic_partitions(each.partitions_def_name, list(each.partition_keys))
+    return {
+        type(each).__name__: {each.partitions_def_name: [*each.partition_keys]} for each in asked
+    }
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {"show": show, "run": run, "tick": tick, "sense": sense}
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@ README shows, each in a process, into one Postgres dataset."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -119,6 +120,8 @@ def dagster(harness: Harness, database: Postgres, tmp_path: Path) -> Iterator[Da
 def test_dagster_loads_checks_retries_and_feeds_dbt(harness: Harness, dagster: Dagster) -> None:
     definitions_load_without_secrets(dagster)
     two_partitions_side_by_side(harness, dagster)
+    views_alone_send_nothing(harness, dagster)
+    dynamic_partitions_follow_what_is_configured(dagster)
     models_of_dbt_follow(harness, dagster)
     a_failed_run_goes_on_where_it_stopped(harness, dagster)
     some_jobs_are_set_aside(harness, dagster)
@@ -158,6 +161,24 @@ def two_partitions_side_by_side(harness: Harness, dagster: Dagster) -> None:
     fresh = dagster.component(do="run", job="captaindata_freshness")
     assert fresh["checks"] == {"is_fresh": "passed"}
     assert dagster.component(do="tick") == list(NAMES)
+
+
+def views_alone_send_nothing(harness: Harness, dagster: Dagster) -> None:
+    harness.sandbox.log.clear()
+    select = 'key:"captaindata_views/workspaces"'
+    done = dagster.component(do="run", select=select, partition="sales")
+    assert done["materialized"] == {"captaindata_views/workspaces": {"state": "unchanged"}}
+    assert not harness.sandbox.log.entries
+
+
+def dynamic_partitions_follow_what_is_configured(dagster: Dagster) -> None:
+    tables = [{"name": name, "api_key": "k", "project_uid": name} for name in NAMES]
+    for configured, asked in (
+        (tables, {"AddDynamicPartitionsRequest": {"captaindata_workspaces": [*NAMES]}}),
+        (tables[1:], {"DeleteDynamicPartitionsRequest": {"captaindata_workspaces": ["growth"]}}),
+    ):
+        environment = {"SOURCES__CAPTAINDATA__WORKSPACES": json.dumps(configured)}
+        assert dagster.component(do="sense", environment=environment) == asked
 
 
 def models_of_dbt_follow(harness: Harness, dagster: Dagster) -> None:
