@@ -14,7 +14,7 @@ __all__ = ["PYTHON", "Runner"]
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv" / "orchestrators" / "bin" / "python"
-LIMIT_SECONDS = 240
+LIMIT_SECONDS = 480
 
 
 class Runner:
