@@ -19,28 +19,31 @@ from captaindata_source.dagster import (
     captaindata_definitions,
 )
 
-captaindata = captaindata_definitions(
-    workspaces=["growth", "sales"],
-    resource=CaptainDataResource(
-        destination="postgres",
-        credentials=dg.EnvVar("WAREHOUSE_URL"),
-        workspaces=[
-            CaptainDataWorkspace(
-                name="growth",
-                api_key=dg.EnvVar("GROWTH_API_KEY"),
-                project_uid=dg.EnvVar("GROWTH_PROJECT_UID"),
-            ),
-            CaptainDataWorkspace(
-                name="sales",
-                api_key=dg.EnvVar("SALES_API_KEY"),
-                project_uid=dg.EnvVar("SALES_PROJECT_UID"),
-            ),
-        ],
-    ),
-    schedule="15 * * * *",
-    freshness_schedule="0 * * * *",
-    max_minutes=50,
-)
+
+def loads() -> dg.Definitions:
+    """Two workspaces, each with variables for its secrets."""
+    return captaindata_definitions(
+        workspaces=["growth", "sales"],
+        resource=CaptainDataResource(
+            destination="postgres",
+            credentials=dg.EnvVar("WAREHOUSE_URL"),
+            workspaces=[
+                CaptainDataWorkspace(
+                    name="growth",
+                    api_key=dg.EnvVar("GROWTH_API_KEY"),
+                    project_uid=dg.EnvVar("GROWTH_PROJECT_UID"),
+                ),
+                CaptainDataWorkspace(
+                    name="sales",
+                    api_key=dg.EnvVar("SALES_API_KEY"),
+                    project_uid=dg.EnvVar("SALES_PROJECT_UID"),
+                ),
+            ],
+        ),
+        schedule="15 * * * *",
+        freshness_schedule="0 * * * *",
+        max_minutes=50,
+    )
 
 
 def models(project: Path) -> dg.Definitions:
@@ -65,4 +68,4 @@ def models(project: Path) -> dg.Definitions:
 
 
 folder = os.environ.get("DBT_PROJECT_DIR")
-defs = dg.Definitions.merge(captaindata, models(Path(folder))) if folder else captaindata
+defs = dg.Definitions.merge(loads(), models(Path(folder))) if folder else loads()

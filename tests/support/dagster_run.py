@@ -40,7 +40,10 @@ def from_file(path: Path) -> dg.Definitions:
     assert spec.loader
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: dg.Definitions = module.defs
+    # the command line takes a file with one object of this kind
+    (found,) = {
+        id(each): each for each in vars(module).values() if isinstance(each, dg.Definitions)
+    }.values()
     return found
 
 
