@@ -72,7 +72,7 @@ def load(
         description=f"{workspace}: {one.outcome}, {one.api_calls:,} API calls, "
         f"results of {one.results_fetched:,} jobs fetched, {one.issues:,} issues",
     )
-    if one.outcome == "quota" and not one.is_ok:
+    if one.needs_correction or (one.outcome == "quota" and not one.is_ok):
         raise NotRetriedError(str(report))
     is_partly = one.outcome == "partly_loaded"
     is_followed = report.aftermath.is_ok and (report.alerts is None or report.alerts.is_ok)

@@ -7,7 +7,7 @@
 | quota, and something was loaded | materialized | succeeds; the check of issues warns |
 | quota, and nothing was loaded | none | fails; is not retried, since the quota is used up |
 | failed | none | fails; the retry goes on where it stopped |
-| wrong configuration | none | fails; is not retried |
+| wrong configuration, a refused key | none | fails; is not retried |
 
 Views that could not be made, a copy that could not be published and alerts that could not be told
 fail the run after its tables are materialized.
@@ -76,8 +76,9 @@ def failure_of(report: SyncReport, *, partly_fails: bool) -> dg.Failure | None:
         **_figures(workspace),
         **{f"rows of {table}": rows for table, rows in workspace.rows.items()},
     }
-    if workspace.outcome == QUOTA and not workspace.is_ok:
-        # the quota renews hours or days later: the next run of the schedule goes on
+    # a quota renews hours or days later: the next run of the schedule goes on
+    is_used_up = workspace.outcome == QUOTA and not workspace.is_ok
+    if is_used_up or workspace.needs_correction:
         return dg.Failure(str(report), metadata=metadata, allow_retries=False)
     is_followed = report.aftermath.is_ok and (report.alerts is None or report.alerts.is_ok)
     is_loaded = workspace.is_ok if partly_fails else is_materialized(workspace)

@@ -16,7 +16,7 @@ from captaindata_source.dagster.findings import Warehouse
 from captaindata_source.engine.status import Status
 from captaindata_source.engine.sync import sync
 from captaindata_source.errors import ConfigError
-from captaindata_source.settings.config import load_config, load_options
+from captaindata_source.settings.config import load_options, workspaces
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.views.aftermath import Aftermath
 from captaindata_source.views.refresh import follow_load
@@ -67,7 +67,7 @@ class CaptainDataResource(dg.ConfigurableResource):  # type: ignore[type-arg,unu
         """
         if self.workspaces:
             return [each.name for each in self.workspaces]
-        return [each.name for each in load_config().workspaces]
+        return workspaces()
 
     def sync(
         self, workspace: str, *, log: logging.Logger | dg.DagsterLogManager, **options: Any

@@ -109,10 +109,10 @@ def test_prefect_loads_side_by_side_and_retries(
     assert done["message"] == "partly loaded: client A"
     assert done["tasks"]["client A"] == ["Partly", 1]
 
-    wrong = {"captaindata-growth": {"api_key": growth.api_key, "api_version": "v9"}}
+    wrong = {"captaindata-growth": {"api_key": "of-another", "project_uid": growth.uid}}
     done = prefect(secrets=wrong, parameters=parameters)
     assert (done["type"], done["message"]) == ("FAILED", "not loaded: growth")
-    assert done["tasks"]["growth"] == ["Failed", 1], "a wrong option is not tried again"
+    assert done["tasks"]["growth"] == ["Failed", 1], "a refused key is not tried again"
     assert done["tasks"]["client A"] == ["Completed", 1]
     oracle.look()
     prefect(secrets=secrets, parameters=parameters)
