@@ -131,7 +131,7 @@ def sense(
     _definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> dict[str, dict[str, list[str]]]:
     """What the sensor of dynamic partitions asks for; it is done, so that the next one sees it."""
-    (sensor,) = captaindata_definitions().sensors or ()
+    (sensor,) = list(captaindata_definitions().sensors or [])
     resources = {"captaindata": CaptainDataResource()}
     with dg.build_sensor_context(instance, resources=resources) as context:
         found = sensor.evaluate_tick(context)  # type: ignore[union-attr,unused-ignore]
