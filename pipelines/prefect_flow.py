@@ -20,7 +20,6 @@ from prefect.artifacts import create_table_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.concurrency.sync import concurrency
 from prefect.futures import wait
 from prefect.states import Completed, Failed
 from prefect.task_runners import ProcessPoolTaskRunner
@@ -52,18 +51,16 @@ def load(
     workspace: str, destination: str, dataset: str, max_minutes: float | None
 ) -> State[dict[str, Any]]:
     """Loads what is new of a workspace, and updates the views."""
-    # one sync of a workspace at a time, if there is such a limit; the sync itself refuses a second
-    with concurrency(f"captaindata-{slug(workspace)}"):
-        use_warehouse(destination)
-        try:
-            report = captaindata_source.sync(
-                workspaces=[secret_options(workspace) or workspace],
-                destination=destination,
-                dataset=dataset,
-                max_minutes=max_minutes,
-            )
-        except captaindata_source.ConfigError as error:
-            raise NotRetriedError(str(error)) from None
+    use_warehouse(destination)
+    try:
+        report = captaindata_source.sync(
+            workspaces=[secret_options(workspace) or workspace],
+            destination=destination,
+            dataset=dataset,
+            max_minutes=max_minutes,
+        )
+    except captaindata_source.ConfigError as error:
+        raise NotRetriedError(str(error)) from None
     get_run_logger().info("%s", report)
     (one,) = report.workspaces
     create_table_artifact(
@@ -112,7 +109,13 @@ def captaindata(
         names = list(workspaces or captaindata_source.workspaces())
     except captaindata_source.ConfigError as error:
         return Failed(message=str(error))
-    tasks = [load.submit(name, destination, dataset, max_minutes) for name in names]
+    tasks = [
+        # a limit of this tag makes a second run of the workspace wait; the sync itself refuses it
+        load.with_options(tags=[f"captaindata-{slug(name)}"]).submit(
+            name, destination, dataset, max_minutes
+        )
+        for name in names
+    ]
     wait(tasks)
     states = dict(zip(names, (each.state for each in tasks), strict=True))
     failed = [name for name, state in states.items() if not state.is_completed()]

@@ -15,6 +15,7 @@ from typing import Any
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
 sys.path.insert(0, str(Path.cwd()))
@@ -25,6 +26,8 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
         with prefect_test_harness():
+            # processes of tasks would each start a server of their own
+            os.environ["PREFECT_API_URL"] = str(PREFECT_API_URL.value())
             for line in sys.stdin:
                 command = json.loads(line)
                 for name, value in command.pop("secrets", {}).items():
