@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from captaindata_source.warehouse.database import open_database
+from captaindata_source.warehouse.database.opening import DETACHING
 from tests.support.harness import Harness
 from tests.support.oracle import Oracle, assert_equal
 
@@ -72,7 +73,7 @@ def test_a_file_that_another_thread_is_closing(
 
     def closing(*args: Any, **named: Any) -> Any:
         if next(refused, None) is not None:
-            raise duckdb.ResourceInUseException("Unique file handle conflict: Cannot attach")
+            raise duckdb.Error(f"{DETACHING}: Cannot attach")
         return connect(*args, **named)
 
     destination = dlt.destinations.duckdb(str(harness.folder / "warehouse.duckdb"))
