@@ -55,7 +55,7 @@ def make_empty_tables() -> None:
             original(self, table_name, resource_name, *args)
 
     setattr(write_item, MARK, True)
-    Extractor._write_item = write_item  # type: ignore[method-assign]
+    Extractor._write_item = write_item  # type: ignore[method-assign, assignment]
 
 
 @contextmanager
