@@ -47,7 +47,7 @@ CASES = (
     Case(
         "The DuckDB file was written by another version of DuckDB",
         "install that version, or export the file with it and import it with this one",
-        said="different version|older version|newer version|more recent version",
+        said="different version|older version|newer version|more recent version|version number",
     ),
     Case(
         "The DuckDB file is no database, or a damaged one",
