@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # dozens of test processes would each compile all that they import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint check-types unit test-integrations audit chaos bench bench-smoke bench-calls bench-events bench-scale clean
+.PHONY: demo test lint check-types unit test-integrations test-versions audit chaos bench bench-smoke bench-calls bench-events bench-scale clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo-ready
@@ -31,6 +31,11 @@ unit: .venv/.dev-ready
 test-integrations: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
 		.venv/.browser-ready .venv/.manifests-ready
 	$(BIN)/pytest -m integration
+
+# minutes: a short suite with the lowest and newest versions of what is needed, and on each Python;
+# ARGS='--with dlt==1.25.0' tries one version, ARGS=--write writes the table of the README
+test-versions: .venv/.dev-ready
+	$(BIN)/python -m tests.versions $(ARGS)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3"; exit 1; }

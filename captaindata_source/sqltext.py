@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "MAX_IDENTIFIER",
     "NO_PATH",
+    "OLD_DUCKDB",
     "clean_json",
     "clean_json_text",
     "hash_of",
@@ -13,10 +14,13 @@ __all__ = [
     "literal",
     "object_of",
     "quoted",
+    "same_json",
 ]
 
 MAX_IDENTIFIER = 63
 """Longest identifier of Postgres, in bytes. The connector's names are ASCII."""
+OLD_DUCKDB = "duckdb 1"
+"""The dialect of a DuckDB file that DuckDB 1 can read, which has no `json_normalize`."""
 NO_PATH = ("", "*")
 """Keys that no JSON path of DuckDB names: the one is refused, the other stands for all."""
 
@@ -107,7 +111,20 @@ _ODD = r"\\u0000|\\u[dD][89a-fA-F]|[eE][+-]?[0-9]{4,}"
 """What jsonb refuses, once pairs of surrogates are removed."""
 
 
-def same_json(value: str, kind: str) -> str:
+def _nodes(value: str) -> str:
+    """All values within a JSON value with their paths, sorted: seven times as slow as
+    `json_normalize`. DuckDB 1 does not quote the keys of a path: with the key in addition, values
+    are told apart unless several keys hold dots that spell each other's paths.
+    """
+    atom = r"regexp_replace(cast(node.atom as text), '^(?:-(0)|(-?[0-9]+))\.0$', '\1\2')"
+    node = f"cast(json_array(node.fullkey, node.key, coalesce({atom}, node.type)) as text)"
+    return (
+        f"(select array_to_string(list_sort(list({node})), ',') "  # noqa: S608 - of ours
+        f"from json_tree({value}) as node)"
+    )
+
+
+def same_json(value: str, dialect: str) -> str:
     """A text that is the same for equal JSON, whatever the order of keys, the spaces, the escapes,
     and whether a number is written as 1, 1.0 or 1e0.
 
@@ -115,15 +132,18 @@ def same_json(value: str, kind: str) -> str:
 
     Args:
         value: A column of JSON; of the type json or jsonb on Postgres.
-        kind: The database: duckdb or postgres.
+        dialect: Of the database: duckdb, `OLD_DUCKDB` or postgres.
     """
     text = f"cast({value} as text)"
     paired = f"regexp_replace({text}, '{_PAIR}', '', 'g')"
-    if kind == "duckdb":
+    if dialect in ("duckdb", OLD_DUCKDB):
         zeros = r"(?:-(0))?\.0([],}]|$)"
         plain = f"cast(json_normalize({value}) as text)"
         plain = rf"regexp_replace({plain}, '{_STRING}|{zeros}', '\1\2\3', 'g')"
-        long = f"array_to_string(list_sort(regexp_extract_all({text}, '{_LONG}')), ' ')"
+        if dialect == OLD_DUCKDB:
+            plain = _nodes(value)
+        found = f"list_sort(regexp_extract_all({text}, '{_LONG}'))"
+        long = f"coalesce(array_to_string({found}, ' '), '')"  # DuckDB 1.4: null if there are none
         is_odd = f"regexp_matches({paired}, '{_ODD}')"
     else:
         zeros = r"(\.[0-9]*[1-9])0+(?![0-9])|\.0+(?![0-9])"

@@ -31,7 +31,6 @@ LOCKED_DOWN: dict[str, Any] = {
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
-    "home_directory": "/nonexistent",
     "secret_directory": "/nonexistent",
     "extension_directory": "/nonexistent",
     "temp_directory": "",
@@ -77,6 +76,7 @@ def _query(task: dict[str, Any]) -> dict[str, Any]:
     _bound(task["seconds"])
     connection = duckdb.connect(task["file"], read_only=True, config=LOCKED_DOWN)
     connection.execute("set timezone = 'UTC'")
+    connection.execute("set home_directory = '/nonexistent'")  # DuckDB 1.4 takes it here alone
     connection.execute(f"set search_path = '{task['schema']}'")
     connection.execute("set lock_configuration = true")
     sql, values = task["sql"], task["values"]

@@ -2,8 +2,9 @@
 
 `load_step`: packages are loaded as a whole, or from the beginning. `normalize_step`: none is
 normalized twice. `packages`: the files of a load package. `clients`: destinations, their clients
-and jobs. `extraction`: resources and metrics. `files`: odd names of folders, Arrow tables.
-`options`: configuration and logs.
+and jobs. `schema_changes`: tables and columns that are made outside of a load. `extraction`:
+resources, empty tables and metrics. `files`: odd names of folders, Arrow tables. `options`:
+configuration and logs.
 
 Each fact has a test in `tests/unit/dlt_internals/`, which says what broke where a release of dlt
 changes it. Nothing else in this package reads a private name of dlt or replaces a part of it.

@@ -15,13 +15,10 @@ from typing import Any
 import dlt
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.destination import AnyDestination
-from dlt.common.schema.typing import TTableSchemaColumns
-from dlt.destinations.job_client_impl import SqlJobClientBase
 
 __all__ = [
     "LookUps",
     "adapt_job",
-    "add_columns",
     "change_capabilities",
     "change_clients",
     "change_jobs",
@@ -259,14 +256,3 @@ def adapt_job(job: Any, *, on_connect: Callable[[Any], None], explain: Explain) 
 
     job._connect, job.run, job.run_managed = connected, explained_run, lazy_run_managed
     return job
-
-
-def add_columns(client: SqlJobClientBase, tables: list[tuple[str, TTableSchemaColumns]]) -> None:
-    """Adds the columns that tables lack of the client's schema.
-
-    Args:
-        client: Connected.
-        tables: Names of tables that are there, and the columns that they have.
-    """
-    statements, _ = client._build_schema_update_sql(tables)
-    client.sql_client.execute_many(statements)

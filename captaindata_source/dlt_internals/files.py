@@ -52,7 +52,8 @@ def _escaping(make: Callable[..., str]) -> Callable[..., str]:
     return template
 
 
-REMOVED = "fetch_arrow_table"
+SINCE_1_5 = "to_arrow_table"
+"""What DuckDB 1.5 calls what dlt calls by its older name; 1.5 warns of that, 2.0 lacks it."""
 FOR_DLT = "Arrow output on a DB-API result"
 """A warning about how dlt reads; nobody else can do anything about it."""
 
@@ -62,7 +63,7 @@ def read_arrow_tables() -> None:
 
     Does nothing where dlt and DuckDB fit together by themselves.
     """
-    if not hasattr(duckdb.DuckDBPyConnection, REMOVED):
+    if hasattr(duckdb.DuckDBPyConnection, SINCE_1_5):
         DuckDBDBApiCursorImpl.iter_arrow = _iter_arrow  # type: ignore[method-assign, assignment]
 
 

@@ -12,6 +12,8 @@ __all__ = ["packages", "restart_package", "unfinished"]
 
 MADE_WHILE_LOADING = ("sql", "reference")
 """Formats of jobs that dlt adds when others are done."""
+PENDING_TRANSITIONS = getattr(PackageStorage, "PENDING_TRANSITIONS_FOLDER", ".pending_transitions")
+"""Where dlt notes that a job has ended before it moves its file; dlt 1.24 and older have none."""
 STATES = (
     PackageStorage.STARTED_JOBS_FOLDER,
     PackageStorage.COMPLETED_JOBS_FOLDER,
@@ -47,7 +49,7 @@ def restart_package(folder: Path, *, appended: Sequence[str] = ()) -> None:
             elif not (state == PackageStorage.COMPLETED_JOBS_FOLDER and job.table_name in appended):
                 name = job._replace(retry_count=0).file_name()
                 file.rename(folder / PackageStorage.NEW_JOBS_FOLDER / name)
-    for file in _files_in(folder / PackageStorage.PENDING_TRANSITIONS_FOLDER):
+    for file in _files_in(folder / PENDING_TRANSITIONS):
         file.unlink()
     (folder / PackageStorage.PACKAGE_COMPLETED_FILE_NAME).unlink(missing_ok=True)
     if not (update := folder / PackageStorage.SCHEMA_UPDATES_FILE_NAME).exists():

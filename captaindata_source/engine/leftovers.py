@@ -21,8 +21,8 @@ from dlt.common.schema.utils import new_table
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.dlt_internals.clients import add_columns
 from captaindata_source.dlt_internals.packages import packages
+from captaindata_source.dlt_internals.schema_changes import add_columns, make_what_is_missing
 from captaindata_source.source import SOURCE_NAME
 from captaindata_source.tables import ALL_TABLES, LOADS
 from captaindata_source.warehouse.past_loads import last_load
@@ -174,7 +174,7 @@ def _make_missing(
         dropped = sorted(n for n, columns in missing.items() if columns - added.get(n, set()))
         if dropped:
             logger.warning("Made again, for it was dropped: %s", ", ".join(dropped))
-        client.update_stored_schema(only_tables=names, force=True)
+        make_what_is_missing(client, names)
 
 
 def _require_folders(folder: Path) -> None:

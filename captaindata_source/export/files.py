@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
+import pyarrow as pa
 
 from captaindata_source.errors import ConfigError, DestinationError
 from captaindata_source.export.excel import headings
@@ -174,11 +175,16 @@ def _copy(
     path: str,
     options: str,
 ) -> None:
-    json = {name for name, type_name in columns if type_name.lower() == "json"}
-    names = stream.schema.names
+    types = {name: "json" for name, type_name in columns if type_name.lower() == "json"}
+    if "timestampformat" in options:  # DuckDB before 1.5.6 has no format for times with a zone
+        types |= {
+            field.name: "timestamp" for field in stream.schema if pa.types.is_timestamp(field.type)
+        }
     selected = ", ".join(
-        f"cast({quoted(name)} as json) as {quoted(name)}" if name in json else quoted(name)
-        for name in names
+        f"cast({quoted(name)} as {types[name]}) as {quoted(name)}"
+        if name in types
+        else quoted(name)
+        for name in stream.schema.names
     )
     # one thread: others would each hold rows that wait for their turn
     writer.execute("set timezone = 'UTC'; set threads = 1")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.extract import DltResource
 
+from captaindata_source.dlt_internals.extraction import make_empty_tables
 from captaindata_source.extract.extraction import Extraction
 from captaindata_source.extract.package_work import PackageWork
 from captaindata_source.extract.results.files import ResultFile
@@ -52,6 +53,7 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
             of them the same work.
         extra_tables: Those of `EXTRA_TABLES` that are selected; the others are off.
     """
+    make_empty_tables()
     off = {table.name for table in EXTRA_TABLES} - set(extra_tables)
     resources = {
         table.name: dlt.resource(

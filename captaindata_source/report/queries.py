@@ -134,7 +134,7 @@ class Figures:
             if missing[0] in _optional_views():
                 return Answer(is_absent=True, problem=f"there is no view {missing[0]}")
             return self._failed(f"view {missing[0]} is not there: run `captaindata views create`")
-        sql = query.query_on(self.dataset, kind=self.database.kind, report_timezone=self.zone)
+        sql = query.query_on(self.dataset, dialect=self.database.dialect, report_timezone=self.zone)
         for marked, text in _replacements(scope).items():
             sql = sql.replace(marked, text)
         for view in query.views & self._copies.keys():

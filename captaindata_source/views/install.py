@@ -94,7 +94,7 @@ def list_views(
     there = database.relations(views_schema(dataset))
     hashes = Definitions(database, dataset).of(there)
     found: dict[str, tuple[str, str, str]] = {}
-    shipped = shipped_views(dataset, kind=database.kind, report_timezone=report_timezone)
+    shipped = shipped_views(dataset, dialect=database.dialect, report_timezone=report_timezone)
     for view in without_missing_tables(shipped, dataset, tables):
         missing = _missing(view, tables, there)
         if view.name in there:

@@ -271,7 +271,7 @@ def _refresh_once(
     people = People(database, dataset, people_fields, workspaces) if create_people else None
     of_people = people.prepare() if people else []
     shipped = without_missing_tables(
-        shipped_views(dataset, kind=database.kind, report_timezone=report_timezone),
+        shipped_views(dataset, dialect=database.dialect, report_timezone=report_timezone),
         dataset,
         database.relations(dataset),
     )

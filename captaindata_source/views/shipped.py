@@ -110,17 +110,17 @@ class ViewDefinition:
         """The other views that it reads."""
         return frozenset(name for schema, name in self._sources() if schema == VIEWS)
 
-    def query_on(self, dataset: str, *, kind: str, report_timezone: str = UTC_NAME) -> str:
+    def query_on(self, dataset: str, *, dialect: str, report_timezone: str = UTC_NAME) -> str:
         """The select on a dataset and its views, with days and months in a time zone.
 
         Args:
             dataset: Holds the tables.
-            kind: The database: duckdb or postgres.
+            dialect: Of the database.
             report_timezone: Time zone of the days and months of runs.
         """
         names = {RAW: dataset, VIEWS: views_schema(dataset)}
         query = self.query.replace(ZONE, literal(report_timezone))
-        query = SAME_JSON.sub(lambda m: same_json(m[1], kind), query)
+        query = SAME_JSON.sub(lambda m: same_json(m[1], dialect), query)
         return SOURCE.sub(lambda m: f"{quoted(names[m[1]])}.{quoted(m[2])}", query)
 
     def _sources(self) -> list[tuple[str, str]]:

@@ -103,19 +103,19 @@ class View:
 
 
 @cache
-def shipped_views(dataset: str, *, kind: str, report_timezone: str = UTC_NAME) -> Sequence[View]:
+def shipped_views(dataset: str, *, dialect: str, report_timezone: str = UTC_NAME) -> Sequence[View]:
     """The views of `sql/views/`, each after those that it reads.
 
     Args:
         dataset: Holds the tables that they read.
-        kind: The database: duckdb or postgres.
+        dialect: Of the database.
         report_timezone: Time zone of the days and months of runs.
     """
     made: dict[str, View] = {}
     for definition in load_views():
         made[definition.name] = View(
             name=definition.name,
-            query=definition.query_on(dataset, kind=kind, report_timezone=report_timezone),
+            query=definition.query_on(dataset, dialect=dialect, report_timezone=report_timezone),
             comment=definition.comment,
             columns=definition.columns,
             tables=definition.tables,

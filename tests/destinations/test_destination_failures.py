@@ -195,7 +195,7 @@ def test_an_error_is_never_its_own_cause(error: Exception) -> None:
         ("global_config", '{"nonsense_option": "1"}', "nonsense_option"),
         ("local_config", '{"nonsense_option": "1"}', "nonsense_option"),
         ("pragmas", '["nonsense_pragma"]', "nonsense_pragma"),
-        ("global_config", '{"memory_limit": "lots"}', "Memory must have a number"),
+        ("global_config", '{"memory_limit": "lots"}', "must have a number"),
     ],
 )
 def test_an_option_that_duckdb_does_not_know(

@@ -33,6 +33,7 @@ GROUND = {
     "bookkeeping_tables",
     "change_tables",
     "dlt_internals",
+    "duckdb_arrow",
     "errors",
     "extra_tables",
     "files",

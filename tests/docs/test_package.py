@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+LINK_TO_A_FILE = re.compile(r"\]\((?!https?://|#)")
 
 
 def test_the_wheel_holds_sql_the_sandbox_and_the_command(tmp_path: Path) -> None:
@@ -23,6 +27,7 @@ def test_the_wheel_holds_sql_the_sandbox_and_the_command(tmp_path: Path) -> None
         entry_points = archive.read(f"{info}/entry_points.txt").decode()
         metadata = archive.read(f"{info}/METADATA").decode()
     assert "captaindata = captaindata_source.cli.main:run" in entry_points
+    assert not LINK_TO_A_FILE.findall(metadata), "an index has no files of the repository"
     assert "captaindata_source/sql/README.md" in names
     assert "captaindata_source/sql/views/README.md" in names
     assert "captaindata_source/sql/views/jobs.sql" in names
@@ -37,3 +42,25 @@ def test_the_wheel_holds_sql_the_sandbox_and_the_command(tmp_path: Path) -> None
     assert f"{info}/licenses/LICENSE" in names
     assert "License-Expression: MIT" in metadata
     assert not [name for name in names if name.startswith(("tests", "pipelines", ".dlt"))]
+    assert_runs(wheel, tmp_path / "environment")
+
+
+def assert_runs(wheel: Path, folder: Path) -> None:
+    """Both commands of the wheel run, with what this environment has of other packages."""
+    uv = str(Path(sys.executable).parent / "uv")
+    for command in (
+        [uv, "venv", "--offline", "--python", sys.executable, str(folder)],
+        [uv, "pip", "install", "--offline", "--no-deps", "--python", str(folder), str(wheel)],
+    ):
+        subprocess.run(command, check=True, capture_output=True)
+    packages = sysconfig.get_path("purelib")
+    for name in ("captaindata", "captaindata-source"):
+        done = subprocess.run(
+            [folder / "bin" / name, "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": packages},
+        )
+        assert done.stdout == "captaindata 0.1.0\n"

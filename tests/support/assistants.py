@@ -98,7 +98,7 @@ def reader_of(where: Database) -> Iterator[Reader]:
     """Reads the views of a database as the command does."""
     schema = views_schema(where.dataset)
     if isinstance(where, DuckDb):
-        views = shipped_views(where.dataset, kind="duckdb")
+        views = shipped_views(where.dataset, dialect=where.dialect)
         kept = {view.name: view.query for view in views if view.name == "jobs_with_results"}
         reader = DuckDbReader(where.path, schema, kept, patience=PATIENCE)
         yield reader

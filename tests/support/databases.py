@@ -16,6 +16,8 @@ import dlt
 import duckdb
 import psycopg2
 
+from captaindata_source.sqltext import OLD_DUCKDB
+
 Row = dict[str, Any]
 
 
@@ -23,6 +25,7 @@ class Database(Protocol):
     """A fresh, empty database of one kind."""
 
     name: str
+    dialect: str
     dataset: str
 
     def environment(self) -> dict[str, str]:
@@ -45,6 +48,7 @@ class DuckDb:
     """A DuckDB file."""
 
     name = "duckdb"
+    dialect = OLD_DUCKDB if duckdb.__version__ < "2" else "duckdb"
     dataset = "captaindata"
 
     def __init__(self, folder: Path) -> None:
@@ -88,7 +92,7 @@ class DuckDb:
 class Postgres:
     """A schema in a real PostgreSQL server."""
 
-    name = "postgres"
+    name = dialect = "postgres"
 
     def __init__(self, socket_folder: Path) -> None:
         self.socket_folder = socket_folder
@@ -165,7 +169,11 @@ def open_file(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             return
         try:
             connection.execute(f"attach '{path}' as {name}")
-        except duckdb.ResourceInUseException:  # this process has it open in a DuckDB of its own
+        except duckdb.Error as error:
+            if "Unique file handle conflict" not in str(
+                error
+            ):  # this process has it open in a DuckDB of its own
+                raise
             with duckdb.connect(str(path)) as other:
                 yield other
             return

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -124,7 +124,7 @@ class Listener:
 
     def waiting(self) -> int:
         """How many events wait, but for batches of runs that were looked at and go on."""
-        with sqlite3.connect(f"file:{self.inbox}?mode=ro", uri=True) as database:
+        with closing(sqlite3.connect(f"file:{self.inbox}?mode=ro", uri=True)) as database:
             found = database.execute(
                 "select count(*) from events where done_at is null "
                 "and not (kind = 'run_batch' and received_at < ? and due_at > ?)",
@@ -134,7 +134,7 @@ class Listener:
 
     def hurry(self) -> None:
         """Lets no event wait for others, or for the end of its job; each once."""
-        with sqlite3.connect(self.inbox, timeout=30) as database:
+        with closing(sqlite3.connect(self.inbox, timeout=30)) as database, database:
             database.execute(
                 "update events set due_at = 0, received_at = received_at - ? "
                 "where done_at is null and tries = 0 and received_at > ?",

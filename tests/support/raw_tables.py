@@ -109,7 +109,7 @@ def create_views(database: Database) -> None:
     schema = views_schema(dataset)
     statements = [f"create schema if not exists {schema}"]
     for view in raw_views().values():
-        query = view.query_on(dataset, kind=database.name)
+        query = view.query_on(dataset, dialect=database.dialect)
         statements.append(f"create or replace view {schema}.{view.name} as {query}")
     database.execute(";".join(statements))
 

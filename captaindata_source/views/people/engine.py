@@ -13,6 +13,7 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
+from captaindata_source.duckdb_arrow import arrow_batches
 from captaindata_source.warehouse.database import Database, PostgresDatabase
 
 __all__ = ["Engine", "opened_engine"]
@@ -140,7 +141,7 @@ class _Beside:
     def write(self, target: str, columns: Sequence[str], source: str) -> None:
         names = ", ".join(columns)
         query = f"select {names} from {source} as found"
-        for batch in self._connection.sql(query).to_arrow_reader(BATCH_ROWS):
+        for batch in arrow_batches(self._connection.sql(query), BATCH_ROWS):
             self._database.fill(f"{target} ({names})", pa.Table.from_batches([batch]))
 
     def hand_over(self, name: str, columns: str) -> None:

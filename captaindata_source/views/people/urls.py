@@ -121,6 +121,8 @@ def company_steps(name: str, text: str) -> list[list[Step]]:
 def _url_steps(name: str, text: str, usual: str) -> list[list[Step]]:
     """The column `_usual` has what a URL as most are written ends with, else an empty text."""
     other = f"case when {name}_usual = '' then {text} end"
+    # a copy, for `try` of DuckDB 1.4 makes what it was given null, too
+    decoded = f"try(url_decode(concat({name}_address, '')))"
     bare, on_linkedin = f"{name}_bare", f"{name}_on_linkedin"
     host = f"lower(regexp_replace(split_part({bare}, '/', 1), '(?i)^www[.]', ''))"
     return [
@@ -136,7 +138,8 @@ def _url_steps(name: str, text: str, usual: str) -> list[list[Step]]:
         [
             (
                 bare,
-                f"trim(coalesce(try(url_decode({name}_address)), {name}_address), '/' || {SPACES})",
+                f"trim(case when {name}_address is not null then coalesce({decoded}, "
+                f"{name}_address) end, '/' || {SPACES})",
             )
         ],
         [

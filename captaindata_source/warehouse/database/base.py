@@ -42,6 +42,11 @@ class Database(Protocol):
 
     kind: str
 
+    @property
+    def dialect(self) -> str:
+        """Its kind, or `OLD_DUCKDB` for a file that DuckDB 1 can read: its views do without what
+        DuckDB 2 brought."""
+
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
         """Runs one statement; parameters are `%s`."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from captaindata_source.sqltext import literal, quoted
+from captaindata_source.duckdb_arrow import arrow_batches
+from captaindata_source.sqltext import OLD_DUCKDB, literal, quoted
 from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows, nested
 from captaindata_source.warehouse.remedies import words_of
 
@@ -18,6 +20,9 @@ __all__ = ["DuckDbDatabase"]
 
 READS = re.compile(r"\s*(?:select|with|from)\b", re.IGNORECASE)
 """Statements that make and drop nothing."""
+NEW_STORAGE = "v2"
+"""Storage versions from here on are read by DuckDB 2 and later alone; a database in memory has
+none."""
 
 
 class DuckDbDatabase:
@@ -32,6 +37,15 @@ class DuckDbDatabase:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._relations: dict[str, dict[str, Relation]] = {}
+
+    @cached_property
+    def dialect(self) -> str:
+        found = self.query(
+            "select tags['storage_version'] from duckdb_databases() "
+            "where database_name = current_database()"
+        )
+        is_new = bool(found) and str(found[0][0]) >= NEW_STORAGE
+        return self.kind if is_new else OLD_DUCKDB
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
         if parameters:
@@ -63,7 +77,7 @@ class DuckDbDatabase:
     @contextmanager
     def reader(self, sql: str, rows: int) -> Iterator[Any]:
         self._connection.execute("set timezone = 'UTC'")
-        reader = self._connection.sql(sql).to_arrow_reader(rows)
+        reader = arrow_batches(self._connection.sql(sql), rows)
         try:
             yield reader
         finally:

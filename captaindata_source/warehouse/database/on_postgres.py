@@ -30,7 +30,7 @@ LEAST_MS = 20
 class PostgresDatabase:
     """A psycopg2 connection to Postgres, in autocommit, and the address for other drivers."""
 
-    kind = "postgres"
+    kind = dialect = "postgres"
 
     def __init__(self, connection: Any, address: str) -> None:
         self._connection = connection
@@ -111,7 +111,7 @@ class PostgresDatabase:
             cursor.execute(SET_TIMEOUT)
             cursor.execute("set timezone = 'UTC'")
             for name, table in (tables or {}).items():
-                cursor.adbc_ingest(name, table, mode="create", temporary=True)
+                cursor.adbc_ingest(name, _typed(table), mode="create", temporary=True)
                 cursor.execute(f"analyze {name}")
             cursor.execute(sql)
             yield cursor.fetch_record_batch()
@@ -226,3 +226,12 @@ class PostgresDatabase:
             f"{' with grant option' if is_grantable else ''}"
             for column, privilege, is_grantable, role in rows
         ]
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    """Text instead of a column of nulls, which ADBC 1.10 and older refuse."""
+    fields = [
+        field.with_type(pa.string()) if pa.types.is_null(field.type) else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))

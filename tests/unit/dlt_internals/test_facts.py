@@ -27,6 +27,7 @@ from captaindata_source.dlt_internals import (
     hints,
     options,
     packages,
+    schema_changes,
     schemas,
 )
 from captaindata_source.settings.files import read_toml
@@ -45,6 +46,7 @@ NAMES = [
     ("dlt.destinations.job_client_impl:SqlJobClientBase.prepare_load_table", "with_append"),
     ("dlt.destinations.job_client_impl:SqlJobClientBase.verify_schema", "with_append"),
     ("dlt.load.load:Load.load_single_package", "load_step"),
+    ("dlt.extract.extractors:Extractor._write_item", "extraction.make_empty_tables"),
     ("dlt.extract.storage:ExtractorItemStorage._get_data_item_path_template", "files"),
     ("dlt.common.storages.load_storage:LoadItemStorage._get_data_item_path_template", "files"),
     ("dlt.destinations.impl.duckdb.sql_client:DuckDBDBApiCursorImpl.iter_arrow", "files"),
@@ -137,6 +139,22 @@ def test_what_type_hints_say_is_found_out_once() -> None:
     assert base_configuration.extract_inner_hint(unhashable) is str
 
 
+def test_what_was_dropped_is_made_again(tmp_path: Path) -> None:
+    pipeline = own_pipeline(tmp_path)
+    pipeline.run([{"a": 1, "b": 1}], table_name="numbers")
+    pipeline.run([{"a": 1}], table_name="others")
+    with pipeline.destination_client() as client:
+        client.sql_client.execute_sql("alter table numbers drop column b")  # type: ignore[attr-defined]
+        client.sql_client.execute_sql("drop table others")  # type: ignore[attr-defined]
+        schema_changes.make_what_is_missing(client, ["numbers", "others"])  # type: ignore[arg-type]
+    with pipeline.sql_client() as client:
+        assert client.execute_sql("select a, b from numbers") == [(1, None)]
+        assert client.execute_sql("select a from others") == []
+        assert client.execute_sql(
+            "select count(distinct version_hash) - count(*) from _dlt_version"
+        ) == [(0,)]
+
+
 def test_a_destination_is_looked_up_once_and_keeps_what_is_a_pipelines_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +200,30 @@ def test_columns_are_left_out_of_metrics(tmp_path: Path) -> None:
     with extraction.without_descriptions():
         assert described(1) == "", "dlt describes columns in another way"
     assert "bigint" in described(2), "only what is extracted within goes without"
+
+
+@pytest.mark.parametrize("has_rows", [True, False])
+def test_tables_without_rows_are_made_beside_a_resources_own(
+    tmp_path: Path, has_rows: bool
+) -> None:
+    extraction.make_empty_tables()
+
+    @dlt.resource(columns={"a": {"data_type": "bigint"}})
+    def numbers() -> Any:
+        if has_rows:
+            yield [{"a": 1}]
+        yield dlt.mark.with_hints(
+            dlt.mark.materialize_table_schema(),
+            dlt.mark.make_hints(table_name="changes", columns={"b": {"data_type": "text"}}),
+            create_table_variant=True,
+        )
+
+    pipeline = own_pipeline(tmp_path)
+    pipeline.run(numbers())
+    with pipeline.sql_client() as client:
+        assert client.execute_sql("select b from changes") == [], "dlt makes no empty tables"
+        if has_rows:
+            assert client.execute_sql("select a from numbers") == [(1,)]
 
 
 @pytest.mark.parametrize("method", ["add_map", "add_filter", "add_yield_map"])

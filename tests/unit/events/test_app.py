@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -77,7 +77,7 @@ def client(tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 def kept(folder: Path) -> list[tuple[str, str, int]]:
-    with sqlite3.connect(folder / "inbox.db") as database:
+    with closing(sqlite3.connect(folder / "inbox.db")) as database:
         return database.execute("select workspace, kind, copies from events order by id").fetchall()
 
 

@@ -189,7 +189,7 @@ def test_every_query_has_the_columns_of_its_header(warehouse: Warehouse) -> None
     dataset = warehouse.where.dataset
     empty = []
     for name in query_names():
-        sql = load_query(name).query_on(dataset, kind=warehouse.where.name)
+        sql = load_query(name).query_on(dataset, dialect=warehouse.where.dialect)
         rows = warehouse.where.execute(sql.replace("2026-01-01", "2025-11-01"))
         if rows:
             assert [*rows[0]] == [*load_query(name).columns], name

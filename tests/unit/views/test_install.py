@@ -205,7 +205,7 @@ def test_a_definition_that_fails_is_named_and_the_others_are_made(views: Views) 
 def test_views_of_the_package_on_an_empty_warehouse(raw: Connected, database: Database) -> None:
     later = {"job_result_fields"} | {v.name for v in load_views() if v.tables & {*PEOPLE_TABLES}}
     shipped = [
-        v for v in shipped_views(database.dataset, kind=database.name) if v.name not in later
+        v for v in shipped_views(database.dataset, dialect=database.dialect) if v.name not in later
     ]
     first = create_views(raw, database.dataset, shipped)
     assert {change.state for change in first} == {State.CREATED}
@@ -351,8 +351,8 @@ def test_headers_of_view_files_are_read() -> None:
     assert view.needs == ("captaindata.jobs", "captaindata_views.y")
     assert view.tables == {"jobs"}
     assert view.views == {"y"}
-    assert '"other"."jobs"' in view.query_on("other", kind="duckdb")
-    assert 'inner join "other_views"."y"' in view.query_on("other", kind="duckdb")
+    assert '"other"."jobs"' in view.query_on("other", dialect="duckdb")
+    assert 'inner join "other_views"."y"' in view.query_on("other", dialect="duckdb")
     with pytest.raises(ValueError, match="the header lacks x"):
         parse_view("x", "-- y: z\n-- Grain: a\n-- Needs: b\n-- Columns:\n--   a: b\n\nselect 1")
 

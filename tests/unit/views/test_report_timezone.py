@@ -63,7 +63,7 @@ DAYS: Mapping[str, Mapping[str, str]] = {
 def installed(zone: str, database: Database) -> dict[str, State]:
     views = [
         each
-        for each in shipped_views(database.dataset, kind=database.name, report_timezone=zone)
+        for each in shipped_views(database.dataset, dialect=database.dialect, report_timezone=zone)
         if each.name in raw_views()
     ]
     with opened(database) as connected:
@@ -151,9 +151,9 @@ def test_another_zone_makes_the_views_with_days_anew_and_no_others(runs: Databas
 def test_the_zone_stands_in_the_views_of_runs_alone() -> None:
     assert {view.name for view in load_views() if ZONE in view.query} == set(BY_RUN)
     for view in load_views():
-        assert "'O''Higgins'" in view.query_on("x", kind="duckdb", report_timezone="O'Higgins") or (
-            view.name not in BY_RUN
-        )
+        assert "'O''Higgins'" in view.query_on(
+            "x", dialect="duckdb", report_timezone="O'Higgins"
+        ) or (view.name not in BY_RUN)
 
 
 @pytest.mark.parametrize("zone", sorted({*DAYS, "America/Argentina/Buenos_Aires", "Etc/UTC"}))
