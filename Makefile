@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # dozens of test processes would each compile all that they import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint check-types unit test-integrations test-versions audit chaos bench bench-smoke bench-calls bench-events bench-scale clean
+.PHONY: demo test lint check-types unit test-integrations test-exhaustive test-versions audit chaos bench bench-smoke bench-calls bench-events bench-scale clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo-ready
@@ -30,7 +30,12 @@ unit: .venv/.dev-ready
 # browser
 test-integrations: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
 		.venv/.browser-ready .venv/.manifests-ready
-	$(BIN)/pytest -m integration
+	$(BIN)/pytest -m 'integration and not exhaustive'
+
+# before a release: more cases of what the tests above show, which tests/exhaustive.txt lists
+test-exhaustive: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
+		.venv/.browser-ready .venv/.manifests-ready
+	$(BIN)/pytest -m exhaustive
 
 # minutes: a short suite with the lowest and newest versions of what is needed, and on each Python;
 # ARGS='--with dlt==1.25.0' tries one version, ARGS=--write writes the table of the README

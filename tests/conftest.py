@@ -31,6 +31,22 @@ DATABASES = ("duckdb", "postgres")
 SMALL_WORLD = {"jobs_per_day": 0.1, "mean_results": 6, "workspaces": 1, "workflows": 5}
 
 
+LATER = Path(__file__).with_name("exhaustive.txt")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks the cases that only `make test-exhaustive` runs."""
+    lines = LATER.read_text(encoding="utf-8").splitlines()
+    later = {line for line in lines if line and not line.startswith("#")}
+    for item in items:
+        if item.nodeid in later:
+            item.add_marker(pytest.mark.exhaustive)
+            later.discard(item.nodeid)
+    if later and config.args == config.getini("testpaths"):
+        raise pytest.UsageError(f"{LATER.name} names what is no test: {', '.join(sorted(later))}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def authorities_are_read_once() -> Iterator[None]:
     """Each HTTP client reads its authorities, which takes 50 ms; here those of the machine are

@@ -44,8 +44,8 @@ def run_until_signal(
         Exception: What a task raised.
     """
     pool = ThreadPoolExecutor(len(tasks), thread_name_prefix=name)
+    running = [pool.submit(task) for task in tasks]
     try:
-        running = [pool.submit(task) for task in tasks]
         ends: float | None = None
         while wait(running, timeout=POLL_SECONDS).not_done:
             _hold_interrupts()
@@ -57,7 +57,7 @@ def run_until_signal(
                     break
         return [each.result() if each.done() else None for each in running]
     finally:
-        pool.shutdown(wait=False)
+        pool.shutdown(wait=all(each.done() for each in running))
 
 
 def _hold_interrupts() -> None:
