@@ -25,8 +25,7 @@ from captaindata_source.views.results.fields import FieldStore
 from captaindata_source.views.results.listed import workflow_names
 from captaindata_source.views.results.materialize import materialize
 from captaindata_source.views.results.repeated import note_left_out
-from captaindata_source.views.results.tables import groups_of, result_views
-from captaindata_source.views.results.united import united_views
+from captaindata_source.views.results.wanted import wanted_views
 from captaindata_source.views.stand_ins import without_missing_tables
 from captaindata_source.views.view import Change, State, shipped_views
 from captaindata_source.waiting import wait_seconds
@@ -278,20 +277,21 @@ def _refresh_once(
     taken = [view.name for view in shipped]
     fields = FieldStore(database, dataset).all()
     workflows = workflow_names(database, dataset, seen=fields, workspaces=workspaces)
-    groups = groups_of(database, dataset, workflows=workflows, taken=taken)
-    typed = result_views(
+    wanted = wanted_views(
         database,
         dataset,
         workflows=workflows,
         fields=fields,
-        taken=[*taken, *(group.view_name for group in groups)],
+        taken=taken,
         keeps_repeated=keeps_repeated,
+        workspaces=None if materialize_results else workspaces,
     )
-    shipped += united_views(
-        database, dataset, groups=groups, fields=fields, keeps_repeated=keeps_repeated
-    )
-    views = shipped if materialize_results else [*shipped, *(each.view for each in typed)]
-    keep = [each.view.name for each in typed] if materialize_results else ()
+    typed = wanted.typed
+    views, keep = [*shipped, *wanted.united], wanted.kept
+    if materialize_results:
+        keep = [each.view.name for each in typed]
+    else:
+        views += [each.view for each in typed]
     changes = create_views(database, dataset, views, keep=keep)
     if materialize_results:
         changes += materialize(database, dataset, typed)

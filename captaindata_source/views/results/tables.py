@@ -73,6 +73,7 @@ def result_views(
     fields: Mapping[WorkflowKey, list[Field]],
     taken: Sequence[str],
     keeps_repeated: bool = False,
+    only: Collection[str] | None = None,
 ) -> list[ResultView]:
     """The views that there should be, one for each workflow that is known.
 
@@ -85,6 +86,7 @@ def result_views(
         fields: Fields of each workflow.
         taken: Names of other views.
         keeps_repeated: Whether they have the results of retries that the main job holds too.
+        only: Uids of workspaces whose views are made; None: of all.
     """
     tables = database.relations(dataset)
     if JOB_RESULTS.name not in tables:
@@ -114,6 +116,7 @@ def result_views(
             kind=database.kind,
         )
         for key, name in sorted(names.items(), key=lambda each: each[1])
+        if only is None or key[0] in only
     ]
 
 
