@@ -68,7 +68,7 @@ def duckdb_reader(pipeline: dlt.Pipeline, how: SyncOptions) -> Reader:
     dataset = schema_of(pipeline)
     views = {
         view.name: view.query
-        for view in shipped_views(dataset, kind="duckdb", report_timezone=how.report_timezone)
+        for view in shipped_views(dataset, dialect="duckdb", report_timezone=how.report_timezone)
         if view.name == STAYS_A_VIEW
     }
     return DuckDbReader(duckdb_file(pipeline), views_schema(dataset), views)
