@@ -7,6 +7,7 @@ time that a client is made.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -42,6 +43,9 @@ OF_A_PIPELINE = (
 """What differs between pipelines of one destination."""
 APPENDS = "_captaindata_appends"
 """An attribute of a destination: a package that loads there must not be tried again meanwhile."""
+_databases: dict[str, tuple[Any, Any, Any]] = {}
+"""By address: what ADBC knows of a database, and its classes of connections."""
+_opening = threading.Lock()
 Explain = Callable[[Any, BaseException, str], Exception | None]
 """Given a client, an error and the statement that raised it: the error to raise instead, if any."""
 
@@ -239,7 +243,7 @@ def adapt_job(job: Any, *, on_connect: Callable[[Any], None], explain: Explain) 
         run_managed(client, *args)
 
     def connected() -> Any:
-        connection = connect()
+        connection = _adbc_connection(job, connect)
         on_connect(connection)
         return connection
 
@@ -256,3 +260,18 @@ def adapt_job(job: Any, *, on_connect: Callable[[Any], None], explain: Explain) 
 
     job._connect, job.run, job.run_managed = connected, explained_run, lazy_run_managed
     return job
+
+
+def _adbc_connection(job: Any, connect: Callable[[], Any]) -> Any:
+    """A connection through ADBC, which reads the types of a database, one or two for each table and
+    view, when it first opens it: later connections share what it knows."""
+    address = job._job_client.sql_client.credentials.to_native_representation()
+    with _opening:
+        database = _databases.get(address)
+        if database is None:
+            first = connect()
+            if hasattr(getattr(first, "_db", None), "clone"):  # else ADBC shares nothing
+                _databases[address] = first._db.clone(), type(first), type(first._conn)
+            return first
+    shared, connection, inner = database
+    return connection(shared, inner(shared._db))
