@@ -25,7 +25,7 @@ FLOW = import_module("prefect_flow")
 def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
-        with prefect_test_harness():
+        with prefect_test_harness(server_startup_timeout=240):
             # processes of tasks would each start a server of their own
             os.environ["PREFECT_API_URL"] = str(PREFECT_API_URL.value())
             for line in sys.stdin:
