@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import threading
@@ -16,6 +17,7 @@ import pytest
 from captaindata_source.sandbox.event_drafts import EventOptions
 from captaindata_source.sandbox.sending import Disorder, Sender
 from tests.conftest import MakeHarness
+from tests.support import mishaps
 from tests.support.asked import listed_now, outputs_of, results_of
 from tests.support.harness import Harness, Synced
 from tests.support.listener import Listener
@@ -139,13 +141,17 @@ def test_a_termination_ends_the_scheduled_sync_too(harness: Harness) -> None:
 @pytest.mark.parametrize(("database", "version"), BOTH, indirect=["database"])
 @pytest.mark.integration
 def test_a_long_sync_gives_way_to_events(harness: Harness, version: str) -> None:
-    """A first load that takes some ten seconds; the oldest job of all would be its last."""
+    """A first load that takes some seconds; the oldest job of all would be its last."""
     harness.options |= {
         "api_version": version,
         "event_secret": SECRET,
         "requests_per_minute": 1_200,
     }
     harness.options["max_parallel_requests"] = 1
+    # the load is over within seconds
+    harness.extra[mishaps.CONSTANTS] = json.dumps(
+        {"captaindata_source.engine.doorbell:LEAST_SECONDS": 0.2}
+    )
     oracle = Oracle(harness.world, version)
     oracle.look()
     oldest = sorted(
