@@ -7,7 +7,6 @@ time that a client is made.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,8 @@ from typing import Any
 import dlt
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.destination import AnyDestination
+
+from captaindata_source.dlt_internals.adbc import shared_connection
 
 __all__ = [
     "LookUps",
@@ -43,9 +44,6 @@ OF_A_PIPELINE = (
 """What differs between pipelines of one destination."""
 APPENDS = "_captaindata_appends"
 """An attribute of a destination: a package that loads there must not be tried again meanwhile."""
-_databases: dict[str, tuple[Any, Any, Any]] = {}
-"""By address: what ADBC knows of a database, and its classes of connections."""
-_opening = threading.Lock()
 Explain = Callable[[Any, BaseException, str], Exception | None]
 """Given a client, an error and the statement that raised it: the error to raise instead, if any."""
 
@@ -243,7 +241,8 @@ def adapt_job(job: Any, *, on_connect: Callable[[Any], None], explain: Explain) 
         run_managed(client, *args)
 
     def connected() -> Any:
-        connection = _adbc_connection(job, connect)
+        credentials = job._job_client.sql_client.credentials
+        connection = shared_connection(credentials.to_native_representation(), connect)
         on_connect(connection)
         return connection
 
@@ -260,18 +259,3 @@ def adapt_job(job: Any, *, on_connect: Callable[[Any], None], explain: Explain) 
 
     job._connect, job.run, job.run_managed = connected, explained_run, lazy_run_managed
     return job
-
-
-def _adbc_connection(job: Any, connect: Callable[[], Any]) -> Any:
-    """A connection through ADBC, which reads the types of a database, one or two for each table and
-    view, when it first opens it: later connections share what it knows."""
-    address = job._job_client.sql_client.credentials.to_native_representation()
-    with _opening:
-        database = _databases.get(address)
-        if database is None:
-            first = connect()
-            if hasattr(getattr(first, "_db", None), "clone"):  # else ADBC shares nothing
-                _databases[address] = first._db.clone(), type(first), type(first._conn)
-            return first
-    shared, connection, inner = database
-    return connection(shared, inner(shared._db))

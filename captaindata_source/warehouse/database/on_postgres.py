@@ -6,11 +6,13 @@ import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv
 
+from captaindata_source.dlt_internals.adbc import shared_connection
 from captaindata_source.sqltext import quoted
 from captaindata_source.warehouse.database.base import RefusedError, Relation, Rows, nested
 from captaindata_source.warehouse.database.statements import (
@@ -106,7 +108,8 @@ class PostgresDatabase:
         """
         import adbc_driver_postgresql.dbapi as adbc  # noqa: PLC0415 - an extra
 
-        with adbc.connect(self._address) as connection, connection.cursor() as cursor:
+        opened = shared_connection(self._address, partial(adbc.connect, self._address))
+        with opened as connection, connection.cursor() as cursor:
             watch(connection)
             cursor.execute(SET_TIMEOUT)
             cursor.execute("set timezone = 'UTC'")

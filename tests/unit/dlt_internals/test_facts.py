@@ -40,7 +40,7 @@ NAMES = [
     ("dlt.destinations.impl.postgres.sql_client:Psycopg2SqlClient.execute_query", "clients"),
     ("dlt.destinations.impl.duckdb.sql_client:DuckDbSqlClient.open_connection", "clients"),
     ("dlt.destinations._adbc_jobs:AdbcParquetCopyJob._connect", "clients.adapt_job"),
-    ("adbc_driver_manager.dbapi:_SharedDatabase.clone", "clients.adapt_job"),
+    ("adbc_driver_manager.dbapi:_SharedDatabase.clone", "adbc.shared_connection"),
     ("dlt.destinations._adbc_jobs:AdbcParquetCopyJob.run", "clients.adapt_job"),
     ("dlt.destinations._adbc_jobs:AdbcParquetCopyJob.run_managed", "clients.adapt_job"),
     ("dlt.destinations.job_client_impl:SqlJobClientBase._build_schema_update_sql", "add_columns"),
