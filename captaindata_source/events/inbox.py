@@ -192,6 +192,12 @@ class Inbox:
         ).fetchall()
         return int(rows[0][0])
 
+    def state(self) -> tuple[int, int]:
+        """Equal as long as no event arrives."""
+        ((version,),) = self._database.execute("pragma data_version").fetchall()
+        ((newest,),) = self._database.execute("select max(id) from events").fetchall()
+        return int(version), int(newest or 0)
+
     def due(self, workspace: str, *, now: float, most_jobs: int) -> list[Waiting]:
         """The events to see to now, each with all others of its job: those that wait for long, the
         oldest first, then the newest first.

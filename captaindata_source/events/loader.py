@@ -39,6 +39,7 @@ class Loader:
         inbox: Path of the inbox.
         workspaces: Options of each workspace.
         loads: Loads them.
+        max_wait: See `Turns`.
         on_turn: Told of each turn.
     """
 
@@ -48,9 +49,11 @@ class Loader:
         workspaces: Sequence[Settings],
         loads: EventLoads,
         *,
+        max_wait: float | None = None,
         on_turn: Callable[[Turn], None] = lambda _turn: None,
     ) -> None:
         self._inbox = inbox
+        self._max_wait = max_wait
         self._workspaces = workspaces
         self._loads = loads
         self._on_turn = on_turn
@@ -96,7 +99,13 @@ class Loader:
 
     def _serve(self, settings: Settings) -> None:
         inbox = Inbox(self._inbox)
-        turns = Turns(inbox, settings, self._loads.load, on_turn=self._took_turn)
+        turns = Turns(
+            inbox,
+            settings,
+            self._loads.load,
+            max_wait=self._max_wait,
+            on_turn=self._took_turn,
+        )
         errors = 0
         try:
             while not signals.was_signal_received():

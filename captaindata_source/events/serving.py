@@ -172,7 +172,8 @@ def load_events(
     # readers may hold the file now and then; who holds it for long is told by the error
     logging.getLogger("captaindata_source.warehouse.database.opening").setLevel(logging.ERROR)
     with signals.intercepted_signals(), _only_loader(inbox):
-        Loader(inbox, workspaces, EventLoads(workspaces, options), on_turn=on_turn).run()
+        loads = EventLoads(workspaces, options)
+        Loader(inbox, workspaces, loads, max_wait=events.event_max_wait, on_turn=on_turn).run()
 
 
 @contextmanager

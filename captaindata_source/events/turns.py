@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 from dlt.common.runtime import signals
 
 from captaindata_source.events.bodies import BATCH, FINAL
-from captaindata_source.events.gathering import Gathering
+from captaindata_source.events.gathering import OF_ALL, OF_WORKFLOWS, Gathering
 from captaindata_source.events.inbox import BATCH_SECONDS, Inbox, Waiting
 from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.extract.told_events import DONE, JOB_LOADED, UNCHANGED
@@ -22,6 +24,10 @@ __all__ = ["Turn", "Turns"]
 
 MOST_JOBS = 200
 """Jobs of a turn: others wait while it lasts."""
+MOST_WAITING = 2_000
+"""Jobs among which those of a turn are chosen."""
+LOOK_SECONDS = 1.0
+"""How often those that wait for others are looked at where no event arrives."""
 TRY_AGAIN = (2.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds before an event is tried again; then it is left to the schedule."""
 MOST_BATCH_SECONDS = 86_400.0
@@ -64,6 +70,8 @@ class Turns:
         inbox: Where events wait.
         settings: The workspace.
         load: Loads what they tell of; see `EventLoads.load`.
+        max_wait: Seconds that a job waits for others which one call reads with it; None: as
+            suits the version of the API.
         on_turn: Told of each turn.
         clock: Epoch seconds.
     """
@@ -74,6 +82,7 @@ class Turns:
         settings: Settings,
         load: Load,
         *,
+        max_wait: float | None = None,
         on_turn: Callable[[Turn], None] = lambda _turn: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -84,14 +93,29 @@ class Turns:
         self._on_turn = on_turn
         self._clock = clock
         self._reading = threading.Lock()
-        self._gathering = None if settings.lists_workflows else Gathering(clock)
+        pace = OF_WORKFLOWS if settings.lists_workflows else OF_ALL
+        if max_wait is not None:
+            pace = replace(pace, max_wait=max_wait)
+        self._gathering = Gathering(pace, clock=clock)
+        self._looked_at = -math.inf
+        self._state: object = None
 
     def begin(self) -> Sequence[Waiting]:
         """The events of a turn to take now; none where there is nothing to do, or it can wait."""
-        events = self._inbox.due(self._name, now=self._clock(), most_jobs=MOST_JOBS)
-        if events and self._gathering is not None and not self._gathering.is_due(events):
+        now, state = self._clock(), self._inbox.state()
+        if state == self._state and now < self._looked_at + LOOK_SECONDS:
             return ()
-        return events
+        self._state, self._looked_at = state, now
+        waiting = self._inbox.due(self._name, now=now, most_jobs=MOST_WAITING)
+        due = self._gathering.due(waiting)
+        if due:
+            self._state = None
+        jobs: set[str] = set()
+        for place, event in enumerate(due):
+            jobs.add(event.job_uid or event.uid)
+            if len(jobs) > MOST_JOBS:
+                return due[:place]
+        return due
 
     def take(self, events: Sequence[Waiting]) -> bool:
         """Takes a turn; returns whether the events could be tried.

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from captaindata_source.errors import ConfigError
-from captaindata_source.settings.kinds import SECTION, TEXT, option, option_of
+from captaindata_source.settings.kinds import NUMBER, SECTION, TEXT, option, option_of
 
 __all__ = ["EventOptions"]
 
@@ -23,6 +23,8 @@ class EventOptions:
         event_inbox: Path of the file that keeps events until they are loaded.
         event_destination: Name of a dlt destination, for the ASGI application.
         event_dataset: Dataset (schema) of the tables, for the ASGI application.
+        event_max_wait: Seconds that a job waits for others which one call reads with it; 0: each is
+            read at once. None: up to 3 minutes with v4, 20 with v3.
 
     Raises:
         ConfigError: Names the option and says what it takes.
@@ -53,6 +55,15 @@ class EventOptions:
             '"captaindata"',
             must="must be the name of a dataset",
             allows=_is_filled,
+        ),
+    )
+    event_max_wait: float | None = field(
+        default=None,
+        metadata=option(
+            NUMBER,
+            "60",
+            must="must be seconds, from 0 to 86400",
+            allows=lambda value: value is None or 0 <= value <= 86_400,
         ),
     )
 

@@ -43,6 +43,7 @@ NOT_IN_FILE = {
     "result_statuses",
     "requests_per_minute",
     "hash_salt",
+    "event_max_wait",
     "event_secret",
     "publish_copy",
     "people_fields",
