@@ -274,7 +274,6 @@ def _refresh_once(
         dataset,
         database.relations(dataset),
     )
-    taken = [view.name for view in shipped]
     fields = FieldStore(database, dataset).all()
     workflows = workflow_names(database, dataset, seen=fields, workspaces=workspaces)
     wanted = wanted_views(
@@ -282,7 +281,7 @@ def _refresh_once(
         dataset,
         workflows=workflows,
         fields=fields,
-        taken=taken,
+        shipped=shipped,
         keeps_repeated=keeps_repeated,
         workspaces=None if materialize_results else workspaces,
     )

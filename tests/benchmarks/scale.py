@@ -38,6 +38,7 @@ KNOWN_FOR = timedelta(days=60)
 RESULTS, EMPTY = 100, 50
 """Of one job in so many, the others having none: two for each job."""
 FIRST = "w0000"
+COMMAND = (sys.executable, "-m", "captaindata_source.cli")
 TITLES = (
     "one alone, as found",
     "one alone, again",
@@ -118,9 +119,8 @@ def fill(postgres: Postgres, workspaces: int) -> None:
         columns = [f'"{name}"' for (name,) in own.fetchall()]
         chosen = ["w.uid" if name == '"workspace_uid"' else f"t.{name}" for name in columns]
         if table == "workspaces":
-            chosen = [
-                "w.uid" if name in ('"workspace_uid"', '"uid"') else f"t.{name}" for name in columns
-            ]
+            own_names = ('"workspace_uid"', '"uid"', '"configured_name"')
+            chosen = ["w.uid" if name in own_names else f"t.{name}" for name in columns]
         own.execute(f"create temp table first_rows as select * from {table}")
         own.execute(
             f"insert into {table} ({', '.join(columns)}) select {', '.join(chosen)} "
@@ -193,7 +193,7 @@ def environment(postgres: Postgres, folder: Path, base: str, uids: Sequence[str]
 
 def sync(env: dict[str, str], folder: Path, uid: str, *more: str) -> dict[str, Any]:
     """A sync in a process: its report, seconds, and peak memory in MB."""
-    command = [sys.executable, "-m", "captaindata_source.cli", "sync", "--json"]
+    command = [*COMMAND, "sync", "--json"]
     command += ["--destination", "postgres", "--workspace", uid, *more]
     began = time.monotonic()
     with (folder / f"{uid}.err").open("w") as errors:
@@ -257,6 +257,15 @@ def main() -> None:
             for table, rows, size in cursor.fetchall():
                 print(f"{table}: {rows:,} rows, {size}")
             print(f"filled in {time.monotonic() - began:.0f} s", flush=True)
+            began = time.monotonic()
+            subprocess.run(
+                [*COMMAND, "views", "create", "--destination", "postgres"],
+                env=env,
+                cwd=folder,
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+            print(f"all views in {time.monotonic() - began:.0f} s", flush=True)
             lines: list[tuple[str, ...]] = [
                 (
                     "",

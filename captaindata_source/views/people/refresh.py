@@ -103,14 +103,18 @@ class PeopleRefresh:
 
     @cached_property
     def _plans(self) -> tuple[Sequence[Plan], Mapping[WorkflowKey, int]]:
-        """Plans, and the number of that of each workflow whose results have ids."""
+        """Plans, and the number of that of each workflow looked at whose results have ids."""
         plans: list[Plan] = []
         numbers: dict[str, int] = {}
         found = {}
+        made: dict[frozenset[Path], Plan | None] = {}  # many workflows have the same keys
         for workflow, fields in FieldStore(self._database, self._dataset).all().items():
-            paths: list[Path] = [(field.key, field.nested_key) for field in fields]
-            plan = make_plan(paths, self._entities)
-            if plan is not None:
+            if self._workspaces is not None and workflow[0] not in self._workspaces:
+                continue
+            paths = frozenset((field.key, field.nested_key) for field in fields)
+            if paths not in made:
+                made[paths] = make_plan(paths, self._entities)
+            if (plan := made[paths]) is not None:
                 number = numbers.setdefault(plan.digest, len(numbers))
                 if number == len(plans):
                     plans.append(plan)

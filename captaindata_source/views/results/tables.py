@@ -24,6 +24,7 @@ __all__ = [
     "ResultView",
     "groups_of",
     "result_views",
+    "typed_names",
 ]
 
 PREFIX = "results_"
@@ -135,14 +136,17 @@ def groups_of(
         workflows: Those of `workflow_names`.
         taken: Names of views of the package.
     """
-    tables = database.relations(dataset)
-    if JOB_RESULTS.name not in tables:
+    if JOB_RESULTS.name not in database.relations(dataset):
         return []
-    named = []
-    if RESULT_VIEWS in tables:
-        table = f"{quoted(dataset)}.{RESULT_VIEWS}"
-        named = [name for (name,) in database.query(f"select view_name from {table}")]
-    return group_names(workflows, taken=[*taken, *named])
+    return group_names(workflows, taken=[*taken, *typed_names(database, dataset)])
+
+
+def typed_names(database: Database, dataset: str) -> list[str]:
+    """Names of the views of one workflow each, as far as they are chosen."""
+    if RESULT_VIEWS not in database.relations(dataset):
+        return []
+    table = f"{quoted(dataset)}.{RESULT_VIEWS}"
+    return [name for (name,) in database.query(f"select view_name from {table}")]
 
 
 def _view_names(

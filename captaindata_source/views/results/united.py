@@ -28,7 +28,7 @@ from captaindata_source.views.results.types import value_type
 from captaindata_source.views.view import View
 from captaindata_source.warehouse.database import Database
 
-__all__ = ["group_names", "united_views"]
+__all__ = ["PREFIX", "Group", "group_names", "united_views"]
 
 PREFIX = "results_all_"
 FIRST: Mapping[str, str] = {

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from captaindata_source.tables import views_schema
 from captaindata_source.views.definitions import Definitions
 from captaindata_source.views.results.fields import Field, WorkflowKey
-from captaindata_source.views.results.tables import ResultView, groups_of, result_views
-from captaindata_source.views.results.united import united_views
+from captaindata_source.views.results.origin import RESULTS
+from captaindata_source.views.results.tables import (
+    ResultView,
+    groups_of,
+    result_views,
+    typed_names,
+)
+from captaindata_source.views.results.united import PREFIX, Group, united_views
 from captaindata_source.views.view import View
 from captaindata_source.warehouse.database import Database
 
@@ -37,7 +43,7 @@ def wanted_views(
     *,
     workflows: Mapping[WorkflowKey, str],
     fields: Mapping[WorkflowKey, list[Field]],
-    taken: Sequence[str],
+    shipped: Sequence[View],
     keeps_repeated: bool,
     workspaces: Collection[str] | None = None,
 ) -> WantedViews:
@@ -48,13 +54,15 @@ def wanted_views(
         dataset: Holds the tables.
         workflows: Those of `workflow_names`.
         fields: Fields of each workflow.
-        taken: Names of views of the package.
+        shipped: Views of the package.
         keeps_repeated: See `result_views`.
-        workspaces: Where none of the views of these workspaces changes, no others are looked at:
-            with thousands of workflows that takes many times as long as the rest. None: all are.
+        workspaces: Only the views of these workspaces are brought up to date, and the united ones
+            that change with them: with thousands of workflows all take many times as long as the
+            rest. None: all are.
     """
+    taken = [view.name for view in shipped]
     groups = groups_of(database, dataset, workflows=workflows, taken=taken)
-    taken = [*taken, *(group.view_name for group in groups)]
+    taken += [group.view_name for group in groups]
 
     def typed(only: Collection[str] | None) -> list[ResultView]:
         return result_views(
@@ -67,13 +75,27 @@ def wanted_views(
             only=only,
         )
 
-    if workspaces is not None:
-        own = typed(workspaces)
-        there = database.relations(views_schema(dataset))
-        known = Definitions(database, dataset).of(there)
-        if all(known.get(each.view.name) == each.view.hash for each in own):
-            return WantedViews(typed=own, united=(), kept=there.keys())
-    united = united_views(
-        database, dataset, groups=groups, fields=fields, keeps_repeated=keeps_repeated
+    def united(chosen: Sequence[Group]) -> list[View]:
+        return united_views(
+            database, dataset, groups=chosen, fields=fields, keeps_repeated=keeps_repeated
+        )
+
+    if workspaces is None:
+        return WantedViews(typed=typed(None), united=united(groups))
+    there = database.relations(views_schema(dataset))
+    known = Definitions(database, dataset).of(there)
+    is_base_current = all(
+        known.get(view.name) == view.hash for view in shipped if view.name == RESULTS
     )
-    return WantedViews(typed=typed(None), united=united)
+    there_united = {name for name in known if name.startswith(PREFIX)}
+    there_united.difference_update(typed_names(database, dataset))
+    if not is_base_current or there_united != {group.view_name for group in groups}:
+        return WantedViews(typed=typed(None), united=united(groups))
+    own = typed(workspaces)
+    changed = {
+        (each.workspace_uid, each.workflow_uid)
+        for each in own
+        if known.get(each.view.name) != each.view.hash
+    }
+    chosen = [group for group in groups if not changed.isdisjoint(group.members)]
+    return WantedViews(typed=own, united=united(chosen), kept=there.keys())
