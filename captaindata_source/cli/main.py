@@ -17,7 +17,7 @@ from captaindata_source.cli.listen import add_listen
 from captaindata_source.cli.mcp import add_mcp
 from captaindata_source.cli.output import safe_output
 from captaindata_source.cli.plan import add_plan
-from captaindata_source.cli.process import own_process
+from captaindata_source.cli.process import collect_seldom, own_process
 from captaindata_source.cli.report import add_report
 from captaindata_source.cli.results import add_results
 from captaindata_source.cli.resync import add_resync
@@ -43,6 +43,7 @@ NEED_NO_CONFIG = ("init", "sandbox")
 def run() -> None:
     """The installed command: `main`, and then an end without taking Python apart piece by piece,
     which takes longer than a sync that finds nothing new."""
+    collect_seldom()
     code = main()
     logging.shutdown()
     os._exit(code)

@@ -20,7 +20,7 @@ from captaindata_source.errors import (
     Problem,
     QuotaError,
 )
-from captaindata_source.http.connections import Answer, Connections, Secret
+from captaindata_source.http.connections import Answer, Connections
 from captaindata_source.http.failures import (
     RATE_LIMITED,
     UNREADABLE,
@@ -29,6 +29,7 @@ from captaindata_source.http.failures import (
     read_problem,
     unreadable,
 )
+from captaindata_source.http.keys import Secret
 from captaindata_source.http.retry import RetryPolicy, TransientError
 from captaindata_source.http.throttle import Clock, Throttle
 from captaindata_source.issues import Kind
@@ -45,6 +46,7 @@ QUOTA_SECONDS = 60.0
 LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 URL = re.compile("https?://", re.IGNORECASE)
+PLAIN = re.compile(r"[\w~-]+(/[\w~-]+)*", re.ASCII)
 DEFAULT_PORTS = {"https": 443, "http": 80}
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_REDIRECTS = 5
@@ -62,8 +64,6 @@ class Reply(Generic[T]):
 
 class HttpClient:
     """Sends GET requests below one base URL; safe to share between threads.
-
-    Each thread keeps a connection alive of its own.
 
     Args:
         base_url: Root of the API, https unless the host is local.
@@ -273,6 +273,9 @@ def resolve(link: str, *, base: httpx.URL, current: httpx.URL) -> httpx.URL:
         if link.startswith("?"):
             return current.join(link)
         root = base.path.rstrip("/")
+        if PLAIN.fullmatch(link) and not link.startswith(f"{root}/"):  # most: a fifth of the time
+            origin = f"{base.scheme}://{base.netloc.decode()}"
+            return httpx.URL(f"{origin}{root}/{link.lstrip('/')}")
         return base.join(link if link.startswith(f"{root}/") else f"{root}/{link.lstrip('/')}")
     except httpx.InvalidURL:
         raise _no_url(current) from None

@@ -1,10 +1,10 @@
-"""Single requests to the API: the key, a connection for each thread, and bodies in UTF-8."""
+"""Single requests to the API: the key, the deadline, and bodies in UTF-8."""
 
 from __future__ import annotations
 
 import codecs
 import json
-import threading
+import logging
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,44 +13,23 @@ from functools import lru_cache
 import httpx
 
 from captaindata_source.errors import ContractError, UnavailableError
-from captaindata_source.http.network import distrust, forget_frames, proxy_for, tls_context
+from captaindata_source.http.keys import Secret
+from captaindata_source.http.network import distrust, forget_frames
 from captaindata_source.http.retry import TransientError
 from captaindata_source.http.throttle import Clock, Throttle
+from captaindata_source.http.transports import Received, open_transport
 from captaindata_source.issues import Kind
 
-__all__ = ["Answer", "Connections", "Secret", "as_utf8"]
+__all__ = ["Answer", "Connections", "as_utf8"]
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 RESPONSE_DEADLINE_SECONDS = 300.0
-"""For one whole answer; httpx's own timeout is per read, so a slow drip would never end."""
-TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+"""For one whole answer; the transport's own timeout is per read, so a slow drip would never end."""
 
 _PLAIN = r" !#$%&'()*+,-/09:;<=>?@AZ[]^_`az{|}~\u0041.xn--9ca"
 """What any charset has as itself, and codecs that are none (of escapes, of host names) have not."""
-
-
-class Secret:
-    """Holds a key so that `repr`, `str`, formatting, pickling and logs can't show it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Returns the key. Call it only where the key is put on the wire."""
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a Secret can't be pickled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +43,7 @@ class Answer:
 
 
 class Connections:
-    """Sends single GET requests to one host; each thread keeps a connection alive of its own.
+    """Sends single GET requests to one host; connections are kept alive.
 
     Args:
         base: The base URL.
@@ -95,17 +74,13 @@ class Connections:
         self._key = key
         self._throttle = throttle
         self._clock = clock
-        self._transport = transport
-        self._tls = tls_context(is_used=base.scheme == "https")
-        self._proxy = proxy_for(base, tls=self._tls)
+        self._transport = open_transport(base, instead=transport)
         self.sent = 0
         """Requests so far."""
         self.is_reached = False
         """Whether the host ever answered."""
-        self._local = threading.local()
-        self._clients: list[httpx.Client] = []
         # a dlt resource is not told when the last one of its source has ended
-        weakref.finalize(self, _close_all, self._clients)
+        weakref.finalize(self, self._transport.close)
 
     def send(self, url: httpx.URL, route: str) -> Answer:
         """Sends one request, once the throttle lets it leave.
@@ -123,14 +98,14 @@ class Connections:
         headers: Mapping[str, str] | None = None
         try:
             self.sent += 1
-            with self._own_client().stream(
-                "GET", url, headers={self._key_header: self._key.reveal()}
-            ) as response:
-                headers = response.headers
+            with self._transport.get(url, self._headers, self._key_header, self._key) as received:
+                headers = received.headers
                 self.is_reached = True
-                body = as_utf8(self._read(response), response.charset_encoding)
-                return Answer(response.status_code, headers, body)
+                body = as_utf8(self._read(received, url.path), received.charset)
+                logger.debug("GET %s: %d, %d bytes", url.path, received.status, len(body))
+                return Answer(received.status, headers, body)
         except (httpx.TransportError, httpx.DecodingError) as error:
+            logger.debug("GET %s: %s", url.path, type(error).__name__)
             forget_frames(error)
             if not self.is_reached and (reason := distrust(error)):
                 raise UnavailableError(
@@ -149,36 +124,19 @@ class Connections:
 
     def close(self) -> None:
         """Closes the kept-alive connections."""
-        _close_all(self._clients)
+        self._transport.close()
 
-    def _own_client(self) -> httpx.Client:
-        """The calling thread's client: threads that share one mostly wait for its pool's lock."""
-        client: httpx.Client | None = getattr(self._local, "client", None)
-        if client is None or client.is_closed:
-            client = httpx.Client(
-                headers=self._headers,
-                timeout=TIMEOUT,
-                transport=self._transport,
-                follow_redirects=False,
-                verify=self._tls,
-                proxy=None if self._transport else self._proxy,
-                trust_env=False,  # of it, certificates and proxies are read here
-            )
-            self._local.client = client
-            self._clients.append(client)
-        return client
-
-    def _read(self, response: httpx.Response) -> bytes:
+    def _read(self, received: Received, path: str) -> bytes:
         ends = self._clock.monotonic() + RESPONSE_DEADLINE_SECONDS
         chunks = []
         size = 0
-        for chunk in response.iter_bytes():
+        for chunk in received.chunks:
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY_BYTES:
                 raise ContractError(
                     f"The answer is larger than {MAX_BODY_BYTES} bytes",
-                    path=response.url.path,
+                    path=path,
                     kind=Kind.ANSWER_TOO_LARGE,
                 )
             self._clock.check()
@@ -226,8 +184,3 @@ def _codec(charset: str) -> str:
     except (LookupError, ValueError):
         return ""
     return name if is_usable and name not in ("utf-8", "ascii") else ""
-
-
-def _close_all(clients: list[httpx.Client]) -> None:
-    while clients:
-        clients.pop().close()

@@ -14,6 +14,7 @@ import urllib.request
 from urllib.parse import unquote
 
 import httpx
+from pyreqwest.exceptions import DetailedPyreqwestError
 
 from captaindata_source.errors import ConfigError, causes
 
@@ -25,6 +26,16 @@ SYSTEM = "The system's proxy"
 HTTPS_PORT = 443
 MAX_PORT = 65535
 SOCKS = ("socks5", "socks5h")
+DISTRUST = "invalid peer certificate: "
+REASONS = {
+    "UnknownIssuer": "unknown issuer",
+    "CaUsedAsEndEntity": "self-signed certificate",
+    "NotValidForName": "hostname mismatch",
+    "not valid for": "hostname mismatch",
+    "Expired": "certificate has expired",
+    "NotValidYet": "certificate is not yet valid",
+    "Revoked": "certificate revoked",
+}
 SCHEMES = ("http", "https", *SOCKS)
 
 
@@ -53,7 +64,17 @@ def distrust(error: BaseException) -> str | None:
     for each in causes(error, hidden=True):
         if isinstance(each, ssl.SSLCertVerificationError):
             return each.verify_message
+        if isinstance(each, DetailedPyreqwestError):
+            texts = [cause["message"] for cause in each.details["causes"] or ()]
+            for text in texts:
+                if text.startswith(DISTRUST):
+                    return _in_words(text.removeprefix(DISTRUST))
     return None
+
+
+def _in_words(reason: str) -> str:
+    """What rustls says of a certificate, in OpenSSL's words where it has some."""
+    return next((words for name, words in REASONS.items() if name in reason), reason)
 
 
 def forget_frames(error: BaseException) -> None:

@@ -46,16 +46,18 @@ class Definitions:
             if is_ours(found.comment)
         }
 
-    def note(self, name: str, new: str) -> None:
-        """Notes a hash, in the transaction at hand."""
+    def note(self, hashes: Mapping[str, str]) -> None:
+        """Notes the hashes of some names, in the transaction at hand."""
         if not self._is_there:
             self._database.run(
                 f"create table if not exists {self._table} (name text not null, hash text not null)"
                 f";\ncomment on table {self._table} is {literal(COMMENT)}"
             )
+        names = ", ".join(map(literal, hashes))
+        rows = ", ".join(f"({literal(name)}, {literal(new)})" for name, new in hashes.items())
         self._database.run(
-            f"delete from {self._table} where name = {literal(name)};\n"
-            f"insert into {self._table} values ({literal(name)}, {literal(new)})"
+            f"delete from {self._table} where name in ({names});\n"
+            f"insert into {self._table} values {rows}"
         )
 
     def forget(self, name: str) -> None:

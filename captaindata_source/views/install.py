@@ -29,6 +29,9 @@ from captaindata_source.warehouse.database import Database, RefusedError, Relati
 
 __all__ = ["create_views", "drop_views", "holders", "list_views", "verified"]
 
+AT_ONCE = 50
+"""New views that are made in one transaction; Postgres locks each of them."""
+
 
 def create_views(
     database: Database, dataset: str, views: Sequence[View], *, keep: Collection[str] = ()
@@ -132,6 +135,7 @@ class _Installation:
         self._begun: set[str] = set()
 
     def run(self, keep: Collection[str]) -> Iterator[Change]:
+        self._create_new()
         for view in self._views.values():
             if view.name not in self._done:
                 self._bring_up_to_date(view)
@@ -139,6 +143,25 @@ class _Installation:
         for name, found in list(self._there.items()):
             if name not in self._views and name not in keep and name in self._hashes:
                 yield self._remove(name, found)
+
+    def _create_new(self) -> None:
+        """Creates views that are not there, many in a transaction, if all others are up to date;
+        where one of those can't be made, each is tried on its own later."""
+        there = self._there.keys() & self._views.keys()
+        if any(self._hashes.get(name) != self._views[name].hash for name in there):
+            return
+        new: list[View] = []
+        names = {*self._there}
+        for view in self._views.values():
+            if view.name not in names and not _missing(view, self._tables, names):
+                new.append(view)
+                names.add(view.name)
+        for first in range(0, len(new), AT_ONCE):
+            some = new[first : first + AT_ONCE]
+            if len(some) > 1 and self._try(some[0], some, []) is not None:
+                for view in some:
+                    self._done.pop(view.name, None)
+                return
 
     def _bring_up_to_date(self, view: View) -> None:
         found = self._there.get(view.name)
@@ -191,7 +214,7 @@ class _Installation:
                     database.run(_drop(schema, name, self._there[name]))
                 for each in create:
                     database.run(";\n".join(_create(schema, each)))
-                    self._definitions.note(each.name, each.hash)
+                self._definitions.note({each.name: each.hash for each in create})
                 if grants:
                     database.run(";\n".join(grants))
         except RefusedError as error:

@@ -63,7 +63,7 @@ def describe_tables(database: Database, dataset: str) -> None:
             with database.transaction():
                 if statements:
                     database.run(";\n".join(statements))
-                definitions.note(PREFIX + name, mark)
+                definitions.note({PREFIX + name: mark})
         except RefusedError as error:
             logger.info("Table %s.%s can't be described now: %s", dataset, name, error)
 

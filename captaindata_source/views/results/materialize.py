@@ -230,7 +230,7 @@ class _Table:
                 columns={**texts, self._rest: "the whole result"},
             )
         self._database.run(comments(self._target, view, kind="table"))
-        self._definitions.note(view.name, self._hash(self._columns))
+        self._definitions.note({view.name: self._hash(self._columns)})
 
     def _has_rows(self, column: Column) -> bool:
         """Whether a job whose rows are in the table has the column's key."""
