@@ -43,6 +43,8 @@ ERRORS: tuple[tuple[type[exceptions.PyreqwestError], type[httpx.RequestError]], 
     (exceptions.PyreqwestError, httpx.RemoteProtocolError),
 )
 """The first that fits counts."""
+BROKEN_OFF = ("before message length reached", "closed before message completed")
+"""An answer that broke off is an error of decoding, or of connecting, to reqwest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,7 @@ class _Reqwest:
                 chunks = (bytes(chunk) for chunk in iter(read, None) if chunk is not None)
                 yield Received(response.status, found, charset, chunks)
         except exceptions.PyreqwestError as error:
-            kind = next(ours for theirs, ours in ERRORS if isinstance(error, theirs))
-            raise kind(str(error.message)) from error
+            raise _as_httpx(error) from error
 
     def close(self) -> None:
         with self._lock:
@@ -196,6 +197,15 @@ class _Httpx:
     def close(self) -> None:
         while self._clients:
             self._clients.pop().close()
+
+
+def _as_httpx(error: exceptions.PyreqwestError) -> httpx.RequestError:
+    kind = next(ours for theirs, ours in ERRORS if isinstance(error, theirs))
+    if isinstance(error, exceptions.DetailedPyreqwestError):
+        causes = [cause["message"] for cause in error.details["causes"] or ()]
+        if any(text in cause for text in BROKEN_OFF for cause in causes):
+            kind = httpx.RemoteProtocolError
+    return kind(error.message)
 
 
 @lru_cache(maxsize=64)
