@@ -95,6 +95,8 @@ READERS: dict[str, tuple[str, Callable[[Rows], Iterator[Result]]]] = {
     "merge": (TUNED, tuned),
     "floor-duckdb": (PAGES, paged),
     "floor-postgres": (PAGES, paged),
+    "reqwest-floor-duckdb": (PAGES, paged),
+    "reqwest-floor-postgres": (PAGES, paged),
 }
 
 

@@ -1,10 +1,11 @@
 """The least that a load can be: fetches every page of results, then inserts all in one statement.
 
-    python floor.py BASE_URL JOBS PAGES_PER_JOB {none,duckdb,postgres} [FILE_OR_URL]
+    python floor.py BASE_URL JOBS PAGES_PER_JOB {none,duckdb,postgres} [FILE_OR_URL] [reqwest]
 
-Eight threads with an httpx client each; pages stay the bytes that came. `none` drops them, which
-tells how fast the page server can serve. The others make a table `pages`: job_uid, page, body.
-Postgres is told not to compress the bodies: it would not compress single results either.
+Eight threads with an httpx client each, or with one of reqwest for all; pages stay the bytes that
+came. `none` drops them, which tells how fast the page server can serve. The others make a table
+`pages`: job_uid, page, body. Postgres is told not to compress the bodies: it would not compress
+single results either.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import httpx
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -28,6 +27,8 @@ CREATE = "create table pages (job_uid varchar, page integer, body {text})"
 
 def fetch(base_url: str, jobs: int, pages: int) -> list[bytes]:
     """All pages of results, job by job."""
+    import httpx  # noqa: PLC0415 - the other floor needs none
+
     own = threading.local()
     unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP: no authorities to read
 
@@ -42,6 +43,24 @@ def fetch(base_url: str, jobs: int, pages: int) -> list[bytes]:
         response.raise_for_status()
         body: bytes = response.content
         return body
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [body for bodies in pool.map(read, range(jobs)) for body in bodies]
+
+
+def fetch_by_reqwest(base_url: str, jobs: int, pages: int) -> list[bytes]:
+    """The same, by the client that the connector uses."""
+    from pyreqwest.client import SyncClientBuilder  # noqa: PLC0415
+
+    client = SyncClientBuilder().no_proxy().error_for_status().build()
+
+    def read(job: int) -> list[bytes]:
+        return [get(job, page) for page in range(pages)]
+
+    def get(job: int, page: int) -> bytes:
+        query = f"?cursor=c{page}" if page else ""
+        response = client.get(f"{base_url}/jobs/job-{job}/results{query}").build().send()
+        return bytes(response.bytes())
 
     with ThreadPoolExecutor(THREADS) as pool:
         return [body for bodies in pool.map(read, range(jobs)) for body in bodies]
@@ -86,14 +105,15 @@ def insert_postgres(url: str, ready: pa.Table) -> None:
         connection.commit()
 
 
-def main(base_url: str, jobs: int, pages: int, destination: str, address: str = "") -> None:
+def main(
+    base_url: str, jobs: int, pages: int, destination: str, address: str = "", client: str = ""
+) -> None:
     """Fetches, then inserts."""
+    bodies = (fetch_by_reqwest if client else fetch)(base_url, jobs, pages)
     if destination == "duckdb":
-        insert_duckdb(address, as_table(fetch(base_url, jobs, pages), pages))
+        insert_duckdb(address, as_table(bodies, pages))
     elif destination == "postgres":
-        insert_postgres(address, as_table(fetch(base_url, jobs, pages), pages))
-    else:
-        fetch(base_url, jobs, pages)
+        insert_postgres(address, as_table(bodies, pages))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ IMPORTS = {
     "merge": (*REST_API, "pyarrow"),
     "fetch": ("httpx",),
     "floor-duckdb": ("httpx", "pyarrow", "duckdb"),
+    "reqwest-floor-duckdb": ("pyreqwest.client", "pyarrow", "duckdb"),
+    "reqwest-floor-postgres": ("pyreqwest.client", "pyarrow", "adbc_driver_postgresql.dbapi"),
     "floor-postgres": ("httpx", "pyarrow", "adbc_driver_postgresql.dbapi"),
 }
 

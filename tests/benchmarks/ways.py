@@ -31,6 +31,8 @@ TITLES = {
     "merge": "rest_api, tuned, merge, DuckDB",
     "floor-duckdb": "floor, DuckDB",
     "floor-postgres": "floor, Postgres",
+    "reqwest-floor-duckdb": "floor by reqwest, DuckDB",
+    "reqwest-floor-postgres": "floor by reqwest, Postgres",
     "fetch": "fetching alone, no insert",
 }
 WAYS = tuple(way for way in TITLES if not way.endswith(AGAIN))
@@ -38,7 +40,14 @@ RIVALS = ("defaults", "append", "merge")
 RIVAL_MOST_MB = 16_000
 TWO_CASES = {"defaults": "it takes minutes", "append": "it does less than we do"}
 """Ways that are run in the base case and with 10,000 results, and why not in the others."""
-FLOORS = {"floor-duckdb": "duckdb", "floor-postgres": "postgres", "fetch": "none"}
+FLOORS = {
+    "floor-duckdb": ("duckdb", ""),
+    "floor-postgres": ("postgres", ""),
+    "reqwest-floor-duckdb": ("duckdb", "reqwest"),
+    "reqwest-floor-postgres": ("postgres", "reqwest"),
+    "fetch": ("none", ""),
+}
+"""Where each floor loads, and by which client if not by httpx."""
 
 
 def reason_not_to_run(way: str, case: Case) -> str | None:
@@ -128,7 +137,9 @@ def _rival(rig: Rig, way: str, expected: Expected, place: Place) -> Usage:
 
 def _floor(rig: Rig, way: str, case: Case, expected: Expected, place: Place) -> Usage:
     script, sizes = str(HERE / "floor.py"), (str(case.jobs), str(case.pages))
-    usage, _ = rig.run([PYTHON, script, rig.base_url, *sizes, FLOORS[way], place.address], place)
-    if FLOORS[way] != "none":
+    destination, client = FLOORS[way]
+    arguments = [script, rig.base_url, *sizes, destination, place.address, client]
+    usage, _ = rig.run([PYTHON, *arguments], place)
+    if destination != "none":
         check_contents(way, place, expected)
     return usage
