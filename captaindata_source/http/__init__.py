@@ -2,7 +2,7 @@
 
 from captaindata_source.http.call_log import CallLog
 from captaindata_source.http.client import HttpClient, Reply
-from captaindata_source.http.keys import Secret
+from captaindata_source.http.connections import Secret
 from captaindata_source.http.network import check_proxy
 from captaindata_source.http.posting import Posted, Verdict, Webhooks, require_webhook_url
 from captaindata_source.http.ratelimit import AdaptiveThrottle

@@ -5,22 +5,33 @@ from __future__ import annotations
 import codecs
 import json
 import logging
+import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import cast
 
 import httpx
+from pyreqwest.client import SyncClient
+from pyreqwest.exceptions import PyreqwestError
 
 from captaindata_source.errors import ContractError, UnavailableError
-from captaindata_source.http.keys import Secret
 from captaindata_source.http.network import distrust, forget_frames
 from captaindata_source.http.retry import TransientError
 from captaindata_source.http.throttle import Clock, Throttle
-from captaindata_source.http.transports import Received, open_transport
+from captaindata_source.http.transports import (
+    Received,
+    as_httpx,
+    charset_of,
+    httpx_clients,
+    reqwest_client,
+    takes_reqwest,
+)
 from captaindata_source.issues import Kind
 
-__all__ = ["Answer", "Connections", "as_utf8"]
+__all__ = ["Answer", "Connections", "Secret", "as_utf8"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +39,34 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 RESPONSE_DEADLINE_SECONDS = 300.0
 """For one whole answer; the transport's own timeout is per read, so a slow drip would never end."""
 
+MakeHttpx = Callable[[], httpx.Client]
+
 _PLAIN = r" !#$%&'()*+,-/09:;<=>?@AZ[]^_`az{|}~\u0041.xn--9ca"
 """What any charset has as itself, and codecs that are none (of escapes, of host names) have not."""
+
+
+class Secret:
+    """Holds a key so that `repr`, `str`, formatting, pickling and logs can't show it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Returns the key. Call it only where the key is put on the wire."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret can't be pickled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +111,19 @@ class Connections:
         self._key = key
         self._throttle = throttle
         self._clock = clock
-        self._transport = open_transport(base, instead=transport)
+        self._is_tls = base.scheme == "https"
+        self._make_httpx: MakeHttpx | None = None
+        if transport is not None or not takes_reqwest(base):
+            self._make_httpx = httpx_clients(base, instead=transport)
         self.sent = 0
         """Requests so far."""
         self.is_reached = False
         """Whether the host ever answered."""
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._clients: list[httpx.Client | SyncClient] = []
         # a dlt resource is not told when the last one of its source has ended
-        weakref.finalize(self, self._transport.close)
+        weakref.finalize(self, _close_all, self._clients)
 
     def send(self, url: httpx.URL, route: str) -> Answer:
         """Sends one request, once the throttle lets it leave.
@@ -98,7 +141,8 @@ class Connections:
         headers: Mapping[str, str] | None = None
         try:
             self.sent += 1
-            with self._transport.get(url, self._headers, self._key_header, self._key) as received:
+            stream = self._by_httpx if self._make_httpx else self._by_reqwest
+            with stream(url) as received:
                 headers = received.headers
                 self.is_reached = True
                 body = as_utf8(self._read(received, url.path), received.charset)
@@ -123,8 +167,42 @@ class Connections:
             self._throttle.release(headers, route)
 
     def close(self) -> None:
-        """Closes the kept-alive connections."""
-        self._transport.close()
+        """Closes the kept-alive connections; later requests open others."""
+        with self._lock:
+            _close_all(self._clients)
+
+    @contextmanager
+    def _by_reqwest(self, url: httpx.URL) -> Iterator[Received]:
+        with self._lock:
+            if not self._clients:
+                self._clients.append(reqwest_client(is_tls=self._is_tls))
+            client = cast("SyncClient", self._clients[0])
+        try:
+            request = client.get(str(url)).headers(self._headers)
+            # never in a variable of its own: a traceback's locals would show the key
+            request = request.header(self._key_header, self._key.reveal(), is_sensitive=True)
+            with request.build_streamed() as response:
+                headers: dict[str, str] = {}
+                for name, value in response.headers.items():
+                    headers[name] = f"{headers[name]}, {value}" if name in headers else value
+                chunks = map(bytes, iter(response.body_reader.read_chunk, None))
+                charset = charset_of(headers.get("content-type", ""))
+                yield Received(response.status, headers, charset, chunks)
+        except PyreqwestError as error:
+            raise as_httpx(error) from error
+
+    @contextmanager
+    def _by_httpx(self, url: httpx.URL) -> Iterator[Received]:
+        client: httpx.Client | None = getattr(self._local, "client", None)
+        if client is None or client.is_closed:
+            # threads that share one mostly wait for its pool's lock
+            client = self._local.client = cast("MakeHttpx", self._make_httpx)()
+            self._clients.append(client)
+        with client.stream(
+            "GET", url, headers={**self._headers, self._key_header: self._key.reveal()}
+        ) as response:
+            body, charset = response.iter_bytes(), response.charset_encoding
+            yield Received(response.status_code, response.headers, charset, body)
 
     def _read(self, received: Received, path: str) -> bytes:
         ends = self._clock.monotonic() + RESPONSE_DEADLINE_SECONDS
@@ -184,3 +262,8 @@ def _codec(charset: str) -> str:
     except (LookupError, ValueError):
         return ""
     return name if is_usable and name not in ("utf-8", "ascii") else ""
+
+
+def _close_all(clients: list[httpx.Client | SyncClient]) -> None:
+    while clients:
+        clients.pop().close()

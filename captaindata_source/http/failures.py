@@ -18,7 +18,7 @@ from captaindata_source.errors import (
     UnavailableError,
     UnreachableError,
 )
-from captaindata_source.http.keys import Secret
+from captaindata_source.http.connections import Secret
 from captaindata_source.http.ratelimit import http_date, parse_retry_after
 from captaindata_source.http.retry import RETRIED_STATUSES, TransientError
 from captaindata_source.issues import Kind

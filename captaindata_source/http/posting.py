@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from captaindata_source.http.keys import Secret
+from captaindata_source.http.connections import Secret
 from captaindata_source.http.network import distrust, proxy_for, tls_context
 from captaindata_source.http.ratelimit import http_date, parse_retry_after
 from captaindata_source.http.retry import RETRIED_STATUSES

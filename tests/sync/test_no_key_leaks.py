@@ -52,7 +52,7 @@ def test_no_key_in_logs_errors_traces_files_or_tables(harness: Harness) -> None:
     )
     assert done.code == 1
     assert "API key is not accepted" in done.stdout
-    assert "httpcore" in done.stderr
+    assert "captaindata_source.http.connections:GET /" in done.stderr
     assert "dlt" in done.stderr
     assert len(done.stderr) > 100_000, "DEBUG logs were written"
     assert (harness.folder / "kept").is_dir()
