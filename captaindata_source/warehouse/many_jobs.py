@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from captaindata_source.tables import JOB_TIMES, JOBS, LEDGER, SUCCESSFUL_JOBS, Table
 from captaindata_source.times import parse_time, since_epoch
+from captaindata_source.warehouse.count_evidence import CountEvidence
 from captaindata_source.warehouse.job_sql import BUCKETS, TIME, JobSql
 from captaindata_source.warehouse.loaded_rows import LoadedRows, named_among
 from captaindata_source.warehouse.memory import Evidence, Facts, JobTotals, KnownJob, Memory
@@ -130,9 +131,8 @@ class _ManyJobs:
         self._facts = facts
         self._owner = rows.workspace_uid
         self.totals = JobTotals()
-        self._evidence: Evidence | None = None
-        self._is_refuted: bool | None = None
         self._sql = JobSql(facts, self._count(), is_embedded=rows.is_embedded)
+        self._counts = CountEvidence(rows, self._sql)
 
     def _count(self) -> set[str]:
         """Counts all jobs, by workflow.
@@ -176,9 +176,7 @@ class _ManyJobs:
         """Reads over the connection at hand what tells whether and how these jobs are read."""
         self._read(uids)
         if self._facts.has_results and self._rows.columns_of(LEDGER):
-            self._rows.prepare_joins()
-            self._is_refuted = self._look_whether_refuted()
-            self._evidence = self._look_for_evidence()
+            self._counts.prepare()
 
     def read(self, left: Sequence[str]) -> None:
         """Remembers jobs, and the newest ones, which the lists begin with."""
@@ -225,41 +223,11 @@ class _ManyJobs:
 
     def evidence(self) -> Evidence:
         """What all jobs tell of their counts."""
-        if self._evidence is None:
-            with self._rows.again():
-                self._rows.prepare_joins()
-                self._evidence = self._look_for_evidence()
-        return self._evidence
-
-    def _look_for_evidence(self) -> Evidence:
-        evidence = Evidence()
-        found = self._rows.query(
-            *(JOBS, ["t.workflow_uid", *self._sql.evidence], "1 = 1", ()),
-            "group by t.workflow_uid",
-            joins=self._sql.ledger_joined(),
-            first=(self._owner,),
-        )
-        for uid, fitting, differing, asked in found:
-            evidence.fitting[uid] = int(fitting)
-            evidence.differing[uid] = int(differing)
-            evidence.asked[uid] = int(asked)
-        return evidence
+        return self._counts.evidence()
 
     def is_refuted(self) -> bool:
         """Whether any job whose counts are 0 has results."""
-        if self._is_refuted is None:
-            with self._rows.again():
-                self._rows.prepare_joins()
-                self._is_refuted = self._look_whether_refuted()
-        return self._is_refuted
-
-    def _look_whether_refuted(self) -> bool:
-        found = self._rows.query(
-            *(JOBS, ["count(*)"], self._sql.refutes, ()),
-            joins=self._sql.ledger_joined("and a.result_rows > 0"),
-            first=(self._owner,),
-        )
-        return any(count for (count,) in found)
+        return self._counts.is_refuted()
 
     def compare(self) -> list[str]:
         """The jobs that a sync has something to do for."""
