@@ -54,7 +54,7 @@ def test_no_key_in_logs_errors_traces_files_or_tables(harness: Harness) -> None:
     assert "API key is not accepted" in done.stdout
     assert "captaindata_source.http.connections:GET /" in done.stderr
     assert "dlt" in done.stderr
-    assert len(done.stderr) > 100_000, "DEBUG logs were written"
+    assert len(done.stderr) > 50_000, "DEBUG logs were written"
     assert (harness.folder / "kept").is_dir()
     assert_no_trace(harness, MARK, SALT, first.api_key)
     assert harness.rows("job_results"), "the accepted key was used"
