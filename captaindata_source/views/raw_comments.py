@@ -10,6 +10,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.views.definitions import Definitions
@@ -38,6 +39,7 @@ def describe_tables(database: Database, dataset: str) -> None:
     columns = database.column_comments(dataset)
     definitions = Definitions(database, dataset)
     known = definitions.all()
+    waiting: dict[str, tuple[list[str], str]] = {}
     for name, text in {**CATALOGUE_TEXTS, **table_texts()}.items():
         if name not in there or there[name].is_view:
             continue
@@ -57,15 +59,27 @@ def describe_tables(database: Database, dataset: str) -> None:
         ]
         if not there[name].comment or (is_new and there[name].comment != comment):
             statements.insert(0, f"comment on table {target} is {literal(comment)}")
-        if not statements and known.get(PREFIX + name) == mark:
-            continue
+        if statements or known.get(PREFIX + name) != mark:
+            waiting[name] = statements, mark
+    if len(waiting) > 1:
+        with suppress(RefusedError):  # then each is tried on its own
+            _describe(database, definitions, waiting)
+            return
+    for name, each in waiting.items():
         try:
-            with database.transaction():
-                if statements:
-                    database.run(";\n".join(statements))
-                definitions.note({PREFIX + name: mark})
+            _describe(database, definitions, {name: each})
         except RefusedError as error:
             logger.info("Table %s.%s can't be described now: %s", dataset, name, error)
+
+
+def _describe(
+    database: Database, definitions: Definitions, tables: Mapping[str, tuple[list[str], str]]
+) -> None:
+    statements = [each for own, _mark in tables.values() for each in own]
+    with database.transaction():
+        if statements:
+            database.run(";\n".join(statements))
+        definitions.note({PREFIX + name: mark for name, (_own, mark) in tables.items()})
 
 
 def _without_markdown(text: str) -> str:
