@@ -28,7 +28,7 @@ from tests.support.raw_tables import create_raw_tables, insert
 from tests.support.view_extremes import EXTREMES
 from tests.support.view_samples import SAMPLES
 
-__all__ = ["PYTHON", "Dataset", "differences", "empty_dataset", "full_dataset", "on_engine"]
+__all__ = ["PYTHON", "Dataset", "differences", "empty_dataset", "hard_dataset", "on_engine"]
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv" / "readers" / "bin" / "python"
@@ -63,7 +63,7 @@ class Dataset:
     kinds: Mapping[str, Mapping[str, str]]
 
 
-def full_dataset(folder: Path) -> Dataset:
+def hard_dataset(folder: Path) -> Dataset:
     """A sandbox of two workspaces (v3 and v4), the rows that each view is tested with, samples of
     tables that are off by default, and extremes."""
     (folder / "sandbox").mkdir()
@@ -77,7 +77,7 @@ def full_dataset(folder: Path) -> Dataset:
     for table, rows in EXTREMES:
         insert(database, table, rows)
     _copy(sandbox, database)
-    return _dataset(database, folder / "full")
+    return _dataset(database, folder / "hard")
 
 
 def empty_dataset(folder: Path) -> Dataset:
@@ -162,16 +162,20 @@ def _exported(database: DuckDb, folder: Path) -> Iterator[tuple[str, Mapping[str
             yield name, {"columns": columns, "file": str(file)}
 
 
-def on_engine(engine: str, datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
-    """Dataset to view to its rows on an engine, or the text of an error."""
+def on_engine(engine: str, name: str, dataset: Dataset) -> dict[str, Any]:
+    """View to its rows on an engine, or the text of an error.
+
+    Args:
+        engine: The dialect.
+        name: Of the dataset there.
+        dataset: Its tables.
+    """
     assert PYTHON.exists(), "The engines are not there: run make .venv/.readers-ready"
     asked = {
-        name: {
-            "tables": dataset.tables,
-            "schema": schema_statement(engine, name),
-            "views": {view.name: _view(view, engine, name) for view in load_views()},
-        }
-        for name, dataset in datasets.items()
+        "dataset": name,
+        "tables": dataset.tables,
+        "schema": schema_statement(engine, name),
+        "views": {view.name: _view(view, engine, name) for view in load_views()},
     }
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -185,12 +189,13 @@ def on_engine(engine: str, datasets: Mapping[str, Dataset]) -> dict[str, dict[st
             check=False,
         )
     assert done.returncode == 0, done.stderr[-3_000:]
-    found: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def _view(view: ViewDefinition, engine: str, dataset: str) -> dict[str, str]:
+def _view(view: ViewDefinition, engine: str, dataset: str) -> dict[str, Any]:
     return {
+        "is_read": any(view.name in each.views for each in load_views()),
         "statement": render(view, engine, dataset),
         "relation": relation_of(view, engine, dataset),
     }

@@ -1,6 +1,6 @@
 """Runs the views on an engine with the interpreter of `.venv/engines`.
 
-Reads datasets as JSON from standard input: tables as parquet files with the types of their
+Reads a dataset as JSON from standard input: tables as parquet files with the types of their
 columns, and the statements that make the views. Answers with JSON: the rows of each view, or why it
 has none. It imports nothing of this project.
 """
@@ -25,7 +25,7 @@ Rows = list[dict[str, Any]]
 
 
 class Engine:
-    """An engine that holds datasets."""
+    """An engine that holds a dataset."""
 
     types: Mapping[str, str]
     """Type of a column of a raw table to the engine's."""
@@ -40,6 +40,9 @@ class Engine:
     def rows(self, view: str) -> Rows:
         """The rows of a view."""
         raise NotImplementedError
+
+    def keep(self, view: str) -> None:
+        """Prepares a view that other views read."""
 
 
 class Spark(Engine):
@@ -61,7 +64,7 @@ class Spark(Engine):
             "spark.sql.warehouse.dir": str(folder / "spark"),
             "spark.driver.host": "127.0.0.1",
             "spark.driver.memory": "1g",
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         }
         builder = importlib.import_module("pyspark.sql").SparkSession.builder.master("local[1]")
         for name, value in settings.items():
@@ -77,15 +80,13 @@ class Spark(Engine):
         self._session.sql(statement)
 
     def rows(self, view: str) -> Rows:
-        """The rows of a view. It becomes a table, for others read it many times: as views of views
-        of views, a few rows take minutes."""
-        found = self._session.sql(f"select * from {view}").persist()
-        rows = [row.asDict() for row in found.collect()]
-        found.write.saveAsTable(f"{view}_rows")
-        found.unpersist()
+        return [row.asDict() for row in self._session.sql(f"select * from {view}").collect()]
+
+    def keep(self, view: str) -> None:
+        """Makes a table of it: as views of views of views, a few rows take minutes."""
+        self.run(f"create table {view}_rows using parquet as select * from {view}")
         self.run(f"drop view {view}")
         self.run(f"alter table {view}_rows rename to {view}")
-        return rows
 
 
 class ClickHouse(Engine):
@@ -212,19 +213,20 @@ ENGINES: Mapping[str, Callable[[Path], Engine]] = {
 }
 
 
-def answer(engine: Engine, datasets: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Dataset, view, and its rows or the text of an error."""
-    for dataset, content in datasets.items():
-        for name, table in content["tables"].items():
-            engine.fill(dataset, name, table["columns"], table["file"])
-        if content["schema"]:
-            engine.run(content["schema"])
-        for name, view in content["views"].items():
-            try:
-                engine.run(view["statement"])
-                yield dataset, name, engine.rows(view["relation"])
-            except Exception as error:  # noqa: BLE001 - any is told
-                yield dataset, name, f"{type(error).__name__}: {error}"
+def answer(engine: Engine, asked: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """View, and its rows or the text of an error."""
+    for name, table in asked["tables"].items():
+        engine.fill(asked["dataset"], name, table["columns"], table["file"])
+    if asked["schema"]:
+        engine.run(asked["schema"])
+    for name, view in asked["views"].items():
+        try:
+            engine.run(view["statement"])
+            yield name, engine.rows(view["relation"])
+            if view["is_read"]:
+                engine.keep(view["relation"])
+        except Exception as error:  # noqa: BLE001 - any is told
+            yield name, f"{type(error).__name__}: {error}"
 
 
 def plain(value: Any) -> Any:
@@ -248,12 +250,9 @@ def own_output() -> Iterator[Any]:
 def main() -> None:
     os.environ["TZ"] = "UTC"
     with own_output() as answers, tempfile.TemporaryDirectory() as folder:
-        datasets = json.load(sys.stdin)
+        asked = json.load(sys.stdin)
         engine = ENGINES[sys.argv[1]](Path(folder))
-        found: dict[str, dict[str, Any]] = {name: {} for name in datasets}
-        for dataset, view, rows in answer(engine, datasets):
-            found[dataset][view] = rows
-        json.dump(found, answers, default=plain)
+        json.dump(dict(answer(engine, asked)), answers, default=plain)
 
 
 if __name__ == "__main__":

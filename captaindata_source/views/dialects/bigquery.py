@@ -24,6 +24,7 @@ __all__ = ["BIGQUERY"]
 _VALUES = "array_agg({1} ignore nulls order by {1})"
 _PLACE = "{0} * (count({1}) - 1)"
 TEXTS = {
+    "before": "lag({0})",
     "concat_present": "array_to_string([{1}, {2}], {0})",
     "days_between": "date_diff({0}, {1}, day)",
     "epoch": "(unix_micros({0}) / 1000000)",
@@ -35,6 +36,7 @@ TEXTS = {
     "json_length": "array_length(json_query_array({0}))",
     "json_read": "parse_json({0}, wide_number_mode => 'round')",
     "json_string": "to_json_string({0})",
+    "largest": "greatest(coalesce({0}, {1}), coalesce({1}, {0}))",
     "local_date": "date({0}, {1})",
     "local_month": "date_trunc(date({0}, {1}), month)",
     "matches": "regexp_contains({0}, {1})",
@@ -56,6 +58,7 @@ TEXTS = {
     "rounded_text": "format('%.{key}f', {0})",
     "same_json": "to_json_string({0})",
     "seconds_between": "(timestamp_diff({0}, {1}, microsecond) / 1000000)",
+    "smallest": "least(coalesce({0}, {1}), coalesce({1}, {0}))",
     "trimmed": "trim({0}, {1})",
     "variance": "var_samp({0})",
 }

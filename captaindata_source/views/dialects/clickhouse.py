@@ -50,6 +50,7 @@ def _sorted_json(value: str, depth: int) -> str:
 
 _SORTED = _sorted_json("coalesce({0}, 'null')", JSON_DEPTH)
 TEXTS = {
+    "before": "lagInFrame({0})",
     "concat_present": "arrayStringConcat(arrayFilter(part -> part is not null, [{1}, {2}]), {0})",
     "days_between": "dateDiff('day', {1}, {0})",
     "epoch": "(toUnixTimestamp64Micro({0}) / 1000000)",
@@ -63,6 +64,7 @@ TEXTS = {
     "json_length": "JSONLength({0})",
     "json_read": "{0}",
     "json_string": "{0}",
+    "largest": "greatest({0}, {1})",
     "local_date": _DAY,
     "local_month": f"toStartOfMonth({_DAY})",
     "matches": "match({0}, {1})",
@@ -82,6 +84,7 @@ TEXTS = {
         f"arrayStringConcat(arraySort(extractAll(coalesce({{0}}, ''), '{_LONG}')), ' '))"
     ),
     "seconds_between": "((toUnixTimestamp64Micro({0}) - toUnixTimestamp64Micro({1})) / 1000000)",
+    "smallest": "least({0}, {1})",
     "trimmed": "trim(both {1} from {0})",
     "variance": "if(count({0}) > 1, varSamp({0}), null)",
 }

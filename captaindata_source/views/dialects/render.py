@@ -42,6 +42,8 @@ ENGINES: Mapping[str, Engine] = {
 }
 DUCKLAKE = "ducklake"
 """Its extension is there for DuckDB 1, which has no `json_normalize`."""
+OLDEST = 27
+"""Version of sqlglot; dlt alone works with older ones, too."""
 MADE_HERE = frozenset((*PEOPLE_TABLES, "job_result_fields", "job_result_views"))
 OPTIONAL = frozenset((*(table.name for table in EXTRA_TABLES), WEBHOOK_EVENTS.name))
 Relation = Callable[[str, str], str]
@@ -198,6 +200,11 @@ def schema_statement(dialect: str, schema: str) -> str | None:
 
 
 def _tree(view: ViewDefinition, report_timezone: str) -> exp.Expression:
+    if int(sqlglot.__version__.partition(".")[0]) < OLDEST:
+        raise ConfigError(
+            f"sqlglot {sqlglot.__version__} can't write the views for other engines: install "
+            f"{OLDEST} or newer"
+        )
     text = view.query.replace(ZONE, literal(report_timezone))
     text = SAME_JSON.sub(lambda found: f"same_json({found[1]})", text)
     return with_shapes(sqlglot.parse_one(text, read="duckdb"))

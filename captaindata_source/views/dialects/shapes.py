@@ -16,6 +16,7 @@ from captaindata_source.tables import ALL_TABLES
 __all__ = ["SHAPES", "Shape", "bare", "children_first", "shape", "with_shapes"]
 
 SHAPES = {
+    "before": "in a window: the value of the row before",
     "concat_present": "texts joined by the first; those that are null are left out",
     "days_between": "days from the second date to the first",
     "epoch": "seconds since 1970 of a time",
@@ -27,6 +28,7 @@ SHAPES = {
     "json_length": "number of items of a JSON array",
     "json_read": "a text, read as JSON",
     "json_string": "a value of JSON, written as text",
+    "largest": "the larger of two values, or the one that is not null",
     "local_date": "the day of a time in a zone",
     "local_month": "the first day of the month of a time in a zone",
     "matches": "whether a text matches a pattern",
@@ -43,6 +45,7 @@ SHAPES = {
     "rounded_text": "a double as text, with so many places",
     "same_json": "a text that is the same for equal JSON",
     "seconds_between": "seconds from the second time to the first",
+    "smallest": "the smaller of two values, or the one that is not null",
     "trimmed": "a text without some characters at its ends",
     "variance": "variance of a sample; null for fewer than two values",
 }
@@ -142,7 +145,7 @@ def _text(node: exp.Expression) -> exp.Expression | None:
     match node:
         case exp.RegexpReplace():
             return shape("replaced", node.this, node.expression, node.args["replacement"])
-        case exp.RegexpLike() | exp.RegexpFullMatch():
+        case exp.Expression(key="regexplike" | "regexpfullmatch"):
             return shape("matches", node.this, node.expression)
         case exp.Trim(expression=exp.Expression()):
             return shape("trimmed", node.this, node.expression)
@@ -155,15 +158,26 @@ def _number(node: exp.Expression) -> exp.Expression | None:
     match node:
         case exp.Not(this=exp.Is(this=value, expression=exp.Boolean(this=True))):
             return shape("is_not_true", value)
+        case exp.Greatest():
+            return shape("largest", node.this, *node.expressions)
+        case exp.Least():
+            return shape("smallest", node.this, *node.expressions)
+        case exp.Cast(this=exp.Cast() as inner) if _is_decimal(inner):
+            return _rounded(node, inner)
+        case exp.Cast(this=exp.Round() as inner) if isinstance(inner.this, exp.Cast):
+            return shape("rounded", inner.this.this, inner.args["decimals"])
+    return None
+
+
+def _of_rows(node: exp.Expression) -> exp.Expression | None:
+    match node:
+        case exp.Lag():
+            return shape("before", node.this)
         case exp.Variance():
             return shape("variance", node.this)
         case exp.WithinGroup(this=exp.PercentileCont(this=share)):
             (ordered,) = node.expression.expressions
             return shape("quantile", share, ordered.this)
-        case exp.Cast(this=exp.Cast() as inner) if _is_decimal(inner):
-            return _rounded(node, inner)
-        case exp.Cast(this=exp.Round() as inner) if isinstance(inner.this, exp.Cast):
-            return shape("rounded", inner.this.this, inner.args["decimals"])
     return None
 
 
@@ -228,4 +242,4 @@ def _holds_json(node: exp.Expression, names: Collection[str]) -> bool:
     return is_shape or isinstance(found, exp.JSONExtract)
 
 
-FINDERS = (_time, _date, _text, _number, _json)
+FINDERS = (_time, _date, _text, _number, _of_rows, _json)

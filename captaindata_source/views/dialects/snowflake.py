@@ -23,6 +23,7 @@ __all__ = ["SNOWFLAKE"]
 
 _DAY = "cast(convert_timezone({1}, {0}) as date)"
 TEXTS = {
+    "before": "lag({0})",
     "concat_present": (
         "(case when {1} is null then coalesce({2}, '') when {2} is null then {1} "
         "else {1} || {0} || {2} end)"
@@ -37,6 +38,7 @@ TEXTS = {
     "json_length": "array_size({0})",
     "json_read": "parse_json({0})",
     "json_string": "to_json({0})",
+    "largest": "greatest_ignore_nulls({0}, {1})",
     "local_date": _DAY,
     "local_month": f"cast(date_trunc('month', {_DAY}) as date)",
     "matches": "regexp_like({0}, {1})",
@@ -56,6 +58,7 @@ TEXTS = {
     "seconds_between": (
         "((date_part(epoch_microsecond, {0}) - date_part(epoch_microsecond, {1})) / 1000000)"
     ),
+    "smallest": "least_ignore_nulls({0}, {1})",
     "trimmed": "regexp_replace({0}, '^[{key}]+|[{key}]+$', '')",
     "variance": "var_samp({0})",
 }

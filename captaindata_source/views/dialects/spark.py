@@ -27,6 +27,7 @@ _LONG = "[0-9][0-9.]{{15,}}|[eE][+-]?[0-9]{{3,}}"
 _ZERO = '("(?:[^"\\\\\\\\]|\\\\\\\\.)*")|\\\\.0(?=[],}}]|$)'
 """What is matched first, a string, is put back; then the end of a whole number."""
 TEXTS = {
+    "before": "lag({0})",
     "concat_present": "concat_ws({0}, {1}, {2})",
     "days_between": "datediff({0}, {1})",
     "epoch": "(unix_micros({0}) / 1000000)",
@@ -38,6 +39,7 @@ TEXTS = {
     "json_length": "json_array_length({0})",
     "json_read": "{0}",
     "json_string": "{0}",
+    "largest": "greatest({0}, {1})",
     "local_date": _DAY,
     "local_month": f"trunc({_DAY}, 'MM')",
     "matches": "regexp_like({0}, {1})",
@@ -57,6 +59,7 @@ TEXTS = {
         f"' ', array_join(array_sort(regexp_extract_all({{0}}, '{_LONG}', 0)), ' '))"
     ),
     "seconds_between": "((unix_micros({0}) - unix_micros({1})) / 1000000)",
+    "smallest": "least({0}, {1})",
     "trimmed": "trim(both {1} from {0})",
     "variance": "var_samp({0})",
 }
