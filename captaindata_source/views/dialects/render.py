@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 
 import sqlglot
 from sqlglot import exp
@@ -200,10 +201,10 @@ def schema_statement(dialect: str, schema: str) -> str | None:
 
 
 def _tree(view: ViewDefinition, report_timezone: str) -> exp.Expression:
-    if int(sqlglot.__version__.partition(".")[0]) < OLDEST:
+    found = version("sqlglot")
+    if int(found.partition(".")[0]) < OLDEST:
         raise ConfigError(
-            f"sqlglot {sqlglot.__version__} can't write the views for other engines: install "
-            f"{OLDEST} or newer"
+            f"sqlglot {found} can't write the views for other engines: install {OLDEST} or newer"
         )
     text = view.query.replace(ZONE, literal(report_timezone))
     text = SAME_JSON.sub(lambda found: f"same_json({found[1]})", text)
