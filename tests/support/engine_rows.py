@@ -45,6 +45,8 @@ KINDS = {
 }
 """Type of DuckDB to the kind of a column."""
 PLACES = 9
+REPORT_ZONE = "America/New_York"
+"""Of days and months: neither UTC nor that of the sessions."""
 ROWS = 10_000
 
 
@@ -136,7 +138,9 @@ def _dataset(database: DuckDb, folder: Path) -> Dataset:
         connection.execute("drop schema if exists captaindata_views cascade")
         connection.execute("create schema captaindata_views")
         for view in load_views():
-            query = view.query_on("captaindata", dialect=database.dialect)
+            query = view.query_on(
+                "captaindata", dialect=database.dialect, report_timezone=REPORT_ZONE
+            )
             connection.execute(f"create view captaindata_views.{view.name} as {query}")
             found = connection.execute(f"describe captaindata_views.{view.name}").fetchall()
             kinds[view.name] = {row[0]: row[1] for row in found}
@@ -196,7 +200,7 @@ def on_engine(engine: str, name: str, dataset: Dataset) -> dict[str, Any]:
 def _view(view: ViewDefinition, engine: str, dataset: str) -> dict[str, Any]:
     return {
         "is_read": any(view.name in each.views for each in load_views()),
-        "statement": render(view, engine, dataset),
+        "statement": render(view, engine, dataset, report_timezone=REPORT_ZONE),
         "relation": relation_of(view, engine, dataset),
     }
 
