@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["add_views"]
 
-NO_VIEWS = "Views are made on DuckDB and Postgres alone"
+NO_VIEWS = (
+    "Views are made on DuckDB and Postgres alone: `captaindata views render` prints them for others"
+)
 
 
 def add_views(commands: Parsers) -> None:

@@ -93,5 +93,4 @@ BIGQUERY = Engine(
         _laterals,
     ),
     texts=TEXTS,
-    relation=lambda schema, name: f"{schema}.{name}",
 )

@@ -130,7 +130,6 @@ CLICKHOUSE = Engine(
         named_columns,
     ),
     texts=TEXTS,
-    relation=lambda schema, name: f"{schema}{SEPARATOR}{name}",
-    schema=None,
+    separator=SEPARATOR,
     ending=f"settings {', '.join(SETTINGS)}",
 )

@@ -7,6 +7,7 @@ stands in parentheses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from captaindata_source.views.dialects.shapes import Shape
 
 __all__ = ["Engine", "Rewrite"]
 
+PLAIN = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
 Rewrite = Callable[[exp.Expression], None]
 
 
@@ -29,9 +31,8 @@ class Engine:
         name: Of sqlglot's dialect.
         rewrites: Change the tree of a view, one after the other.
         texts: Shape to its text.
-        relation: Makes the name of a table or view of a schema.
-        schema: Makes the statement before the views: the schema that they are in; None: it has no
-            schemas.
+        quote: Stands around a name that is no plain word.
+        separator: Between a schema and a table; one other than a dot makes one name of both.
         ending: What follows the query.
         types: Type to its name, where sqlglot has another one.
     """
@@ -39,10 +40,27 @@ class Engine:
     name: str
     rewrites: Sequence[Rewrite]
     texts: Mapping[str, str]
-    relation: Callable[[str, str], str] = "{}.{}".format
-    schema: Callable[[str], str] | None = "create schema if not exists {}".format
+    quote: str = "`"
+    separator: str = "."
     ending: str = ""
     types: Mapping[exp.DataType.Type, str] = field(default_factory=dict)
+
+    @property
+    def has_schemas(self) -> bool:
+        """Whether tables and views are in schemas."""
+        return self.separator == "."
+
+    def relation(self, schema: str, name: str) -> str:
+        """The name of a table or view of a schema."""
+        if self.has_schemas:
+            return f"{self.quoted(schema)}.{self.quoted(name)}"
+        return self.quoted(f"{schema}{self.separator}{name}")
+
+    def quoted(self, name: str) -> str:
+        """A name as it is written."""
+        is_plain = PLAIN.fullmatch(name)
+        sign = self.quote
+        return name if is_plain else f"{sign}{name.replace(sign, sign * 2)}{sign}"
 
     def write(self, tree: exp.Expression) -> str:
         """The text of a tree without shapes unknown to the engine."""

@@ -123,7 +123,7 @@ def query(
             if not table.alias:
                 table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
             table.set("db", None)
-            table.set("this", exp.to_identifier(text, quoted=False))
+            table.set("this", exp.var(text))
     return engine.write(tree)
 
 
@@ -196,8 +196,8 @@ def schema_statement(dialect: str, schema: str) -> str | None:
     name = views_schema(schema)
     if dialect in AS_THEY_ARE:
         return f"create schema if not exists {quoted(name)}"
-    made = _engine(dialect).schema
-    return made(name) if made else None
+    engine = _engine(dialect)
+    return f"create schema if not exists {engine.quoted(name)}" if engine.has_schemas else None
 
 
 def _tree(view: ViewDefinition, report_timezone: str) -> exp.Expression:

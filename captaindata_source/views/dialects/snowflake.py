@@ -89,4 +89,5 @@ SNOWFLAKE = Engine(
         _laterals,
     ),
     texts=TEXTS,
+    quote='"',
 )

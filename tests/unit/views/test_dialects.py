@@ -66,12 +66,18 @@ def test_what_is_not_loaded_is_left_out() -> None:
     assert "runs.sync_runs" in made
 
 
-def test_days_follow_the_time_zone_of_reports_and_names_the_engine() -> None:
+def test_days_follow_the_time_zone_of_reports_and_names_are_quoted() -> None:
     for dialect in (*ENGINES, *AS_THEY_ARE):
         made = render("daily_job_health", dialect, "d", report_timezone="Europe/Paris")
         assert made.count("Europe/Paris") == 2, dialect
-        place = {"clickhouse": "d_views___jobs", "spark": "d_views.jobs"}
-        assert place.get(dialect, "") in made
+    for dialect, name in (
+        ("clickhouse", "`a-b_views___jobs`"),
+        ("spark", "`a-b_views`.jobs"),
+        ("snowflake", '"a-b_views".jobs'),
+        ("postgres", '"a-b_views"."jobs"'),
+    ):
+        assert f" {name} as\n" in render("jobs", dialect, "a-b").lower()
+        assert name in render("successful_jobs", dialect, "a-b")
     with pytest.raises(ConfigError, match="There is no dialect oracle"):
         render("jobs", "oracle", "d")
 
