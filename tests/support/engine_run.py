@@ -74,7 +74,9 @@ class Spark(Engine):
 
     def fill(self, dataset: str, table: str, columns: Mapping[str, str], file: str) -> None:
         self.run(f"create database if not exists {dataset}")
-        self.run(f"create table {dataset}.{table} using parquet location '{Path(file).parent}'")
+        listed = ", ".join(f"`{name}` {self.types[kind]}" for name, kind in columns.items())
+        place = f"using parquet location '{Path(file).parent}'"
+        self.run(f"create table {dataset}.{table} ({listed}) {place}")
 
     def run(self, statement: str) -> None:
         self._session.sql(statement)

@@ -26,7 +26,7 @@ from captaindata_source.tables import (
     WORKFLOW_CHANGES,
 )
 from captaindata_source.views import refresh
-from captaindata_source.views.dialects import DIALECTS, NOT_RUN, PARSED_ONLY
+from captaindata_source.views.dialects import DIALECTS, NOT_RUN, PARSED_ONLY, RUN_ON
 from captaindata_source.views.shipped import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row
 from tests.support.faulty_sandbox import FaultySandbox
@@ -210,7 +210,9 @@ def _engines(views: dict[str, ViewDefinition]) -> str:
 
 
 def _proof(dialect: str) -> str:
-    return "parsed" if dialect in PARSED_ONLY else "equal"
+    if dialect in PARSED_ONLY:
+        return "parsed"
+    return f"equal on {RUN_ON[dialect]}" if dialect in RUN_ON else "equal"
 
 
 def _header(view: ViewDefinition) -> str:

@@ -14,7 +14,7 @@ from captaindata_source.people_fields import PEOPLE_TABLES
 from captaindata_source.sqltext import OLD_DUCKDB, literal, quoted
 from captaindata_source.tables import EXTRA_TABLES, WEBHOOK_EVENTS, views_schema
 from captaindata_source.times import UTC_NAME
-from captaindata_source.views.dialects import AS_THEY_ARE, DIALECTS, NOT_RUN, PARSED_ONLY
+from captaindata_source.views.dialects import AS_THEY_ARE, DIALECTS, NOT_RUN, PARSED_ONLY, RUN_ON
 from captaindata_source.views.dialects.bigquery import BIGQUERY
 from captaindata_source.views.dialects.clickhouse import CLICKHOUSE
 from captaindata_source.views.dialects.engines import Engine
@@ -132,6 +132,8 @@ def _notes(view: ViewDefinition, dialect: str) -> Iterator[str]:
         yield f"Does not run: {NOT_RUN[dialect, view.name]}"
     elif dialect in PARSED_ONLY:
         yield f"Parsed, not run: {PARSED_ONLY[dialect]}"
+    elif dialect in RUN_ON:
+        yield f"Run on {RUN_ON[dialect]}, not on {dialect.title()}"
     if dialect not in AS_THEY_ARE and (made := sorted(view.tables & MADE_HERE)):
         yield f"Needs tables that the connector makes on DuckDB and Postgres: {', '.join(made)}"
     elif needed := sorted(view.tables & OPTIONAL):

@@ -27,7 +27,7 @@ __all__ = [
     "without_collations",
 ]
 
-MAX_DEPTH = 20
+MAX_DEPTH = 10
 """Steps of a recursion; only DuckDB and Postgres notice by themselves that it goes in circles."""
 DEPTH = "walk_depth"
 

@@ -78,6 +78,7 @@ def test_days_follow_the_time_zone_of_reports_and_names_are_quoted() -> None:
     ):
         assert f" {name} as\n" in render("jobs", dialect, "a-b").lower()
         assert name in render("successful_jobs", dialect, "a-b")
+    assert render("jobs", "snowflake", "d").startswith("-- Run on fakesnow, not on Snowflake\n")
     with pytest.raises(ConfigError, match="There is no dialect oracle"):
         render("jobs", "oracle", "d")
 
