@@ -22,6 +22,7 @@ from captaindata_source.http import Clock, Webhooks
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import (
+    DUCKLAKE,
     POSTGRES,
     RUN_BY_DUCKDB,
     WITH_VIEWS,
@@ -243,7 +244,9 @@ def _opened(pipeline: dlt.Pipeline) -> Iterator[tuple[Database, str]]:
     if pipeline.destination.destination_type in RUN_BY_DUCKDB:
         with holding(pipeline) as client:
             if client is not None:
-                yield DuckDbDatabase(client.native_connection), client.dataset_name
+                is_lake = pipeline.destination.destination_type == DUCKLAKE
+                database = DuckDbDatabase(client.native_connection, is_lake=is_lake)
+                yield database, client.dataset_name
         return
     with connected(pipeline) as client:
         address = client.credentials.to_native_representation()

@@ -22,6 +22,7 @@ from captaindata_source.errors import CaptainDataError, DestinationError, causes
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database.base import Database
 from captaindata_source.warehouse.database.kinds import (
+    DUCKLAKE,
     POSTGRES,
     RUN_BY_DUCKDB,
     WITH_VIEWS,
@@ -218,7 +219,7 @@ def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
         with connected(pipeline) as client:
             connection = client.native_connection
             if kind in RUN_BY_DUCKDB:
-                yield DuckDbDatabase(connection)
+                yield DuckDbDatabase(connection, is_lake=kind == DUCKLAKE)
             else:
                 address = client.credentials.to_native_representation()
                 yield PostgresDatabase(connection, address)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from captaindata_source.tables import ALL_TABLES
+from captaindata_source.tables import ALL_TABLES, TABLES
 from tests.support.databases import Row
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.harness import Harness, Synced
@@ -19,7 +19,8 @@ from tests.support.runners import ROOT, Runner
 __all__ = ["DuckLake", "EngineHarness", "Lake", "Sqlite"]
 
 PYTHON = ROOT / ".venv" / "engines" / "bin" / "python"
-SCRIPT = Path(__file__).with_name("engine_run.py")
+SCRIPT = Path(__file__).with_name("lake_run.py")
+READ = [table.name for table in TABLES]
 KINDS = {table.name: table.columns for table in ALL_TABLES}
 
 
@@ -36,8 +37,8 @@ class Engine:
         """dlt's configuration for it."""
         raise NotImplementedError
 
-    def table(self, name: str) -> list[Row]:
-        """All rows of a table; times are UTC, JSON is parsed."""
+    def tables(self) -> dict[str, list[Row]]:
+        """All rows of `READ`; times are UTC, JSON is parsed."""
         raise NotImplementedError
 
     def destination(self) -> Any:
@@ -50,13 +51,12 @@ class Engine:
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         raise NotImplementedError
 
-    def read(self, how: str, *arguments: str) -> list[Row]:
-        """What a function of `engine_run` reads."""
+    def read(self, how: str, *arguments: Any) -> Any:
+        """What a function of `lake_run` reads."""
         answer = self.folder / "answer.json"
         done = self.runner(read=how, arguments=arguments, answer=str(answer))
         assert done == {"code": 0}, self.runner.log
-        rows: list[Row] = json.loads(answer.read_text(encoding="utf-8"))
-        return rows
+        return json.loads(answer.read_text(encoding="utf-8"))
 
 
 class Lake(Engine):
@@ -74,8 +74,9 @@ class Lake(Engine):
             "SOURCES__CAPTAINDATA__TABLE_FORMAT": self.table_format,
         }
 
-    def table(self, name: str) -> list[Row]:
-        return typed(name, self.read(self.table_format, str(self.bucket / self.dataset / name)))
+    def tables(self) -> dict[str, list[Row]]:
+        places = {name: str(self.bucket / self.dataset / name) for name in READ}
+        return typed(self.read(self.table_format, places))
 
 
 class DuckLake(Engine):
@@ -96,10 +97,12 @@ class DuckLake(Engine):
         }
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        return self.read("ducklake", f"sqlite:{self.catalog}", sql)
+        found: list[Row] = self.read("ducklake", f"sqlite:{self.catalog}", {"": sql})[""]
+        return found
 
-    def table(self, name: str) -> list[Row]:
-        return typed(name, self.execute(f"select * from {name}"))
+    def tables(self) -> dict[str, list[Row]]:
+        queries = {name: f"select * from {name}" for name in READ}
+        return typed(self.read("ducklake", f"sqlite:{self.catalog}", queries))
 
 
 class Sqlite(Engine):
@@ -120,19 +123,22 @@ class Sqlite(Engine):
             with connection:
                 return [dict(row) for row in connection.execute(sql, tuple(parameters))]
 
-    def table(self, name: str) -> list[Row]:
-        return typed(name, self.execute(f"select * from {name}"))
+    def tables(self) -> dict[str, list[Row]]:
+        return typed({name: self.execute(f"select * from {name}") for name in READ})
 
 
-def typed(table: str, rows: list[Row]) -> list[Row]:
-    """Values as the columns of a table have them."""
-    readers = {"json": _json, "timestamp": _time, "bool": _flag}
-    kinds = KINDS[table]
+def typed(tables: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """Values as the columns of their tables have them."""
+    return {name: _typed(KINDS[name], rows) for name, rows in tables.items()}
+
+
+def _typed(kinds: Mapping[str, str], rows: list[Row]) -> list[Row]:
+    readers: dict[str, Callable[[Any], Any]] = {"json": _json, "timestamp": _time, "bool": _flag}
     return [
         {
             name: value
             if value is None or kinds.get(name) not in readers
-            else readers[kinds[name]](value)
+            else readers[str(kinds[name])](value)
             for name, value in row.items()
         }
         for row in rows
@@ -158,6 +164,8 @@ class EngineHarness(Harness):
     def __init__(self, sandbox: FaultySandbox, engine: Engine, folder: Path) -> None:
         super().__init__(sandbox, engine, folder)
         self.engine = engine
+        self._tables: dict[str, list[Row]] = {}
+        """What is loaded, since the last sync."""
         self.runner = self.new_runner()
         engine.runner, engine.folder = self.runner, folder
 
@@ -167,11 +175,14 @@ class EngineHarness(Harness):
 
     def rows(self, table: str, *, where: str = "1 = 1") -> list[Row]:
         assert where == "1 = 1", "all rows are read"
-        return self.engine.table(table)
+        if not self._tables:
+            self._tables = self.engine.tables()
+        return self._tables[table]
 
     def begin(self, runner: Runner, *arguments: str, **environment: Any) -> str:
         """Begins a sync."""
         found = self.environment(**environment)
+        self._tables = {}
         name = f"sync-{self._number}"
         database = ["--destination", self.database.name, "--dataset", self.database.dataset]
         line = ["sync", "--json", *database, *arguments]

@@ -45,41 +45,47 @@ def _run(command: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def read_delta(table: str) -> list[dict[str, Any]]:
-    """The rows of a Delta table, as Daft reads them."""
+def read_delta(places: dict[str, str]) -> dict[str, Any]:
+    """The rows of Delta tables, as Daft reads them."""
     import daft  # noqa: PLC0415 - forks alone
 
-    return daft.read_deltalake(table).to_pylist()
+    return {name: daft.read_deltalake(place).to_pylist() for name, place in places.items()}
 
 
-def read_iceberg(table: str) -> list[dict[str, Any]]:
-    """The rows of an Iceberg table, as Daft reads them from its newest metadata."""
+def read_iceberg(places: dict[str, str]) -> dict[str, Any]:
+    """The rows of Iceberg tables, as Daft reads them from their newest metadata."""
     import daft  # noqa: PLC0415 - forks alone
     from pyiceberg.table import StaticTable  # noqa: PLC0415
 
-    newest = max(Path(table, "metadata").glob("*.metadata.json"))
-    return daft.read_iceberg(StaticTable.from_metadata(str(newest))).to_pylist()
+    found = {}
+    for name, place in places.items():
+        newest = max(Path(place, "metadata").glob("*.metadata.json"))
+        found[name] = daft.read_iceberg(StaticTable.from_metadata(str(newest))).to_pylist()
+    return found
 
 
-def read_extensions() -> list[dict[str, Any]]:
+def read_extensions() -> dict[str, Any]:
     """Puts extensions of DuckDB where it looks for them: in the home of the tests."""
     from duckdb_extensions import import_extension  # noqa: PLC0415
 
     for name in ("ducklake", "sqlite_scanner"):
         import_extension(name)
-    return []
+    return {}
 
 
-def read_ducklake(catalog: str, sql: str) -> list[dict[str, Any]]:
-    """The rows of a query in a lake."""
+def read_ducklake(catalog: str, queries: dict[str, str]) -> dict[str, Any]:
+    """The rows of queries in a lake, by their names."""
     import duckdb  # noqa: PLC0415
 
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"attach 'ducklake:{catalog}' as lake; use lake.captaindata")
-        cursor = connection.execute(sql)
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+        found = {}
+        for name, sql in queries.items():
+            cursor = connection.execute(sql)
+            columns = [column[0] for column in cursor.description or []]
+            found[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return found
 
 
 if __name__ == "__main__":
