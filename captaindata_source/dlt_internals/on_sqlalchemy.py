@@ -29,11 +29,12 @@ LENGTH = 100
 def fit_sqlalchemy() -> None:
     """Lets dlt, in this process, load tables of this source by SQLAlchemy as they are, and fast.
     Installed once; a second call does nothing."""
-    from dlt.destinations.impl.sqlalchemy.sqlalchemy_job_client import (  # noqa: PLC0415 - an extra
-        SqlalchemyJobClient,
+    from dlt.destinations.impl.sqlalchemy import (  # noqa: PLC0415 - an extra
+        sqlalchemy_job_client as module,
     )
 
-    original: Callable[..., Any] = SqlalchemyJobClient.update_stored_schema
+    job_client: Any = module.SqlalchemyJobClient
+    original: Callable[..., Any] = job_client.update_stored_schema
     if hasattr(original, MARK):
         return
 
@@ -44,8 +45,8 @@ def fit_sqlalchemy() -> None:
         return update
 
     setattr(update_stored_schema, MARK, True)
-    SqlalchemyJobClient.update_stored_schema = update_stored_schema  # type: ignore[method-assign]
-    to_column: Callable[..., Any] = SqlalchemyJobClient._to_column_object
+    job_client.update_stored_schema = update_stored_schema
+    to_column: Callable[..., Any] = job_client._to_column_object
 
     @functools.wraps(to_column)
     def to_column_object(self: Any, column: Any, table: Any) -> Any:
@@ -54,14 +55,14 @@ def fit_sqlalchemy() -> None:
             made.type = _json_text()
         return made
 
-    SqlalchemyJobClient._to_column_object = to_column_object  # type: ignore[method-assign]
+    job_client._to_column_object = to_column_object
 
 
 @functools.cache
 def _json_text() -> Any:
     from dlt.common.libs.sql_alchemy import sa  # noqa: PLC0415 - an extra
 
-    class JsonText(sa.TypeDecorator):  # type: ignore[misc, name-defined]
+    class JsonText(sa.TypeDecorator):  # type: ignore[misc]
         """A column of JSON that takes a text for JSON already."""
 
         impl = sa.JSON

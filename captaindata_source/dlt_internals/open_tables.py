@@ -46,12 +46,13 @@ def missing_package(table_format: str) -> str | None:
 def replace_rows_in_open_tables() -> None:
     """Lets dlt, in this process, replace rows in Delta and Iceberg tables of this source, and read
     these tables by their files. Installed once; a second call does nothing."""
-    for job, table_format in (
-        (filesystem.DeltaLoadFilesystemJob, "delta"),
-        (filesystem.IcebergLoadFilesystemJob, "iceberg"),
-    ):
+    jobs: dict[str, Any] = {
+        "delta": filesystem.DeltaLoadFilesystemJob,
+        "iceberg": filesystem.IcebergLoadFilesystemJob,
+    }
+    for table_format, job in jobs.items():
         if not hasattr(job.run, MARK):
-            job.run = _replacing(job.run, table_format)  # type: ignore[method-assign]
+            job.run = _replacing(job.run, table_format)
     if not hasattr(FilesystemSqlClient.create_view_select, MARK):
         reading: Any = _reading(FilesystemSqlClient.create_view_select)
         FilesystemSqlClient.create_view_select = reading  # type: ignore[method-assign]
@@ -73,11 +74,9 @@ def _replacing(original: Callable[[Any], None], table_format: str) -> Callable[[
         keys = RowKeys(table.key)
         for batch in rows.scanner(columns=list(table.key)).to_batches():
             keys.add(batch)
-        if table.replaces_by_key:  # a key stands for many rows, which may be large
-            parts = (_without_marks(part) for part in _parts(rows))
-        else:
-            newest = _newest(rows.to_table(), table.key)
-            parts = iter([_without_marks(newest)])
+        # where a key stands for many rows, there may be too many of them to be in memory at once
+        parts = _parts(rows) if table.replaces_by_key else iter([_newest(rows, table.key)])
+        parts = map(_without_marks, parts)
         FORMATS[table_format].replace_rows(job._job_client, table.name, rows.schema, keys, parts)
 
     setattr(run, MARK, True)
@@ -114,8 +113,9 @@ def _without_marks(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.invert(pc.fill_null(rows[DELETE_MARK], False)))
 
 
-def _newest(rows: pa.Table, key: Sequence[str]) -> pa.Table:
+def _newest(found: Any, key: Sequence[str]) -> pa.Table:
     """Of rows with one key the one with the latest `loaded_at`, or the last one."""
+    rows = found.to_table()
     if "loaded_at" in rows.column_names:
         rows = rows.take(pc.sort_indices(rows, [("loaded_at", "ascending")]))
     numbered = rows.select(list(key)).append_column("row", pa.array(range(rows.num_rows)))

@@ -119,6 +119,7 @@ class PlainRun:
     def _require_loadable(self, pipeline: dlt.Pipeline) -> None:
         require_loadable(
             pipeline.destination_client().capabilities,
+            kind=pipeline.destination.destination_type,
             name=pipeline.destination.destination_name,
             staging=pipeline.staging.destination_name if pipeline.staging else None,
             table_format=self._table_format,

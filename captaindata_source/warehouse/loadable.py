@@ -28,12 +28,13 @@ EXTRAS = {"deltalake": "delta", "pyiceberg": "iceberg", "sqlalchemy": "iceberg"}
 
 
 def require_loadable(
-    capabilities: Any, *, name: str, staging: str | None, table_format: str | None
+    capabilities: Any, *, kind: str, name: str, staging: str | None, table_format: str | None
 ) -> None:
     """Sees that dlt will not refuse what is about to be fetched.
 
     Args:
         capabilities: Of the destination, as it is configured.
+        kind: Its type.
         name: Its name.
         staging: Name of the destination that holds files for it; None: none does.
         table_format: Of the tables.
@@ -43,10 +44,10 @@ def require_loadable(
     """
     staged: Sequence[str] = capabilities.supported_staging_file_formats or ()
     if table_format is not None:
-        if table_format not in (capabilities.supported_table_formats or ()):
+        if kind != FILESYSTEM or table_format not in (capabilities.supported_table_formats or ()):
             raise ConfigError(
-                f"Destination {name!r} has no tables of the format {table_format}: leave "
-                "table_format out, or use --destination filesystem"
+                f"Destination {name!r} chooses the format of its tables itself: leave "
+                f"table_format = {table_format!r} out, or use --destination filesystem"
             )
         if (package := missing_package(table_format)) is not None:
             raise ConfigError(

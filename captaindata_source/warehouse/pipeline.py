@@ -103,6 +103,7 @@ class Target:
         if kind.destination_type not in WITH_VIEWS or options.table_format or options.staging:
             require_loadable(
                 reader.destination_client().capabilities,
+                kind=kind.destination_type,
                 name=options.destination,
                 staging=options.staging,
                 table_format=options.table_format,

@@ -10,6 +10,7 @@ from typing import Any
 
 from dlt.destinations.sql_client import WithSqlClient
 
+from captaindata_source.tables import JOB_RESULTS
 from captaindata_source.warehouse.database import (
     DUCKDB,
     DUCKLAKE,
@@ -127,7 +128,11 @@ def promise_of(client: Any, *, kind: str, table_format: str | None = None) -> Pr
     capabilities = client.capabilities
     if not isinstance(client, WithSqlClient):
         return UNREADABLE
-    if REPLACES not in (capabilities.supported_merge_strategies or ()):
+    strategies = capabilities.supported_merge_strategies or ()
+    if select := capabilities.merge_strategies_selector:
+        table = {"name": JOB_RESULTS.name, "table_format": capabilities.preferred_table_format}
+        strategies = select(strategies, table_schema=table)
+    if REPLACES not in strategies:
         return APPENDED
     if kind == SQLALCHEMY:
         is_sqlite = capabilities.sqlglot_dialect == "sqlite"

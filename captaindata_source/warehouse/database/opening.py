@@ -13,7 +13,6 @@ from typing import Any
 
 import dlt
 import fasteners
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -58,6 +57,8 @@ DETACH_SECONDS = 10.0
 DETACH_POLL_SECONDS = 0.02
 EMPTY_BYTES = 12_288
 """Size of a DuckDB file without a table: its three headers. What is smaller is no database."""
+MOTHERDUCK = "md"
+"""Name of its driver, as dlt has it."""
 LOCAL_CATALOGS = ("sqlite", "duckdb")
 POSTGRES_CATALOGS = ("postgres", "postgresql")
 NO_FILE = re.compile(r":|$|[A-Za-z][A-Za-z0-9+.-]+:")
@@ -131,9 +132,10 @@ def _is_detaching(error: Exception) -> bool:
 
 def file_of(client: SqlClientBase[Any]) -> Path | None:
     """The file of a connection to DuckDB; None where it is in memory, a lake or with a service."""
-    if not isinstance(client.credentials, DuckDbCredentials):
+    credentials = client.credentials
+    if hasattr(credentials, "catalog") or getattr(credentials, "drivername", "") == MOTHERDUCK:
         return None
-    database = str(client.credentials.database)
+    database = str(credentials.database)
     return None if NO_FILE.match(database) else Path(database)
 
 
