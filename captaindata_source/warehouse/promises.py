@@ -34,8 +34,8 @@ class Promise:
     Args:
         name: The destination, as it is named for `--destination`, and its options.
         is_incremental: Only what is new is fetched.
-        is_exact: A job that is run again keeps none of its old rows; what is deleted is removed or
-            marked; no row is there twice.
+        is_exact: A job that is run again keeps none of its old rows; no row is there twice.
+        deletes: Whether what is gone is removed, or how else it is told.
         resumes: A sync that was killed goes on where it stopped.
         has_views: Views, alerts, exports and reports.
         tested: What it is tested with.
@@ -45,6 +45,7 @@ class Promise:
     name: str
     is_incremental: bool = True
     is_exact: bool = True
+    deletes: str = "yes"
     resumes: bool = True
     has_views: bool = False
     tested: str = UNPROVEN
@@ -54,7 +55,7 @@ class Promise:
 NO_VIEWS = "no views are made there: read the raw tables"
 DUCKDB_FILE = Promise("duckdb", has_views=True, tested="DuckDB 1.4 to 2.0, all tests")
 ON_POSTGRES = Promise("postgres", has_views=True, tested="PostgreSQL, all tests")
-LAKE = Promise("ducklake", has_views=True, tested="DuckDB 1.5; catalog in SQLite")
+LAKE = Promise("ducklake", has_views=True, tested="DuckDB 1.5; catalogue in SQLite")
 MOTHER = Promise(
     "motherduck",
     has_views=True,
@@ -74,6 +75,7 @@ ICEBERG = Promise(
 FILES = Promise(
     "filesystem",
     is_exact=False,
+    deletes="as rows",
     tested="parquet, read by DuckDB",
     lack="rows are not replaced: each sync adds to what is there. Read the newest load of each row "
     "and job with the queries in sql/tables.md, or set table_format to delta or iceberg",
@@ -90,6 +92,7 @@ OTHER_SQL = Promise(
 APPENDED = Promise(
     "others that can't replace rows",
     is_exact=False,
+    deletes="as rows",
     resumes=False,
     lack="rows are not replaced: each sync adds to what is there; read the newest load of each job",
 )
@@ -97,6 +100,7 @@ UNREADABLE = Promise(
     "others that can't be queried",
     is_incremental=False,
     is_exact=False,
+    deletes="no",
     resumes=False,
     lack="it can't be queried: each sync fetches and adds everything",
 )

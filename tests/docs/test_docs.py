@@ -31,7 +31,7 @@ READMES = sorted(
 )
 MAX_WORDS = 1_650
 """Of the README: a person reads it in five minutes or so."""
-SHARED = {"--destination", "--dataset"}
+SHARED = {"--destination", "--dataset", "--table-format", "--staging"}
 """Options of nearly all commands, which README tells once."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CONFIG = tomllib.loads((ROOT / ".dlt" / "config.toml").read_text(encoding="utf-8"))
@@ -46,6 +46,8 @@ NOT_IN_FILE = {
     "event_max_wait",
     "event_secret",
     "publish_copy",
+    "table_format",
+    "staging",
     "people_fields",
     "alert_webhooks",
 }
@@ -172,7 +174,12 @@ def test_changelog_and_version() -> None:
 def test_constraints_hold_no_addresses_and_pin_every_dependency() -> None:
     lines = [
         line
-        for file in ("constraints.txt", "constraints-orchestrators.txt", "constraints-airflow.txt")
+        for file in (
+            "constraints.txt",
+            "constraints-orchestrators.txt",
+            "constraints-airflow.txt",
+            "constraints-engines.txt",
+        )
         for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
     ]
     pins = [line for line in lines if line and not line.startswith("#")]

@@ -9,6 +9,10 @@ from pathlib import Path
 from captaindata_source.warehouse.promises import PROMISES, Promise
 
 PATH = Path(__file__).parents[2] / "pipelines" / "README.md"
+COLUMNS = (
+    *("destination", "incremental", "re-run jobs exact", "deletes", "resumes", "views"),
+    "tested with",
+)
 BEGIN = "<!-- destinations: begin -->"
 END = "<!-- destinations: end -->"
 MARKS = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
@@ -17,16 +21,27 @@ MARKS = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
 def destinations_table() -> str:
     """The table as the README prints it."""
     head = [
-        "| destination | incremental | re-run jobs exact | resumes | views | tested with |",
-        "|---|---|---|---|---|---|",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
     ]
     return "\n".join([*head, *map(_line, PROMISES)])
 
 
 def _line(promise: Promise) -> str:
-    flags = (promise.is_incremental, promise.is_exact, promise.resumes, promise.has_views)
-    cells = (promise.name, *("yes" if flag else "no" for flag in flags), promise.tested)
+    cells = (
+        promise.name,
+        _flag(promise.is_incremental),
+        _flag(promise.is_exact),
+        promise.deletes,
+        _flag(promise.resumes),
+        _flag(promise.has_views),
+        promise.tested,
+    )
     return f"| {' | '.join(cells)} |"
+
+
+def _flag(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def main() -> None:
