@@ -261,9 +261,11 @@ def _as_config_errors(name: str, kind: AnyDestination | None = None) -> Iterator
             f"or the same in .dlt/secrets.toml, to {address}"
         ) from None
     except (ImportError, MissingDependencyException) as error:
+        known = kind.destination_type.rpartition(".")[2] if kind else name
+        package = "captaindata-source" if known in ("postgres", "sqlalchemy") else "dlt"
         raise ConfigError(
-            f"Destination {name!r} needs packages that are not installed; for postgres: pip "
-            f"install 'captaindata-source[postgres]' ({message_of(error)})"
+            f"Destination {name!r} needs packages that are not installed: pip install "
+            f"'{package}[{known}]' ({message_of(error)})"
         ) from None
     except (ValueError, dlt.common.exceptions.DltException) as error:
         raise ConfigError(f"Destination {name!r} can't be used: {message_of(error)}") from None

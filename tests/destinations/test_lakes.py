@@ -12,12 +12,13 @@ from captaindata_source.sandbox import World
 from tests.conftest import SMALL_WORLD
 from tests.support.faulty_sandbox import FaultySandbox
 from tests.support.lakes import DuckLake, Engine, EngineHarness, Lake, Sqlite
+from tests.support.mishaps import DIE_IN
 from tests.support.oracle import Oracle, assert_equal
 
 pytestmark = pytest.mark.integration
 
 MakeEngine = Callable[..., EngineHarness]
-BOOKKEEPING = {"sync_runs", "quota_readings", "listing_checkpoints", "workspaces"}
+COMMIT = "dlt.destinations.impl.filesystem.filesystem:FilesystemClient.complete_load:1"
 
 
 @pytest.fixture
@@ -70,9 +71,18 @@ def test_a_lake_holds_what_the_sandbox_holds(
     follow(harness, oracle, said="Destination filesystem: no views are made there")
     for table in ("job_results", "successful_jobs"):
         assert {row["_deleted"] for row in harness.rows(table)} == {None}
+    harness.world.advance(days=2)
+    oracle.look()
+    same = {"data_dir": str(tmp_path / "kept")}
+    harness.extra[DIE_IN] = COMMIT
+    harness.sync(expect=-9, **same)  # all is there but the commit
+    del harness.extra[DIE_IN]
+    resumed = harness.sync(**same)
+    assert resumed.paths("/results") == []
+    assert_equal(harness, oracle)
     loads = lake.bucket / lake.dataset / "_dlt_loads"
     [*_, newest] = sorted(loads.iterdir())
-    newest.unlink()  # as if a process had died before its load was committed
+    newest.unlink()  # the same, and dlt's working folder is lost
     harness.sync()
     assert_equal(harness, oracle)
     other = {"delta": "iceberg", "iceberg": "delta"}[table_format]
@@ -87,6 +97,10 @@ def test_sqlite_holds_what_the_sandbox_holds(make_engine: MakeEngine, tmp_path: 
     harness = make_engine(sqlite, workspaces=2)
     oracle = Oracle(harness.world)
     follow(harness, oracle, said="Destination sqlalchemy: no views are made there")
+    sqlite.execute("alter table jobs drop column sync_mode")  # as an earlier version left it
+    harness.sync()
+    assert "sync_mode" in sqlite.execute("select * from jobs")[0]
+    assert_equal(harness, oracle)
     for file in tmp_path.glob("warehouse__captaindata_staging_*.db"):
         sqlite.dataset = file.stem.removeprefix("warehouse__")
         names = [row["name"] for row in sqlite.execute("select name from sqlite_master")]
