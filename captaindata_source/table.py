@@ -68,6 +68,9 @@ class Table:
                 "file_format": "parquet",
                 "table_format": table_format,
             }
+            for column in hints["columns"].values():  # dlt warns of what it does not heed
+                column.pop("dedup_sort", None)
+                column.pop("hard_delete", None)
         return hints
 
     def dlt_columns(self) -> dict[str, TColumnSchema]:

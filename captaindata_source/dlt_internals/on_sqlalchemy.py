@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 MARK = "_captaindata_source"
 ENDING = "_captaindata_key"
+OF_DLT = "implicitly coercing SELECT object"
+"""A warning about how dlt merges; nobody else can do anything about it."""
 LENGTH = 100
 """Characters of each column that MySQL indexes: it takes no text as a whole."""
 
@@ -45,6 +48,7 @@ def fit_sqlalchemy() -> None:
         return update
 
     setattr(update_stored_schema, MARK, True)
+    warnings.filterwarnings("ignore", message=OF_DLT)
     job_client.update_stored_schema = update_stored_schema
     to_column: Callable[..., Any] = job_client._to_column_object
 

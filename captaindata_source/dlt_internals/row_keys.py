@@ -40,7 +40,7 @@ class RowKeys:
             rows: Batches of Arrow that have the columns.
         """
         found = RowKeys(self.columns)
-        for batch in rows:
+        for batch in rows if self._keys else ():
             found._keys |= self._keys.intersection(_keys_of(batch, self.columns))
             if len(found) == len(self):
                 break

@@ -47,6 +47,29 @@ NAMES = [
     ("dlt.destinations.job_client_impl:SqlJobClientBase.prepare_load_table", "with_append"),
     ("dlt.destinations.job_client_impl:SqlJobClientBase.verify_schema", "with_append"),
     ("dlt.load.load:Load.load_single_package", "load_step"),
+    ("dlt.destinations.impl.filesystem.filesystem:DeltaLoadFilesystemJob.run", "open_tables"),
+    ("dlt.destinations.impl.filesystem.filesystem:IcebergLoadFilesystemJob.run", "open_tables"),
+    ("dlt.destinations.impl.filesystem.filesystem:FilesystemClient.load_open_table", "open_tables"),
+    (
+        "dlt.destinations.impl.filesystem.filesystem:FilesystemClient.get_open_table_location",
+        "open_tables",
+    ),
+    (
+        "dlt.destinations.impl.filesystem.filesystem:FilesystemClient.get_open_table_catalog",
+        "iceberg_tables",
+    ),
+    (
+        "dlt.destinations.impl.filesystem.sql_client:FilesystemSqlClient.create_view_select",
+        "open_tables",
+    ),
+    (
+        "dlt.destinations.impl.ducklake.sql_client:DuckLakeSqlClient.attach_statement",
+        "destinations.as_we_use_it",
+    ),
+    (
+        "dlt.destinations.impl.ducklake.configuration:DuckLakeCredentials._conn_str",
+        "lake_connections",
+    ),
     ("dlt.extract.extractors:Extractor._write_item", "extraction.make_empty_tables"),
     ("dlt.extract.storage:ExtractorItemStorage._get_data_item_path_template", "files"),
     ("dlt.common.storages.load_storage:LoadItemStorage._get_data_item_path_template", "files"),
