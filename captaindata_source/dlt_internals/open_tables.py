@@ -28,9 +28,11 @@ from captaindata_source.dlt_internals import delta_tables, iceberg_tables
 from captaindata_source.dlt_internals.row_keys import RowKeys
 from captaindata_source.tables import ALL_TABLES, DELETE_MARK
 
-__all__ = ["OURS", "is_ours", "missing_package", "replace_rows_in_open_tables"]
+__all__ = ["ARE_READ", "OURS", "is_ours", "missing_package", "replace_rows_in_open_tables"]
 
 MARK = "_captaindata_source"
+ARE_READ = hasattr(FilesystemSqlClient, "create_view_select")
+"""Whether dlt is new enough to be told how tables are read: 1.26 or newer."""
 PART_BYTES = 64 * 1024 * 1024
 """Results that are in memory at once."""
 FORMATS: dict[str, Any] = {"delta": delta_tables, "iceberg": iceberg_tables}
@@ -53,7 +55,7 @@ def replace_rows_in_open_tables() -> None:
     for table_format, job in jobs.items():
         if not hasattr(job.run, MARK):
             job.run = _replacing(job.run, table_format)
-    if not hasattr(FilesystemSqlClient.create_view_select, MARK):
+    if ARE_READ and not hasattr(FilesystemSqlClient.create_view_select, MARK):
         reading: Any = _reading(FilesystemSqlClient.create_view_select)
         FilesystemSqlClient.create_view_select = reading  # type: ignore[method-assign]
 

@@ -11,6 +11,7 @@ import dlt
 
 from captaindata_source.dlt_internals.on_sqlalchemy import fit_sqlalchemy
 from captaindata_source.dlt_internals.open_tables import (
+    ARE_READ,
     missing_package,
     replace_rows_in_open_tables,
 )
@@ -49,6 +50,8 @@ def require_loadable(
                 f"Destination {name!r} chooses the format of its tables itself: leave "
                 f"table_format = {table_format!r} out, or use --destination filesystem"
             )
+        if not ARE_READ:
+            raise ConfigError("table_format needs dlt 1.26 or newer: pip install --upgrade dlt")
         if (package := missing_package(table_format)) is not None:
             raise ConfigError(
                 f"Tables of the format {table_format} need {package}, which is not installed: pip "
