@@ -130,8 +130,10 @@ def test_ducklake_holds_what_the_sandbox_holds(make_engine: MakeEngine, tmp_path
     assert_equal(harness, oracle)
     harness.world.advance(days=2)
     oracle.look()
+    harness.extra["SOURCES__CAPTAINDATA__ALERTS"] = "true"
     synced = harness.sync()
     assert "WARNING" not in synced.stderr
+    assert synced.summary["alerts"]["new"], synced.summary["alerts"]
     assert_equal(harness, oracle)
     views = lake.execute(
         "select view_name from duckdb_views() "
