@@ -55,7 +55,11 @@ class Promise:
 NO_VIEWS = "no views are made there: read the raw tables"
 DUCKDB_FILE = Promise("duckdb", has_views=True, tested="DuckDB 1.4 to 2.0, all tests")
 ON_POSTGRES = Promise("postgres", has_views=True, tested="PostgreSQL, all tests")
-LAKE = Promise("ducklake", has_views=True, tested="DuckDB 1.5; catalogue in SQLite")
+LAKE = Promise(
+    "ducklake",
+    has_views=True,
+    tested="DuckDB 1.5, catalogue in SQLite; by hand in Postgres and DuckDB",
+)
 MOTHER = Promise(
     "motherduck",
     has_views=True,
