@@ -227,8 +227,7 @@ def warehouse_pipeline(
 def earlier_names(settings: Settings, options: SyncOptions) -> list[str]:
     """What earlier versions called the pipelines of a sync that began in this folder."""
     place = short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
-    workspaces = (short_hash(settings.project_uid), WAREHOUSE)
-    return [f"captaindata_{workspace}_{place}" for workspace in workspaces]
+    return [f"captaindata_{each}_{place}" for each in (short_hash(settings.project_uid), WAREHOUSE)]
 
 
 @contextmanager
@@ -262,10 +261,11 @@ def _as_config_errors(name: str, kind: AnyDestination | None = None) -> Iterator
         ) from None
     except (ImportError, MissingDependencyException) as error:
         known = kind.destination_type.rpartition(".")[2] if kind else name
-        package = "captaindata-source" if known in ("postgres", "sqlalchemy") else "dlt"
+        packages = " ".join(getattr(error, "dependencies", [f"dlt[{known}]"]))
+        if known in ("postgres", "sqlalchemy"):
+            packages = f"captaindata-source[{known}]"
         raise ConfigError(
-            f"Destination {name!r} needs packages that are not installed: pip install "
-            f"'{package}[{known}]' ({message_of(error)})"
+            f"Destination {name!r} needs packages that are not installed: pip install {packages!r}"
         ) from None
     except (ValueError, dlt.common.exceptions.DltException) as error:
         raise ConfigError(f"Destination {name!r} can't be used: {message_of(error)}") from None

@@ -3,6 +3,7 @@ before the first call."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -114,21 +115,36 @@ def test_rows_are_written_anew_where_no_files_are_taken(tmp_path: Path) -> None:
     assert "parquet" in capabilities.supported_loader_file_formats, "of ADBC; it is not installed"
 
 
-def test_duckdb_makes_no_file_of_a_service(tmp_path: Path) -> None:
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(tmp_path),
-        "DLT_DATA_DIR": str(tmp_path / "dlt"),
-        "SOURCES__CAPTAINDATA__WORKSPACES": '[{"name": "a", "api_key": "k", "project_uid": "u"}]',
-    }
-    for address in ("md:warehouse", "motherduck:warehouse"):
-        done = processes.run(
-            ["sync"],
-            environment={**environment, "DESTINATION__DUCKDB__CREDENTIALS": address},
-            folder=tmp_path,
-        )
-        assert done.code == 2
-        assert "motherduck" in done.stderr
+REDSHIFT = {"DESTINATION__REDSHIFT__CREDENTIALS": "postgresql://u:p@localhost:1/db"}
+BUCKET = {"DESTINATION__FILESYSTEM__BUCKET_URL": "s3://bucket"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        ("", {"DESTINATION__DUCKDB__CREDENTIALS": "md:warehouse"}, "--destination motherduck"),
+        ("--destination redshift", REDSHIFT, "--staging filesystem"),
+        ("--destination filesystem", BUCKET, "pip install 'dlt[s3]'"),
+        ("--table-format delta", {}, "chooses the format of its tables itself"),
+    ],
+)
+def test_it_is_refused_before_the_first_call(
+    tmp_path: Path, arguments: str, environment: dict[str, str], said: str
+) -> None:
+    workspace = {"name": "a", "api_key": "k", "project_uid": "u", "base_url": "http://127.0.0.1:9"}
+    done = processes.run(
+        ["sync", *arguments.split()],
+        environment={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "DLT_DATA_DIR": str(tmp_path / "dlt"),
+            "SOURCES__CAPTAINDATA__WORKSPACES": json.dumps([workspace]),
+            **environment,
+        },
+        folder=tmp_path,
+    )
+    assert (done.code, done.stdout) == (2, "")
+    assert said in done.stderr
     assert not list(tmp_path.glob("*warehouse*"))
 
 
