@@ -29,12 +29,14 @@ unit: .venv/.dev-ready
 # what takes long: whole worlds, upgrades of old warehouses, kills, dbt, orchestrators, reports in a
 # browser
 test-integrations: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
-		.venv/.browser-ready .venv/.manifests-ready .venv/.readers-ready
+		.venv/.browser-ready .venv/.manifests-ready .venv/.readers-ready \
+		.venv/.engines-ready
 	$(BIN)/pytest -m 'integration and not exhaustive'
 
 # before a release: more cases of what the tests above show, which tests/exhaustive.txt lists
 test-exhaustive: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
-		.venv/.browser-ready .venv/.manifests-ready .venv/.readers-ready
+		.venv/.browser-ready .venv/.manifests-ready .venv/.readers-ready \
+		.venv/.engines-ready
 	$(BIN)/pytest -m exhaustive
 
 # minutes: a short suite with the lowest and newest versions of what is needed, and on each Python;
@@ -71,6 +73,15 @@ test-versions: .venv/.dev-ready
 	@$(BIN)/python -m venv .venv/airflow
 	@.venv/airflow/bin/pip install -q -c constraints.txt -c constraints-airflow.txt \
 		-e '.[postgres]' 'apache-airflow[postgres]'
+	@touch $@
+
+# lakes and their readers, and a DuckDB that has extensions on PyPI: there are none for DuckDB 2 yet
+.venv/.engines-ready: pyproject.toml constraints.txt constraints-engines.txt | .venv/bin/python
+	@echo "Installing Delta, Iceberg, DuckLake and Daft into .venv/engines: a minute or two, once"
+	@$(BIN)/python -m venv .venv/engines
+	@.venv/engines/bin/pip install -q -c constraints-engines.txt \
+		-e '.[delta,iceberg,postgres,sqlalchemy]' daft duckdb-extensions \
+		duckdb-extension-ducklake duckdb-extension-sqlite-scanner
 	@touch $@
 
 # reports are opened in Chromium; as root, Debian's is installed if it is not there
@@ -118,7 +129,8 @@ audit: | .venv/bin/python
 	$(BIN)/python -m venv .venv/audit
 	.venv/audit/bin/pip install -q pip-audit
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt \
-		-r constraints-orchestrators.txt -r constraints-airflow.txt -r constraints-readers.txt
+		-r constraints-orchestrators.txt -r constraints-airflow.txt -r constraints-readers.txt \
+		-r constraints-engines.txt
 
 # hours: kills, faults, hostile pages, budgets; ARGS='kills --number 20' runs a part
 chaos: .venv/.dev-ready

@@ -18,24 +18,26 @@ from captaindata_source.extract.plain_run import PlainRun
 from captaindata_source.extract.resources import build_resources
 from captaindata_source.http import Secret
 from captaindata_source.settings.config import load_config
+from captaindata_source.settings.sync_options import read_table_format
 from captaindata_source.settings.unknown import refuse_unknown
 from captaindata_source.settings.workspace import Settings
 
 __all__ = ["SOURCE_NAME", "captaindata", "source_of"]
 
 SOURCE_NAME = "captaindata"
-OWN_OPTIONS = ("full_refresh", "strict", "max_minutes", "max_results")
+OWN_OPTIONS = ("full_refresh", "strict", "max_minutes", "max_results", "table_format")
 """Options that the command does not read from the configuration."""
 
 read_arrow_tables()
 
 
-def source_of(begin: CurrentWork) -> DltSource:
-    """The source whose resources do the work that `begin` gives. Does no I/O."""
+def source_of(begin: CurrentWork, *, table_format: str | None = None) -> DltSource:
+    """The source whose resources do the work that `begin` gives, into tables of a format. Does no
+    I/O."""
 
     @dlt.source(name=SOURCE_NAME, section=SOURCE_NAME, max_table_nesting=0)
     def workspace_source() -> object:
-        return build_resources(begin)
+        return build_resources(begin, table_format=table_format)
 
     return workspace_source()
 
@@ -65,6 +67,7 @@ def captaindata(
     strict: bool = False,
     max_minutes: float | None = None,
     max_results: int | None = None,
+    table_format: str | None = None,
 ) -> object:
     """Captain Data workspaces: workspaces, workflows, jobs, successful_jobs, job_results.
 
@@ -122,6 +125,8 @@ def captaindata(
             goes on. None: no limit.
         max_results: Results of a workspace after which no more jobs are fetched; the next run goes
             on. None: no limit.
+        table_format: "delta" or "iceberg": format of the tables that the `filesystem` destination
+            makes. None: files of rows.
 
     Returns:
         A dlt source with one resource for each table; those of `extra_tables` are not selected
@@ -156,11 +161,18 @@ def captaindata(
         uid = _uid(api_version) if project_uid is None else project_uid
         secret = Secret(key if isinstance(key, str) else "")
         chosen = [Settings(api_key=secret, project_uid=uid, name=workspace_name, **own)]
-    run = PlainRun(chosen, strict=strict, max_minutes=max_minutes, max_results=max_results)
+    table_format = read_table_format(table_format)
+    run = PlainRun(
+        chosen,
+        strict=strict,
+        max_minutes=max_minutes,
+        max_results=max_results,
+        table_format=table_format,
+    )
     drop_normalized_remains()
     load_packages_as_a_whole()
     named = {name for settings in chosen for name in settings.extra_tables}
-    return build_resources(CurrentWork(run.begin), extra_tables=named)
+    return build_resources(CurrentWork(run.begin), extra_tables=named, table_format=table_format)
 
 
 def _uid(api_version: str) -> str:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:  # the command line reads the names without dlt
     from dlt.common.schema.typing import TColumnSchema, TWriteDispositionConfig
 
-__all__ = ["DELETE_MARK", "ColumnType", "Row", "Table"]
+__all__ = ["DELETE_MARK", "TABLE_FORMATS", "ColumnType", "Row", "Table"]
 
 Row = dict[str, Any]
 """A row of a table: column to value."""
 ColumnType = Literal["text", "bigint", "double", "bool", "timestamp", "json"]
+TABLE_FORMATS = ("delta", "iceberg")
+"""Formats of tables in a folder or bucket."""
 
 MERGE: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
 DELETE_MARK = "_deleted"
-"""True in a row that deletes other rows. Destinations that cannot merge store such rows; on DuckDB
-and Postgres the column is always null."""
+"""True in a row that deletes other rows. Files without a table format keep such rows; elsewhere the
+column is always null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +48,30 @@ class Table:
     is_latest_kept: bool = False
     file_format: str | None = "parquet"
 
-    def hints(self) -> dict[str, Any]:
-        """The table as arguments of `dlt.resource` and `dlt.mark.make_hints`."""
-        return {
+    def hints(self, table_format: str | None = None) -> dict[str, Any]:
+        """The table as arguments of `dlt.resource` and `dlt.mark.make_hints`.
+
+        Args:
+            table_format: One of `TABLE_FORMATS`: dlt appends, and `dlt_internals.open_tables` makes
+                of that what the key says; None: what the destination has.
+        """
+        hints: dict[str, Any] = {
             "table_name": self.name,
             "write_disposition": MERGE,
             "merge_key" if self.replaces_by_key else "primary_key": self.key,
             "columns": self.dlt_columns(),
             "file_format": self.file_format,
         }
+        if table_format is not None:
+            hints |= {
+                "write_disposition": "append",
+                "file_format": "parquet",
+                "table_format": table_format,
+            }
+            for column in hints["columns"].values():  # dlt warns of what it does not heed
+                column.pop("dedup_sort", None)
+                column.pop("hard_delete", None)
+        return hints
 
     def dlt_columns(self) -> dict[str, TColumnSchema]:
         columns: dict[str, TColumnSchema] = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from captaindata_source.alerts.kinds import COLUMNS, Alert, State, Status, in_utc
 from captaindata_source.warehouse.database import Database
@@ -72,10 +74,12 @@ class Deliveries:
                 [now - keep],
             ),
         ):
-            for (target,) in self._database.query(
-                f"update {self._deliveries} set status = '{status}', ended_at = %s, "
-                f"error = coalesce(%s, error) where {condition} returning target",
-                [now, error, *parameters],
+            for (target,) in self._update(
+                f"status = '{status}', ended_at = %s, error = coalesce(%s, error)",
+                [now, error],
+                condition=condition,
+                parameters=parameters,
+                column="target",
             ):
                 found[target, status] = found.get((target, status), 0) + 1
         return found
@@ -102,14 +106,36 @@ class Deliveries:
 
     def claim(self, message: Message, now: datetime) -> bool:
         """Records that a message is about to be sent. False if someone else does so."""
-        found = self._database.query(
-            f"update {self._deliveries} set status = '{Status.SENDING}', attempts = attempts + 1, "
-            "attempted_at = %s, next_try_at = null "
-            f"where message_uid = %s and target = %s and status = '{Status.PENDING}' "
-            "returning alert_uid",
-            [now, message.uid, message.target],
+        found = self._update(
+            f"status = '{Status.SENDING}', attempts = attempts + 1, attempted_at = %s, "
+            "next_try_at = null",
+            [now],
+            condition=f"message_uid = %s and target = %s and status = '{Status.PENDING}'",
+            parameters=[message.uid, message.target],
+            column="alert_uid",
         )
         return bool(found)
+
+    def _update(
+        self,
+        assignments: str,
+        values: Sequence[object],
+        *,
+        condition: str,
+        parameters: Sequence[object],
+        column: str,
+    ) -> Sequence[tuple[Any, ...]]:
+        """Updates rows; gives a column of each."""
+        update = f"update {self._deliveries} set {assignments} where {condition}"
+        if not self._database.is_lake:
+            return self._database.query(f"{update} returning {column}", [*values, *parameters])
+        with self._database.transaction():
+            found = self._database.query(
+                f"select {column} from {self._deliveries} where {condition}", parameters
+            )
+            if found:
+                self._database.query(update, [*values, *parameters])
+        return found
 
     def finish(
         self,

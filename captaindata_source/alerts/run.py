@@ -22,8 +22,10 @@ from captaindata_source.http import Clock, Webhooks
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import (
-    DUCKDB,
+    DUCKLAKE,
     POSTGRES,
+    RUN_BY_DUCKDB,
+    WITH_VIEWS,
     Database,
     DuckDbDatabase,
     PostgresDatabase,
@@ -49,7 +51,7 @@ def require_alerts(pipeline: dlt.Pipeline) -> None:
     Raises:
         ConfigError: It can't.
     """
-    if pipeline.destination.destination_type not in (DUCKDB, POSTGRES):
+    if pipeline.destination.destination_type not in WITH_VIEWS:
         raise ConfigError(ELSEWHERE)
 
 
@@ -239,10 +241,12 @@ def _untouched(evaluation: Evaluation, before: Sequence[Alert]) -> Iterator[str]
 @contextmanager
 def _opened(pipeline: dlt.Pipeline) -> Iterator[tuple[Database, str]]:
     """The database and the dataset's schema. No other process has a DuckDB file meanwhile."""
-    if pipeline.destination.destination_type == DUCKDB:
+    if pipeline.destination.destination_type in RUN_BY_DUCKDB:
         with holding(pipeline) as client:
             if client is not None:
-                yield DuckDbDatabase(client.native_connection), client.dataset_name
+                is_lake = pipeline.destination.destination_type == DUCKLAKE
+                database = DuckDbDatabase(client.native_connection, is_lake=is_lake)
+                yield database, client.dataset_name
         return
     with connected(pipeline) as client:
         address = client.credentials.to_native_representation()

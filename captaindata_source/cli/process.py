@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import itertools
 import logging
 import os
 import sys
@@ -27,36 +26,28 @@ IMPORTED_OBJECTS = 200_000
 M_ARENA_MAX = -8
 ARENAS = 2
 TRACEBACK = "Traceback (most recent call last)"
-NO_MERGE = (
+OF_A_TABLE = (
     "Falling back to `append`",
     'The "hard_delete" column hint',
     'The "dedup_sort" column hint',
+    "The configured value `parquet`",
+    "For data items in ",
 )
-"""What dlt says of each table, several times, where a destination can't merge."""
+"""What dlt says of each table, several times, where a destination can't merge or takes other files;
+what that means is told before the first call."""
 RENAMED = "Due to normalization dataset name"
 
 
 class _OurWords(logging.Filter):
     """Passes over what dlt says too, and we tell: failed loads, names of schemas, whatever has a
-    traceback, and once that rows are not replaced."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._without_merge = itertools.count()
+    traceback, and what a destination lacks."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if logging.getLogger(record.name).isEnabledFor(logging.INFO):
             return True
         said = record.getMessage()
-        if said.startswith(NO_MERGE):
-            if next(self._without_merge) == 0:
-                logger.warning(
-                    "The destination can't replace rows: each sync adds to what is there. Read "
-                    "the newest load of each row and job, with the queries in sql/tables.md"
-                )
-            return False
         is_told = record.exc_info or is_of_load_step(record) or TRACEBACK in said
-        return not (is_told or said.startswith(RENAMED))
+        return not (is_told or said.startswith((*OF_A_TABLE, RENAMED)))
 
 
 def quiet_dlt() -> None:

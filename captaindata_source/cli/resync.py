@@ -12,6 +12,7 @@ from captaindata_source.cli.shared_arguments import (
     Parsers,
     add_command,
     add_destination,
+    add_loading,
     add_since,
 )
 
@@ -23,6 +24,7 @@ def add_resync(commands: Parsers) -> None:
     text = "fetch named jobs and their results again, and nothing else"
     parser = add_command(commands, "resync", text, _resync)
     add_destination(parser, with_workspaces=True)
+    add_loading(parser)
     parser.add_argument(
         "--job", action="append", default=[], metavar="UID", help="this job (repeatable)"
     )
@@ -60,6 +62,8 @@ def _resync(options: argparse.Namespace) -> int:
                 workspaces=options.workspace or None,
                 destination=options.destination,
                 dataset=options.dataset,
+                table_format=options.table_format,
+                staging=options.staging,
                 watch=display.show,
             )
     if options.json:

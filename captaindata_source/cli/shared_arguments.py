@@ -9,6 +9,7 @@ from typing import Any
 
 from captaindata_source.errors import ConfigError
 from captaindata_source.since import EXAMPLES, Since, read_since
+from captaindata_source.table import TABLE_FORMATS
 
 __all__ = [
     "FAILED",
@@ -17,6 +18,7 @@ __all__ = [
     "add_command",
     "add_destination",
     "add_loaded_workspaces",
+    "add_loading",
     "add_port",
     "add_since",
     "number",
@@ -66,6 +68,20 @@ def add_destination(parser: argparse.ArgumentParser, *, with_workspaces: bool = 
             metavar="NAME",
             help="this configured workspace only (repeatable)",
         )
+
+
+def add_loading(parser: argparse.ArgumentParser) -> None:
+    """Adds `--table-format` and `--staging`, of commands that load."""
+    parser.add_argument(
+        "--table-format",
+        choices=TABLE_FORMATS,
+        help="format of the tables that the destination filesystem makes",
+    )
+    parser.add_argument(
+        "--staging",
+        metavar="NAME",
+        help="a dlt destination that holds files until the destination copies them: filesystem",
+    )
 
 
 def add_loaded_workspaces(parser: argparse.ArgumentParser) -> None:

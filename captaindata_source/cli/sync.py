@@ -16,6 +16,7 @@ from captaindata_source.cli.shared_arguments import (
     Parsers,
     add_command,
     add_destination,
+    add_loading,
     number,
     whole,
 )
@@ -34,6 +35,7 @@ def add_sync(commands: Parsers) -> None:
     """Adds the command."""
     parser = add_command(commands, "sync", "load what is new", _sync)
     add_destination(parser, with_workspaces=True)
+    add_loading(parser)
     parser.add_argument(
         "--table",
         action="append",
@@ -88,6 +90,8 @@ def _sync(options: argparse.Namespace) -> int:
                 workspaces=options.workspace or None,
                 destination=options.destination,
                 dataset=options.dataset,
+                table_format=options.table_format,
+                staging=options.staging,
                 tables=options.table,
                 full_refresh=options.full_refresh,
                 max_minutes=options.max_minutes,

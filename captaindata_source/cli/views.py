@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["add_views"]
 
 NO_VIEWS = (
-    "Views are made on DuckDB and Postgres alone: `captaindata views render` prints them for others"
+    "Views are made on DuckDB, DuckLake, MotherDuck and Postgres alone: `captaindata views render` "
+    "prints them for others"
 )
 
 
@@ -68,7 +69,7 @@ def _create_views(options: argparse.Namespace) -> int:
 
     how = replace(options_of(options), create_views=True)
     warehouse = warehouse_of(options, how)
-    if warehouse.destination.destination_type not in (database.DUCKDB, database.POSTGRES):
+    if warehouse.destination.destination_type not in database.WITH_VIEWS:
         raise ConfigError(NO_VIEWS)
     aftermath = refresh.follow_load(warehouse, how, copy_to=None)
     _write_changes(aftermath.changes)

@@ -30,6 +30,7 @@ from dlt.load.exceptions import LoadClientJobRetry
 
 from captaindata_source.dlt_internals.clients import is_appending
 from captaindata_source.dlt_internals.packages import restart_package, unfinished
+from captaindata_source.table import TABLE_FORMATS
 from captaindata_source.tables import ALL_TABLES, CHANGE_TABLES
 from captaindata_source.waiting import wait_seconds
 
@@ -146,5 +147,11 @@ def _is_ours(schema: Schema) -> bool:
 
 
 def _appended(schema: Schema) -> list[str]:
+    """Tables to which loads append; what `open_tables` writes may be repeated."""
     tables: Any = schema.tables
-    return [name for name in tables if get_write_disposition(tables, name) == APPEND]
+    return [
+        name
+        for name, table in tables.items()
+        if get_write_disposition(tables, name) == APPEND
+        and table.get("table_format") not in TABLE_FORMATS
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from typing import Any
 
 from dlt.common.schema.typing import TTableSchemaColumns
 from dlt.destinations.job_client_impl import SqlJobClientBase
@@ -18,8 +19,22 @@ def add_columns(client: SqlJobClientBase, tables: list[tuple[str, TTableSchemaCo
         client: Connected.
         tables: Names of tables that are there, and the columns that they have.
     """
+    if hasattr(client.sql_client, "alter_table_add_columns"):  # of SQLAlchemy: it has no statements
+        _alter_tables(client, [name for name, _ in tables])
+        return
     statements, _ = client._build_schema_update_sql(tables)
     client.sql_client.execute_many(statements)
+
+
+def _alter_tables(client: Any, names: Sequence[str]) -> None:
+    sql_client = client.sql_client
+    for name in names:
+        client._to_table_object(client.schema.tables[name])
+    found = [sql_client.compare_storage_table(name) for name in names]
+    with sql_client.begin_transaction():
+        sql_client.alter_table_add_columns(
+            [column for _, lacking, _ in found for column in lacking]
+        )
 
 
 def make_what_is_missing(client: SqlJobClientBase, tables: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from captaindata_source.issues import IssueLog
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import is_held, require_writable
+from captaindata_source.warehouse.loadable import require_format
 from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.remedies import message_of
 from captaindata_source.warehouse.turns import Turn
@@ -54,6 +55,7 @@ def begin_sync(
     issues: IssueLog,
     wanted: Collection[str],
     is_prepared: bool = False,
+    table_format: str | None = None,
 ) -> SyncPlan:
     """Loads or drops what an earlier sync left behind, mends tables, and makes a plan.
 
@@ -67,6 +69,7 @@ def begin_sync(
         issues: What goes wrong without ending the sync.
         wanted: Tables to load.
         is_prepared: Whether the pipeline loaded a moment ago: its tables are there.
+        table_format: That of the dataset's tables.
 
     Raises:
         Exception: The destination can't be used now.
@@ -81,6 +84,7 @@ def begin_sync(
                 return remember_and_plan(settings, api, pipeline, issues=issues, wanted=wanted)
             settle(pipeline, client, workspace=settings.name, workspace_uid=uid)
             pipeline.sync_destination()
+            require_format(pipeline, table_format)
             make_missing_tables(pipeline)
             if client is not None:
                 remove_uncommitted(client, workspace_uid=uid, days=api.rereads_days)

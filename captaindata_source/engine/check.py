@@ -14,8 +14,8 @@ from captaindata_source.settings.learned import with_uid
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.warehouse.database import (
-    DUCKDB,
     POSTGRES,
+    WITH_VIEWS,
     connected,
     require_temporary,
     require_writable,
@@ -128,7 +128,7 @@ def _check_destination(settings: Settings, options: SyncOptions, *, is_first: bo
     try:
         pipeline = warehouse_pipeline(options, settings, is_named=is_first)
         kind = pipeline.destination.destination_type
-        if kind in (DUCKDB, POSTGRES):
+        if kind in WITH_VIEWS:
             with connected(pipeline) as connection:
                 require_writable(connection, kind, is_thorough=True)
                 require_right_warehouse_at(connection, pipeline, [settings])

@@ -76,6 +76,7 @@ def record_failure(
                         lambda: iter([row]),
                         lambda: report.issue_rows(issues.take_uncommitted()),
                         name=f"{SOURCE_NAME}_failed_syncs",
+                        table_format=target.options.table_format,
                     )
                 )
     except Exception as second:  # noqa: BLE001 - the first error is the one to report

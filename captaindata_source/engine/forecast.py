@@ -26,7 +26,7 @@ from captaindata_source.settings.config import refuse_twins
 from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.settings.workspace import Settings
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES
+from captaindata_source.warehouse.database import DUCKDB, WITH_VIEWS
 from captaindata_source.warehouse.interrupts import run_until_signal
 from captaindata_source.warehouse.pipeline import Target, duckdb_file
 from captaindata_source.warehouse.preflight import require_right_warehouse
@@ -147,7 +147,7 @@ def _plan(
     if kind == DUCKDB and not duckdb_file(target.reader).exists():
         return plan_without_memory(settings, api, issues=issues, wanted=wanted)
     pipeline = target.pipeline(settings, folder=folder)
-    if kind not in (DUCKDB, POSTGRES):
+    if kind not in WITH_VIEWS:
         pipeline.sync_destination()
     return remember_and_plan(settings, api, pipeline, issues=issues, wanted=wanted)
 

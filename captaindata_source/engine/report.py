@@ -14,7 +14,7 @@ from captaindata_source.extract.report import WorkspaceReport
 from captaindata_source.tables import views_schema
 from captaindata_source.tabular import as_columns, one_line
 from captaindata_source.views.aftermath import Aftermath
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, file_of, schema_of
+from captaindata_source.warehouse.database import POSTGRES, WITH_VIEWS, file_of, schema_of
 
 __all__ = ["SyncReport", "as_text", "place_of"]
 
@@ -147,7 +147,7 @@ def _notes(report: WorkspaceReport) -> Iterator[str]:
 def place_of(pipeline: dlt.Pipeline, *, has_views: bool) -> str:
     """One line about the schemas of a pipeline's dataset, and the file or database they are in."""
     kind, name = pipeline.destination.destination_type, pipeline.destination.destination_name
-    if kind not in (DUCKDB, POSTGRES):
+    if kind not in WITH_VIEWS:
         return one_line(f"in {name}: dataset {pipeline.dataset_name}")
     schema = schema_of(pipeline)
     schemas = (

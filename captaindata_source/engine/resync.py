@@ -45,6 +45,8 @@ def resync(
     workspaces: Sequence[GivenWorkspace] | None = None,
     destination: str = SyncOptions.destination,
     dataset: str = SyncOptions.dataset,
+    table_format: str | None = None,
+    staging: str | None = None,
     watch: Watch | None = None,
 ) -> SyncReport:
     """Fetches jobs and their results again, as `captaindata resync` does.
@@ -62,6 +64,8 @@ def resync(
             is named.
         destination: As for `sync`.
         dataset: As for `sync`.
+        table_format: As for `sync`.
+        staging: As for `sync`.
         watch: As for `sync`.
 
     Returns:
@@ -73,7 +77,12 @@ def resync(
     wanted = _wanted(jobs, workflows, since)
     with active_pipeline_kept(), signals_passed_on() as grace:
         config = load_config(workspaces=workspaces, full_refresh=True)
-        options = SyncOptions(destination=destination, dataset=dataset, **config.load)
+        given = {"table_format": table_format, "staging": staging}
+        options = SyncOptions(
+            destination=destination,
+            dataset=dataset,
+            **{**config.load, **{name: each for name, each in given.items() if each is not None}},
+        )
         start = wanted.start(options.report_timezone)
         choose = partial(_choose, wanted, start, config.workspaces)
         return sync_and_follow(config.workspaces, options, safe_watch(watch), grace, choose=choose)

@@ -42,6 +42,7 @@ from captaindata_source.views.refresh import follow_load_until_signal
 from captaindata_source.warehouse.folders import clean_up
 from captaindata_source.warehouse.indexes import index_large_tables
 from captaindata_source.warehouse.interrupts import GRACE_SECONDS, run_until_signal
+from captaindata_source.warehouse.loadable import tell_what_is_missing
 from captaindata_source.warehouse.pipeline import Target, earlier_names, name_schema
 from captaindata_source.warehouse.preflight import require_dlt_options, require_right_warehouse
 from captaindata_source.warehouse.publish import check_publish
@@ -74,6 +75,8 @@ def sync(
     people_fields: Mapping[str, Sequence[str]] | None = None,
     report_timezone: str | None = None,
     publish_copy: str | os.PathLike[str] | None = None,
+    table_format: str | None = None,
+    staging: str | None = None,
     alerts: bool | None = None,
     alert_webhooks: Sequence[Mapping[str, Any]] | None = None,
     alert_stale_hours: float | None = None,
@@ -113,6 +116,9 @@ def sync(
             that the package knows.
         report_timezone: Time zone of the days and months of runs in views, such as Europe/Paris.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
+        table_format: "delta" or "iceberg": format of the tables that the destination "filesystem"
+            makes.
+        staging: Name of a dlt destination that holds files until the destination copies them.
         alerts: Whether alerts are evaluated then; they are anyway where there are webhooks.
         alert_webhooks: Where alerts are sent: mappings with `name`, `url`, `format`, `headers`.
         alert_stale_hours: Hours without a sync that did not fail after which there is an alert.
@@ -139,6 +145,8 @@ def sync(
             "people_fields": people_fields,
             "report_timezone": report_timezone,
             "publish_copy": None if publish_copy is None else os.fspath(publish_copy),
+            "table_format": table_format,
+            "staging": staging,
             "alerts": alerts,
             "alert_webhooks": None if alert_webhooks is None else read_webhooks(alert_webhooks),
             "alert_stale_hours": alert_stale_hours,
@@ -183,6 +191,7 @@ def sync_and_follow(
     copy_to = check_publish(warehouse, options)
     alerting = Alerting(warehouse, options)
     require_dlt_options()
+    tell_what_is_missing(warehouse, table_format=options.table_format)
     require_right_warehouse(warehouse, workspaces)
     if choose is not None:
         workspaces = choose(warehouse)

@@ -39,7 +39,8 @@ from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.source import source_of
 from captaindata_source.waiting import Waits
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES
+from captaindata_source.warehouse.database import WITH_VIEWS
+from captaindata_source.warehouse.loadable import loads_files
 from captaindata_source.warehouse.pipeline import Target
 from captaindata_source.warehouse.remedies import message_of
 from captaindata_source.warehouse.turns import Turn, alone
@@ -82,7 +83,7 @@ class WorkspaceSync:
         self._wanted = options.wanted_of(settings)
         self._told = settings.told
         self._pipeline = pipeline
-        self._is_database = pipeline.destination.destination_type in (DUCKDB, POSTGRES)
+        self._is_database = pipeline.destination.destination_type in WITH_VIEWS
         self._limits = limits
         self._issues = settings.issues if isinstance(settings, LearnedSettings) else IssueLog()
         self._loader: dlt.Pipeline | None = None
@@ -92,8 +93,7 @@ class WorkspaceSync:
         self._waits = Waits()
         self._api: Api | None = None
         self._plan: SyncPlan | None = None
-        self._step = "starting"
-        self._loads_beside = self._is_over = False
+        self._step, self._loads_beside, self._is_over = "starting", False, False
         self._report = WorkspaceReport(
             name=settings.name,
             workspace_uid=settings.project_uid,
@@ -159,6 +159,7 @@ class WorkspaceSync:
             issues=self._issues,
             wanted=self._wanted,
             is_prepared=self._short.is_prepared,
+            table_format=self._options.table_format,
         )
         tables = self._wanted
         with (
@@ -209,10 +210,8 @@ class WorkspaceSync:
             extracted.issues = self._issues.take()
             issues = self._report.issue_rows(extracted.issues)
             if self._told is not None:
-                events = event_rows(
-                    self._told, plan, loaded=current.loaded_jobs, tables=self._wanted
-                )
-                return Log(issues=issues, events=events)
+                rows = event_rows(self._told, plan, loaded=current.loaded_jobs, tables=self._wanted)
+                return Log(issues=issues, events=rows)
             runs = [extracted.report.as_row()] if extracted.is_last else []
             return Log(runs=runs, issues=issues)
 
@@ -230,13 +229,15 @@ class WorkspaceSync:
                 appends=self._is_database,
                 counts_values=self._is_database and self._options.create_views,
                 redact=self._redact,
+                loads_files=loads_files(self._pipeline),
             )
             return PackageWork([extraction], tables=tables, folder=new.folder)
 
         current = CurrentWork(begin)
         try:
             with without_descriptions():
-                self._pipeline.extract(source_of(current).with_resources(*sorted(tables)))
+                source = source_of(current, table_format=self._options.table_format)
+                self._pipeline.extract(source.with_resources(*sorted(tables)))
         finally:
             current.close()
         for extraction in current.extractions:

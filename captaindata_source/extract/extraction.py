@@ -74,6 +74,7 @@ class Extraction:
         appends: Whether new jobs are exempt, as `appending` sees to them.
         counts_values: Whether to count what results hold, for the catalogue.
         redact: Redacts pages of results; None: nothing is redacted.
+        loads_files: Whether files of results are loaded as they are.
     """
 
     def __init__(
@@ -93,11 +94,13 @@ class Extraction:
         appends: bool = False,
         counts_values: bool = False,
         redact: Redact | None = None,
+        loads_files: bool = True,
     ) -> None:
         self.plan = plan
         self.settings = settings
         self.log = log
         self.is_loaded = is_loaded
+        self.loads_files = loads_files
         self.tables = frozenset(tables)
         self._api = api
         self._package = package

@@ -33,6 +33,13 @@ from captaindata_source.settings.kinds import is_positive, is_whole_from
 from captaindata_source.settings.learned import LearnedSettings
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import JOB_RESULTS, JOBS, SELECTABLE
+from captaindata_source.warehouse.loadable import (
+    loads_files,
+    prepare,
+    require_format,
+    require_loadable,
+    tell_what_is_missing,
+)
 
 __all__ = ["PlainRun"]
 
@@ -62,6 +69,7 @@ class PlainRun:
         strict: Whether the first failure ends the run.
         max_minutes: Minutes after which no more is fetched; None: no limit.
         max_results: Results of a workspace after which no more jobs are; None: no limit.
+        table_format: Of the tables; None: files of rows, or what the destination has.
 
     Raises:
         ConfigError: An option can't work.
@@ -74,6 +82,7 @@ class PlainRun:
         strict: bool,
         max_minutes: float | None,
         max_results: int | None,
+        table_format: str | None = None,
     ) -> None:
         if not isinstance(strict, bool):
             raise ConfigError("strict must be true or false")
@@ -85,10 +94,13 @@ class PlainRun:
         self._strict = strict
         self._max_minutes = max_minutes
         self._max_results = max_results
+        self._table_format = table_format
 
     def begin(self, package: NewPackage) -> PackageWork:
         """Connects, and plans what there is to do."""
         selected = _selected(package)
+        if package.is_loaded:
+            self._require_loadable(dlt.current.pipeline())
         workspaces = [identified(settings) for settings in self._workspaces]
         refuse_twins(workspaces)
         if any(settings.hash_fields and not settings.hash_salt for settings in self._workspaces):
@@ -103,6 +115,18 @@ class PlainRun:
             limited=selected.limits.keys(),
             folder=package.folder,
         )
+
+    def _require_loadable(self, pipeline: dlt.Pipeline) -> None:
+        require_loadable(
+            pipeline.destination_client().capabilities,
+            kind=pipeline.destination.destination_type,
+            name=pipeline.destination.destination_name,
+            staging=pipeline.staging.destination_name if pipeline.staging else None,
+            table_format=self._table_format,
+        )
+        require_format(pipeline, self._table_format)
+        prepare(pipeline)
+        tell_what_is_missing(pipeline, table_format=self._table_format)
 
     def _extraction(
         self, settings: Settings, package: NewPackage, selected: _Selected, limits: Limits
@@ -157,6 +181,7 @@ class PlainRun:
             is_loaded=package.is_loaded,
             marks_empty=package.is_loaded and JOB_RESULTS.name not in selected.fresh,
             redact=redact,
+            loads_files=not package.is_loaded or loads_files(dlt.current.pipeline()),
         )
 
     def _tables_of(self, settings: Settings, selected: _Selected) -> frozenset[str]:

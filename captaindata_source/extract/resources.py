@@ -45,13 +45,16 @@ Begin = Callable[[str], PackageWork]
 Rows = Callable[[Extraction], Iterator[Any]]
 
 
-def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list[DltResource]:
+def build_resources(
+    begin: Begin, *, extra_tables: Collection[str] = (), table_format: str | None = None
+) -> list[DltResource]:
     """Builds the resources; does no I/O.
 
     Args:
         begin: Called within an extraction, by each resource with the name of its table; gives all
             of them the same work.
         extra_tables: Those of `EXTRA_TABLES` that are selected; the others are off.
+        table_format: See `Table.hints`.
     """
     make_empty_tables()
     off = {table.name for table in EXTRA_TABLES} - set(extra_tables)
@@ -61,7 +64,7 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
             name=table.name,
             selected=table.name not in off,
             max_table_nesting=0,
-            **table.hints(),
+            **table.hints(table_format),
         )
         for table in SELECTABLE
     }
@@ -70,14 +73,12 @@ def build_resources(begin: Begin, *, extra_tables: Collection[str] = ()) -> list
         (JOB_RESULTS, LEDGER),
         (JOB_INPUTS, INPUTS_LEDGER),
     ):
-        _add_table(resources[resource.name], table)
+        _add_table(resources[resource.name], table, table_format)
     for name, changes in CHANGE_TABLES.items():
-        _add_table(resources[name], changes)
+        _add_table(resources[name], changes, table_format)
     for each in resources.values():
-        _add_table(each, CHECKPOINTS)
-        _add_table(each, SYNC_RUNS)
-        _add_table(each, SYNC_ISSUES)
-        _add_table(each, WEBHOOK_EVENTS)
+        for table in (CHECKPOINTS, SYNC_RUNS, SYNC_ISSUES, WEBHOOK_EVENTS):
+            _add_table(each, table, table_format)
     return list(resources.values())
 
 
@@ -172,7 +173,7 @@ def _successful_jobs(extraction: Extraction) -> Iterator[Any]:
 def _job_results(extraction: Extraction) -> Iterator[Any]:
     for files in extraction.streams[JOB_RESULTS.name].batches():
         for file in files:
-            if extraction.is_loaded:
+            if extraction.is_loaded and extraction.loads_files:
                 # an item, if an empty one: `add_limit` drops what is None
                 yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows, [])
             else:
@@ -220,11 +221,11 @@ _ROWS: Mapping[str, Rows] = {
 }
 
 
-def _add_table(resource: DltResource, table: Table) -> None:
+def _add_table(resource: DltResource, table: Table, table_format: str | None) -> None:
     """Lets a resource fill a second table."""
-    hints = {**table.hints(), "merge_key": (), "create_table_variant": True}
+    hints = {**table.hints(table_format), "merge_key": (), "create_table_variant": True}
     # a variant begins with the columns and the file format of its resource: drop those first
-    hints["file_format"] = table.file_format or ""
+    hints["file_format"] = hints["file_format"] or ""
     resource.apply_hints(**{**hints, "columns": {}}).apply_hints(**hints)
 
 

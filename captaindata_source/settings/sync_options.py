@@ -26,6 +26,7 @@ from captaindata_source.settings.kinds import (
 )
 from captaindata_source.settings.webhooks import Webhook, read_webhooks
 from captaindata_source.settings.workspace import Settings
+from captaindata_source.table import TABLE_FORMATS
 from captaindata_source.tables import (
     FLOWS,
     INTEGRATIONS,
@@ -42,7 +43,7 @@ from captaindata_source.times import UTC_NAME, is_zone
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
 
-__all__ = ["SyncOptions"]
+__all__ = ["SyncOptions", "read_table_format"]
 
 OF_JOBS = (JOBS.name, SUCCESSFUL_JOBS.name, JOB_RESULTS.name)
 WEBHOOKS = Kind(
@@ -74,6 +75,10 @@ class SyncOptions:
             that the package knows; None: no others.
         report_timezone: Time zone of the days and months of runs in views.
         publish_copy: Path of a copy of the DuckDB file that follows the load.
+        table_format: Format of the tables that the filesystem destination makes: delta or iceberg;
+            None: files of rows.
+        staging: Name of the dlt destination that holds files until they are copied from there;
+            None: none does.
         alerts: Whether alerts follow the load; they do anyway where there are webhooks.
         alert_webhooks: Where alerts are sent; None: nowhere.
         alert_stale_hours: Hours without a sync that did not fail after which there is an alert.
@@ -146,6 +151,24 @@ class SyncOptions:
         ),
     )
 
+    table_format: str | None = field(
+        default=None,
+        metadata=option(
+            TEXT,
+            '"delta"',
+            must="must be delta or iceberg, or left out",
+            allows=lambda value: value is None or value in TABLE_FORMATS,
+        ),
+    )
+    staging: str | None = field(
+        default=None,
+        metadata=option(
+            TEXT,
+            '"filesystem"',
+            must="must be the name of a destination, such as filesystem, or left out",
+            allows=lambda value: value is None or (isinstance(value, str) and bool(value.strip())),
+        ),
+    )
     alerts: bool = field(
         default=False,
         metadata=option(FLAG, "false"),
@@ -196,6 +219,17 @@ class SyncOptions:
             )
         usual = [*(table.name for table in TABLES), *settings.extra_tables]
         return frozenset(self.tables or usual) - {FLOWS}
+
+
+def read_table_format(value: str | None) -> str | None:
+    """The format, if there is such a one.
+
+    Raises:
+        ConfigError: There is not.
+    """
+    if value is None or value in TABLE_FORMATS:
+        return value
+    raise ConfigError(f"table_format must be {' or '.join(TABLE_FORMATS)}, or left out")
 
 
 def check_dataset(dataset: object) -> None:

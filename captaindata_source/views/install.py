@@ -213,7 +213,7 @@ class _Installation:
                 for name in drop:
                     database.run(_drop(schema, name, self._there[name]))
                 for each in create:
-                    database.run(";\n".join(_create(schema, each)))
+                    database.run(";\n".join(_create(database, schema, each)))
                 self._definitions.note({each.name: each.hash for each in create})
                 if grants:
                     database.run(";\n".join(grants))
@@ -271,10 +271,10 @@ def holders(database: Database, schema: str, name: str, *, but: Collection[str] 
     return f"{', '.join(names)} depends on it" if names else ""
 
 
-def _create(schema: str, view: View) -> Iterator[str]:
+def _create(database: Database, schema: str, view: View) -> Iterator[str]:
     target = f"{quoted(schema)}.{quoted(view.name)}"
     yield f"create or replace view {target} as\n{view.query}"
-    yield comments(target, view, kind="view")
+    yield comments(target, view, kind="view", is_lake=database.is_lake)
 
 
 def _drop(schema: str, name: str, found: Relation) -> str:

@@ -141,9 +141,18 @@ def unmarked(comment: str) -> str:
     return OLD_MARK.sub("", comment).removesuffix(SIGNATURE).rstrip()
 
 
-def comments(target: str, view: View, *, kind: str) -> str:
-    """Statements that describe a view, or a table that holds the same, and mark it as ours."""
+def comments(target: str, view: View, *, kind: str, is_lake: bool = False) -> str:
+    """Statements that describe a view, or a table that holds the same, and mark it as ours.
+
+    Args:
+        target: Its name.
+        view: What it holds.
+        kind: "view" or "table".
+        is_lake: Whether it is in a DuckLake, where columns of views have no comments.
+    """
     statements = [f"comment on {kind} {target} is {literal(comment_of(view))}"]
+    if is_lake and kind == "view":
+        return statements[0]
     statements += [
         f"comment on column {target}.{quoted(column)} is {literal(text)}"
         for column, text in view.columns.items()

@@ -17,7 +17,7 @@ from dlt.common.typing import TSecretValue
 from captaindata_source.errors import ConfigError
 from captaindata_source.sqltext import MAX_IDENTIFIER
 from captaindata_source.tables import views_schema
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES
+from captaindata_source.warehouse.database import POSTGRES, RUN_BY_DUCKDB, WITH_VIEWS
 
 __all__ = [
     "check_catalog",
@@ -59,13 +59,15 @@ def check_schema(schema: str, *, kind: str, create_views: bool) -> None:
     Raises:
         ConfigError: It can't be used.
     """
-    taken = {DUCKDB: CATALOGS, POSTGRES: SYSTEM_SCHEMAS}.get(kind, frozenset())
+    taken = CATALOGS if kind in RUN_BY_DUCKDB else frozenset()
+    if kind == POSTGRES:
+        taken = SYSTEM_SCHEMAS
     if schema.lower() in taken or (kind == POSTGRES and schema.lower().startswith("pg_")):
         raise ConfigError(
             f"Dataset {schema!r} can't be used: the database keeps this name for itself. Use "
             "another, such as captaindata"
         )
-    if create_views and kind in (DUCKDB, POSTGRES) and len(views_schema(schema)) > MAX_IDENTIFIER:
+    if create_views and kind in WITH_VIEWS and len(views_schema(schema)) > MAX_IDENTIFIER:
         raise ConfigError(
             f"Dataset {schema!r} has a name too long for views: {views_schema(schema)} is more "
             f"than {MAX_IDENTIFIER} characters. Use a shorter one, or set create_views to false"

@@ -26,8 +26,10 @@ from captaindata_source.dlt_internals.clients import (
     change_jobs,
     look_up_once,
 )
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, watched
+from captaindata_source.dlt_internals.lake_connections import share_duckdb
+from captaindata_source.warehouse.database import DUCKDB, DUCKLAKE, POSTGRES, watched
 from captaindata_source.warehouse.database.statements import bound_job
+from captaindata_source.warehouse.folders import short_hash
 
 __all__ = ["as_we_use_it"]
 
@@ -136,6 +138,8 @@ def as_we_use_it(destination: AnyDestination, known: LookUps) -> AnyDestination:
     def change(client: Any) -> None:
         if (sql_client := getattr(client, "sql_client", None)) is not None:
             watched(sql_client, kind)
+            if kind == DUCKLAKE:
+                share_duckdb(sql_client, short_hash(sql_client.attach_statement))
         if kind == DUCKDB:
             client.type_mapper = CompressedJson(client)
         elif kind == POSTGRES:

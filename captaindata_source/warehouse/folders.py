@@ -75,7 +75,7 @@ def place_of(pipeline: dlt.Pipeline) -> str:
         return _postgres(pipeline.sql_client().credentials.to_native_representation())
     config = pipeline.destination_client().config
     found = [str(Path.cwd()), str(config.fingerprint())]  # a path may be relative
-    with suppress(ConfigurationException, ValueError):
+    with suppress(ConfigurationException, ValueError, AttributeError):  # older dlt lacks it
         found.append(str(config.data_location()))
     return "\n".join(found)
 

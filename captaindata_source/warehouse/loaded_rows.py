@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from captaindata_source.tables import DELETE_MARK, JOB_RESULTS, WORKSPACES, Row, Table
 from captaindata_source.times import parse_time
 from captaindata_source.warehouse.workspace_queries import (
-    IS_COMMITTED,
+    COMMITTED,
     OPEN_WAITS,
     WorkspaceQueries,
 )
@@ -58,7 +58,7 @@ class LoadedRows(WorkspaceQueries):
         *,
         uids: Sequence[str] | None = None,
     ) -> Iterator[tuple[Any, ...]]:
-        """The columns of rows, the oldest first, after whether their load was committed.
+        """The columns of rows, the oldest first, after 1 where their load was committed, else 0.
 
         Args:
             table: The table.
@@ -69,7 +69,7 @@ class LoadedRows(WorkspaceQueries):
         if table.name in fresh:
             return
         there = self.columns_of(table)
-        selected = [IS_COMMITTED, *(f"t.{name}" if name in there else "null" for name in columns)]
+        selected = [COMMITTED, *(f"t.{name}" if name in there else "null" for name in columns)]
         kinds = [None, *map(table.columns.get, columns)]
         if uids is None:
             yield from typed(self.query(table, selected, "1 = 1", (), OLDEST_FIRST), kinds)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dlt
 from dlt.common.runtime import signals
 from dlt.destinations.sql_client import SqlClientBase
 
-from captaindata_source.errors import DestinationError
+from captaindata_source.errors import BusyError, DestinationError
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import (
-    DUCKDB,
-    POSTGRES,
+    WITH_VIEWS,
     SessionLock,
     connected,
     file_of,
+    lock_address_of,
+    lock_file_of,
 )
+from captaindata_source.warehouse.file_locks import lock_beside
 from captaindata_source.warehouse.turns import Turn
 
 __all__ = ["holding"]
@@ -56,41 +60,55 @@ def holding(
         waits_for_file: Whether to do so for a process that holds the DuckDB file.
 
     Yields:
-        A connection to it, which holds no lock; None where it is neither DuckDB nor Postgres.
+        A connection to it, which holds no lock; None where we do not connect by ourselves.
 
     Raises:
         DestinationError: It can't be opened, or others did not let go of it for long.
     """
     kind = pipeline.destination.destination_type
     with _in_this_process(pipeline):
-        if kind not in (DUCKDB, POSTGRES):
+        if kind not in WITH_VIEWS:
             yield None
             return
         # DuckDB: held open, or each of dlt's load jobs would open and checkpoint the file
         patience = FILE_SECONDS if is_patient and waits_for_file else 0.0
         with connected(pipeline, patience=patience) as client, ExitStack() as stack:
-            if kind == POSTGRES:
-                # other processes would race to create the same tables
+            # other processes would race to create the same tables
+            name = f"captaindata {pipeline.dataset_name}"
+            take: Callable[[], str | None]
+            if (address := lock_address_of(client)) is not None:
                 session = turn.session if turn is not None else None
                 if session is None:
-                    session = SessionLock(client.credentials.to_native_representation())
+                    session = SessionLock(address)
                     stack.callback(session.release)
-                name = f"captaindata {pipeline.dataset_name}"
-                _wait_for_turn(session, name, pipeline.dataset_name, is_patient=is_patient)
+                take = partial(session.take, name)
+                _wait_for_turn(take, pipeline.dataset_name, is_patient=is_patient)
                 stack.callback(session.give_back, name)
+            elif file_of(client) is None and (file := lock_file_of(client)) is not None:
+                take = partial(_take_beside, stack, file, name)
+                _wait_for_turn(take, pipeline.dataset_name, is_patient=is_patient)
             yield client
+
+
+def _take_beside(stack: ExitStack, catalog: Path, name: str) -> str | None:
+    """Takes a lock beside the catalog of a lake; who has it, where it can't be had."""
+    try:
+        stack.enter_context(lock_beside(catalog, name))
+    except BusyError as error:
+        return str(error)
+    return None
 
 
 @contextmanager
 def _in_this_process(pipeline: dlt.Pipeline) -> Iterator[None]:
-    """Threads of one process take turns at a DuckDB file, or at a dataset elsewhere."""
+    """Threads of one process take turns at a DuckDB file or a lake, or at a dataset elsewhere."""
     place = f"{pipeline.destination.destination_name} {pipeline.dataset_name}"
-    if pipeline.destination.destination_type in (DUCKDB, POSTGRES):
+    if pipeline.destination.destination_type in WITH_VIEWS:
         client = pipeline.sql_client()
-        if (file := file_of(client)) is not None:
+        if (file := lock_file_of(client)) is not None:
             place = str(file.resolve())
-        else:
-            place = f"{client.credentials.to_native_representation()} {client.dataset_name}"
+        elif (address := lock_address_of(client)) is not None:
+            place = f"{address} {client.dataset_name}"
     with _guard:
         lock = _places.setdefault(place, threading.Lock())
     while not lock.acquire(timeout=TURN_POLL_SECONDS):
@@ -101,12 +119,12 @@ def _in_this_process(pipeline: dlt.Pipeline) -> Iterator[None]:
         lock.release()
 
 
-def _wait_for_turn(session: SessionLock, name: str, dataset: str, *, is_patient: bool) -> None:
-    """Takes an advisory lock; never waits in the database, where no signal ends it."""
+def _wait_for_turn(take: Callable[[], str | None], dataset: str, *, is_patient: bool) -> None:
+    """Takes a lock; never waits in the database, where no signal ends it."""
     seconds = TURN_SECONDS if is_patient else SHORT_TURN_SECONDS
     holder: str | None = None
     for tried in range(int(seconds / TURN_POLL_SECONDS)):
-        if (holder := session.take(name)) is None:
+        if (holder := take()) is None:
             return
         if tried == 0:
             logger.info("Another process loads into %s: waiting (%s)", dataset, holder)

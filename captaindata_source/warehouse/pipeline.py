@@ -36,10 +36,11 @@ from captaindata_source.warehouse.allowed_names import (
     check_schema,
     configured_address,
 )
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, schema_of
+from captaindata_source.warehouse.database import BIGQUERY, DUCKDB, POSTGRES, WITH_VIEWS, schema_of
 from captaindata_source.warehouse.destinations import as_we_use_it
 from captaindata_source.warehouse.file_locks import folder_lock
 from captaindata_source.warehouse.folders import name_of, short_hash, working_folder
+from captaindata_source.warehouse.loadable import prepare, require_loadable
 from captaindata_source.warehouse.remedies import message_of
 
 __all__ = [
@@ -99,6 +100,15 @@ class Target:
         check_schema(schema, kind=kind.destination_type, create_views=options.create_views)
         if kind.destination_type == DUCKDB:
             check_catalog(duckdb_file(reader), schema=schema, what="The DuckDB file")
+        if kind.destination_type not in WITH_VIEWS or options.table_format or options.staging:
+            require_loadable(
+                reader.destination_client().capabilities,
+                kind=kind.destination_type,
+                name=options.destination,
+                staging=options.staging,
+                table_format=options.table_format,
+            )
+        prepare(reader)
         self.reader = reader
         """A pipeline that loads nothing and has no working folder."""
 
@@ -174,13 +184,14 @@ class Target:
         pipeline = dlt.pipeline(
             name,
             destination=as_we_use_it(cast(AnyDestination, destination), self._known),
+            staging=self.options.staging,
             dataset_name=self.options.dataset,
             pipelines_dir=str(folder),
             progress=self.options.progress() if self.options.progress else NULL_COLLECTOR,
         )
         # one file that each step reads and writes again; `sync_runs` tells of a sync
         pipeline.config.enable_runtime_trace = False
-        if self._kind.destination_type in (DUCKDB, POSTGRES):
+        if self._kind.destination_type in WITH_VIEWS:
             keep_schema(pipeline, self._schema)
         read_changed_schemas(pipeline)
         return pipeline
@@ -216,8 +227,7 @@ def warehouse_pipeline(
 def earlier_names(settings: Settings, options: SyncOptions) -> list[str]:
     """What earlier versions called the pipelines of a sync that began in this folder."""
     place = short_hash(f"{options.destination}\n{options.dataset}\n{Path.cwd()}")
-    workspaces = (short_hash(settings.project_uid), WAREHOUSE)
-    return [f"captaindata_{workspace}_{place}" for workspace in workspaces]
+    return [f"captaindata_{each}_{place}" for each in (short_hash(settings.project_uid), WAREHOUSE)]
 
 
 @contextmanager
@@ -250,9 +260,12 @@ def _as_config_errors(name: str, kind: AnyDestination | None = None) -> Iterator
             f"or the same in .dlt/secrets.toml, to {address}"
         ) from None
     except (ImportError, MissingDependencyException) as error:
+        known = kind.destination_type.rpartition(".")[2] if kind else name
+        packages = " ".join(getattr(error, "dependencies", [f"dlt[{known}]"]))
+        if known in ("postgres", "sqlalchemy"):
+            packages = f"captaindata-source[{known}]"
         raise ConfigError(
-            f"Destination {name!r} needs packages that are not installed; for postgres: pip "
-            f"install 'captaindata-source[postgres]' ({message_of(error)})"
+            f"Destination {name!r} needs packages that are not installed: pip install {packages!r}"
         ) from None
     except (ValueError, dlt.common.exceptions.DltException) as error:
         raise ConfigError(f"Destination {name!r} can't be used: {message_of(error)}") from None
@@ -265,6 +278,10 @@ def _arguments(kind: AnyDestination, options: SyncOptions) -> dict[str, Any]:
         # a unique index on dlt's row ids turns a badly timed kill into a package that never
         # loads; nothing here relies on it
         arguments["create_indexes"] = False
+    elif kind.destination_type == BIGQUERY:
+        # dlt loads JSON in parquet there only into tables whose types BigQuery finds out
+        if dlt.config.get(f"destination.{options.destination}.autodetect_schema") is None:
+            arguments["autodetect_schema"] = True
     elif kind.destination_type == DUCKDB:
         address = configured_address(options.destination)
         if address is not None and address.startswith("~"):

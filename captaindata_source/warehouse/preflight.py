@@ -24,7 +24,7 @@ from dlt.normalize.configuration import NormalizeConfiguration
 from captaindata_source.errors import ConfigError, WrongDatasetError
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import SYNC_RUNS, WORKSPACES
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, connected, file_of
+from captaindata_source.warehouse.database import DUCKDB, WITH_VIEWS, connected, file_of
 from captaindata_source.warehouse.spelling import require_spelling
 
 __all__ = [
@@ -86,7 +86,7 @@ def require_right_warehouse(pipeline: dlt.Pipeline, workspaces: Sequence[Setting
         WrongDatasetError: It is of another name, or holds data of the sandbox.
     """
     kind = pipeline.destination.destination_type
-    if kind not in (DUCKDB, POSTGRES):
+    if kind not in WITH_VIEWS:
         return
     if kind == DUCKDB:
         file = file_of(pipeline.sql_client())
@@ -122,7 +122,7 @@ def known_uid(pipeline: dlt.Pipeline, name: str) -> str | None:
         None where there is none, or more than one, or the dataset can't be read now.
     """
     kind = pipeline.destination.destination_type
-    if kind not in (DUCKDB, POSTGRES):
+    if kind not in WITH_VIEWS:
         return None
     if kind == DUCKDB:
         file = file_of(pipeline.sql_client())

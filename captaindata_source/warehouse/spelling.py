@@ -16,7 +16,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from captaindata_source.errors import WrongDatasetError
 from captaindata_source.sqltext import literal, quoted
 from captaindata_source.tables import LOADS
-from captaindata_source.warehouse.database import DUCKDB
+from captaindata_source.warehouse.database import RUN_BY_DUCKDB
 
 __all__ = ["record_spelling", "require_spelling"]
 
@@ -68,7 +68,7 @@ def record_spelling(client: SqlClientBase[Any], *, kind: str, dataset: str) -> N
 
 def _comment(client: SqlClientBase[Any], kind: str) -> str | None:
     """The comment of dlt's table of loads; empty: it has none; None: there is no such table."""
-    if kind == DUCKDB:
+    if kind in RUN_BY_DUCKDB:
         rows = client.execute_sql(
             "select comment from duckdb_tables() where database_name = current_database() "
             "and lower(schema_name) = lower(%s) and table_name = %s",

@@ -29,6 +29,7 @@ from captaindata_source.tables import (
 from captaindata_source.warehouse.database import (
     DUCKDB,
     POSTGRES,
+    RUN_BY_DUCKDB,
     Database,
     note_secrets,
     overwrite_if_noted,
@@ -41,7 +42,7 @@ CLEANED_TABLES = (WORKSPACES, WORKFLOWS, JOBS, SUCCESSFUL_JOBS)
 """Tables that may hold what the API sends without our knowing what it is."""
 ROWS_PER_BATCH = 500
 _MATCHES = {
-    DUCKDB: "regexp_matches(cast(t.{} as varchar), %s, 'i')",
+    **dict.fromkeys(RUN_BY_DUCKDB, "regexp_matches(cast(t.{} as varchar), %s, 'i')"),
     POSTGRES: "cast(t.{} as text) ~* %s",
 }
 
@@ -50,8 +51,8 @@ class StoredSecrets:
     """One workspace's rows in the dataset of a pipeline.
 
     Args:
-        pipeline: Gives destination and dataset; of another than DuckDB and Postgres nothing is
-            found.
+        pipeline: Gives destination and dataset; nothing is found where we do not connect by
+            ourselves.
         workspace_uid: The workspace.
     """
 

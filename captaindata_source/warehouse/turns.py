@@ -13,7 +13,12 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import BusyError
 from captaindata_source.waiting import wait_seconds
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, SessionLock, file_of
+from captaindata_source.warehouse.database import (
+    WITH_VIEWS,
+    SessionLock,
+    lock_address_of,
+    lock_file_of,
+)
 from captaindata_source.warehouse.file_locks import busy, folder_lock, lock_beside
 from captaindata_source.warehouse.past_loads import last_load
 
@@ -46,13 +51,13 @@ class Turn:
         self._file: Path | None = None
         self._dataset = ""
         self.session: SessionLock | None = None
-        """The connection that holds its lock in Postgres; None elsewhere."""
-        if pipeline.destination.destination_type in (DUCKDB, POSTGRES):
+        """The connection that holds its lock in Postgres, a lake's catalog too; None elsewhere."""
+        if pipeline.destination.destination_type in WITH_VIEWS:
             client = pipeline.sql_client()
             self._dataset = client.dataset_name
-            if pipeline.destination.destination_type == POSTGRES:
-                self.session = SessionLock(client.credentials.to_native_representation())
-            elif (file := file_of(client)) is not None:
+            if (address := lock_address_of(client)) is not None:
+                self.session = SessionLock(address)
+            elif (file := lock_file_of(client)) is not None:
                 self._file = file.resolve()
         self._names = (f"captaindata sync {self._dataset}", workspace_uid)
         self._held, self._held_knock = ExitStack(), ExitStack()

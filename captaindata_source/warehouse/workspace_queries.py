@@ -21,12 +21,14 @@ from dlt.destinations.impl.duckdb.sql_client import WithTableScanners
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import DestinationError
+from captaindata_source.table import TABLE_FORMATS
 from captaindata_source.tables import JOBS, LEDGER, LOADS, SUCCESSFUL_JOBS, Table
 from captaindata_source.waiting import wait_seconds
-from captaindata_source.warehouse.database import DUCKDB, POSTGRES, use_utc
+from captaindata_source.warehouse.database import RUN_BY_DUCKDB, WITH_VIEWS, use_utc
+from captaindata_source.warehouse.portable import portable
 from captaindata_source.warehouse.remedies import as_destination_error, is_passing, message_of
 
-__all__ = ["IS_COMMITTED", "OPEN_WAITS", "WorkspaceQueries", "is_committed"]
+__all__ = ["COMMITTED", "IS_COMMITTED", "OPEN_WAITS", "WorkspaceQueries", "is_committed"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +38,19 @@ LOADED = 0
 
 def is_committed(alias: str) -> str:
     """A condition in SQL: whether the load of a row was committed."""
+    return f"coalesce({_is_among_loads(alias)}, false)"
+
+
+def _is_among_loads(alias: str) -> str:
     return (
-        f"coalesce({alias}._dlt_load_id in (select committed.load_id from {{{LOADS}}} as committed "
-        f"where committed.status = {LOADED}), false)"
+        f"{alias}._dlt_load_id in (select committed.load_id from {{{LOADS}}} as committed "
+        f"where committed.status = {LOADED})"
     )
 
 
 IS_COMMITTED = is_committed("t")
+COMMITTED = f"case when {_is_among_loads('t')} then 1 else 0 end"
+"""The same as a number, for databases that select no conditions."""
 SPARED_MEMORY = "96MB"
 NO_LOOPS = "enable_nestloop = off"
 OPEN_WAITS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -68,7 +76,13 @@ class WorkspaceQueries:
     def can_join(self) -> bool:
         """Whether the destination is a database that finds rows by a join."""
         kind = self._pipeline.destination.destination_type
-        return self._client is not None and kind in (DUCKDB, POSTGRES)
+        return self._client is not None and kind in WITH_VIEWS
+
+    @property
+    def _is_own_dialect(self) -> bool:
+        """Whether our SQL is that of DuckDB or Postgres."""
+        kind = self._pipeline.destination.destination_type
+        return kind in WITH_VIEWS or isinstance(self._client, WithTableScanners)
 
     @property
     def workspace_uid(self) -> str:
@@ -78,7 +92,7 @@ class WorkspaceQueries:
     @property
     def is_embedded(self) -> bool:
         """Whether the database works in this process."""
-        return self._pipeline.destination.destination_type == DUCKDB
+        return self._pipeline.destination.destination_type in RUN_BY_DUCKDB
 
     def prepare_joins(self) -> None:
         """Until the connection ends, bounds what DuckDB keeps in memory, and lets Postgres join no
@@ -134,7 +148,7 @@ class WorkspaceQueries:
         if client is None:
             return []
         name = client.make_qualified_table_name
-        if isinstance(client, WithTableScanners):  # what was there before a broken load still is
+        if _keeps_versions(client, table):  # what was there before a broken load still is
             condition = f"{condition} and {IS_COMMITTED}"
         sql = (
             f"select {', '.join(selected)} from {name(table.name)} as t {joins} "
@@ -142,6 +156,8 @@ class WorkspaceQueries:
         )
         for named in (LOADS, JOBS.name, LEDGER.name, SUCCESSFUL_JOBS.name):
             sql = sql.replace(f"{{{named}}}", name(named))
+        if not self._is_own_dialect:
+            sql = portable(sql, client.capabilities.sqlglot_dialect)
         try:
             owner = () if of_all else (self._workspace_uid,)
             with client.execute_query(sql, *first, *owner, *parameters) as cursor:
@@ -178,6 +194,14 @@ class WorkspaceQueries:
             use_utc(self._pipeline, client)
             yield
         self._client = None
+
+
+def _keeps_versions(client: Any, table: Table) -> bool:
+    """Whether a table consists of files to which each load adds."""
+    if not isinstance(client, WithTableScanners):
+        return False
+    known = client.schema.tables.get(table.name, {})
+    return known.get("table_format") not in TABLE_FORMATS
 
 
 def _open(stack: ExitStack, client: Any, waits: Sequence[float]) -> SqlClientBase[Any]:

@@ -80,7 +80,7 @@ def test_readme_reads_files_as_the_sandbox_holds_them(
         oracle.look()
         synced = harness.sync()
         [line] = [each for each in synced.stderr.splitlines() if each.strip()]
-        assert line.startswith("WARNING The destination can't replace rows")
+        assert line.startswith("WARNING Destination filesystem: rows are not replaced")
         assert_equal(harness, oracle)
         for job, rows in oracle.results.items():
             was, now = sizes.get(job, len(rows)), len(rows)

@@ -37,6 +37,7 @@ class Sqlite:
 
     default_schema_name = "captaindata"
     destination = SimpleNamespace(destination_type="dlt.destinations.sqlalchemy")
+    capabilities = SimpleNamespace(sqlglot_dialect="sqlite")
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:")

@@ -31,7 +31,7 @@ READMES = sorted(
 )
 MAX_WORDS = 1_650
 """Of the README: a person reads it in five minutes or so."""
-SHARED = {"--destination", "--dataset"}
+SHARED = {"--destination", "--dataset", "--table-format", "--staging"}
 """Options of nearly all commands, which README tells once."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CONFIG = tomllib.loads((ROOT / ".dlt" / "config.toml").read_text(encoding="utf-8"))
@@ -46,6 +46,8 @@ NOT_IN_FILE = {
     "event_max_wait",
     "event_secret",
     "publish_copy",
+    "table_format",
+    "staging",
     "people_fields",
     "alert_webhooks",
 }

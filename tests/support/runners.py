@@ -18,7 +18,7 @@ LIMIT_SECONDS = 480
 
 
 class Runner:
-    """A process of `.venv/orchestrators`.
+    """A process of another environment.
 
     Args:
         script: What it runs.
@@ -26,6 +26,7 @@ class Runner:
         folder: Where; its working folder and home.
         environment: Variables.
         name: Of its log.
+        python: The environment's interpreter.
     """
 
     def __init__(
@@ -35,14 +36,16 @@ class Runner:
         folder: Path,
         environment: Mapping[str, str],
         name: str = "runner",
+        python: Path = PYTHON,
     ) -> None:
-        assert PYTHON.exists(), "Dagster is not there: run make .venv/.orchestrators-ready"
+        folder_name = python.parents[1].name
+        assert python.exists(), f"{python} is not there: run make .venv/.{folder_name}-ready"
         self._errors = (folder / f"{name}.err").open("w+", encoding="utf-8")
         self._process = subprocess.Popen(
-            [PYTHON, "-W", "ignore", "-I", script, *arguments],
+            [python, "-W", "ignore", "-I", script, *arguments],
             cwd=folder,
             env={
-                "PATH": f"{PYTHON.parent}:{os.environ['PATH']}",
+                "PATH": f"{python.parent}:{os.environ['PATH']}",
                 "HOME": str(folder),
                 **environment,
             },

@@ -34,6 +34,8 @@ LOAD_DEFAULTS = {
     "people_fields": None,
     "report_timezone": "UTC",
     "publish_copy": None,
+    "table_format": None,
+    "staging": None,
     "alerts": False,
     "alert_webhooks": None,
     "alert_stale_hours": 26.0,

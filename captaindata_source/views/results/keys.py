@@ -90,7 +90,7 @@ def ensure_keys(database: Database, dataset: str, *, are_jobs_distinct: bool = F
             if RESULT_VIEWS in tables:
                 _mend_names(store)
     for key in missing:
-        if key.is_everywhere or database.kind == "postgres":
+        if not database.is_lake and (key.is_everywhere or database.kind == "postgres"):
             _create(database, store, key)
     return is_doubled
 

@@ -74,10 +74,11 @@ def free_name(name: str, taken: Collection[str]) -> str:
 def _create_table(database: Database, dataset: str) -> None:
     """Makes the table that keeps this."""
     table = f"{quoted(dataset)}.{VIEW_LABELS}"
+    key = "" if database.is_lake else ", primary key (workspace_uid, workflow_uid)"
     database.run(
         f"create table if not exists {table} (workspace_uid text not null, "
         "workflow_uid text not null, label_names text not null, labels_behind bigint not null, "
-        "keeps_repeated boolean, primary key (workspace_uid, workflow_uid))"
+        f"keeps_repeated boolean{key})"
     )
 
 
@@ -112,7 +113,8 @@ def ensure_labels(
             names=tuple(free_name(name, taken) for name in LABELS), behind=max(places, default=0)
         )
         database.query(
-            f"insert into {table} values (%s, %s, %s, %s, null) on conflict do nothing",
+            f"insert into {table} values (%s, %s, %s, %s, null)"
+            + ("" if database.is_lake else " on conflict do nothing"),
             (*key, " ".join(found[key].names), found[key].behind),
         )
     return found

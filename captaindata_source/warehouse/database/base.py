@@ -41,6 +41,8 @@ class Database(Protocol):
     """An open connection, outside of a transaction."""
 
     kind: str
+    is_lake: bool
+    """Whether it is a DuckLake: without keys, and without comments on columns of views."""
 
     @property
     def dialect(self) -> str:

@@ -30,12 +30,17 @@ class DuckDbDatabase:
 
     `relations` takes 3 ms, and a refresh of the views asks for them two dozen times: they are
     remembered until the connection changes something.
+
+    Args:
+        connection: The connection.
+        is_lake: Whether it is a DuckLake.
     """
 
     kind = "duckdb"
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, *, is_lake: bool = False) -> None:
         self._connection = connection
+        self.is_lake = is_lake
         self._relations: dict[str, dict[str, Relation]] = {}
 
     @cached_property

@@ -33,6 +33,7 @@ class PostgresDatabase:
     """A psycopg2 connection to Postgres, in autocommit, and the address for other drivers."""
 
     kind = dialect = "postgres"
+    is_lake = False
 
     def __init__(self, connection: Any, address: str) -> None:
         self._connection = connection

@@ -7,17 +7,25 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import dlt
 import fasteners
+from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.dlt_internals.clients import on_connection, open_again
 from captaindata_source.errors import CaptainDataError, DestinationError, causes
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database.base import Database
+from captaindata_source.warehouse.database.kinds import (
+    DUCKLAKE,
+    POSTGRES,
+    RUN_BY_DUCKDB,
+    WITH_VIEWS,
+)
 from captaindata_source.warehouse.database.on_duckdb import DuckDbDatabase
 from captaindata_source.warehouse.database.on_postgres import PostgresDatabase
 from captaindata_source.warehouse.database.statements import bound_waits, watch
@@ -30,10 +38,10 @@ from captaindata_source.warehouse.remedies import (
 )
 
 __all__ = [
-    "DUCKDB",
-    "POSTGRES",
     "connected",
     "file_of",
+    "lock_address_of",
+    "lock_file_of",
     "open_database",
     "schema_of",
     "use_utc",
@@ -41,7 +49,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-DUCKDB, POSTGRES = "dlt.destinations.duckdb", "dlt.destinations.postgres"
 FILE_POLL_SECONDS = 0.03
 DETACHING = "Unique file handle conflict"
 """What DuckDB says while another thread closes the last connection to a file; 3 in 1,600 openings
@@ -50,12 +57,16 @@ DETACH_SECONDS = 10.0
 DETACH_POLL_SECONDS = 0.02
 EMPTY_BYTES = 12_288
 """Size of a DuckDB file without a table: its three headers. What is smaller is no database."""
+MOTHERDUCK = "md"
+"""Name of its driver, as dlt has it."""
+LOCAL_CATALOGS = ("sqlite", "duckdb")
+POSTGRES_CATALOGS = ("postgres", "postgresql")
 NO_FILE = re.compile(r":|$|[A-Za-z][A-Za-z0-9+.-]+:")
 """Databases of DuckDB that are no file: `:memory:`, `md:name`, `s3://…`, but not `C:\\…`."""
 
 
 def use_utc(pipeline: dlt.Pipeline, client: SqlClientBase[Any]) -> None:
-    """Lets a session of DuckDB or Postgres tell times in UTC: in another zone times at the ends of
+    """Lets a session of one of `WITH_VIEWS` tell times in UTC: in another zone times at the ends of
     the years 1 and 9999 are outside of Python's, and drivers fail.
 
     By a statement, for poolers refuse options of a connection. dlt undoes it on Postgres after a
@@ -65,7 +76,7 @@ def use_utc(pipeline: dlt.Pipeline, client: SqlClientBase[Any]) -> None:
         pipeline: Gives the destination.
         client: Connected to it.
     """
-    if pipeline.destination.destination_type in (DUCKDB, POSTGRES):
+    if pipeline.destination.destination_type in WITH_VIEWS:
         client.execute_sql("set timezone = 'UTC'")
 
 
@@ -83,7 +94,7 @@ def connected(pipeline: dlt.Pipeline, *, patience: float = 0.0) -> Iterator[SqlC
     client = watched(pipeline.sql_client(), pipeline.destination.destination_type)
     name = pipeline.destination.destination_name
     with explained(f"{name} can't be opened: check destination.{name}.credentials"):
-        if pipeline.destination.destination_type == DUCKDB:
+        if pipeline.destination.destination_type in RUN_BY_DUCKDB:
             _open_file(client, patience=patience)
         else:
             client.open_connection()
@@ -103,7 +114,7 @@ def watched(client: Any, kind: str) -> Any:
     """
     if kind == POSTGRES:
         bound_waits(client)
-    elif kind == DUCKDB and on_connection(client, watch):
+    elif kind in RUN_BY_DUCKDB and on_connection(client, watch):
         open_again(
             client,
             _is_detaching,
@@ -120,9 +131,36 @@ def _is_detaching(error: Exception) -> bool:
 
 
 def file_of(client: SqlClientBase[Any]) -> Path | None:
-    """The file of a connection to DuckDB; None where it is in memory or with a service."""
-    database = str(client.credentials.database)
+    """The file of a connection to DuckDB; None where it is in memory, a lake or with a service."""
+    credentials = client.credentials
+    if hasattr(credentials, "catalog") or getattr(credentials, "drivername", "") == MOTHERDUCK:
+        return None
+    database = str(credentials.database)
     return None if NO_FILE.match(database) else Path(database)
+
+
+def lock_file_of(client: SqlClientBase[Any]) -> Path | None:
+    """The file beside which a sync is locked: that of DuckDB, or of a lake's catalog; None where
+    there is none on this machine."""
+    catalog = getattr(client.credentials, "catalog", None)
+    if catalog is None:
+        return file_of(client)
+    is_file = catalog.drivername in LOCAL_CATALOGS and catalog.database
+    return Path(catalog.database) if is_file else None
+
+
+def lock_address_of(client: SqlClientBase[Any]) -> str | None:
+    """The address of the Postgres that locks a sync: the destination, or a lake's catalog; None
+    where there is none."""
+    if isinstance(client.credentials, PostgresCredentials):
+        address: str = client.credentials.to_native_representation()
+        return address
+    catalog = getattr(client.credentials, "catalog", None)
+    if catalog is None or catalog.drivername not in POSTGRES_CATALOGS:
+        return None
+    if find_spec("psycopg2") is None:  # DuckDB has its own driver
+        return None
+    return re.sub(r"^\w+(?=://)", "postgresql", catalog.to_native_representation())
 
 
 @explained()
@@ -170,20 +208,20 @@ def _remove_stub(file: Path) -> None:
 
 @contextmanager
 def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
-    """Opens the destination of a pipeline; None where it is neither DuckDB nor Postgres.
+    """Opens the destination of a pipeline; None where it is not one of `WITH_VIEWS`.
 
     Raises:
         DestinationError: It can't be opened.
     """
     kind = pipeline.destination.destination_type
-    if kind not in (DUCKDB, POSTGRES):
+    if kind not in WITH_VIEWS:
         yield None
         return
     try:
         with connected(pipeline) as client:
             connection = client.native_connection
-            if kind == DUCKDB:
-                yield DuckDbDatabase(connection)
+            if kind in RUN_BY_DUCKDB:
+                yield DuckDbDatabase(connection, is_lake=kind == DUCKLAKE)
             else:
                 address = client.credentials.to_native_representation()
                 yield PostgresDatabase(connection, address)

@@ -9,7 +9,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from captaindata_source.errors import DestinationError
 from captaindata_source.sqltext import quoted
-from captaindata_source.warehouse.database.opening import DUCKDB, POSTGRES
+from captaindata_source.warehouse.database.kinds import DUCKDB, POSTGRES
 from captaindata_source.warehouse.remedies import duckdb, explained, postgres
 
 __all__ = ["require_temporary", "require_writable"]
