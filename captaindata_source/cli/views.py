@@ -1,4 +1,4 @@
-"""`captaindata views create|drop|list`: the SQL views of the warehouse."""
+"""`captaindata views create|drop|list|render`: the SQL views of a warehouse."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from captaindata_source.cli.shared_arguments import (
 )
 from captaindata_source.errors import ConfigError
 from captaindata_source.tabular import one_line
+from captaindata_source.views.dialects import DIALECTS
 
 if TYPE_CHECKING:
     from captaindata_source.views.view import Change
@@ -38,6 +39,17 @@ def add_views(commands: Parsers) -> None:
         ("list", _list_views, "list the views and how they stand"),
     ):
         add_destination(add_command(actions, name, text, run))
+    _add_render(actions)
+
+
+def _add_render(actions: Parsers) -> None:
+    text = "print the SQL of the views for an engine that the connector makes no views on"
+    render = add_command(actions, "render", text, _render_views)
+    render.add_argument("view", nargs="*", help="a view (all by default)")
+    render.add_argument("--dialect", required=True, choices=DIALECTS, help="the engine")
+    render.add_argument(
+        "--dataset", default="captaindata", help="dataset (schema) of the tables (captaindata)"
+    )
 
 
 def _create_views(options: argparse.Namespace) -> int:
@@ -55,6 +67,20 @@ def _create_views(options: argparse.Namespace) -> int:
         write_text(f"FAILED: {aftermath.error}")
     is_ok = aftermath.is_ok and not aftermath.in_state(State.BLOCKED)
     return OK if is_ok else FAILED
+
+
+def _render_views(options: argparse.Namespace) -> int:
+    from captaindata_source.settings import config
+    from captaindata_source.settings.sync_options import SyncOptions
+    from captaindata_source.views.dialects.render import script
+
+    how = SyncOptions(dataset=options.dataset, **config.load_options())
+    write_text(
+        script(
+            options.dialect, how.dataset, names=options.view, report_timezone=how.report_timezone
+        )
+    )
+    return OK if is_delivered() else FAILED
 
 
 def _drop_views(options: argparse.Namespace) -> int:

@@ -1,0 +1,24 @@
+"""The views for other engines: `captaindata views render`.
+
+`shapes.py` finds what engines write differently, `rewrites.py` changes what they lack, and each
+engine has a module. `render.py` puts them together. Below are the names of the dialects, for the
+command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["AS_THEY_ARE", "DIALECTS", "PARSED_ONLY"]
+
+AS_THEY_ARE = ("duckdb", "ducklake", "postgres")
+"""The files are written for them."""
+PARSED_ONLY: Mapping[str, str] = {
+    "bigquery": "no test runs BigQuery",
+    "databricks": "no test runs Databricks; the same select was run on Spark",
+}
+"""Dialect to why its views were never run."""
+DIALECTS = (
+    *("spark", "databricks", "snowflake", "bigquery", "clickhouse"),
+    *AS_THEY_ARE,
+)

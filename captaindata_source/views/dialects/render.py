@@ -1,0 +1,169 @@
+"""The views' SQL in each dialect, made from the files in `sql/views/`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import sqlglot
+from sqlglot import exp
+
+from captaindata_source.errors import ConfigError
+from captaindata_source.sqltext import OLD_DUCKDB, literal
+from captaindata_source.tables import views_schema
+from captaindata_source.times import UTC_NAME
+from captaindata_source.views.dialects import AS_THEY_ARE, DIALECTS, PARSED_ONLY
+from captaindata_source.views.dialects.bigquery import BIGQUERY
+from captaindata_source.views.dialects.clickhouse import CLICKHOUSE
+from captaindata_source.views.dialects.engines import Engine
+from captaindata_source.views.dialects.shapes import with_shapes
+from captaindata_source.views.dialects.snowflake import SNOWFLAKE
+from captaindata_source.views.dialects.spark import DATABRICKS, SPARK
+from captaindata_source.views.shipped import RAW, SAME_JSON, VIEWS, ZONE, ViewDefinition, load_views
+
+__all__ = ["query", "render", "schema_statement", "script", "view_named"]
+
+ENGINES: Mapping[str, Engine] = {
+    "bigquery": BIGQUERY,
+    "clickhouse": CLICKHOUSE,
+    "databricks": DATABRICKS,
+    "snowflake": SNOWFLAKE,
+    "spark": SPARK,
+}
+DUCKLAKE = "ducklake"
+"""Its extension is there for DuckDB 1, which has no `json_normalize`."""
+PLAIN = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
+Relation = Callable[[str, str], str]
+
+
+def view_named(name: str) -> ViewDefinition:
+    """A view that comes with the package.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    found = {view.name: view for view in load_views()}
+    if name not in found:
+        raise ConfigError(f"There is no view {name}: `captaindata views list` has their names")
+    return found[name]
+
+
+def render(
+    view: ViewDefinition | str, dialect: str, schema: str, *, report_timezone: str = UTC_NAME
+) -> str:
+    """The statement that makes a view in a dialect, without a semicolon at its end.
+
+    Args:
+        view: The view, or its name.
+        dialect: One of `DIALECTS`.
+        schema: Holds the tables; the view goes into the schema of views beside it.
+        report_timezone: Time zone of the days and months of runs.
+
+    Raises:
+        ConfigError: There is no such view or dialect.
+    """
+    view = view_named(view) if isinstance(view, str) else view
+    select = query(view, dialect, schema, report_timezone=report_timezone)
+    target = _relation(dialect)(views_schema(schema), view.name)
+    note = PARSED_ONLY.get(dialect)
+    lines = [f"-- Parsed, not run: {note}"] if note else []
+    lines += [f"-- {view.name}: {view.title}", f"create or replace view {target} as", select]
+    return "\n".join(lines)
+
+
+def query(
+    view: ViewDefinition,
+    dialect: str,
+    schema: str,
+    *,
+    report_timezone: str = UTC_NAME,
+    relation: Relation | None = None,
+) -> str:
+    """The select of a view in a dialect.
+
+    Args:
+        view: The view.
+        dialect: One of `DIALECTS`.
+        schema: Holds the tables that it reads.
+        report_timezone: Time zone of the days and months of runs.
+        relation: Makes what stands for a table or view, of a schema (`captaindata` or
+            `captaindata_views`) and its name; None: its name in the dialect.
+
+    Raises:
+        ConfigError: There is no such dialect.
+    """
+    if dialect in AS_THEY_ARE:
+        own = OLD_DUCKDB if dialect == DUCKLAKE else dialect
+        return view.query_on(schema, dialect=own, report_timezone=report_timezone)
+    engine = _engine(dialect)
+    names = {RAW: schema, VIEWS: views_schema(schema)}
+    tree = _tree(view, report_timezone)
+    for rewrite in engine.rewrites:
+        rewrite(tree)
+    for table in tree.find_all(exp.Table):
+        if table.db in names:
+            text = (
+                relation(table.db, table.name)
+                if relation
+                else _relation(dialect)(names[table.db], table.name)
+            )
+            if not table.alias:
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
+            table.set("db", None)
+            table.set("this", exp.to_identifier(text, quoted=False))
+    return engine.write(tree)
+
+
+def script(
+    dialect: str, schema: str, *, names: Sequence[str] = (), report_timezone: str = UTC_NAME
+) -> str:
+    """The statements that make views in a dialect, each after those that it reads.
+
+    Args:
+        dialect: One of `DIALECTS`.
+        schema: Holds the tables.
+        names: The views; none: all.
+        report_timezone: Time zone of the days and months of runs.
+
+    Raises:
+        ConfigError: There is no such view or dialect.
+    """
+    wanted = {view_named(name).name for name in names}
+    parts = [schema_statement(dialect, schema)] if not wanted else []
+    parts += [
+        render(view, dialect, schema, report_timezone=report_timezone)
+        for view in load_views()
+        if not wanted or view.name in wanted
+    ]
+    return "\n\n".join(f"{part};" for part in parts if part)
+
+
+def schema_statement(dialect: str, schema: str) -> str | None:
+    """The statement that makes the schema of the views; None: the dialect needs none."""
+    name = views_schema(schema)
+    if dialect in AS_THEY_ARE:
+        return f"create schema if not exists {_quoted(name)}"
+    made = _engine(dialect).schema
+    return made(name) if made else None
+
+
+def _tree(view: ViewDefinition, report_timezone: str) -> exp.Expression:
+    text = view.query.replace(ZONE, literal(report_timezone))
+    text = SAME_JSON.sub(lambda found: f"same_json({found[1]})", text)
+    return with_shapes(sqlglot.parse_one(text, read="duckdb"))
+
+
+def _engine(dialect: str) -> Engine:
+    if dialect not in ENGINES:
+        raise ConfigError(f"There is no dialect {dialect}: it is one of {', '.join(DIALECTS)}")
+    return ENGINES[dialect]
+
+
+def _relation(dialect: str) -> Relation:
+    if dialect in AS_THEY_ARE:
+        return lambda schema, name: f"{_quoted(schema)}.{_quoted(name)}"
+    return _engine(dialect).relation
+
+
+def _quoted(name: str, sign: str = '"') -> str:
+    return name if PLAIN.fullmatch(name) else f"{sign}{name}{sign}"
