@@ -62,12 +62,9 @@ def windows_in_place(tree: exp.Expression) -> None:
         named = {each.name: each for each in select.args.get("windows") or []}
         for window in select.find_all(exp.Window):
             if (found := named.get(window.alias)) is not None and window is not found:
+                copied = found.copy()
                 for part in ("partition_by", "order", "spec"):
-                    value = found.args.get(part)
-                    copied = [each.copy() for each in value] if isinstance(value, list) else value
-                    window.set(
-                        part, copied.copy() if isinstance(copied, exp.Expression) else copied
-                    )
+                    window.set(part, copied.args.get(part))
                 window.set("alias", None)
         select.set("windows", None)
 

@@ -6,7 +6,7 @@ each engine has a text for each name. What an engine writes as DuckDB does is le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 
 from sqlglot import exp
 
@@ -202,22 +202,17 @@ def _json_names(tree: exp.Expression) -> frozenset[str]:
 
 
 def _holds_json(node: exp.Expression, names: Collection[str]) -> bool:
-    found = _bare(node)
-    test: Callable[[exp.Expression], bool] = lambda each: _holds_json(each, names)  # noqa: E731
-    match found:
+    match found := _bare(node):
         case exp.Column():
             return found.name in names
+        case exp.Coalesce():
+            return _holds_json(found.this, names)
+        case exp.Case():
+            return any(_holds_json(each.args["true"], names) for each in found.args["ifs"])
         case exp.Cast():
             return found.to.this == exp.DataType.Type.JSON
-        case exp.JSONExtract() | exp.JSONExtractScalar():
-            return not isinstance(found, exp.JSONExtractScalar)
-        case exp.Coalesce():
-            return test(found.this)
-        case exp.Case():
-            return any(test(each.args["true"]) for each in found.args["ifs"])
-        case Shape():
-            return found.name in ("json_kept", "json_read", "part", "item")
-    return False
+    is_shape = isinstance(found, Shape) and found.name in ("json_kept", "json_read", "part", "item")
+    return is_shape or isinstance(found, exp.JSONExtract)
 
 
 FINDERS = (_time, _date, _text, _number, _json)
