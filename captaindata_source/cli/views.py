@@ -48,6 +48,13 @@ def _add_render(actions: Parsers) -> None:
     render.add_argument("view", nargs="*", help="a view (all by default)")
     render.add_argument("--dialect", required=True, choices=DIALECTS, help="the engine")
     render.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="TABLE",
+        help="leave out views that need this table, which is not loaded (repeatable)",
+    )
+    render.add_argument(
         "--dataset", default="captaindata", help="dataset (schema) of the tables (captaindata)"
     )
 
@@ -77,7 +84,11 @@ def _render_views(options: argparse.Namespace) -> int:
     how = SyncOptions(dataset=options.dataset, **config.load_options())
     write_text(
         script(
-            options.dialect, how.dataset, names=options.view, report_timezone=how.report_timezone
+            options.dialect,
+            how.dataset,
+            names=options.view,
+            without=options.without,
+            report_timezone=how.report_timezone,
         )
     )
     return OK if is_delivered() else FAILED

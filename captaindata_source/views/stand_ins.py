@@ -13,7 +13,7 @@ from captaindata_source.sqltext import quoted
 from captaindata_source.tables import JOB_RESULTS, JOBS, WEBHOOK_EVENTS
 from captaindata_source.views.view import View
 
-__all__ = ["without_missing_tables"]
+__all__ = ["STAND_INS", "without_missing_tables"]
 
 STAND_INS = {
     (JOB_RESULTS.name, JOBS.name): (

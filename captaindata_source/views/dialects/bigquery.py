@@ -37,6 +37,7 @@ TEXTS = {
     "local_date": "date({0}, {1})",
     "local_month": "date_trunc(date({0}, {1}), month)",
     "matches": "regexp_contains({0}, {1})",
+    "moved": "timestamp_add({0}, interval {1} hour)",
     "no_time": "cast(null as timestamp)",
     "numbers": "unnest(generate_array(0, {0}))",
     "pairs": "unnest(json_keys({0}, 1))",

@@ -62,6 +62,7 @@ TEXTS = {
     "local_date": _DAY,
     "local_month": f"toStartOfMonth({_DAY})",
     "matches": "match({0}, {1})",
+    "moved": "addHours({0}, {1})",
     "no_time": "cast(null as Nullable(DateTime64(6, 'UTC')))",
     "numbers": "range(toUInt64(greatest(coalesce({0}, -1) + 1, 0)))",
     "pairs": "JSONExtractKeysAndValuesRaw(coalesce({0}, ''))",

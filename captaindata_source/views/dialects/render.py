@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import sqlglot
 from sqlglot import exp
 
 from captaindata_source.errors import ConfigError
+from captaindata_source.people_fields import PEOPLE_TABLES
 from captaindata_source.sqltext import OLD_DUCKDB, literal
-from captaindata_source.tables import views_schema
+from captaindata_source.tables import EXTRA_TABLES, WEBHOOK_EVENTS, views_schema
 from captaindata_source.times import UTC_NAME
-from captaindata_source.views.dialects import AS_THEY_ARE, DIALECTS, PARSED_ONLY
+from captaindata_source.views.dialects import AS_THEY_ARE, DIALECTS, NOT_RUN, PARSED_ONLY
 from captaindata_source.views.dialects.bigquery import BIGQUERY
 from captaindata_source.views.dialects.clickhouse import CLICKHOUSE
 from captaindata_source.views.dialects.engines import Engine
@@ -20,8 +22,17 @@ from captaindata_source.views.dialects.shapes import with_shapes
 from captaindata_source.views.dialects.snowflake import SNOWFLAKE
 from captaindata_source.views.dialects.spark import DATABRICKS, SPARK
 from captaindata_source.views.shipped import RAW, SAME_JSON, VIEWS, ZONE, ViewDefinition, load_views
+from captaindata_source.views.stand_ins import STAND_INS
 
-__all__ = ["query", "render", "schema_statement", "script", "view_named"]
+__all__ = [
+    "query",
+    "relation_of",
+    "render",
+    "schema_statement",
+    "script",
+    "view_named",
+    "views_without",
+]
 
 ENGINES: Mapping[str, Engine] = {
     "bigquery": BIGQUERY,
@@ -32,6 +43,8 @@ ENGINES: Mapping[str, Engine] = {
 }
 DUCKLAKE = "ducklake"
 """Its extension is there for DuckDB 1, which has no `json_normalize`."""
+MADE_HERE = frozenset((*PEOPLE_TABLES, "job_result_fields", "job_result_views"))
+OPTIONAL = frozenset((*(table.name for table in EXTRA_TABLES), WEBHOOK_EVENTS.name))
 PLAIN = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
 Relation = Callable[[str, str], str]
 
@@ -64,9 +77,8 @@ def render(
     """
     view = view_named(view) if isinstance(view, str) else view
     select = query(view, dialect, schema, report_timezone=report_timezone)
-    target = _relation(dialect)(views_schema(schema), view.name)
-    note = PARSED_ONLY.get(dialect)
-    lines = [f"-- Parsed, not run: {note}"] if note else []
+    target = relation_of(view, dialect, schema)
+    lines = [f"-- {line}" for line in _notes(view, dialect)]
     lines += [f"-- {view.name}: {view.title}", f"create or replace view {target} as", select]
     return "\n".join(lines)
 
@@ -114,8 +126,29 @@ def query(
     return engine.write(tree)
 
 
+def _notes(view: ViewDefinition, dialect: str) -> Iterator[str]:
+    if (dialect, view.name) in NOT_RUN:
+        yield f"Does not run: {NOT_RUN[dialect, view.name]}"
+    elif dialect in PARSED_ONLY:
+        yield f"Parsed, not run: {PARSED_ONLY[dialect]}"
+    if dialect not in AS_THEY_ARE and (made := sorted(view.tables & MADE_HERE)):
+        yield f"Needs tables that the connector makes on DuckDB and Postgres: {', '.join(made)}"
+    elif needed := sorted(view.tables & OPTIONAL):
+        yield f"Needs a table that is loaded only where you ask for it: {', '.join(needed)}"
+
+
+def relation_of(view: ViewDefinition, dialect: str, schema: str) -> str:
+    """The name of a view in a dialect, beside the schema of the tables."""
+    return _relation(dialect)(views_schema(schema), view.name)
+
+
 def script(
-    dialect: str, schema: str, *, names: Sequence[str] = (), report_timezone: str = UTC_NAME
+    dialect: str,
+    schema: str,
+    *,
+    names: Sequence[str] = (),
+    without: Collection[str] = (),
+    report_timezone: str = UTC_NAME,
 ) -> str:
     """The statements that make views in a dialect, each after those that it reads.
 
@@ -123,19 +156,38 @@ def script(
         dialect: One of `DIALECTS`.
         schema: Holds the tables.
         names: The views; none: all.
+        without: Tables that are not loaded: views that need them are left out.
         report_timezone: Time zone of the days and months of runs.
 
     Raises:
         ConfigError: There is no such view or dialect.
     """
     wanted = {view_named(name).name for name in names}
-    parts = [schema_statement(dialect, schema)] if not wanted else []
+    parts = [] if wanted else [schema_statement(dialect, schema)]
     parts += [
         render(view, dialect, schema, report_timezone=report_timezone)
-        for view in load_views()
+        for view in views_without(without)
         if not wanted or view.name in wanted
     ]
     return "\n\n".join(f"{part};" for part in parts if part)
+
+
+def views_without(tables: Collection[str]) -> list[ViewDefinition]:
+    """The views that can be made without some tables, some with nothing in their place.
+
+    Args:
+        tables: Names of tables that are not loaded.
+    """
+    found: dict[str, ViewDefinition] = {}
+    for view in load_views():
+        query = view.query
+        for (name, table), stand_in in STAND_INS.items():
+            if name == view.name and table in tables:
+                query = query.replace(f"{RAW}.{table}", stand_in)
+        kept = replace(view, query=query)
+        if kept.tables.isdisjoint(tables) and kept.views <= found.keys():
+            found[view.name] = kept
+    return [*found.values()]
 
 
 def schema_statement(dialect: str, schema: str) -> str | None:

@@ -26,7 +26,7 @@ __all__ = [
     "without_collations",
 ]
 
-MAX_DEPTH = 50
+MAX_DEPTH = 20
 """Steps of a recursion; only DuckDB and Postgres notice by themselves that it goes in circles."""
 DEPTH = "walk_depth"
 

@@ -30,6 +30,7 @@ SHAPES = {
     "local_date": "the day of a time in a zone",
     "local_month": "the first day of the month of a time in a zone",
     "matches": "whether a text matches a pattern",
+    "moved": "a time, so many hours later",
     "no_time": "a null of the type of times",
     "numbers": "in a join: the whole numbers from 0 to the argument",
     "pairs": "in a join: the keys and values of a JSON object",
@@ -101,6 +102,9 @@ def _time(node: exp.Expression) -> exp.Expression | None:
         if isinstance(node.this, exp.Literal):
             return shape("instant", exp.Literal.string(f"{node.this.name}:00"))
         return shape("no_time") if isinstance(node.this, exp.Null) else None
+    if isinstance(node, (exp.Add, exp.Sub)) and isinstance(node.expression, exp.Interval):
+        hours = exp.Literal.number(node.expression.this.name)
+        return shape("moved", node.this, hours if isinstance(node, exp.Add) else -hours)
     if not isinstance(node, exp.Extract) or node.name.upper() != "EPOCH":
         return None
     of = _bare(node.expression)

@@ -40,6 +40,7 @@ TEXTS = {
     "local_date": _DAY,
     "local_month": f"cast(date_trunc('month', {_DAY}) as date)",
     "matches": "regexp_like({0}, {1})",
+    "moved": "dateadd(hour, {1}, {0})",
     "no_time": "cast(null as timestamp_tz)",
     "numbers": "flatten(input => array_generate_range(0, {0} + 1))",
     "pairs": "flatten(input => {0})",

@@ -763,13 +763,8 @@ webhook_events: list[Row] = [
 ]
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def warehouse(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_folder: Path
-) -> Iterator[Database]:
-    database = _database(request.param, tmp_path_factory, postgres_folder)
-    database.hold()
-    create_raw_tables(database)
+def fill(database: Database) -> None:
+    """Inserts all rows into the raw tables."""
     insert(database, WORKSPACES, workspaces)
     insert(database, WORKFLOWS, workflows)
     insert(database, JOBS, jobs)
@@ -786,6 +781,16 @@ def warehouse(
     insert(database, WORKFLOW_CHANGES, workflow_changes)
     insert(database, RESULTS_CHANGES, results_changes)
     insert(database, WEBHOOK_EVENTS, webhook_events)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def warehouse(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres_folder: Path
+) -> Iterator[Database]:
+    database = _database(request.param, tmp_path_factory, postgres_folder)
+    database.hold()
+    create_raw_tables(database)
+    fill(database)
     create_views(database)
     yield database
     _drop(database)
