@@ -8,7 +8,7 @@ import math
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from tests.support.view_samples import SAMPLES
 __all__ = ["PYTHON", "Dataset", "differences", "empty_dataset", "full_dataset", "on_engine"]
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv" / "engines" / "bin" / "python"
+PYTHON = ROOT / ".venv" / "readers" / "bin" / "python"
 SCRIPT = ROOT / "tests" / "support" / "engine_run.py"
 LIMIT_SECONDS = 300
 KINDS = {
@@ -164,7 +164,7 @@ def on_engine(
     engine: str, datasets: Mapping[str, Dataset], folder: Path
 ) -> dict[str, dict[str, Any]]:
     """Dataset to view to its rows on an engine, or the text of an error."""
-    assert PYTHON.exists(), "The engines are not there: run make .venv/.engines-ready"
+    assert PYTHON.exists(), "The engines are not there: run make .venv/.readers-ready"
     asked = {
         name: {
             "tables": dataset.tables,
@@ -235,7 +235,8 @@ def _value(value: Any, kind: str) -> Any:
         case "JSON":
             return _parsed(value) if isinstance(value, str) else value
         case "TIMESTAMP WITH TIME ZONE":
-            return datetime.fromisoformat(value) if isinstance(value, str) else value
+            found = datetime.fromisoformat(value)
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
         case "DATE":
             return date.fromisoformat(value) if isinstance(value, str) else value
         case "BOOLEAN":

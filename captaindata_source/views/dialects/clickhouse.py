@@ -11,6 +11,7 @@ from captaindata_source.views.dialects.rewrites import (
     arrays_as_ranks,
     filters_as_cases,
     laterals,
+    named_columns,
     plain_recursion,
     top_level_ctes,
     without_collations,
@@ -47,14 +48,17 @@ def _sorted_json(value: str, depth: int) -> str:
     )
 
 
+_SORTED = _sorted_json("coalesce({0}, 'null')", JSON_DEPTH)
 TEXTS = {
     "concat_present": "arrayStringConcat(arrayFilter(part -> part is not null, [{1}, {2}]), {0})",
     "days_between": "dateDiff('day', {1}, {0})",
     "epoch": "(toUnixTimestamp64Micro({0}) / 1000000)",
     "instant": "parseDateTime64BestEffort({0}, 6, 'UTC')",
     "is_not_true": "(not coalesce({0}, false))",
-    "item": "nullIf(JSONExtractRaw({0}, {1} + 1), '')",
-    "item_text": "JSONExtract({0}, {1} + 1, 'Nullable(String)')",
+    "item": "if(JSONType({0}) = 'Array', nullIf(JSONExtractRaw({0}, {1} + 1), ''), null)",
+    "item_text": (
+        "if(JSONType({0}) = 'Array', JSONExtract({0}, {1} + 1, 'Nullable(String)'), null)"
+    ),
     "json_kept": "{0}",
     "json_length": "JSONLength({0})",
     "json_read": "{0}",
@@ -73,7 +77,7 @@ TEXTS = {
     "rounded": _ROUNDED,
     "rounded_text": f"toDecimalString({_ROUNDED}, {{1}})",
     "same_json": (
-        f"concat({_sorted_json('{0}', JSON_DEPTH)}, ' ', "
+        f"concat({_SORTED}, ' ', "
         f"arrayStringConcat(arraySort(extractAll(coalesce({{0}}, ''), '{_LONG}')), ' '))"
     ),
     "seconds_between": "((toUnixTimestamp64Micro({0}) - toUnixTimestamp64Micro({1})) / 1000000)",
@@ -118,6 +122,7 @@ CLICKHOUSE = Engine(
         top_level_ctes,
         plain_recursion,
         _laterals,
+        named_columns,
     ),
     texts=TEXTS,
     relation=lambda schema, name: f"{schema}{SEPARATOR}{name}",
