@@ -130,16 +130,18 @@ class DuckLake(Engine):
 
     def __init__(self, folder: Path) -> None:
         self._connection = importlib.import_module("duckdb").connect()
-        importlib.import_module("duckdb_ext_ducklake")
+        (packages,) = importlib.import_module("duckdb_ext").__path__
+        (extension,) = Path(packages).rglob("ducklake.duckdb_extension")
+        self.run(f"load '{extension}'")
         self.run(f"attach 'ducklake:{folder}/lake.ducklake' as lake (data_path '{folder}/lake')")
         self.run(f"use lake; set timezone = '{ZONE}'")
 
     def fill(self, dataset: str, table: str, columns: Mapping[str, str], file: str) -> None:
-        self.run(f"create schema if not exists {dataset}")
+        self.run(f'create schema if not exists "{dataset}"')
         values = ", ".join(
             f'cast("{name}" as {self.types[kind]}) as "{name}"' for name, kind in columns.items()
         )
-        self.run(f"create table {dataset}.{table} as select {values} from '{file}'")
+        self.run(f'create table "{dataset}".{table} as select {values} from "{file}"')
 
     def run(self, statement: str) -> None:
         self._connection.execute(statement)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from sqlglot import exp
 
 from captaindata_source.errors import ConfigError
 from captaindata_source.people_fields import PEOPLE_TABLES
-from captaindata_source.sqltext import OLD_DUCKDB, literal
+from captaindata_source.sqltext import OLD_DUCKDB, literal, quoted
 from captaindata_source.tables import EXTRA_TABLES, WEBHOOK_EVENTS, views_schema
 from captaindata_source.times import UTC_NAME
 from captaindata_source.views.dialects import AS_THEY_ARE, DIALECTS, NOT_RUN, PARSED_ONLY
@@ -45,7 +44,6 @@ DUCKLAKE = "ducklake"
 """Its extension is there for DuckDB 1, which has no `json_normalize`."""
 MADE_HERE = frozenset((*PEOPLE_TABLES, "job_result_fields", "job_result_views"))
 OPTIONAL = frozenset((*(table.name for table in EXTRA_TABLES), WEBHOOK_EVENTS.name))
-PLAIN = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE)
 Relation = Callable[[str, str], str]
 
 
@@ -194,7 +192,7 @@ def schema_statement(dialect: str, schema: str) -> str | None:
     """The statement that makes the schema of the views; None: the dialect needs none."""
     name = views_schema(schema)
     if dialect in AS_THEY_ARE:
-        return f"create schema if not exists {_quoted(name)}"
+        return f"create schema if not exists {quoted(name)}"
     made = _engine(dialect).schema
     return made(name) if made else None
 
@@ -213,9 +211,5 @@ def _engine(dialect: str) -> Engine:
 
 def _relation(dialect: str) -> Relation:
     if dialect in AS_THEY_ARE:
-        return lambda schema, name: f"{_quoted(schema)}.{_quoted(name)}"
+        return lambda schema, name: f"{quoted(schema)}.{quoted(name)}"
     return _engine(dialect).relation
-
-
-def _quoted(name: str, sign: str = '"') -> str:
-    return name if PLAIN.fullmatch(name) else f"{sign}{name}{sign}"

@@ -24,7 +24,7 @@ RUN = ("clickhouse", "ducklake", "snowflake", "spark")
 @pytest.fixture(scope="module")
 def datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
     folder = tmp_path_factory.mktemp("engines")
-    return {"full": full_dataset(folder), "none": empty_dataset(folder)}
+    return {"hard": full_dataset(folder), "none": empty_dataset(folder)}
 
 
 @INTEGRATION
