@@ -196,13 +196,15 @@ def _view(view: ViewDefinition, engine: str, dataset: str) -> dict[str, str]:
     }
 
 
-def differences(dataset: Dataset, view: ViewDefinition, found: Any) -> str:
+def differences(engine: str, dataset: Dataset, view: ViewDefinition, found: Any) -> str:
     """What differs between the rows of a view on an engine and on DuckDB; "" if they are equal."""
     if isinstance(found, str):
         return found
     kinds = dataset.kinds[view.name]
     expected = dataset.rows[view.name]
     rows = [{name: _value(row.get(name), kind) for name, kind in kinds.items()} for row in found]
+    if engine == "snowflake":
+        expected, rows = ([_comparable(row, kinds) for row in each] for each in (expected, rows))
     if found and list(found[0]) != list(kinds):
         return f"columns {list(found[0])}"
     key = view.key
@@ -220,6 +222,11 @@ def differences(dataset: Dataset, view: ViewDefinition, found: Any) -> str:
         if not _same(value, right[place][name])
     ]
     return f"{len(wrong)} values: {'; '.join(wrong[:3])}" if wrong else ""
+
+
+def _comparable(row: Row, kinds: Mapping[str, str]) -> Row:
+    """A row with an input in place of the hash of its text, which a variant has not."""
+    return row | {"input_id": repr(row["input"])} if {"input", "input_id"} <= kinds.keys() else row
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -78,8 +78,14 @@ class Spark(Engine):
         self._session.sql(statement)
 
     def rows(self, view: str) -> Rows:
-        rows = [row.asDict() for row in self._session.sql(f"select * from {view}").collect()]
-        self.run(f"cache lazy table {view}")  # other views read it again
+        """The rows of a view. It becomes a table, for others read it many times: as views of views
+        of views, a few rows take minutes."""
+        found = self._session.sql(f"select * from {view}").persist()
+        rows = [row.asDict() for row in found.collect()]
+        found.write.saveAsTable(f"{view}_rows")
+        found.unpersist()
+        self.run(f"drop view {view}")
+        self.run(f"alter table {view}_rows rename to {view}")
         return rows
 
 
@@ -170,9 +176,19 @@ class Snowflake(Engine):
         listed = ", ".join(f"{name} {self.types[kind]}" for name, kind in columns.items())
         self.run(f"create table {dataset}.{table} ({listed})")
         rows = importlib.import_module("pyarrow.parquet").read_table(file).to_pylist()
-        for row in rows:
-            values = ", ".join(_literal(row[name], kind) for name, kind in columns.items())
-            self.run(f"insert into {dataset}.{table} select {values}")
+        lines = [
+            f"({', '.join(_literal(row[name], columns[name]) for name in row)})" for row in rows
+        ]
+        values = ", ".join(
+            f"parse_json(column{number})"
+            if kind == "json"
+            else f"column{number}::{self.types[kind]}"
+            for number, kind in enumerate(columns.values(), start=1)
+        )
+        if lines:
+            self.run(
+                f"insert into {dataset}.{table} select {values} from values {', '.join(lines)}"
+            )
 
     def run(self, statement: str) -> None:
         self._cursor.execute(statement)
@@ -187,11 +203,22 @@ def _literal(value: Any, kind: str) -> str:
     if value is None:
         return "null"
     if isinstance(value, datetime):
-        return f"'{value.isoformat(sep=' ')}'::timestamp_tz"
+        return f"'{value.isoformat(sep=' ')}'"
     if isinstance(value, (bool, int, float)):
         return repr(value).lower()
-    text = "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
-    return f"parse_json({text})" if kind == "json" else text
+    value = _as_variant(value) if kind == "json" else value
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _as_variant(text: str) -> str:
+    """JSON in one spelling, as a variant has it: fakesnow keeps the text. So it is not shown here
+    what Snowflake makes of `1.0`."""
+    return json.dumps(json.loads(text, parse_float=_whole), sort_keys=True, ensure_ascii=False)
+
+
+def _whole(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 ENGINES: Mapping[str, Callable[[Path], Engine]] = {
@@ -224,7 +251,10 @@ def plain(value: Any) -> Any:
     """What JSON has no type for."""
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-    return value.isoformat() if isinstance(value, date) else float(Decimal(value))
+    if isinstance(value, date):
+        return value.isoformat()
+    number = Decimal(value)
+    return int(number) if number == number.to_integral_value() else float(number)
 
 
 @contextmanager

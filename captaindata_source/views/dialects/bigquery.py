@@ -43,6 +43,7 @@ TEXTS = {
     "pairs": "unnest(json_keys({0}, 1))",
     "part": "{0}[{1}]",
     "part_text": "coalesce(json_value({0}[{1}]), to_json_string({0}[{1}]))",
+    "plus_days": "date_add({0}, interval {1} day)",
     # there is percentile_cont over a window only
     "quantile": (
         f"({_VALUES}[safe_offset(cast(floor({_PLACE}) as int64))] * (1 - mod(cast({_PLACE} as "
@@ -54,6 +55,7 @@ TEXTS = {
     "rounded_text": "format('%.{key}f', {0})",
     "same_json": "to_json_string({0})",
     "seconds_between": "(timestamp_diff({0}, {1}, microsecond) / 1000000)",
+    "trimmed": "trim({0}, {1})",
     "variance": "var_samp({0})",
 }
 

@@ -72,6 +72,7 @@ TEXTS = {
     "pairs": "JSONExtractKeysAndValuesRaw(coalesce({0}, ''))",
     "part": "nullIf(JSONExtractRaw({0}, {1}), '')",
     "part_text": "JSONExtract({0}, {1}, 'Nullable(String)')",
+    "plus_days": "addDays({0}, {1})",
     "quantile": "quantileExactInclusiveOrNull({0})({1})",
     "replaced": "replaceRegexpAll({0}, {1}, {2})",
     "rounded": _ROUNDED,
@@ -81,6 +82,7 @@ TEXTS = {
         f"arrayStringConcat(arraySort(extractAll(coalesce({{0}}, ''), '{_LONG}')), ' '))"
     ),
     "seconds_between": "((toUnixTimestamp64Micro({0}) - toUnixTimestamp64Micro({1})) / 1000000)",
+    "trimmed": "trim(both {1} from {0})",
     "variance": "if(count({0}) > 1, varSamp({0}), null)",
 }
 SETTINGS = (

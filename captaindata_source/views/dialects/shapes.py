@@ -36,12 +36,14 @@ SHAPES = {
     "pairs": "in a join: the keys and values of a JSON object",
     "part": "the value of a key of a JSON object, as JSON",
     "part_text": "the value of a key of a JSON object, as text",
+    "plus_days": "a date, so many days later",
     "quantile": "an interpolated quantile: of a share and of values, whose nulls are left out",
     "replaced": "a text in which all that matches a pattern is replaced",
     "rounded": "a double rounded to so many places",
     "rounded_text": "a double as text, with so many places",
     "same_json": "a text that is the same for equal JSON",
     "seconds_between": "seconds from the second time to the first",
+    "trimmed": "a text without some characters at its ends",
     "variance": "variance of a sample; null for fewer than two values",
 }
 """Shape to what it is."""
@@ -114,6 +116,8 @@ def _time(node: exp.Expression) -> exp.Expression | None:
 
 
 def _date(node: exp.Expression) -> exp.Expression | None:
+    if isinstance(node, exp.Add) and _is_day(node.this):
+        return shape("plus_days", node.this, node.expression)
     if not isinstance(node, exp.Cast):
         return None
     of = _bare(node.this)
@@ -137,6 +141,8 @@ def _text(node: exp.Expression) -> exp.Expression | None:
             return shape("replaced", node.this, node.expression, node.args["replacement"])
         case exp.RegexpLike() | exp.RegexpFullMatch():
             return shape("matches", node.this, node.expression)
+        case exp.Trim(expression=exp.Expression()):
+            return shape("trimmed", node.this, node.expression)
         case exp.ConcatWs():
             return shape("concat_present", *node.expressions)
     return None

@@ -32,7 +32,7 @@ TEXTS = {
     "instant": "cast({0} as timestamp_tz)",
     "is_not_true": "(not coalesce({0}, false))",
     "item": "get({0}, {1})",
-    "item_text": "cast(get({0}, {1}) as varchar)",
+    "item_text": "cast(get_path({0}, '[{1}]') as varchar)",
     "json_kept": "{0}",
     "json_length": "array_size({0})",
     "json_read": "parse_json({0})",
@@ -44,14 +44,19 @@ TEXTS = {
     "no_time": "cast(null as timestamp_tz)",
     "numbers": "flatten(input => array_generate_range(0, {0} + 1))",
     "pairs": "flatten(input => {0})",
-    "part": "get({0}, {1})",
-    "part_text": "cast(get({0}, {1}) as varchar)",
+    "part": "get_path({0}, {1})",
+    "part_text": "cast(get_path({0}, {1}) as varchar)",
+    "plus_days": "cast(dateadd(day, {1}, {0}) as date)",
     "quantile": "percentile_cont({0}) within group (order by {1})",
     "replaced": "regexp_replace({0}, {1}, {2})",
     "rounded": "cast(round({0}, {1}) as double)",
     "rounded_text": "cast(cast({0} as decimal(18, {1})) as varchar)",
+    # a variant has its keys in order
     "same_json": "to_json({0})",
-    "seconds_between": "(datediff(microsecond, {1}, {0}) / 1000000)",
+    "seconds_between": (
+        "((date_part(epoch_microsecond, {0}) - date_part(epoch_microsecond, {1})) / 1000000)"
+    ),
+    "trimmed": "regexp_replace({0}, '^[{key}]+|[{key}]+$', '')",
     "variance": "var_samp({0})",
 }
 
@@ -65,7 +70,7 @@ def _written(found: Lateral) -> Columns:
     name = "pairs" if found.are_pairs else "numbers"
     found.join.this.set("this", Shape(this=name, expressions=[found.of.unnest().copy()]))
     found.join.this.args["alias"].set("columns", None)
-    return {} if found.are_pairs else {"i": exp.column("value", table=found.alias)}
+    return {} if found.are_pairs else {"i": exp.cast(exp.column("value", table=found.alias), "int")}
 
 
 SNOWFLAKE = Engine(

@@ -47,6 +47,7 @@ TEXTS = {
     "pairs": "explode(from_json({0}, 'map<string,string>'))",
     "part": "to_json(try_variant_get(try_parse_json({0}), '$.{key}', 'variant'))",
     "part_text": "get_json_object({0}, '$.{key}')",
+    "plus_days": "date_add({0}, {1})",
     "quantile": "percentile({1}, {0})",
     "replaced": "regexp_replace({0}, {1}, {2})",
     "rounded": "cast(cast({0} as decimal(18, {1})) as double)",
@@ -56,6 +57,7 @@ TEXTS = {
         f"' ', array_join(array_sort(regexp_extract_all({{0}}, '{_LONG}', 0)), ' '))"
     ),
     "seconds_between": "((unix_micros({0}) - unix_micros({1})) / 1000000)",
+    "trimmed": "trim(both {1} from {0})",
     "variance": "var_samp({0})",
 }
 

@@ -37,6 +37,6 @@ def test_each_view_has_the_rows_of_duckdb(
         (name, view.name): text
         for name, dataset in datasets.items()
         for view in load_views()
-        if (text := differences(dataset, view, found[name][view.name]))
+        if (text := differences(engine, dataset, view, found[name][view.name]))
     }
     assert {view for _, view in wrong} == {view for name, view in NOT_RUN if name == engine}, wrong
