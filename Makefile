@@ -29,12 +29,12 @@ unit: .venv/.dev-ready
 # what takes long: whole worlds, upgrades of old warehouses, kills, dbt, orchestrators, reports in a
 # browser
 test-integrations: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
-		.venv/.browser-ready .venv/.manifests-ready
+		.venv/.browser-ready .venv/.manifests-ready .venv/.readers-ready
 	$(BIN)/pytest -m 'integration and not exhaustive'
 
 # before a release: more cases of what the tests above show, which tests/exhaustive.txt lists
 test-exhaustive: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
-		.venv/.browser-ready .venv/.manifests-ready
+		.venv/.browser-ready .venv/.manifests-ready .venv/.readers-ready
 	$(BIN)/pytest -m exhaustive
 
 # minutes: a short suite with the lowest and newest versions of what is needed, and on each Python;
@@ -97,12 +97,28 @@ test-versions: .venv/.dev-ready
 	@.venv/manifests/bin/pip install -q -c constraints.txt check-jsonschema kubernetes-validate
 	@touch $@
 
+# engines that the views are rendered for. fakesnow needs a DuckDB that the connector's tests have not,
+# and does not name typing_extensions, which it needs.
+.venv/.readers-ready: constraints-readers.txt | .venv/bin/python
+	@command -v java >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+			echo "Java 17 or newer is needed: install it, such as by apt-get install default-jre-headless"; \
+			exit 1; }; \
+		echo "Installing Java for Spark: a minute, once"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends default-jre-headless >/dev/null; }
+	@echo "Installing Spark, ClickHouse, DuckLake and fakesnow into .venv/readers: a few minutes, once"
+	@$(BIN)/python -m venv .venv/readers
+	@.venv/readers/bin/pip install -q -c constraints-readers.txt \
+		chdb duckdb duckdb-ext-ducklake fakesnow pyspark typing_extensions
+	@touch $@
+
 # not part of `test`: it asks a service on the internet, which a build must not depend on
 audit: | .venv/bin/python
 	$(BIN)/python -m venv .venv/audit
 	.venv/audit/bin/pip install -q pip-audit
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt \
-		-r constraints-orchestrators.txt -r constraints-airflow.txt
+		-r constraints-orchestrators.txt -r constraints-airflow.txt -r constraints-readers.txt
 
 # hours: kills, faults, hostile pages, budgets; ARGS='kills --number 20' runs a part
 chaos: .venv/.dev-ready

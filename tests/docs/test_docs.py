@@ -172,8 +172,8 @@ def test_changelog_and_version() -> None:
 def test_constraints_hold_no_addresses_and_pin_every_dependency() -> None:
     lines = [
         line
-        for file in ("constraints.txt", "constraints-orchestrators.txt", "constraints-airflow.txt")
-        for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
+        for file in sorted(ROOT.glob("constraints*.txt"))
+        for line in file.read_text(encoding="utf-8").splitlines()
     ]
     pins = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", pin) for pin in pins)

@@ -26,6 +26,7 @@ from captaindata_source.tables import (
     WORKFLOW_CHANGES,
 )
 from captaindata_source.views import refresh
+from captaindata_source.views.dialects import DIALECTS, NOT_RUN, PARSED_ONLY
 from captaindata_source.views.shipped import ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb, Row
 from tests.support.faulty_sandbox import FaultySandbox
@@ -160,7 +161,8 @@ def with_headers(text: str) -> str:
 
     def replace(found: re.Match[str]) -> str:
         name = found[2]
-        content = _contents(views) if name == "contents" else _header(views[name])
+        made = {"contents": _contents, "engines": _engines}.get(name)
+        content = made(views) if made else _header(views[name])
         return f"{found[1]}{content}\n{found[3]}"
 
     return GENERATED.sub(replace, text)
@@ -196,6 +198,19 @@ def _contents(views: dict[str, ViewDefinition]) -> str:
             for number, name in enumerate(names)
         ]
     return "\n".join(lines)
+
+
+def _engines(views: dict[str, ViewDefinition]) -> str:
+    dialects = [each for each in DIALECTS if each not in ("duckdb", "postgres")]
+    lines = ["| view | " + " | ".join(dialects) + " |", "|---" * (len(dialects) + 1) + "|"]
+    for name in sorted(views):
+        cells = [NOT_RUN.get((each, name)) or _proof(each) for each in dialects]
+        lines.append(f"| `{name}` | {' | '.join(map(_escaped, cells))} |")
+    return "\n".join(lines)
+
+
+def _proof(dialect: str) -> str:
+    return "parsed" if dialect in PARSED_ONLY else "equal"
 
 
 def _header(view: ViewDefinition) -> str:

@@ -11,12 +11,13 @@ from captaindata_source.views.dialects.rewrites import (
     arrays_as_ranks,
     filters_as_cases,
     laterals,
+    nulls_by_order,
     pairs_by_join,
     plain_recursion,
     top_level_ctes,
     without_collations,
 )
-from captaindata_source.views.dialects.shapes import Shape
+from captaindata_source.views.dialects.shapes import Shape, bare
 
 __all__ = ["BIGQUERY"]
 
@@ -68,7 +69,7 @@ def _laterals(tree: exp.Expression) -> None:
 def _written(found: Lateral) -> Columns:
     name = "pairs" if found.are_pairs else "numbers"
     alias = f"{found.alias}_item"
-    array = Shape(this=name, expressions=[found.of.unnest().copy()])
+    array = Shape(this=name, expressions=[bare(found.of).copy()])
     found.join.set("this", exp.alias_(array, alias))
     item = exp.column(alias)
     if not found.are_pairs:
@@ -82,6 +83,7 @@ BIGQUERY = Engine(
         without_collations,
         arrays_as_ranks,
         filters_as_cases,
+        nulls_by_order,
         pairs_by_join,
         top_level_ctes,
         plain_recursion,

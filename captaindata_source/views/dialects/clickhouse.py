@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from captaindata_source.views.dialects.columns import named_columns
 from captaindata_source.views.dialects.engines import Engine
 from captaindata_source.views.dialects.rewrites import (
     Columns,
@@ -11,12 +12,11 @@ from captaindata_source.views.dialects.rewrites import (
     arrays_as_ranks,
     filters_as_cases,
     laterals,
-    named_columns,
     plain_recursion,
     top_level_ctes,
     without_collations,
 )
-from captaindata_source.views.dialects.shapes import Shape
+from captaindata_source.views.dialects.shapes import Shape, bare
 
 __all__ = ["CLICKHOUSE"]
 
@@ -103,7 +103,7 @@ def _laterals(tree: exp.Expression) -> None:
 def _written(found: Lateral) -> Columns:
     name = "pairs" if found.are_pairs else "numbers"
     alias = f"{found.alias}_item"
-    array = Shape(this=name, expressions=[found.of.unnest().copy()])
+    array = Shape(this=name, expressions=[bare(found.of).copy()])
     found.join.set("this", exp.alias_(array, alias))
     found.join.set("kind", "ARRAY")
     item = exp.column(alias)

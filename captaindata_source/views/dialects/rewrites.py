@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from captaindata_source.tables import ALL_TABLES
 from captaindata_source.views.dialects.shapes import Shape, children_first
-from captaindata_source.views.shipped import VIEWS, load_views
 
 __all__ = [
     "MAX_DEPTH",
@@ -21,7 +19,7 @@ __all__ = [
     "arrays_as_ranks",
     "filters_as_cases",
     "laterals",
-    "named_columns",
+    "nulls_by_order",
     "pairs_by_join",
     "plain_recursion",
     "top_level_ctes",
@@ -32,7 +30,6 @@ __all__ = [
 MAX_DEPTH = 20
 """Steps of a recursion; only DuckDB and Postgres notice by themselves that it goes in circles."""
 DEPTH = "walk_depth"
-COLUMNS = {table.name: table.columns for table in ALL_TABLES}
 
 
 def without_collations(tree: exp.Expression) -> None:
@@ -73,13 +70,30 @@ def windows_in_place(tree: exp.Expression) -> None:
         select.set("windows", None)
 
 
+def nulls_by_order(tree: exp.Expression) -> None:
+    """`nulls last` of an ascending order, `nulls first` of a descending one: unknown to BigQuery in
+    windows of aggregates."""
+    for order in [*tree.find_all(exp.Order)]:
+        items = []
+        for each in order.expressions:
+            is_desc, is_first = (bool(each.args.get(name)) for name in ("desc", "nulls_first"))
+            if is_desc is is_first:
+                is_null = each.this.copy().is_(exp.null())
+                items.append(exp.Ordered(this=is_null, desc=is_desc, nulls_first=not is_desc))
+                each.set("nulls_first", not is_desc)
+            items.append(each)
+        order.set("expressions", items)
+
+
 def top_level_ctes(tree: exp.Expression) -> None:
     """A `with` within a `with`: BigQuery and Spark know recursion at the top only."""
     top = tree.find(exp.With)
+    if top is None:
+        return
     ctes: list[exp.CTE] = []
-    for outer in top.expressions if top else ():
+    for outer in top.expressions:
         inner = outer.this.find(exp.With)
-        if top and inner:
+        if inner is not None:
             inner.pop()
             top.set("recursive", top.args.get("recursive") or inner.args.get("recursive"))
             names = {cte.alias: f"{outer.alias}_{cte.alias}" for cte in inner.expressions}
@@ -89,8 +103,7 @@ def top_level_ctes(tree: exp.Expression) -> None:
                 cte.args["alias"].set("this", exp.to_identifier(names[cte.alias]))
             ctes += inner.expressions
         ctes.append(outer)
-    if top:
-        top.set("expressions", ctes)
+    top.set("expressions", ctes)
 
 
 def _rename(tree: exp.Expression, names: Mapping[str, str]) -> None:
@@ -106,7 +119,9 @@ def plain_recursion(tree: exp.Expression) -> None:
     """`union` in a recursion: other engines know `union all` only, which circles for ever. So steps
     are counted and end at `MAX_DEPTH`, and rows are made distinct afterwards."""
     top = tree.find(exp.With)
-    for cte in [*top.expressions] if top else ():
+    if top is None:
+        return
+    for cte in [*top.expressions]:
         union = cte.this
         name = cte.alias
         if not isinstance(union, exp.Union) or not union.args.get("distinct"):
@@ -149,10 +164,15 @@ def arrays_as_ranks(tree: exp.Expression) -> None:
                 _as_rank(tree, select, item)
 
 
+def _source(select: exp.Expression) -> str:
+    (found, *_) = select.find_all(exp.From)
+    return str(found.this.name)
+
+
 def _as_rank(tree: exp.Expression, select: exp.Select, item: exp.Alias) -> None:
     cut = item.this.find(exp.Bracket)
     array, count = cut.this.unnest().name, cut.expressions[0].expression.name
-    source = select.find(exp.From).this.name
+    source = _source(select)
     (grouped,) = (each.this for each in tree.find_all(exp.CTE) if each.alias == source)
     parts = {each.alias_or_name: each for each in grouped.expressions}
     kept, ordered = parts[array].this.expression.this, parts[array].this.this.this
@@ -191,7 +211,7 @@ def pairs_by_join(tree: exp.Expression) -> None:
             found = item.this
             if isinstance(found, exp.In) and isinstance(found.this, exp.Tuple):
                 query = found.args["query"].this
-                pairs = f"{query.find(exp.From).this.name}_pairs"
+                pairs = f"{_source(query)}_pairs"
                 names = [each.name for each in query.expressions]
                 left = found.this.expressions
                 on = exp.and_(
@@ -203,52 +223,6 @@ def pairs_by_join(tree: exp.Expression) -> None:
                 distinct = query.copy().distinct()
                 select.join(distinct.subquery(pairs), on=on, join_type="left", copy=False)
                 found.replace(exp.column(names[0], table=pairs).is_(exp.null()).not_())
-
-
-def named_columns(tree: exp.Expression) -> None:
-    """`a.x` and `a.*`: ClickHouse names a column `a.x` if another table of the join has an `x`."""
-    known: dict[str, list[str]] = {}
-    top = tree.find(exp.With)
-    for cte in top.expressions if top else ():
-        first, *others = _selects(cte.this)
-        known[cte.alias] = _name_columns(first, known)
-        for select in others:
-            _name_columns(select, known)
-    _name_columns(tree, known)
-
-
-def _selects(query: exp.Expression) -> list[exp.Expression]:
-    if isinstance(query, exp.Union):
-        return [*_selects(query.this), *_selects(query.expression)]
-    return [query]
-
-
-def _name_columns(select: exp.Expression, known: Mapping[str, list[str]]) -> list[str]:
-    """Names the columns of a select, and returns their names."""
-    joined = [each.this for each in [select.find(exp.From), *(select.args.get("joins") or ())]]
-    tables = {each.alias_or_name: each for each in joined if isinstance(each, exp.Table)}
-    items, names = [], []
-    for item in select.expressions:
-        is_column = isinstance(item, exp.Column) and item.table
-        if isinstance(item, exp.Star):
-            names += [name for each in tables.values() for name in _columns_of(each, known)]
-            items.append(item)
-        elif is_column and isinstance(item.this, exp.Star):
-            found = _columns_of(tables[item.table], known)
-            items += [exp.alias_(exp.column(name, table=item.table), name) for name in found]
-            names += found
-        else:
-            items.append(exp.alias_(item.copy(), item.name) if is_column else item)
-            names.append(item.alias_or_name)
-    select.set("expressions", items)
-    return names
-
-
-def _columns_of(table: exp.Table, known: Mapping[str, list[str]]) -> list[str]:
-    if not table.db:
-        return known[table.name]
-    made = {view.name: [*view.columns] for view in load_views()}
-    return made.get(table.name, []) if table.db == VIEWS else [*COLUMNS.get(table.name, ())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +254,8 @@ def laterals(tree: exp.Expression, write: Callable[[Lateral], Columns]) -> None:
     """
     for join in [*tree.find_all(exp.Join)]:
         for found in _lateral(join):
-            select = join.parent_select
             columns = write(found)
-            for column in [*select.find_all(exp.Column)]:
+            for column in [*(join.parent or tree).find_all(exp.Column)]:
                 if column.table == found.alias and column.name in columns:
                     column.replace(columns[column.name].copy())
 

@@ -13,7 +13,7 @@ from sqlglot import exp
 from captaindata_source.extra_tables import EXTRA_TABLES
 from captaindata_source.tables import ALL_TABLES
 
-__all__ = ["SHAPES", "Shape", "children_first", "shape", "with_shapes"]
+__all__ = ["SHAPES", "Shape", "bare", "children_first", "shape", "with_shapes"]
 
 SHAPES = {
     "concat_present": "texts joined by the first; those that are null are left out",
@@ -66,7 +66,14 @@ def shape(name: str, *arguments: exp.Expression) -> Shape:
     """A shape of some arguments."""
     if name not in SHAPES:
         raise ValueError(f"{name} is no shape")
-    return Shape(this=name, expressions=[each.unnest().copy() for each in arguments])
+    return Shape(this=name, expressions=[bare(each).copy() for each in arguments])
+
+
+def bare(node: exp.Expression) -> exp.Expression:
+    """What is in parentheses."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
 
 
 def children_first(tree: exp.Expression) -> Iterator[exp.Expression]:
@@ -85,18 +92,14 @@ def with_shapes(tree: exp.Expression) -> exp.Expression:
     return tree
 
 
-def _bare(node: exp.Expression) -> exp.Expression:
-    return node.unnest()
-
-
 def _in_zone(node: exp.Expression) -> tuple[exp.Expression, exp.Expression] | None:
     """The time and the zone of `time at time zone zone`."""
-    found = _bare(node)
+    found = bare(node)
     return (found.this, found.args["zone"]) if isinstance(found, exp.AtTimeZone) else None
 
 
 def _utc(node: exp.Expression) -> exp.Expression:
-    return found[0] if (found := _in_zone(node)) else _bare(node)
+    return found[0] if (found := _in_zone(node)) else bare(node)
 
 
 def _time(node: exp.Expression) -> exp.Expression | None:
@@ -109,7 +112,7 @@ def _time(node: exp.Expression) -> exp.Expression | None:
         return shape("moved", node.this, hours if isinstance(node, exp.Add) else -hours)
     if not isinstance(node, exp.Extract) or node.name.upper() != "EPOCH":
         return None
-    of = _bare(node.expression)
+    of = bare(node.expression)
     if isinstance(of, exp.Sub):
         return shape("seconds_between", _utc(of.this), _utc(of.expression))
     return shape("epoch", _utc(of))
@@ -120,7 +123,7 @@ def _date(node: exp.Expression) -> exp.Expression | None:
         return shape("plus_days", node.this, node.expression)
     if not isinstance(node, exp.Cast):
         return None
-    of = _bare(node.this)
+    of = bare(node.this)
     if node.to.this == exp.DataType.Type.DATE:
         if isinstance(of, exp.TimestampTrunc) and (found := _in_zone(of.this)):
             return shape("local_month", *found)
@@ -165,7 +168,7 @@ def _number(node: exp.Expression) -> exp.Expression | None:
 
 
 def _is_decimal(node: exp.Cast) -> bool:
-    return node.to.this == exp.DataType.Type.DECIMAL
+    return bool(node.to.this == exp.DataType.Type.DECIMAL)
 
 
 def _rounded(node: exp.Cast, inner: exp.Cast) -> exp.Expression:
@@ -212,7 +215,7 @@ def _json_names(tree: exp.Expression) -> frozenset[str]:
 
 
 def _holds_json(node: exp.Expression, names: Collection[str]) -> bool:
-    match found := _bare(node):
+    match found := bare(node):
         case exp.Column():
             return found.name in names
         case exp.Coalesce():
@@ -220,7 +223,7 @@ def _holds_json(node: exp.Expression, names: Collection[str]) -> bool:
         case exp.Case():
             return any(_holds_json(each.args["true"], names) for each in found.args["ifs"])
         case exp.Cast():
-            return found.to.this == exp.DataType.Type.JSON
+            return bool(found.to.this == exp.DataType.Type.JSON)
     is_shape = isinstance(found, Shape) and found.name in ("json_kept", "json_read", "part", "item")
     return is_shape or isinstance(found, exp.JSONExtract)
 

@@ -17,7 +17,7 @@ from captaindata_source.views.dialects.rewrites import (
     windows_in_place,
     without_collations,
 )
-from captaindata_source.views.dialects.shapes import Shape
+from captaindata_source.views.dialects.shapes import Shape, bare
 
 __all__ = ["SNOWFLAKE"]
 
@@ -68,7 +68,7 @@ def _laterals(tree: exp.Expression) -> None:
 
 def _written(found: Lateral) -> Columns:
     name = "pairs" if found.are_pairs else "numbers"
-    found.join.this.set("this", Shape(this=name, expressions=[found.of.unnest().copy()]))
+    found.join.this.set("this", Shape(this=name, expressions=[bare(found.of).copy()]))
     found.join.this.args["alias"].set("columns", None)
     return {} if found.are_pairs else {"i": exp.cast(exp.column("value", table=found.alias), "int")}
 
