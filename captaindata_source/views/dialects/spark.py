@@ -86,4 +86,5 @@ REWRITES = (
     _laterals,
 )
 SPARK = Engine(name="spark", rewrites=REWRITES, texts=TEXTS)
-DATABRICKS = Engine(name="databricks", rewrites=REWRITES, texts=TEXTS)
+DATABRICKS = SPARK
+"""Databricks is given what was run on Spark."""
