@@ -1,8 +1,9 @@
 """Writes the models of `sql/dbt/models/`: `python -m tests.support.dbt_models`.
 
 A mart is a view of `sql/views/`, with the same query on other models. A staging model is a raw
-table, with all columns of this version of the connector. Names, descriptions and keys are those
-that `dbt_sources` gives to the sources; types are those that DuckDB gives to the views.
+table, with all columns of this version of the connector. Spark's query of a mart is a macro, made
+as `captaindata views render` makes it. Names, descriptions and keys are those that `dbt_sources`
+gives to the sources; types are those that DuckDB gives to the views.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from captaindata_source.sqltext import OLD_DUCKDB, same_json
+from captaindata_source.views.dialects.render import query
 from captaindata_source.views.shipped import (
     RAW,
     SAME_JSON,
@@ -28,7 +30,11 @@ from tests.support.dbt_staging import mart, staged, staged_tables
 __all__ = ["FOLDER", "files"]
 
 FOLDER = ROOT / "sql" / "dbt" / "models"
+MACROS = FOLDER.parent / "macros"
 SCRIPT = "python -m tests.support.dbt_models"
+TIMEZONE = "{{ captaindata.report_timezone() }}"
+ZONE_MARK = "report_timezone"
+"""In place of the zone while a view is rewritten."""
 ON_SPARK = "target.type in ('spark', 'databricks')"
 TYPES = {
     "text": f"'string' if {ON_SPARK} else 'text'",
@@ -55,10 +61,11 @@ def files() -> dict[Path, str]:
     }
     for view in load_views():
         found[FOLDER / "marts" / f"{mart(view.name)}.sql"] = _mart_sql(view)
+        found[MACROS / "on_spark" / f"{view.name}_on_spark.sql"] = _spark_sql(view)
     found[FOLDER / "staging" / "staging.yml"] = _staging()
     found[FOLDER / "marts" / "marts.yml"] = _marts()
     found[FOLDER / "marts" / "unit_tests.yml"] = f"# Written by {SCRIPT}\n{dbt_unit_tests.render()}"
-    found[FOLDER.parent / "macros" / "same_json.sql"] = _same_json()
+    found[MACROS / "same_json.sql"] = _same_json()
     found[FOLDER / "exposures.yml"] = _text({"version": 2, "exposures": [*_exposures()]})
     return found
 
@@ -79,10 +86,40 @@ def _staging_sql(name: str, columns: Mapping[str, str]) -> str:
 
 
 def _mart_sql(view: ViewDefinition) -> str:
-    query = re.sub(rf"{SOURCE.pattern}(\s+as\b)?", _reference, view.query)
-    query = query.replace(ZONE, "{{ captaindata.report_timezone() }}")
-    query = SAME_JSON.sub(lambda found: f"{{{{ captaindata.same_json('{found[1]}') }}}}", query)
-    return f"{{#- Written by {SCRIPT} from sql/views/{view.name}.sql -#}}\n\n{query}\n"
+    text = re.sub(rf"{SOURCE.pattern}(\s+as\b)?", _reference, view.query)
+    text = text.replace(ZONE, TIMEZONE)
+    text = SAME_JSON.sub(lambda found: f"{{{{ captaindata.same_json('{found[1]}') }}}}", text)
+    return f"""{{#- Written by {SCRIPT} from sql/views/{view.name}.sql -#}}
+{{% if captaindata.is_spark() %}}
+
+{{{{ captaindata.{view.name}_on_spark() }}}}
+
+{{% else %}}
+
+{text}
+
+{{% endif %}}
+"""
+
+
+def _spark_sql(view: ViewDefinition) -> str:
+    text = query(view, "spark", RAW, report_timezone=ZONE_MARK, relation=_model)
+    text = text.replace(f"'{ZONE_MARK}'", TIMEZONE)
+    return f"""{{#- Written by {SCRIPT} from sql/views/{view.name}.sql -#}}
+{{% macro {view.name}_on_spark() %}}
+{text}
+{{% endmacro %}}
+"""
+
+
+def _model(schema: str, name: str) -> str:
+    return f"{{{{ ref('{mart(name) if schema == VIEWS else staged(name)}') }}}}"
+
+
+def _reference(found: re.Match[str]) -> str:
+    """A model in place of a table or view, under the name that the query has for it."""
+    schema, name, alias = found.groups()
+    return _model(schema, name) + (alias or f" as {name}")
 
 
 def _same_json() -> str:
@@ -113,13 +150,6 @@ cast({{{{ value }}}} as {{{{ captaindata.column_type('text') }}}})
 {postgres}
 {{%- endmacro %}}
 """
-
-
-def _reference(found: re.Match[str]) -> str:
-    """A model in place of a table or view, under the name that the query has for it."""
-    schema, name, alias = found.groups()
-    model = mart(name) if schema == VIEWS else staged(name)
-    return f"{{{{ ref('{model}') }}}}{alias or f' as {name}'}"
 
 
 # -- YAML --------------------------------------------------------------------------------------
@@ -209,9 +239,9 @@ OWNER: Yaml = {
 
 def main() -> None:
     wanted = files()
-    for folder in ("staging", "marts"):
-        (FOLDER / folder).mkdir(exist_ok=True)
-        for path in (FOLDER / folder).iterdir():
+    for folder in (FOLDER / "staging", FOLDER / "marts", MACROS / "on_spark"):
+        folder.mkdir(exist_ok=True)
+        for path in folder.iterdir():
             if path not in wanted:
                 path.unlink()
     for path, text in wanted.items():

@@ -317,7 +317,7 @@ def _source(name: str, description: str, schema: str, entries: Iterable[Entry]) 
     return {
         "name": name,
         "description": description,
-        "database": "{{ var('captaindata_database', target.database) }}",
+        "database": "{{ var('captaindata_database', target.get('database')) }}",
         "schema": schema,
         "config": {"freshness": FRESHNESS, "loaded_at_query": "{{ captaindata.last_sync(this) }}"},
         "tables": [table_yaml(entry, lambda to: f"source('{name}', '{to}')") for entry in entries],

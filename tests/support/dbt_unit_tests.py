@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from captaindata_source.tables import views_schema
+from captaindata_source.tables import LOADS, views_schema
 from captaindata_source.views.shipped import ZONE, ViewDefinition, load_views
 from tests.support.databases import Database, DuckDb
 from tests.support.dbt_staging import mart, staged, staged_tables
@@ -101,20 +101,30 @@ def example() -> Iterator[Database]:
     with tempfile.TemporaryDirectory() as folder:
         database = DuckDb(Path(folder))
         database.hold()
-        create_raw_tables(database)
-        there = {table.name for table in RAW_TABLES}
-        for name, columns in staged_tables().items():
-            if name not in there and name != "_dlt_loads":
-                types = ", ".join(f"{c} {TYPES['duckdb'][kind]}" for c, kind in columns.items())
-                database.execute(f"create table {name} ({types})")
+        create_tables(database)
         test_rows.fill(database)
-        schema = views_schema(database.dataset)
-        database.execute(f"create schema {schema}")
-        for view in load_views():
-            query = view.query_on(database.dataset, dialect=database.dialect)
-            database.execute(f"create view {schema}.{view.name} as {query}")
+        create_views(database)
         yield database
         database.release()
+
+
+def create_tables(database: DuckDb) -> None:
+    """Creates each table that a view reads, empty, in a new file."""
+    create_raw_tables(database)
+    there = {table.name for table in RAW_TABLES} | {LOADS}
+    for name, columns in staged_tables().items():
+        if name not in there:
+            types = ", ".join(f"{c} {TYPES['duckdb'][kind]}" for c, kind in columns.items())
+            database.execute(f"create table {name} ({types})")
+
+
+def create_views(database: DuckDb) -> None:
+    """Creates all views."""
+    schema = views_schema(database.dataset)
+    database.execute(f"create schema {schema}")
+    for view in load_views():
+        query = view.query_on(database.dataset, dialect=database.dialect)
+        database.execute(f"create view {schema}.{view.name} as {query}")
 
 
 def _noted(database: Database) -> list[Case]:

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/all_successful_jobs.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.all_successful_jobs_on_spark() }}
+
+{% else %}
 
 with jobs as (
     select * from {{ ref('captaindata__successful_jobs') }} as successful_jobs
@@ -49,3 +54,5 @@ select
     is_partial,
     workspace_label
 from joined
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/automation_health.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.automation_health_on_spark() }}
+
+{% else %}
 
 with workspaces as (
     select * from {{ ref('captaindata__workspaces') }} as workspaces
@@ -132,3 +137,5 @@ select
     stuck_runs,
     workspace_label
 from joined
+
+{% endif %}

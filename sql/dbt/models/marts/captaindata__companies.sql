@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/companies.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.companies_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__company_rows') }} as company_rows
@@ -30,3 +35,5 @@ select
 from source
 left join workspaces
     on source.workspace_uid = workspaces.workspace_uid
+
+{% endif %}

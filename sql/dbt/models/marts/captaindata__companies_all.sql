@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/companies_all.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.companies_all_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__company_rows') }} as company_rows
@@ -24,3 +29,5 @@ select
     workspaces,
     cast(workspace_uids as json) as workspace_ids
 from source
+
+{% endif %}

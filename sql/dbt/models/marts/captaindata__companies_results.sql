@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/companies_results.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.companies_results_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__company_mentions') }} as company_mentions
@@ -13,3 +18,5 @@ select
     result_uid as result_id,
     seen_at
 from source
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/credit_usage.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.credit_usage_on_spark() }}
+
+{% else %}
 
 with source as (
     select
@@ -92,3 +97,5 @@ select
     plan_name,
     workspace_label
 from joined
+
+{% endif %}

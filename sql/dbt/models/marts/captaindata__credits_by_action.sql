@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/credits_by_action.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.credits_by_action_on_spark() }}
+
+{% else %}
 
 with source as (
     select
@@ -95,3 +100,5 @@ select
     month_ends_at,
     workspace_label
 from joined
+
+{% endif %}

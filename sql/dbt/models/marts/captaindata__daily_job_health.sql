@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/daily_job_health.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.daily_job_health_on_spark() }}
+
+{% else %}
 
 with runs as (
     select
@@ -135,3 +140,5 @@ select
     records_processed,
     workspace_label
 from counted
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/delivery_failures.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.delivery_failures_on_spark() }}
+
+{% else %}
 
 with recursive source as (
     select
@@ -109,3 +114,5 @@ select
     loaded_at,
     workspace_label
 from joined
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/event_lag.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.event_lag_on_spark() }}
+
+{% else %}
 
 with source as (
     select
@@ -63,3 +68,5 @@ select
 from counted
 left join {{ ref('stg_captaindata__workspaces') }} as workspaces
     on counted.workspace_uid = workspaces.workspace_uid
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/failed_inputs.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.failed_inputs_on_spark() }}
+
+{% else %}
 
 with source as (
     select
@@ -115,3 +120,5 @@ select
     last_failed_at,
     workspace_label
 from joined
+
+{% endif %}

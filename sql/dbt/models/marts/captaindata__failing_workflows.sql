@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/failing_workflows.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.failing_workflows_on_spark() }}
+
+{% else %}
 
 with ended as (
     select
@@ -271,3 +276,5 @@ select
     times_as_long,
     workspace_label
 from explained
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/integration_health.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.integration_health_on_spark() }}
+
+{% else %}
 
 with integrations as (
     select * from {{ ref('stg_captaindata__integrations') }} as integrations
@@ -58,3 +63,5 @@ select
     loaded_at,
     workspace_label
 from joined
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/job_result_fields.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.job_result_fields_on_spark() }}
+
+{% else %}
 
 with fields as (
     select * from {{ ref('stg_captaindata__job_result_fields') }} as job_result_fields
@@ -54,3 +59,5 @@ left join workflows
     and workflows.uid = fields.workflow_uid
 left join workspaces
     on workspaces.workspace_uid = fields.workspace_uid
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/job_results.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.job_results_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__job_results') }} as job_results
@@ -151,3 +156,5 @@ select
     is_sub_job,
     is_repeated
 from renamed
+
+{% endif %}

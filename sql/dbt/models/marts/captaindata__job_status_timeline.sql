@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/job_status_timeline.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.job_status_timeline_on_spark() }}
+
+{% else %}
 
 with changes as (
     select
@@ -105,3 +110,5 @@ select
     cast(extract(epoch from (valid_to - valid_from)) as double precision) / 3600 as hours,
     workspace_label
 from united
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/jobs.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.jobs_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__jobs') }} as jobs
@@ -150,3 +155,5 @@ select
     name as job_name,
     workspace_label
 from renamed
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/jobs_with_results.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.jobs_with_results_on_spark() }}
+
+{% else %}
 
 with results as (
     select * from {{ ref('captaindata__job_results') }} as job_results
@@ -59,3 +64,5 @@ select
     is_repeated,
     workspace_label
 from joined
+
+{% endif %}

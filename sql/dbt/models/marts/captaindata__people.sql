@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/people.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.people_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__person_rows') }} as person_rows
@@ -35,3 +40,5 @@ select
 from source
 left join workspaces
     on source.workspace_uid = workspaces.workspace_uid
+
+{% endif %}

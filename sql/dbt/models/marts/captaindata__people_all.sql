@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/people_all.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.people_all_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__person_rows') }} as person_rows
@@ -29,3 +34,5 @@ select
     workspaces,
     cast(workspace_uids as json) as workspace_ids
 from source
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/people_conflicts.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.people_conflicts_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__mention_conflicts') }} as mention_conflicts
@@ -20,3 +25,5 @@ select
 from source
 left join workspaces
     on source.workspace_uid = workspaces.workspace_uid
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/people_results.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.people_results_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__person_mentions') }} as person_mentions
@@ -13,3 +18,5 @@ select
     result_uid as result_id,
     seen_at
 from source
+
+{% endif %}

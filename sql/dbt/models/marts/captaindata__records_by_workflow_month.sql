@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/records_by_workflow_month.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.records_by_workflow_month_on_spark() }}
+
+{% else %}
 
 with recursive jobs as (
     select
@@ -173,3 +178,5 @@ select
     results_loaded,
     workspace_label
 from joined
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/results_changes.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.results_changes_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__results_changes') }} as results_changes
@@ -21,3 +26,5 @@ select
     seen_at,
     _dlt_load_id as load_id
 from source
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/results_reconciliation.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.results_reconciliation_on_spark() }}
+
+{% else %}
 
 with jobs as (
     select * from {{ ref('captaindata__jobs') }} as jobs
@@ -68,3 +73,5 @@ select
     state,
     workspace_label
 from compared
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/stuck_runs.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.stuck_runs_on_spark() }}
+
+{% else %}
 
 with jobs as (
     select * from {{ ref('captaindata__jobs') }} as jobs
@@ -117,3 +122,5 @@ select
     workspace_label
 from measured
 where seconds > 3600 and seconds > 3 * coalesce(usual_duration_seconds, 0)
+
+{% endif %}

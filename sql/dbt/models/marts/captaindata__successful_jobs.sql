@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/successful_jobs.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.successful_jobs_on_spark() }}
+
+{% else %}
 
 with jobs as (
     select * from {{ ref('captaindata__jobs') }} as jobs
@@ -28,3 +33,5 @@ select
     job_name,
     workspace_label
 from successful
+
+{% endif %}

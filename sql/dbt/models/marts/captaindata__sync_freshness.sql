@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/sync_freshness.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.sync_freshness_on_spark() }}
+
+{% else %}
 
 with source as (
     select
@@ -109,3 +114,5 @@ select
     events,
     last_event_at
 from joined
+
+{% endif %}

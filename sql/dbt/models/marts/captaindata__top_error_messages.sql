@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/top_error_messages.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.top_error_messages_on_spark() }}
+
+{% else %}
 
 with runs as (
     select
@@ -56,3 +61,5 @@ select
     last_job_id,
     workspace_label
 from counted
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/upcoming_schedules.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.upcoming_schedules_on_spark() }}
+
+{% else %}
 
 with schedules as (
     select
@@ -56,3 +61,5 @@ select
     loaded_at,
     workspace_label
 from joined
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/workflow_history.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.workflow_history_on_spark() }}
+
+{% else %}
 
 with changes as (
     select
@@ -129,3 +134,5 @@ select
     valid_to is null as is_current,
     workspace_label
 from joined
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/workflow_performance.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.workflow_performance_on_spark() }}
+
+{% else %}
 
 with workflows as (
     select * from {{ ref('captaindata__workflows') }} as workflows
@@ -106,3 +111,5 @@ select
     failures_in_a_row,
     workspace_label
 from joined
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/workflow_steps.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.workflow_steps_on_spark() }}
+
+{% else %}
 
 with source as (
     select
@@ -87,3 +92,5 @@ select
     name as step_name,
     workspace_label
 from renamed
+
+{% endif %}

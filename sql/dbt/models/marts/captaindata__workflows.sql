@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/workflows.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.workflows_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__workflows') }} as workflows
@@ -81,3 +86,5 @@ select
     workspace_label,
     kind
 from renamed
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/workspace_members.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.workspace_members_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('captaindata__workspaces') }} as workspaces
@@ -45,3 +50,5 @@ select
     timezone,
     workspace_label
 from renamed
+
+{% endif %}

@@ -1,4 +1,9 @@
 {#- Written by python -m tests.support.dbt_models from sql/views/workspaces.sql -#}
+{% if captaindata.is_spark() %}
+
+{{ captaindata.workspaces_on_spark() }}
+
+{% else %}
 
 with source as (
     select * from {{ ref('stg_captaindata__workspaces') }} as workspaces
@@ -80,3 +85,5 @@ select
     name as workspace_name,
     coalesce(configured_name, workspace_id) as workspace_label
 from renamed
+
+{% endif %}
