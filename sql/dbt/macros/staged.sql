@@ -1,6 +1,8 @@
 {#- A raw table with the columns that the models need. A column that the table lacks is null: an
     older connector loaded it. A table that is not there gives no rows: it was never loaded.
 
+    On Spark, columns get their types here: files may have others, such as text for times.
+
     Destinations that can't replace rows, such as files in a folder, keep each version of a row.
     There, set the var `captaindata_append_only`: the newest version counts, of loads that are
     complete.
@@ -15,7 +17,11 @@
 {%- set there = captaindata.columns_of(found, columns) -%}
 select
     {%- for name, kind in columns.items() %}
-    {{ name if name in there else 'cast(null as ' ~ captaindata.column_type(kind) ~ ') as ' ~ name }}
+    {% if name in there and not captaindata.is_spark() -%}
+    {{ name }}
+    {%- else -%}
+    cast({{ name if name in there else 'null' }} as {{ captaindata.column_type(kind) }}) as {{ name }}
+    {%- endif %}
     {{- ',' if not loop.last }}
     {%- endfor %}
 {%- if found is none %}
