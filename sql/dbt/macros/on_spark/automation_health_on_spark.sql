@@ -43,7 +43,7 @@ WITH workspaces AS (
     ON jobs.workspace_id = workflows.workspace_id
   WHERE
     NOT jobs.is_sub_job
-    AND jobs.run_at > workflows.last_run_at - INTERVAL '720' HOURS
+    AND jobs.run_at > timestamp_micros(unix_micros(workflows.last_run_at) + -720 * 3600000000)
   GROUP BY
     jobs.workspace_id
 ), syncs AS (

@@ -71,7 +71,7 @@ WITH runs AS (
   FROM runs
   UNION ALL
   SELECT
-    spans.first_day + CAST(g.i AS INT) AS day,
+    date_add(spans.first_day, CAST(g.i AS INT)) AS day,
     spans.workspace_id,
     spans.workspace_name,
     spans.workspace_label,

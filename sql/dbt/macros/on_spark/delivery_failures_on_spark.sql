@@ -3,7 +3,7 @@
 WITH RECURSIVE source AS (
   SELECT
     *,
-    TRIM('_' FROM regexp_replace(LOWER(status), '[\\s_-]+', '_')) AS read_status
+    trim(both '_' from regexp_replace(LOWER(status), '[\\s_-]+', '_')) AS read_status
   FROM {{ ref('stg_captaindata__callbacks') }} AS callbacks
 ), repetitions /* each failed delivery with its repetitions, those of the same delivery included */ AS (
   SELECT
@@ -41,7 +41,7 @@ WITH RECURSIVE source AS (
   INNER JOIN source
     ON reached.workspace_uid = source.workspace_uid AND reached.uid = source.parent_uid
   WHERE
-    reached.walk_depth < 50
+    reached.walk_depth < 20
 ), reached AS (
   SELECT DISTINCT
     workspace_uid,

@@ -3,7 +3,7 @@
 WITH source AS (
   SELECT
     *,
-    COALESCE(TRIM('_' FROM regexp_replace(LOWER(status), '[\\s_-]+', '_')), '') AS read_status,
+    COALESCE(trim(both '_' from regexp_replace(LOWER(status), '[\\s_-]+', '_')), '') AS read_status,
     COALESCE(input_data, data) AS input
   FROM {{ ref('stg_captaindata__job_inputs') }} AS job_inputs
 ), failed AS (

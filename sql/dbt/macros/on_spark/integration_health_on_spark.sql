@@ -16,7 +16,7 @@ WITH integrations AS (
     integrations.integration_permalink AS integration,
     integrations.name AS integration_name,
     integrations.status,
-    CASE TRIM('_' FROM regexp_replace(LOWER(integrations.status), '[\\s_-]+', '_'))
+    CASE trim(both '_' from regexp_replace(LOWER(integrations.status), '[\\s_-]+', '_'))
       WHEN 'invalid'
       THEN 'log in again'
       WHEN 'pending'
@@ -39,7 +39,10 @@ WITH integrations AS (
   LEFT JOIN {{ ref('stg_captaindata__workspaces') }} AS workspaces
     ON integrations.workspace_uid = workspaces.workspace_uid
   WHERE
-    COALESCE(TRIM('_' FROM regexp_replace(LOWER(integrations.status), '[\\s_-]+', '_')), '') <> 'valid'
+    COALESCE(
+      trim(both '_' from regexp_replace(LOWER(integrations.status), '[\\s_-]+', '_')),
+      ''
+    ) <> 'valid'
     AND NOT COALESCE(identities.is_deleted, FALSE)
 )
 SELECT

@@ -37,7 +37,7 @@ WITH RECURSIVE source AS (
     ON ancestors.workspace_uid = sub_jobs.workspace_uid
     AND ancestors.main_job_uid = sub_jobs.job_uid
   WHERE
-    ancestors.walk_depth < 50
+    ancestors.walk_depth < 20
 ), repeated_ancestors AS (
   SELECT DISTINCT
     workspace_uid,
@@ -81,7 +81,7 @@ WITH RECURSIVE source AS (
     results.result_uid,
     results.position,
     MD5(
-      concat(coalesce(to_json(try_parse_json(results.data)), results.data), ' ', array_join(array_sort(regexp_extract_all(results.data, '[0-9][0-9.]{15,}|[eE][+-]?[0-9]{3,}', 0)), ' '))
+      concat(regexp_replace(coalesce(to_json(try_parse_json(results.data)), results.data), '("(?:[^"\\\\]|\\\\.)*")|\\.0(?=[],}]|$)', '$1'), ' ', array_join(array_sort(regexp_extract_all(results.data, '[0-9][0-9.]{15,}|[eE][+-]?[0-9]{3,}', 0)), ' '))
     ) AS content
   FROM repeated_compared AS compared
   INNER JOIN {{ ref('stg_captaindata__job_results') }} AS results

@@ -27,17 +27,23 @@ WITH source AS (
     is_deleted,
     is_archived,
     status,
-    TRIM('_' FROM regexp_replace(LOWER(status), '[\\s_-]+', '_')) AS read_status,
+    trim(both '_' from regexp_replace(LOWER(status), '[\\s_-]+', '_')) AS read_status,
     CASE
       WHEN scheduled_time BETWEEN timestamp '2016-01-01 00:00:00+00:00' AND timestamp '2099-12-31 23:59:59+00:00'
       THEN scheduled_time
     END AS scheduled_at,
     CASE
-      WHEN start_time BETWEEN timestamp '2016-01-01 00:00:00+00:00' AND LEAST(loaded_at + INTERVAL '8784' HOURS, timestamp '2099-12-31 23:59:59+00:00')
+      WHEN start_time BETWEEN timestamp '2016-01-01 00:00:00+00:00' AND LEAST(
+        timestamp_micros(unix_micros(loaded_at) + 8784 * 3600000000),
+        timestamp '2099-12-31 23:59:59+00:00'
+      )
       THEN start_time
     END AS started_at,
     CASE
-      WHEN finish_time BETWEEN timestamp '2016-01-01 00:00:00+00:00' AND LEAST(loaded_at + INTERVAL '8784' HOURS, timestamp '2099-12-31 23:59:59+00:00')
+      WHEN finish_time BETWEEN timestamp '2016-01-01 00:00:00+00:00' AND LEAST(
+        timestamp_micros(unix_micros(loaded_at) + 8784 * 3600000000),
+        timestamp '2099-12-31 23:59:59+00:00'
+      )
       THEN finish_time
     END AS finished_at,
     number_inputs,

@@ -65,9 +65,9 @@ WITH jobs AS (
       get_json_object(details.last_info, '$.label'),
       CASE
         WHEN LEFT(LTRIM(details.last_info), 1) = '"'
-        THEN get_json_object((
+        THEN try_variant_get(try_parse_json((
           '[' || details.last_info || ']'
-        ), concat('$[', 0, ']'))
+        )), '$[0]', 'string')
       END
     ) AS reason,
     syncs.last_sync_at

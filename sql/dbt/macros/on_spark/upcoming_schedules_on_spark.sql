@@ -7,7 +7,7 @@ WITH schedules AS (
   FROM {{ ref('stg_captaindata__schedules') }} AS schedules
   WHERE
     NOT COALESCE(is_deleted, FALSE)
-    AND TRIM('_' FROM regexp_replace(LOWER(status), '[\\s_-]+', '_')) = 'active'
+    AND trim(both '_' from regexp_replace(LOWER(status), '[\\s_-]+', '_')) = 'active'
 ), joined AS (
   SELECT
     schedules.workspace_uid AS workspace_id,

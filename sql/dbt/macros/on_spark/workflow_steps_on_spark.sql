@@ -5,7 +5,7 @@ WITH source AS (
     workspace_uid,
     uid,
     steps AS listed,
-    get_json_object(details, '$.steps') AS detailed
+    to_json(try_variant_get(try_parse_json(details), '$.steps', 'variant')) AS detailed
   FROM {{ ref('stg_captaindata__workflows') }} AS workflows
 ), arrays AS (
   SELECT
@@ -25,9 +25,9 @@ WITH source AS (
     chosen.workspace_uid,
     chosen.uid,
     g.i AS place,
-    get_json_object((
+    to_json(get(cast(try_parse_json((
       chosen.steps
-    ), concat('$[', CAST(g.i AS INT), ']')) AS step
+    )) as array<variant>), CAST(g.i AS INT))) AS step
   FROM chosen
   CROSS JOIN LATERAL explode(case when (
     CAST(json_array_length(chosen.steps) AS INT) - 1
@@ -61,8 +61,8 @@ WITH source AS (
       get_json_object(ordered.step, '$.name')
     ) AS name,
     get_json_object(ordered.step, '$.permalink') AS permalink,
-    get_json_object(ordered.step, '$.integrations') AS integrations,
-    get_json_object(ordered.step, '$.output_schema') AS output_schema
+    to_json(try_variant_get(try_parse_json(ordered.step), '$.integrations', 'variant')) AS integrations,
+    to_json(try_variant_get(try_parse_json(ordered.step), '$.output_schema', 'variant')) AS output_schema
   FROM ordered
   INNER JOIN {{ ref('captaindata__workflows') }} AS workflows
     ON ordered.workspace_uid = workflows.workspace_id

@@ -20,7 +20,7 @@ WITH source AS (
     workflow_id,
     (
       status_group = 'in_progress'
-      AND TRIM('_' FROM regexp_replace(LOWER(status), '[\\s_-]+', '_')) = 'paused'
+      AND trim(both '_' from regexp_replace(LOWER(status), '[\\s_-]+', '_')) = 'paused'
     ) AS is_paused
   FROM runs
   WHERE

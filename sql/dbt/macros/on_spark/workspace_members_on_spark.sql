@@ -9,9 +9,9 @@ WITH source AS (
     source.workspace_id,
     source.workspace_name,
     source.workspace_label,
-    get_json_object((
+    to_json(get(cast(try_parse_json((
       source.members
-    ), concat('$[', CAST(g.i AS INT), ']')) AS member
+    )) as array<variant>), CAST(g.i AS INT))) AS member
   FROM source
   CROSS JOIN LATERAL explode(case when (
     CAST(source.members_count AS INT) - 1
@@ -29,10 +29,10 @@ WITH source AS (
     get_json_object(member, '$.last_name') AS last_name,
     get_json_object(member, '$.full_name') AS full_name,
     get_json_object(member, '$.country') AS country,
-    get_json_object(member, '$.accounts') AS accounts,
+    to_json(try_variant_get(try_parse_json(member), '$.accounts', 'variant')) AS accounts,
     COALESCE(
       get_json_object(member, '$.role'),
-      get_json_object(get_json_object(member, '$.roles'), concat('$[', 0, ']'))
+      try_variant_get(try_parse_json(to_json(try_variant_get(try_parse_json(member), '$.roles', 'variant'))), '$[0]', 'string')
     ) AS role,
     get_json_object(member, '$.timezone') AS timezone
   FROM members
