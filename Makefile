@@ -30,13 +30,13 @@ unit: .venv/.dev-ready
 # browser
 test-integrations: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
 		.venv/.browser-ready .venv/.manifests-ready .venv/.readers-ready \
-		.venv/.engines-ready
+		.venv/.engines-ready .venv/.lakehouse-ready
 	$(BIN)/pytest -m 'integration and not exhaustive'
 
 # before a release: more cases of what the tests above show, which tests/exhaustive.txt lists
 test-exhaustive: .venv/.dev-ready .venv/.orchestrators-ready .venv/.airflow-ready \
 		.venv/.browser-ready .venv/.manifests-ready .venv/.readers-ready \
-		.venv/.engines-ready
+		.venv/.engines-ready .venv/.lakehouse-ready
 	$(BIN)/pytest -m exhaustive
 
 # minutes: a short suite with the lowest and newest versions of what is needed, and on each Python;
@@ -65,6 +65,14 @@ test-versions: .venv/.dev-ready
 	@$(BIN)/python -m venv .venv/orchestrators
 	@.venv/orchestrators/bin/pip install -q -c constraints-orchestrators.txt \
 		-e '.[dagster,dbt,postgres,prefect]' dagster-dbt
+	@touch $@
+
+# Spark and dbt on it: 450 MB. Java 17 or newer must be there.
+.venv/.lakehouse-ready: pyproject.toml constraints-lakehouse.txt | .venv/bin/python
+	@command -v java >/dev/null || { echo "Java 17 or newer is needed"; exit 1; }
+	@echo "Installing Spark, and dbt for it, into .venv/lakehouse: a minute or two, once"
+	@$(BIN)/python -m venv .venv/lakehouse
+	@.venv/lakehouse/bin/pip install -q -c constraints-lakehouse.txt -e '.[lakehouse,sandbox]'
 	@touch $@
 
 # Airflow is a platform: 100 packages that nothing else here needs. It fits the pins of the connector.
@@ -130,7 +138,7 @@ audit: | .venv/bin/python
 	.venv/audit/bin/pip install -q pip-audit
 	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt \
 		-r constraints-orchestrators.txt -r constraints-airflow.txt -r constraints-readers.txt \
-		-r constraints-engines.txt
+		-r constraints-engines.txt -r constraints-lakehouse.txt
 
 # hours: kills, faults, hostile pages, budgets; ARGS='kills --number 20' runs a part
 chaos: .venv/.dev-ready

@@ -33,6 +33,7 @@ def test_the_wheel_holds_sql_the_sandbox_and_the_command(tmp_path: Path) -> None
     assert "captaindata_source/sql/views/jobs.sql" in names
     assert "captaindata_source/sql/dbt/dbt_project.yml" in names
     assert "captaindata_source/sql/dbt/models/sources.yml" in names
+    assert "captaindata_source/sql/dbt/models/marts/captaindata__jobs.sql" in names
     assert "captaindata_source/sandbox/server.py" in names
     assert "captaindata_source/report/page.html.jinja" in names
     assert "captaindata_source/report/queries/days.sql" in names

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,6 @@ class Entry:
         not_null: Columns that are never null.
         related: What its rows refer to.
         accepted: Column to its values.
-        config: More of dbt's configuration.
     """
 
     name: str
@@ -74,10 +73,9 @@ class Entry:
     not_null: Iterable[str] = ()
     related: Sequence[Related] = ()
     accepted: Mapping[str, Accepted] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(default_factory=dict)
 
 
-_OUTCOMES = Accepted(("loaded", "stopped_early", "partly_loaded", "failed"))
+_OUTCOMES = Accepted(("loaded", "stopped_early", "partly_loaded", "quota", "failed"))
 _CHANGE = Accepted(("replaced", "added", "moved", "removed"))
 _WORKFLOW_STATUS = Accepted(("active", "paused", "archived"))
 _JOB_STATUS = (
@@ -163,19 +161,14 @@ RAW_ACCEPTED = {
     },
     "results_changes": {"change": _CHANGE},
 }
-RAW_CONFIG = {
-    "sync_runs": {
-        "loaded_at_field": "finished_at",
-        "freshness": {
-            f"{level}_after": {
-                "count": f"{{{{ var('captaindata_{level}_after_hours', {hours}) }}}}",
-                "period": "hour",
-            }
-            for level, hours in (("warn", 26), ("error", 50))
-        }
-        | {"filter": "outcome <> 'failed'"},
+FRESHNESS = {
+    f"{level}_after": {
+        "count": f"{{{{ var('captaindata_{level}_after_hours', {hours}) }}}}",
+        "period": "hour",
     }
+    for level, hours in (("warn", 26), ("error", 50))
 }
+"""Of all tables. `sync_runs` has when a sync last read them: a quiet day writes no row to them."""
 
 
 def raw_tables() -> Sequence[Table]:
@@ -206,9 +199,12 @@ def raw_entries() -> Iterator[Entry]:
             not_null=(*table.key, *RAW_NOT_NULL.get(table.name, ())),
             related=RAW_RELATED.get(table.name, ()),
             accepted=RAW_ACCEPTED.get(table.name, {}),
-            config=RAW_CONFIG.get(table.name, {}),
         )
     yield from (FIELDS, RESULT_VIEWS, LOADS)
+    for name in sorted({name for view in load_views() for name in view.tables & {*PEOPLE_TABLES}}):
+        views = [view.name for view in load_views() if name in view.tables]
+        told = f"Bookkeeping of people and companies. Read {' and '.join(views)}."
+        yield Entry(name=name, description=told, columns={})
 
 
 # -- views -------------------------------------------------------------------------------------
@@ -252,8 +248,13 @@ VIEW_RELATED = {
 }
 
 
-def view_entries() -> Iterator[Entry]:
-    optional = optional_views()
+def view_entries(*, optional: Collection[str] | None = None) -> Iterator[Entry]:
+    """The views.
+
+    Args:
+        optional: Those that have no data tests; None: those that not each warehouse has.
+    """
+    optional = optional_views() if optional is None else optional
     for view in load_views():
         if view.name in optional:
             yield Entry(name=view.name, description=view.comment, columns=view.columns)
@@ -308,7 +309,7 @@ def render() -> str:
         f"{{{{ var('captaindata_views_schema', {schema} ~ '_views') }}}}",
         view_entries(),
     )
-    lines = _yaml({"version": 2, "sources": [raw, views]})
+    lines = yaml_lines({"version": 2, "sources": [raw, views]})
     return "\n".join(["# Written by python -m tests.support.dbt_sources", *lines, ""])
 
 
@@ -316,13 +317,20 @@ def _source(name: str, description: str, schema: str, entries: Iterable[Entry]) 
     return {
         "name": name,
         "description": description,
-        "database": "{{ var('captaindata_database', target.database) }}",
+        "database": "{{ var('captaindata_database', target.get('database')) }}",
         "schema": schema,
-        "tables": [_table(name, entry) for entry in entries],
+        "config": {"freshness": FRESHNESS, "loaded_at_query": "{{ captaindata.last_sync(this) }}"},
+        "tables": [table_yaml(entry, lambda to: f"source('{name}', '{to}')") for entry in entries],
     }
 
 
-def _table(source: str, entry: Entry) -> Yaml:
+def table_yaml(entry: Entry, refer: Callable[[str], str]) -> Yaml:
+    """A table with its columns and data tests.
+
+    Args:
+        entry: The table.
+        refer: Makes dbt's reference to another table of the kind.
+    """
     tests: dict[str, list[Any]] = {name: [] for name in entry.columns}
     whole: list[Any] = []
     for columns in entry.unique:
@@ -336,7 +344,7 @@ def _table(source: str, entry: Entry) -> Yaml:
         arguments: Yaml = {"arguments": {"values": list(accepted.values)}}
         tests[name].append({"accepted_values": arguments | _severity(accepted.is_certain)})
     for each in entry.related:
-        to: Yaml = {"to": f"source('{source}', '{each.to}')"}
+        to: Yaml = {"to": refer(each.to)}
         there = each.to_columns or each.columns
         if len(each.columns) == 1:
             arguments = {"arguments": to | {"field": there[0]}}
@@ -344,15 +352,15 @@ def _table(source: str, entry: Entry) -> Yaml:
         else:
             arguments = {"columns": list(each.columns), **to, "to_columns": list(there)}
             whole.append({"related": {"arguments": arguments} | _severity(each.is_certain)})
+    described = [
+        {"name": name, "description": text, **({"data_tests": found} if found else {})}
+        for (name, text), found in zip(entry.columns.items(), tests.values(), strict=True)
+    ]
     return {
         "name": entry.name,
         "description": entry.description,
-        **({"config": dict(entry.config)} if entry.config else {}),
         **({"data_tests": whole} if whole else {}),
-        "columns": [
-            {"name": name, "description": text, **({"data_tests": found} if found else {})}
-            for (name, text), found in zip(entry.columns.items(), tests.values(), strict=True)
-        ],
+        **({"columns": described} if described else {}),
     }
 
 
@@ -360,22 +368,23 @@ def _severity(is_certain: bool) -> Yaml:
     return {} if is_certain else {"config": {"severity": "warn"}}
 
 
-def _yaml(value: Yaml, indent: int = 0) -> Iterator[str]:
+def yaml_lines(value: Yaml, indent: int = 0) -> Iterator[str]:
     """Block style down to lists of plain values; texts as JSON, which YAML takes."""
     space = " " * indent
     for key, found in value.items():
         if isinstance(found, dict):
             yield f"{space}{key}:"
-            yield from _yaml(found, indent + 2)
+            yield from yaml_lines(found, indent + 2)
         elif isinstance(found, list) and any(isinstance(each, dict) for each in found):
             yield f"{space}{key}:"
             for each in found:
-                lines = list(_yaml(each, indent + 4)) if isinstance(each, dict) else [each]
+                lines = list(yaml_lines(each, indent + 4)) if isinstance(each, dict) else [each]
                 yield f"{space}  - {lines[0].strip()}"
                 yield from lines[1:]
         elif isinstance(found, list):
-            yield f"{space}{key}: [{', '.join(found)}]"
-        elif key == "description" or (isinstance(found, str) and re.search(r"[^a-z_]", found)):
+            texts = [json.dumps(each) if re.search(r"\W", each) else each for each in found]
+            yield f"{space}{key}: [{', '.join(texts)}]"
+        elif key == "description" or (isinstance(found, str) and re.search(r"[^a-z_*]", found)):
             yield f"{space}{key}: {json.dumps(found, ensure_ascii=False)}"
         else:
             yield f"{space}{key}: {found}"

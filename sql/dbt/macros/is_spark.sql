@@ -1,0 +1,4 @@
+{#- Whether the engine speaks Spark's SQL. -#}
+{% macro is_spark() %}
+{{ return(target.type in ('spark', 'databricks')) }}
+{% endmacro %}
