@@ -9,12 +9,6 @@ from typing import Any
 
 import dlt
 
-from captaindata_source.dlt_internals.on_sqlalchemy import fit_sqlalchemy
-from captaindata_source.dlt_internals.open_tables import (
-    ARE_READ,
-    missing_package,
-    replace_rows_in_open_tables,
-)
 from captaindata_source.errors import ConfigError
 from captaindata_source.tables import JOB_RESULTS, JOBS
 from captaindata_source.warehouse.database import FILESYSTEM, SQLALCHEMY, WITH_VIEWS
@@ -45,6 +39,11 @@ def require_loadable(
     """
     staged: Sequence[str] = capabilities.supported_staging_file_formats or ()
     if table_format is not None:
+        from captaindata_source.dlt_internals.open_tables import (  # noqa: PLC0415 - slow
+            ARE_READ,
+            missing_package,
+        )
+
         if kind != FILESYSTEM or table_format not in (capabilities.supported_table_formats or ()):
             raise ConfigError(
                 f"Destination {name!r} chooses the format of its tables itself: leave "
@@ -68,11 +67,19 @@ def require_loadable(
 
 
 def prepare(pipeline: dlt.Pipeline) -> None:
-    """Arranges what loads of a destination need in dlt."""
+    """Arranges what loads of a destination need in dlt. Others do not import it."""
     kind = pipeline.destination.destination_type
     if kind == SQLALCHEMY:
+        from captaindata_source.dlt_internals.on_sqlalchemy import (  # noqa: PLC0415
+            fit_sqlalchemy,
+        )
+
         fit_sqlalchemy()
     elif kind == FILESYSTEM:
+        from captaindata_source.dlt_internals.open_tables import (  # noqa: PLC0415
+            replace_rows_in_open_tables,
+        )
+
         replace_rows_in_open_tables()
 
 
