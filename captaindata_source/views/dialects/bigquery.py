@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from sqlglot import exp
-
 from captaindata_source.views.dialects.engines import Engine
 from captaindata_source.views.dialects.rewrites import (
     Columns,
     Lateral,
     arrays_as_ranks,
     filters_as_cases,
+    joined_array,
     laterals,
     nulls_by_order,
     pairs_by_join,
@@ -17,7 +16,7 @@ from captaindata_source.views.dialects.rewrites import (
     top_level_ctes,
     without_collations,
 )
-from captaindata_source.views.dialects.shapes import Shape, bare
+from captaindata_source.views.dialects.shapes import Shape
 
 __all__ = ["BIGQUERY"]
 
@@ -64,17 +63,9 @@ TEXTS = {
 }
 
 
-def _laterals(tree: exp.Expression) -> None:
-    """`unnest` of an array in place of `cross join lateral`."""
-    laterals(tree, _written)
-
-
 def _written(found: Lateral) -> Columns:
-    name = "pairs" if found.are_pairs else "numbers"
-    alias = f"{found.alias}_item"
-    array = Shape(this=name, expressions=[bare(found.of).copy()])
-    found.join.set("this", exp.alias_(array, alias))
-    item = exp.column(alias)
+    """`unnest` of an array in place of `cross join lateral`."""
+    item = joined_array(found)
     if not found.are_pairs:
         return {"i": item}
     return {"key": item, "value": Shape(this="part", expressions=[found.of.copy(), item.copy()])}
@@ -90,7 +81,7 @@ BIGQUERY = Engine(
         pairs_by_join,
         top_level_ctes,
         plain_recursion,
-        _laterals,
+        laterals(_written),
     ),
     texts=TEXTS,
 )

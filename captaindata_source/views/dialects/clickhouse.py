@@ -11,12 +11,12 @@ from captaindata_source.views.dialects.rewrites import (
     Lateral,
     arrays_as_ranks,
     filters_as_cases,
+    joined_array,
     laterals,
     plain_recursion,
     top_level_ctes,
     without_collations,
 )
-from captaindata_source.views.dialects.shapes import Shape, bare
 
 __all__ = ["CLICKHOUSE"]
 
@@ -98,18 +98,10 @@ SETTINGS = (
 )
 
 
-def _laterals(tree: exp.Expression) -> None:
-    """`array join` in place of `cross join lateral`."""
-    laterals(tree, _written)
-
-
 def _written(found: Lateral) -> Columns:
-    name = "pairs" if found.are_pairs else "numbers"
-    alias = f"{found.alias}_item"
-    array = Shape(this=name, expressions=[bare(found.of).copy()])
-    found.join.set("this", exp.alias_(array, alias))
+    """`array join` in place of `cross join lateral`."""
+    item = joined_array(found)
     found.join.set("kind", "ARRAY")
-    item = exp.column(alias)
     if not found.are_pairs:
         return {"i": item}
     return {
@@ -126,7 +118,7 @@ CLICKHOUSE = Engine(
         filters_as_cases,
         top_level_ctes,
         plain_recursion,
-        _laterals,
+        laterals(_written),
         named_columns,
     ),
     texts=TEXTS,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from captaindata_source.views.dialects.shapes import Shape, children_first
+from captaindata_source.views.dialects.shapes import Shape, bare, children_first
 
 __all__ = [
     "MAX_DEPTH",
@@ -18,6 +18,7 @@ __all__ = [
     "Lateral",
     "arrays_as_ranks",
     "filters_as_cases",
+    "joined_array",
     "laterals",
     "nulls_by_order",
     "pairs_by_join",
@@ -241,23 +242,39 @@ class Lateral:
     alias: str
     are_pairs: bool
 
+    @property
+    def shape(self) -> str:
+        """Name of the shape that makes the rows."""
+        return "pairs" if self.are_pairs else "numbers"
+
 
 Columns = Mapping[str, exp.Expression]
 
 
-def laterals(tree: exp.Expression, write: Callable[[Lateral], Columns]) -> None:
+def laterals(write: Callable[[Lateral], Columns]) -> Callable[[exp.Expression], None]:
     """`cross join lateral`, with numbers or keys of an object: each engine has its own.
 
     Args:
-        tree: Changed.
         write: Changes the join; returns column to what is written in its place.
     """
-    for join in [*tree.find_all(exp.Join)]:
-        for found in _lateral(join):
-            columns = write(found)
-            for column in [*(join.parent or tree).find_all(exp.Column)]:
-                if column.table == found.alias and column.name in columns:
-                    column.replace(columns[column.name].copy())
+
+    def rewrite(tree: exp.Expression) -> None:
+        for join in [*tree.find_all(exp.Join)]:
+            for found in _lateral(join):
+                columns = write(found)
+                for column in [*(join.parent or tree).find_all(exp.Column)]:
+                    if column.table == found.alias and column.name in columns:
+                        column.replace(columns[column.name].copy())
+
+    return rewrite
+
+
+def joined_array(found: Lateral) -> exp.Column:
+    """Joins an array of what is made of a row; an item of it."""
+    alias = f"{found.alias}_item"
+    array = Shape(this=found.shape, expressions=[bare(found.of).copy()])
+    found.join.set("this", exp.alias_(array, alias))
+    return exp.column(alias)
 
 
 def _lateral(join: exp.Join) -> Iterator[Lateral]:

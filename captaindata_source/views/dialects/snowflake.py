@@ -64,14 +64,9 @@ TEXTS = {
 }
 
 
-def _laterals(tree: exp.Expression) -> None:
-    """`lateral flatten` in place of `generate_series` and `json_each`."""
-    laterals(tree, _written)
-
-
 def _written(found: Lateral) -> Columns:
-    name = "pairs" if found.are_pairs else "numbers"
-    found.join.this.set("this", Shape(this=name, expressions=[bare(found.of).copy()]))
+    """`lateral flatten` in place of `generate_series` and `json_each`."""
+    found.join.this.set("this", Shape(this=found.shape, expressions=[bare(found.of).copy()]))
     found.join.this.args["alias"].set("columns", None)
     return {} if found.are_pairs else {"i": exp.cast(exp.column("value", table=found.alias), "int")}
 
@@ -86,7 +81,7 @@ SNOWFLAKE = Engine(
         pairs_by_join,
         top_level_ctes,
         plain_recursion,
-        _laterals,
+        laterals(_written),
     ),
     texts=TEXTS,
     quote='"',

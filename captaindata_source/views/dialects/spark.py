@@ -65,14 +65,9 @@ TEXTS = {
 }
 
 
-def _laterals(tree: exp.Expression) -> None:
-    """Generators in place of `generate_series` and `json_each`."""
-    laterals(tree, _written)
-
-
 def _written(found: Lateral) -> Columns:
-    name = "pairs" if found.are_pairs else "numbers"
-    found.join.this.set("this", Shape(this=name, expressions=[found.of.copy()]))
+    """Generators in place of `generate_series` and `json_each`."""
+    found.join.this.set("this", Shape(this=found.shape, expressions=[found.of.copy()]))
     if found.are_pairs:
         columns = [exp.to_identifier("key"), exp.to_identifier("value")]
         found.join.this.args["alias"].set("columns", columns)
@@ -86,7 +81,7 @@ REWRITES = (
     pairs_by_join,
     top_level_ctes,
     plain_recursion,
-    _laterals,
+    laterals(_written),
 )
 SPARK = Engine(name="spark", rewrites=REWRITES, texts=TEXTS)
 DATABRICKS = SPARK
