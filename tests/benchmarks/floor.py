@@ -13,7 +13,7 @@ from __future__ import annotations
 import ssl
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -25,45 +25,48 @@ PAGES_PER_BATCH = 16
 CREATE = "create table pages (job_uid varchar, page integer, body {text})"
 
 
-def fetch(base_url: str, jobs: int, pages: int) -> list[bytes]:
-    """All pages of results, job by job."""
+def fetch(base_url: str, jobs: int, pages: int, get: Callable[[str], bytes]) -> list[bytes]:
+    """All pages of results, job by job.
+
+    Args:
+        base_url: Of the API.
+        jobs: How many.
+        pages: Of each job.
+        get: Gives the body of an address; called in several threads.
+    """
+
+    def read(job: int) -> list[bytes]:
+        address = f"{base_url}/jobs/job-{job}/results"
+        return [get(f"{address}?cursor=c{page}" if page else address) for page in range(pages)]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [body for bodies in pool.map(read, range(jobs)) for body in bodies]
+
+
+def by_httpx() -> Callable[[str], bytes]:
+    """A client in each thread."""
     import httpx  # noqa: PLC0415 - the other floor needs none
 
     own = threading.local()
     unused = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP: no authorities to read
 
-    def read(job: int) -> list[bytes]:
+    def get(address: str) -> bytes:
         if not hasattr(own, "client"):
             own.client = httpx.Client(verify=unused)
-        return [get(job, page) for page in range(pages)]
-
-    def get(job: int, page: int) -> bytes:
-        query = f"?cursor=c{page}" if page else ""
-        response = own.client.get(f"{base_url}/jobs/job-{job}/results{query}")
+        response = own.client.get(address)
         response.raise_for_status()
         body: bytes = response.content
         return body
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        return [body for bodies in pool.map(read, range(jobs)) for body in bodies]
+    return get
 
 
-def fetch_by_reqwest(base_url: str, jobs: int, pages: int) -> list[bytes]:
-    """The same, by the client that the connector uses."""
+def by_reqwest() -> Callable[[str], bytes]:
+    """One client for all threads, as the connector has it."""
     from pyreqwest.client import SyncClientBuilder  # noqa: PLC0415
 
     client = SyncClientBuilder().no_proxy().error_for_status().build()
-
-    def read(job: int) -> list[bytes]:
-        return [get(job, page) for page in range(pages)]
-
-    def get(job: int, page: int) -> bytes:
-        query = f"?cursor=c{page}" if page else ""
-        response = client.get(f"{base_url}/jobs/job-{job}/results{query}").build().send()
-        return bytes(response.bytes())
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return [body for bodies in pool.map(read, range(jobs)) for body in bodies]
+    return lambda address: bytes(client.get(address).build().send().bytes())
 
 
 def as_table(bodies: Sequence[bytes], pages: int) -> pa.Table:
@@ -109,7 +112,7 @@ def main(
     base_url: str, jobs: int, pages: int, destination: str, address: str = "", client: str = ""
 ) -> None:
     """Fetches, then inserts."""
-    bodies = (fetch_by_reqwest if client else fetch)(base_url, jobs, pages)
+    bodies = fetch(base_url, jobs, pages, by_reqwest() if client else by_httpx())
     if destination == "duckdb":
         insert_duckdb(address, as_table(bodies, pages))
     elif destination == "postgres":

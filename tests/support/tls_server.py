@@ -22,12 +22,15 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 class Server(ThreadingHTTPServer):
-    """Answers `{}` and notes what it got; over TLS where it has a certificate."""
+    """Answers `{}`, or as the handler of a test does, and notes what it got; over TLS where it has
+    a certificate."""
 
     daemon_threads = True
 
-    def __init__(self, *, is_tls: bool) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(
+        self, *, is_tls: bool, handler: type[BaseHTTPRequestHandler] | None = None
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.connections = 0
         self.requests: list[str] = []
         self.answers: dict[str, bytes] = {}

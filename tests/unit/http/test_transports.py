@@ -6,13 +6,14 @@ import gzip
 import threading
 import zlib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from captaindata_source.errors import ApiError, ContractError, ForeignHostError, UnavailableError
-from captaindata_source.http import HttpClient, RetryPolicy, Secret, connections
-from tests.support.http_script import KEY, FakeTime, RecordingThrottle
+from captaindata_source.http import HttpClient, connections
+from tests.support.http_script import KEY
+from tests.support.tls_server import Server, client, running
 
 BODY = b'{"a": "' + "é".encode() * 100_000 + b'"}'
 LATIN = '{"a": "é"}'.encode("latin-1")
@@ -68,36 +69,15 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(b"", 302, ("Location", "http://localhost:1/plain"))
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests: list[str] = []
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    yield from running(Server(is_tls=False, handler=Handler))
 
 
 @pytest.fixture
 def http(server: Server) -> Iterator[HttpClient]:
-    with HttpClient(
-        base_url=f"http://127.0.0.1:{server.server_address[1]}",
-        headers={"x-project-id": "p"},
-        key_header="authorization",
-        key=Secret(f"x-api-key {KEY}"),
-        throttle=RecordingThrottle(),
-        retry=RetryPolicy(deadline=1),
-        clock=FakeTime().clock,
-    ) as client:
-        yield client
+    with client(f"http://127.0.0.1:{server.port}") as http:
+        yield http
 
 
 def test_bodies_arrive_whole(http: HttpClient, server: Server) -> None:
@@ -106,7 +86,7 @@ def test_bodies_arrive_whole(http: HttpClient, server: Server) -> None:
     assert http.get("latin", decode=bytes.decode).data == '{"a": "é"}'
     assert http.get("plain", decode=bytes).headers["x-two"] == "1, 2"
     for request in server.requests:
-        assert f"x-api-key {KEY}" in request
+        assert f"uthorization: {KEY}" in request
         assert "gzip" in request.lower()
         assert "cookie" not in request.lower()
 
@@ -166,12 +146,4 @@ def test_a_redirect_is_not_followed_elsewhere(http: HttpClient, server: Server) 
 def test_a_host_that_is_not_there(http: HttpClient, server: Server) -> None:
     server.server_close()
     with pytest.raises(ApiError, match="ConnectError"):
-        HttpClient(
-            base_url="http://localhost:1",
-            headers={},
-            key_header="authorization",
-            key=Secret(KEY),
-            throttle=RecordingThrottle(),
-            retry=RetryPolicy(deadline=1),
-            clock=FakeTime().clock,
-        ).get("plain", decode=bytes)
+        client("http://localhost:1").get("plain", decode=bytes)
