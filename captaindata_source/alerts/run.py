@@ -22,15 +22,13 @@ from captaindata_source.http import Clock, Webhooks
 from captaindata_source.settings.sync_options import SyncOptions
 from captaindata_source.waiting import wait_seconds
 from captaindata_source.warehouse.database import (
-    DUCKLAKE,
     POSTGRES,
     RUN_BY_DUCKDB,
     WITH_VIEWS,
     Database,
-    DuckDbDatabase,
-    PostgresDatabase,
     SessionLock,
     connected,
+    database_on,
 )
 from captaindata_source.warehouse.locks import holding
 from captaindata_source.warehouse.remedies import explained, message_of
@@ -241,16 +239,10 @@ def _untouched(evaluation: Evaluation, before: Sequence[Alert]) -> Iterator[str]
 @contextmanager
 def _opened(pipeline: dlt.Pipeline) -> Iterator[tuple[Database, str]]:
     """The database and the dataset's schema. No other process has a DuckDB file meanwhile."""
-    if pipeline.destination.destination_type in RUN_BY_DUCKDB:
-        with holding(pipeline) as client:
-            if client is not None:
-                is_lake = pipeline.destination.destination_type == DUCKLAKE
-                database = DuckDbDatabase(client.native_connection, is_lake=is_lake)
-                yield database, client.dataset_name
-        return
-    with connected(pipeline) as client:
-        address = client.credentials.to_native_representation()
-        yield PostgresDatabase(client.native_connection, address), client.dataset_name
+    kind = pipeline.destination.destination_type
+    with (holding if kind in RUN_BY_DUCKDB else connected)(pipeline) as client:
+        if client is not None:
+            yield database_on(client, kind), client.dataset_name
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from captaindata_source.engine.sync import sync_and_follow
 from captaindata_source.errors import ConfigError
 from captaindata_source.settings.config import GivenWorkspace, load_config
 from captaindata_source.settings.named_jobs import NamedJobs
-from captaindata_source.settings.sync_options import SyncOptions
+from captaindata_source.settings.sync_options import SyncOptions, overridden
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.since import Since, read_since
 from captaindata_source.tables import JOBS, WORKFLOWS
@@ -81,7 +81,7 @@ def resync(
         options = SyncOptions(
             destination=destination,
             dataset=dataset,
-            **{**config.load, **{name: each for name, each in given.items() if each is not None}},
+            **overridden(config.load, given),
         )
         start = wanted.start(options.report_timezone)
         choose = partial(_choose, wanted, start, config.workspaces)

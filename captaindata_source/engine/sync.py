@@ -33,7 +33,7 @@ from captaindata_source.extract.limits import Limits
 from captaindata_source.extract.report import FAILED, WorkspaceReport
 from captaindata_source.extract.results.redaction import UNSALTED
 from captaindata_source.settings.config import GivenWorkspace, load_config
-from captaindata_source.settings.sync_options import SyncOptions
+from captaindata_source.settings.sync_options import SyncOptions, overridden
 from captaindata_source.settings.webhooks import read_webhooks
 from captaindata_source.settings.workspace import Settings
 from captaindata_source.tables import SELECTABLE
@@ -159,7 +159,7 @@ def sync(
             max_minutes=max_minutes,
             max_requests=max_requests,
             progress=progress,
-            **{**config.load, **{name: each for name, each in given.items() if each is not None}},
+            **overridden(config.load, given),
         )
         return sync_and_follow(config.workspaces, options, safe_watch(watch), grace)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from captaindata_source.errors import ConfigError
 from captaindata_source.people_fields import FIELD_NAMES, are_people_fields
@@ -43,7 +43,7 @@ from captaindata_source.times import UTC_NAME, is_zone
 if TYPE_CHECKING:
     from dlt.common.runtime.collector_base import Collector
 
-__all__ = ["SyncOptions", "read_table_format"]
+__all__ = ["SyncOptions", "overridden", "read_table_format"]
 
 OF_JOBS = (JOBS.name, SUCCESSFUL_JOBS.name, JOB_RESULTS.name)
 WEBHOOKS = Kind(
@@ -221,15 +221,21 @@ class SyncOptions:
         return frozenset(self.tables or usual) - {FLOWS}
 
 
+def overridden(configured: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they are configured, but for those that a call gives: that are not None."""
+    return {**configured, **{name: each for name, each in given.items() if each is not None}}
+
+
 def read_table_format(value: str | None) -> str | None:
     """The format, if there is such a one.
 
     Raises:
         ConfigError: There is not.
     """
-    if value is None or value in TABLE_FORMATS:
-        return value
-    raise ConfigError(f"table_format must be {' or '.join(TABLE_FORMATS)}, or left out")
+    found = option_of(SyncOptions.__dataclass_fields__["table_format"])
+    if found and (objection := found.objection(value)):
+        raise ConfigError(f"table_format {objection}")
+    return value
 
 
 def check_dataset(dataset: object) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from captaindata_source.tables import JOBS
 from captaindata_source.warehouse.job_sql import JobSql
 from captaindata_source.warehouse.loaded_rows import LoadedRows
 from captaindata_source.warehouse.memory import Evidence
 
 __all__ = ["CountEvidence"]
+
+Found = TypeVar("Found")
 
 
 class CountEvidence:
@@ -27,26 +32,26 @@ class CountEvidence:
     def prepare(self) -> None:
         """Looks over the connection at hand."""
         self._rows.prepare_joins()
-        if self._is_refuted is None:
-            self._is_refuted = self._look_whether_refuted()
-        if self._evidence is None:
-            self._evidence = self._look()
+        self._is_refuted = self._look_whether_refuted()
+        self._evidence = self._look()
 
     def evidence(self) -> Evidence:
         """What all jobs tell of their counts."""
         if self._evidence is None:
-            with self._rows.again():
-                self._rows.prepare_joins()
-                self._evidence = self._look()
+            self._evidence = self._again(self._look)
         return self._evidence
 
     def is_refuted(self) -> bool:
         """Whether any job whose counts are 0 has results."""
         if self._is_refuted is None:
-            with self._rows.again():
-                self._rows.prepare_joins()
-                self._is_refuted = self._look_whether_refuted()
+            self._is_refuted = self._again(self._look_whether_refuted)
         return self._is_refuted
+
+    def _again(self, look: Callable[[], Found]) -> Found:
+        """Looks over a connection that is opened for it."""
+        with self._rows.again():
+            self._rows.prepare_joins()
+            return look()
 
     def _look(self) -> Evidence:
         evidence = Evidence()

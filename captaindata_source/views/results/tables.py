@@ -14,7 +14,6 @@ from captaindata_source.views.results.labels import LABELS, Labels, ensure_label
 from captaindata_source.views.results.listed import workspace_names
 from captaindata_source.views.results.names import assign_names
 from captaindata_source.views.results.origin import RESULTS, results_of
-from captaindata_source.views.results.united import Group, group_names
 from captaindata_source.views.view import View
 from captaindata_source.warehouse.database import Database
 
@@ -22,7 +21,6 @@ __all__ = [
     "PREFIX",
     "RESULT_VIEWS",
     "ResultView",
-    "groups_of",
     "result_views",
     "typed_names",
 ]
@@ -119,26 +117,6 @@ def result_views(
         for key, name in sorted(names.items(), key=lambda each: each[1])
         if only is None or key[0] in only
     ]
-
-
-def groups_of(
-    database: Database,
-    dataset: str,
-    *,
-    workflows: Mapping[WorkflowKey, str],
-    taken: Sequence[str],
-) -> list[Group]:
-    """The workflows that share a name, with a name for the view of their results.
-
-    Args:
-        database: Outside of a transaction.
-        dataset: Holds the tables.
-        workflows: Those of `workflow_names`.
-        taken: Names of views of the package.
-    """
-    if JOB_RESULTS.name not in database.relations(dataset):
-        return []
-    return group_names(workflows, taken=[*taken, *typed_names(database, dataset)])
 
 
 def typed_names(database: Database, dataset: str) -> list[str]:

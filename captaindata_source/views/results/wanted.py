@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from captaindata_source.tables import views_schema
+from captaindata_source.tables import JOB_RESULTS, views_schema
 from captaindata_source.views.definitions import Definitions
 from captaindata_source.views.results.fields import Field, WorkflowKey
 from captaindata_source.views.results.origin import RESULTS
 from captaindata_source.views.results.tables import (
     ResultView,
-    groups_of,
     result_views,
     typed_names,
 )
-from captaindata_source.views.results.united import PREFIX, Group, united_views
+from captaindata_source.views.results.united import (
+    PREFIX,
+    Group,
+    group_names,
+    united_views,
+)
 from captaindata_source.views.view import View
 from captaindata_source.warehouse.database import Database
 
@@ -60,8 +64,10 @@ def wanted_views(
             that change with them: with thousands of workflows all take many times as long as the
             rest. None: all are.
     """
-    taken = [view.name for view in shipped]
-    groups = groups_of(database, dataset, workflows=workflows, taken=taken)
+    taken, named = [view.name for view in shipped], typed_names(database, dataset)
+    groups: Sequence[Group] = ()
+    if JOB_RESULTS.name in database.relations(dataset):
+        groups = group_names(workflows, taken=[*taken, *named])
     taken += [group.view_name for group in groups]
 
     def typed(only: Collection[str] | None) -> list[ResultView]:
@@ -87,8 +93,7 @@ def wanted_views(
     is_base_current = all(
         known.get(view.name) == view.hash for view in shipped if view.name == RESULTS
     )
-    there_united = {name for name in known if name.startswith(PREFIX)}
-    there_united.difference_update(typed_names(database, dataset))
+    there_united = {name for name in known if name.startswith(PREFIX)}.difference(named)
     if not is_base_current or there_united != {group.view_name for group in groups}:
         return WantedViews(typed=typed(None), united=united(groups))
     own = typed(workspaces)

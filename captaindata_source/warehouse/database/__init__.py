@@ -20,6 +20,7 @@ from captaindata_source.warehouse.database.on_duckdb import DuckDbDatabase
 from captaindata_source.warehouse.database.on_postgres import PostgresDatabase
 from captaindata_source.warehouse.database.opening import (
     connected,
+    database_on,
     file_of,
     lock_address_of,
     lock_file_of,
@@ -52,6 +53,7 @@ __all__ = [
     "SessionLock",
     "add_missing_columns",
     "connected",
+    "database_on",
     "end_statements",
     "file_of",
     "is_held",

@@ -39,6 +39,7 @@ from captaindata_source.warehouse.remedies import (
 
 __all__ = [
     "connected",
+    "database_on",
     "file_of",
     "lock_address_of",
     "lock_file_of",
@@ -57,7 +58,7 @@ DETACH_SECONDS = 10.0
 DETACH_POLL_SECONDS = 0.02
 EMPTY_BYTES = 12_288
 """Size of a DuckDB file without a table: its three headers. What is smaller is no database."""
-MOTHERDUCK = "md"
+MD_DRIVER = "md"
 """Name of its driver, as dlt has it."""
 LOCAL_CATALOGS = ("sqlite", "duckdb")
 POSTGRES_CATALOGS = ("postgres", "postgresql")
@@ -133,7 +134,7 @@ def _is_detaching(error: Exception) -> bool:
 def file_of(client: SqlClientBase[Any]) -> Path | None:
     """The file of a connection to DuckDB; None where it is in memory, a lake or with a service."""
     credentials = client.credentials
-    if hasattr(credentials, "catalog") or getattr(credentials, "drivername", "") == MOTHERDUCK:
+    if hasattr(credentials, "catalog") or getattr(credentials, "drivername", "") == MD_DRIVER:
         return None
     database = str(credentials.database)
     return None if NO_FILE.match(database) else Path(database)
@@ -206,6 +207,19 @@ def _remove_stub(file: Path) -> None:
             lock.release()
 
 
+def database_on(client: SqlClientBase[Any], kind: str) -> Database:
+    """The database of a connection.
+
+    Args:
+        client: Connected.
+        kind: Type of the destination, one of `WITH_VIEWS`.
+    """
+    connection: Any = client.native_connection
+    if kind in RUN_BY_DUCKDB:
+        return DuckDbDatabase(connection, is_lake=kind == DUCKLAKE)
+    return PostgresDatabase(connection, client.credentials.to_native_representation())
+
+
 @contextmanager
 def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
     """Opens the destination of a pipeline; None where it is not one of `WITH_VIEWS`.
@@ -219,12 +233,7 @@ def open_database(pipeline: dlt.Pipeline) -> Iterator[Database | None]:
         return
     try:
         with connected(pipeline) as client:
-            connection = client.native_connection
-            if kind in RUN_BY_DUCKDB:
-                yield DuckDbDatabase(connection, is_lake=kind == DUCKLAKE)
-            else:
-                address = client.credentials.to_native_representation()
-                yield PostgresDatabase(connection, address)
+            yield database_on(client, kind)
     except Exception as error:
         if isinstance(error, (CaptainDataError, OSError)) or not driver_of(error):
             raise
